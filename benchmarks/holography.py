@@ -1,0 +1,128 @@
+"""Holography on the band alone, against the plain way: FFTs over all frequencies with a ready kernel.
+
+    python benchmarks/holography.py [--frames 300 --size 340 --repeat 5]
+
+Both sides see the same movie, the same kernel and the same padding; each way runs in a process of its own (so that its
+peak memory is its own) and the ways take turns. Prints times, peak memory, ratios, and how far the results differ.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+WAYS = ("ours", "torch", "scipy")
+
+
+def movie(frames: int, size: int) -> np.ndarray:
+    """White noise without mean and drift (which ours would take out and the plain way would not)."""
+    doppler = np.random.default_rng(0).standard_normal((frames, size, size), dtype=np.float32)
+    line = np.stack([np.ones(frames), np.linspace(-1, 1, frames)]).astype(np.float32)
+    line /= np.linalg.norm(line, axis=1, keepdims=True)
+    doppler -= np.einsum("it,ihw->thw", line, np.einsum("it,thw->ihw", line, doppler, optimize=True), optimize=True)
+    return doppler
+
+
+def ready(way: str, kernel, doppler: np.ndarray):
+    """A function without arguments that makes the power of `doppler` in this way; what it needs is made before."""
+    import torch
+
+    from sqlib.sun.holography import egression_power
+
+    frames, height, width = kernel.shape
+    long, tall, wide = kernel.padded
+    if way == "ours":
+        return lambda: egression_power(doppler, kernel).numpy()
+    first = round(float(kernel.omega[0]) * long * kernel.cadence / (2 * np.pi))  # the first bin of the band
+    green = np.zeros((long // 2 + 1, tall, wide), dtype=np.complex64)
+    green[first : first + len(kernel.green)] = kernel.green.numpy()
+
+    if way == "torch":
+        green = torch.from_numpy(green)
+        tensor = torch.from_numpy(doppler)
+
+        def plain():
+            wave = torch.fft.rfft(tensor, n=long, dim=0)
+            wave = torch.fft.ifft2(torch.fft.fft2(wave, s=(tall, wide)) * green)[:, :height, :width]
+            return (2 * torch.fft.ifft(wave, n=long, dim=0))[:frames].abs().square().numpy()
+
+        return plain
+    from scipy import fft
+
+    def plain():
+        wave = fft.rfft(doppler, n=long, axis=0, workers=-1)
+        wave = fft.ifft2(fft.fft2(wave, s=(tall, wide), workers=-1) * green, workers=-1)[:, :height, :width]
+        return np.abs(2 * fft.ifft(wave, n=long, axis=0, workers=-1)[:frames]) ** 2
+
+    return plain
+
+
+def measure(way: str, frames: int, size: int, repeat: int, out: Path) -> None:
+    """Run one way in this process and write its result and figures."""
+    from sqlib.sun.holography import Holography, make_kernel
+
+    kernel = make_kernel((frames, size, size), Holography(45.0, 1.09))
+    run = ready(way, kernel, movie(frames, size))
+    if way != "ours":
+        kernel = None
+    before = resident()
+    power = run()  # warm-up, and the result to compare
+    np.save(out / f"{way}.npy", power)
+    del power
+    seconds = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    (out / f"{way}.json").write_text(json.dumps({"seconds": seconds, "peak": peak, "working": peak - before}))
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds now."""
+    import psutil
+
+    return psutil.Process().memory_info().rss
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--size", type=int, default=340)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.way:
+        return measure(options.way, options.frames, options.size, options.repeat, options.out)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        rounds = {way: [] for way in WAYS}
+        for _ in range(2):  # in turns, so that a change of the machine's speed meets all
+            for way in WAYS:
+                own = ["--way", way, "--out", folder, "--repeat", str(max(options.repeat // 2, 1))]
+                size = ["--frames", str(options.frames), "--size", str(options.size)]
+                subprocess.run([sys.executable, __file__, *own, *size], check=True)
+                rounds[way].append(json.loads((out / f"{way}.json").read_text()))
+        results = {way: np.load(out / f"{way}.npy", mmap_mode="r") for way in WAYS}
+        difference = {way: float(np.abs(results[way] - results["ours"]).max() / results["ours"].max()) for way in WAYS}
+    seconds = {way: float(np.median([s for r in rounds[way] for s in r["seconds"]])) for way in WAYS}
+    peak, work = ({way: max(r[k] for r in rounds[way]) for way in WAYS} for k in ("peak", "working"))
+    print(f"{options.frames} frames of {options.size}², padded, {os.cpu_count()} cores")
+    print(f"{'way':8}{'seconds':>9}{'peak MB':>9}{'working MB':>12}{'× ours':>9}{'memory × ours':>15}{'largest difference / peak':>28}")
+    for way in WAYS:
+        print(
+            f"{way:8}{seconds[way]:9.3f}{peak[way] / 1e6:9.0f}{work[way] / 1e6:12.0f}{seconds[way] / seconds['ours']:9.2f}"
+            f"{work[way] / work['ours']:15.2f}{difference[way]:28.1e}"
+        )
+
+
+if __name__ == "__main__":
+    main()

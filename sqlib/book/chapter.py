@@ -1,0 +1,210 @@
+"""What a notebook calls to publish: figures, tables, movies and claims, each shown, saved, marked and recorded."""
+
+import base64
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from sqlib.book import card as cards
+from sqlib.book import figures, records
+from sqlib.book.movie import player
+from sqlib.errors import SqError
+from sqlib.paths import home, replacing
+
+
+@dataclass(frozen=True)
+class Page:
+    """A chapter that is being executed: its parameters, and the folder that its records and figures go to."""
+
+    name: str
+    folder: Path
+    parameters: dict[str, Any]
+    interactive: bool  # run by hand, not by `sq run`: a cell may publish again what it published before
+    commit: str
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the chapter's data set is the simulated twin."""
+        return self.parameters["data"] == "twin"
+
+
+def begin(name: str, *, data: str, seed: int, profile: str, out: str = "", **more) -> Page:
+    """Begin the chapter `name`: apply the book's figure style and return the page that the functions below publish on.
+
+    data : "twin" (simulated) or "sunquakenet" (real frames)
+    out : folder for records and figures, set by `sq run`; "" (by hand) is home()/runs/NAME/interactive
+    more : the chapter's other parameters, for its run card
+    """
+    if data not in ("twin", "sunquakenet"):
+        raise SqError(f"data={data!r} is unknown: twin (simulated) or sunquakenet (real frames)")
+    folder = Path(out) if out else home() / "runs" / name / "interactive"
+    figures.use_style()
+    return Page(name, folder, {"data": data, "seed": seed, "profile": profile, **more}, not out, cards.commit())
+
+
+def figure(page: Page, fig, name: str, *, label: str, caption: str, alt: str, numbers=None, paper=None, series=None,
+           source=None) -> None:  # fmt: skip
+    """Show `fig` (matplotlib) with its caption, save it as figures/NAME.png, its numbers as tables/NAME.csv, record it.
+
+    label : the number in the book, "Figure 1": the paper's own where it has one
+    alt : what the figure shows, for a reader who cannot see it; must not be empty
+    numbers, paper : what the figure says in numbers, and the paper's values; go to the record
+    series : the plotted data for the CSV (DataFrame, or dict of equally long columns); without it `numbers` is written
+    source : "simulated", "observed", "published", "theory" or several; default by the chapter's data set
+    """
+    import matplotlib.pyplot as plt
+
+    alt, sources = _checked(page, name, label, caption, alt, source)
+    figures.stamp(fig, mark(page, sources), figures.INK[sources[0]])
+    data = figures.png(fig)
+    plt.close(fig)
+    _write(page.folder / "figures" / f"{name}.png", data)
+    _write_csv(page, name, series, numbers)
+    _record(page, name, numbers, paper, sources, label, "figure", caption=caption, alt=alt, file=f"figures/{name}.png")
+    picture = f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(data).decode()}">'
+    _show(_framed(page, name, label, caption, sources, picture, "sq-figure"))
+
+
+def movie(page: Page, frames, name: str, *, label: str, caption: str, alt: str, fps: float = 8, times=None, still=None,
+          numbers=None, paper=None, source=None) -> None:  # fmt: skip
+    """Show `frames`, uint8 (T, H, W) or (T, H, W, 3) (see `figures.colour`), as a small offline player.
+
+    times : a text per frame ("t = 12 min"); default the frame's number
+    still : the frame shown first, and without scripts; default the middle one
+    The sprite sheet is saved as figures/NAME.webp; all of the player takes at most 600 kB.
+    """
+    alt, sources = _checked(page, name, label, caption, alt, source)
+    words = [str(t) for t in times] if times is not None else [f"{i + 1} of {len(frames)}" for i in range(len(frames))]
+    html, data = player(frames, name, alt, words, fps, len(frames) // 2 if still is None else still, limit=430_000)
+    _write(page.folder / "figures" / f"{name}.webp", data)
+    _write_csv(page, name, None, numbers)
+    _record(page, name, numbers, paper, sources, label, "movie", caption=caption, alt=alt, file=f"figures/{name}.webp")
+    _show(_framed(page, name, label, caption, sources, html, "sq-figure"))
+
+
+def table(page: Page, frame, name: str, *, label: str, caption: str, formats=None, numbers=None, paper=None,
+          source=None) -> None:  # fmt: skip
+    """Show `frame` (DataFrame) as a table, save it as tables/NAME.csv, and record it.
+
+    The first column names the rows. formats: format per column, `{"power": ".2f"}`, or a function; numbers otherwise
+    have 4 significant digits; None and NaN show as a dash. numbers: what goes to the record; default every row.
+    """
+    _, sources = _checked(page, name, label, caption, caption, source)
+    if frame.empty or not frame.columns.is_unique:
+        raise SqError(f"{name}: a table has at least one row, and columns with different names")
+    _write_csv(page, name, frame, None)
+    rows = frame.astype(object).where(frame.notna(), None) if numbers is None else numbers
+    _record(page, name, rows, paper, sources, label, "table", caption=caption, file=f"tables/{name}.csv")
+    numeric = [" class='sq-number'" * (i > 0 and kind.kind in "iufb") for i, kind in enumerate(frame.dtypes)]
+    head = "".join(f'<th scope="col"{how}>{escape(str(column))}</th>' for column, how in zip(frame.columns, numeric))
+    columns, lines = list(frame.columns), frame.itertuples(index=False, name=None)
+    body = "".join(_row(columns, values, formats or {}) for values in lines)
+    _show(
+        f'<div class="sq-table" id="{name}" tabindex="0" role="region" aria-label="{escape(label)}"><table>'
+        f"<caption>{_caption(page, label, caption, sources)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def claim(page: Page, name: str, numbers, paper=None, *, label: str = "", source=None) -> None:
+    """Record numbers that belong to no figure or table, such as `claim-C1`; shows nothing."""
+    sources = _sources(page, source)
+    _record(page, name, numbers, paper, sources, label, "claim")
+
+
+def close(page: Page, fingerprint: str = "") -> None:
+    """End the chapter: give its records the data set's `fingerprint`, write card.json and show the run card, folded."""
+    for name, content in records.read_records(page.folder).items():
+        if content["fingerprint"] != fingerprint:
+            records.write_json(page.folder / "records" / f"{name}.json", {**content, "fingerprint": fingerprint})
+    seconds = time.monotonic() - page.started
+    card = cards.make_card(page.name, page.parameters, fingerprint=fingerprint, seconds=seconds, made=page.commit)
+    card["made"] = datetime.now().astimezone().isoformat(timespec="seconds")
+    records.write_json(page.folder / "card.json", card)
+    _show(cards.as_html(card))
+
+
+def mark(page: Page, sources: tuple[str, ...]) -> str:
+    """Return the words that say where the data come from: "SIMULATED (twin, seed 1265)"."""
+    words = {
+        "simulated": f"SIMULATED (twin, seed {page.parameters['seed']})",
+        "observed": "OBSERVED (SunquakeNet)",
+        "published": "PUBLISHED (Mercea et al. 2023)",
+        "theory": "CALCULATED (no data)",
+    }
+    return " · ".join(words[source] for source in sources)
+
+
+def _sources(page: Page, source) -> tuple[str, ...]:
+    return records.check_sources(source or ("simulated" if page.simulated else "observed"))
+
+
+def _checked(page: Page, name: str, label: str, caption: str, alt: str, source) -> tuple[str, tuple[str, ...]]:
+    for what, text in (("label", label), ("caption", caption), ("alt", alt)):
+        if not str(text).strip():
+            raise SqError(f"{name}: {what} is empty; a reader who cannot see the picture has only these words")
+    return " ".join(alt.split()), _sources(page, source)
+
+
+def _record(page: Page, name: str, numbers, paper, sources, label: str, kind: str, **more) -> None:
+    card = {**page.parameters, "commit": page.commit, "notebook": page.name, "fingerprint": ""}
+    records.record(name, numbers, paper, card=card, folder=page.folder, source=sources, label=label, kind=kind,
+                   replace=page.interactive, **more)  # fmt: skip
+
+
+def _write(path: Path, data: bytes) -> None:
+    with replacing(path) as aside:
+        aside.write_bytes(data)
+
+
+def _write_csv(page: Page, name: str, series, numbers) -> None:
+    import pandas as pd
+
+    if series is None and numbers is None:
+        return
+    if series is None and isinstance(numbers, dict) and not hasattr(numbers, "columns"):
+        series = pd.DataFrame({"name": list(numbers), "value": list(numbers.values())})
+    frame = pd.DataFrame(series if series is not None else numbers)
+    _write(page.folder / "tables" / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode())
+
+
+def _caption(page: Page, label: str, caption: str, sources) -> str:
+    return (
+        f"<strong>{escape(label)}.</strong> {escape(caption)} "
+        f'<span class="sq-mark sq-{sources[0]}">{escape(mark(page, sources))}</span>'
+    )
+
+
+def _framed(page: Page, name: str, label: str, caption: str, sources, inner: str, kind: str) -> str:
+    words = _caption(page, label, caption, sources)
+    return f'<figure class="{kind}" id="{name}">{inner}<figcaption>{words}</figcaption></figure>'
+
+
+def _row(columns: list, values: tuple, formats: dict) -> str:
+    cells = []
+    for i, (column, value) in enumerate(zip(columns, values)):
+        text = escape(_text(value, formats.get(column)))
+        number = ' class="sq-number"' if isinstance(value, int | float) or hasattr(value, "dtype") else ""
+        cells.append(f'<th scope="row">{text}</th>' if i == 0 else f"<td{number}>{text}</td>")
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _text(value, form) -> str:
+    if value is None or value != value or str(value) in ("<NA>", "NaT"):
+        return "–"
+    if callable(form):
+        return str(form(value))
+    if form:
+        return format(value, form)
+    floating = isinstance(value, float) or str(getattr(value, "dtype", "")).startswith("float")
+    return f"{value:.4g}" if floating else str(value)
+
+
+def _show(html: str) -> None:
+    from IPython.display import HTML, display
+
+    display(HTML(html))

@@ -1,0 +1,231 @@
+"""The command `sq`: data, parameters, runs and the book."""
+
+import argparse
+import json
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from sqlib.errors import SqError
+
+DATA_HELP = "twin (simulated, the default) or sunquakenet (real frames)"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `sq` with `argv`; return 0, 2 for an error of the user's, 130 when interrupted."""
+    args = _parser().parse_args(argv)
+    try:
+        args.do(args)
+    except SqError as error:
+        print(f"sq: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("sq: interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `sq runs | head`
+        sys.stderr.close()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sq",
+        description="The companion of Mercea et al. (2023): data, notebooks and the book.",
+        epilog="example: sq run 01_dataset -p seed=7 --profile smoke",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    data = commands.add_parser("data", help="build, describe or export the frames").add_subparsers(
+        metavar="ACTION", required=True
+    )
+    build = _command(data, "build", _data_build, "make the simulated data set, or load and report the real one")
+    build.add_argument("--workers", type=int, metavar="N", help="processes to share the events among (default: by cores)")
+    build.add_argument("--scheduler", metavar="ADDR", help="address of a running Dask scheduler to use instead")
+    info = _command(data, "info", _data_info, "say what is in a data set: events, frames, labels")
+    export = _command(data, "export", _data_export, "write the frames as pictures in SunquakeNet's layout")
+    export.add_argument("folder", type=Path, metavar="FOLDER", help="where to write; must be new or empty")
+    export.add_argument("--suffix", choices=(".png", ".jpg"), default=".png", help="kind of picture (default: .png)")
+    for command in (build, info, export):
+        _data_options(command)
+        _profile_option(command)
+        command.add_argument("-p", metavar="name=value", action="append", default=[], dest="settings",
+                             help="a setting of the twin, such as seed=7; may be repeated")  # fmt: skip
+
+    params = _command(commands, "params", _params, "say what can be set in a notebook")
+    params.add_argument("notebook", metavar="NOTEBOOK", help="name (01_dataset) or path")
+
+    run = _command(commands, "run", _run, "execute notebooks, or find the run that is there already")
+    run.add_argument("notebooks", metavar="NOTEBOOK", nargs="+", help="name (01_dataset) or path")
+    run.add_argument("-p", metavar="name=value", action="append", default=[], dest="settings",
+                     help="a parameter of the notebook; may be repeated; goes before the profile's value")  # fmt: skip
+    run.add_argument("--force", action="store_true", help="run again even if nothing changed")
+
+    runs = _command(commands, "runs", _runs, "list the runs that are kept")
+    book = _command(commands, "book", _book, "execute all chapters and build the book")
+    book.add_argument("--force", action="store_true", help="run all chapters again even if nothing changed")
+    for command in (run, book):
+        _data_options(command, default=None)
+        _profile_option(command)
+    for command in (info, params, run, runs):
+        command.add_argument("--json", action="store_true", help="print JSON, for a program to read")
+    return parser
+
+
+def _command(commands, name: str, do, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.set_defaults(do=do)
+    return command
+
+
+def _data_options(command: argparse.ArgumentParser, default: str | None = "twin") -> None:
+    command.add_argument("--data", choices=("twin", "sunquakenet"), default=default, help=DATA_HELP)
+    command.add_argument("--root", default="" if default else None, metavar="FOLDER", help="folder of SunquakeNet")
+
+
+def _profile_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--profile", default="laptop", help="size of everything: smoke, laptop (default), paper")
+
+
+def _print_json(content) -> None:
+    from sqlib.book.records import plain
+
+    print(json.dumps(plain(content, "output"), indent=1, allow_nan=False, ensure_ascii=False))
+
+
+def _twin_settings(args):
+    """Return the TwinSettings of --profile with the -p values over them, checked by name and type."""
+    from sqlib.book.params import Parameter, check, parse
+    from sqlib.book.profiles import load_profile
+    from sqlib.sun.twin import TwinSettings
+
+    known = tuple(
+        Parameter(f.name, f.type if isinstance(f.type, str) else f.type.__name__, f.default, "")
+        for f in fields(TwinSettings)
+    )
+    values = check(known, load_profile(args.profile)["data"], f"{args.profile}.yml, data")
+    return TwinSettings(**values | parse(known, args.settings, "the twin"))
+
+
+def _frames(args, build: bool):
+    """Return the frame set that --data, --root and --profile name, and for real frames the report of what is odd there.
+
+    Only `build` makes a twin that is missing.
+    """
+    from sqlib.data.build import load_frames, twin_folder
+    from sqlib.data.sunquakenet import fetch, load_sunquakenet
+
+    if args.data == "sunquakenet":
+        frames, report = load_sunquakenet(Path(args.root) if args.root else fetch(), size=None, progress=True)
+        return frames, vars(report)
+    settings = _twin_settings(args)
+    if not build and not (twin_folder(settings) / "card.json").is_file():
+        raise SqError(f"this twin is not built yet: sq data build --profile {args.profile}")
+    return load_frames("twin", settings=settings, size=min(224, settings.size), progress=True), {}
+
+
+def _data_build(args) -> None:
+    from sqlib.data.build import build_twin, info
+
+    if args.data == "twin":
+        print(build_twin(_twin_settings(args), workers=args.workers, scheduler=args.scheduler, progress=True))
+    frames, report = _frames(args, build=True)
+    _print_info(info(frames), report)
+
+
+def _data_info(args) -> None:
+    from sqlib.data.build import info
+
+    frames, report = _frames(args, build=False)
+    if args.json:
+        _print_json(info(frames) | ({"report": report} if report else {}))
+    else:
+        _print_info(info(frames), report)
+
+
+def _data_export(args) -> None:
+    from sqlib.data.export import export_frames
+
+    print(export_frames(_frames(args, build=False)[0], args.folder, suffix=args.suffix))
+
+
+def _print_info(content: dict, report: dict) -> None:
+    """Print the counts of a frame set in words, then a row per cycle and per event, then what was odd."""
+    import pandas as pd
+
+    for name, value in content.items():
+        if not isinstance(value, dict | list):
+            print(f"{name:<14}{value}")
+    cycles = [{"cycle": cycle, **counts} for cycle, counts in content["cycles"].items()]
+    for rows in (cycles, content["per_event"]):
+        print("\n" + pd.DataFrame(rows).drop(columns="event", errors="ignore").to_string(index=False))
+    for name, value in report.items():
+        if isinstance(value, tuple) and name != "tables":
+            print(f"{name.replace('_', ' '):<22}{len(value)}" + "".join(f"\n  {one}" for one in value[:10]))
+
+
+def _params(args) -> None:
+    from sqlib.book.params import notebook_path, parameters
+    from sqlib.paths import home
+
+    path = notebook_path(args.notebook, home() / "notebooks")
+    known = parameters(path)
+    if args.json:
+        _print_json([vars(p) for p in known])
+        return
+    width = max(len(p.name) for p in known)
+    print(f"parameters of {path.name}:")
+    for p in known:
+        print(f"  {p.name:<{width}}  {p.type:<11} {p.default!r:<12} {p.help}")
+
+
+def _overrides(args, notebook: str) -> dict:
+    from sqlib.book.params import notebook_path, parameters, parse
+    from sqlib.paths import home
+
+    path = notebook_path(notebook, home() / "notebooks")
+    named = {name: value for name, value in (("data", args.data), ("root", args.root)) if value is not None}
+    return named | parse(parameters(path), getattr(args, "settings", []), path.name)
+
+
+def _run(args) -> None:
+    from sqlib.book.records import read_json
+    from sqlib.book.runs import run_notebook
+
+    overrides = [_overrides(args, notebook) for notebook in args.notebooks]  # all are checked before the first runs
+    cards = []
+    for notebook, values in zip(args.notebooks, overrides):
+        folder = run_notebook(notebook, values, args.profile, force=args.force)
+        cards.append({**read_json(folder / "card.json"), "folder": str(folder)})
+        if not args.json:
+            print(folder)
+    if args.json:
+        _print_json(cards)
+
+
+def _runs(args) -> None:
+    from sqlib.book.runs import runs
+
+    found = runs()
+    if args.json:
+        _print_json(found)
+        return
+    if not found:
+        print("no runs yet: sq run NOTEBOOK")
+    for card in found:
+        print(f"{card['made'][:16].replace('T', ' ')}  {card['notebook']:<20} {card['key']}  {card['profile']:<7} "
+              f"{card['data']:<11} {card['seconds_in_all']:>7.1f} s  {len(card['records'])} records")  # fmt: skip
+
+
+def _book(args) -> None:
+    from sqlib.book.pages import build_book, chapters
+    from sqlib.book.runs import run_notebook
+
+    names = chapters()
+    overrides = {name: _overrides(args, name) for name in names}
+    folders = {name: run_notebook(name, overrides[name], args.profile, force=args.force) for name in names}
+    print("building the pages ...", file=sys.stderr)
+    print(build_book(folders) / "index.html")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,200 @@
+"""From executed notebooks and prose to the HTML book: a fresh source folder, one build, replaced only when whole."""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html import escape
+from pathlib import Path
+
+from sqlib.book.offline import check_offline
+from sqlib.book.params import parameters
+from sqlib.book.profiles import profile_names, profile_values
+from sqlib.book.records import read_json
+from sqlib.errors import SqError
+from sqlib.paths import home, remove, replacing
+
+WORDS_A_MINUTE = 180
+MATHJAX = ("tex-mml-chtml.js", "output/chtml/fonts", "input/tex/extensions", "ui", "a11y")
+BUILD = "from jupyter_book.cli.main import main; main()"
+
+
+def chapters() -> list[str]:
+    """Names of the notebooks in _toc.yml, in their order; `SqError` for one that is not in notebooks/."""
+    import yaml
+
+    path = home() / "_toc.yml"
+    try:
+        toc = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise SqError(f"{path} cannot be read: {error}") from error
+
+    def files(part) -> list[str]:
+        if isinstance(part, list):
+            return [name for item in part for name in files(item)]
+        if isinstance(part, dict):
+            own = [part["file"]] if "file" in part else []
+            return own + [name for key, inner in part.items() if key != "file" for name in files(inner)]
+        return []
+
+    names = [Path(name).name for name in files(toc) if name.startswith("notebooks/")]
+    for name in names:
+        if not (home() / "notebooks" / f"{name}.ipynb").is_file():
+            raise SqError(f"_toc.yml lists notebooks/{name}, but there is no such notebook")
+    return names
+
+
+def build_book(run_folders: dict[str, Path]) -> Path:
+    """Build the book from the runs of its notebooks ({name: run folder}) and return home()/_build/html.
+
+    The site there is replaced only by a build without a warning that fetches nothing from the network.
+    Raises `SqError` with the build's complaints otherwise.
+    """
+    from filelock import FileLock
+
+    build = home() / "_build"
+    build.mkdir(parents=True, exist_ok=True)
+    with FileLock(build / ".lock"):
+        source = build / "book"
+        assemble(source, run_folders)
+        _sphinx(source)
+        made = source / "_build" / "html"
+        check_offline(made)
+        with replacing(build / "html") as aside:
+            os.rename(made, aside)
+    return build / "html"
+
+
+def assemble(source: Path, run_folders: dict[str, Path]) -> None:
+    """Fill the fresh folder `source` with what jupyter-book reads: prose, executed notebooks, MathJax, rerun page."""
+    remove(source)
+    shutil.copytree(home() / "book", source / "book", ignore=shutil.ignore_patterns("static", ".*"))
+    if (home() / "book" / "static").is_dir():
+        shutil.copytree(home() / "book" / "static", source / "_static")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copyfile(home() / name, source / name)
+    _copy_mathjax(source / "_extra" / "mathjax")
+    (source / "book" / "rerun.md").write_text(rerun_page(list(run_folders)), encoding="utf-8")
+    for page in (source / "book").rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(with_header(text, [reading(text)]), encoding="utf-8")
+    (source / "notebooks").mkdir()
+    for name, folder in run_folders.items():
+        notebook = dress(read_json(folder / "executed.ipynb"), read_json(folder / "card.json"))
+        (source / "notebooks" / f"{name}.ipynb").write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
+
+
+def dress(notebook: dict, card: dict) -> dict:
+    """Return an executed notebook as the book shows it: the header line under its title, injected values folded."""
+    text = "\n".join("".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "markdown")
+    origin = "simulated twin" if card["data"] == "twin" else "observed, SunquakeNet"
+    facts = [
+        reading(text),
+        f"time to run: {_duration(card['seconds_in_all'])} ({card['threads']} threads)",
+        f"profile: {card['profile']}",
+        f"data: {origin}",
+    ]
+    cells, titled = [], False
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        metadata = {key: value for key, value in cell["metadata"].items() if key != "papermill"}
+        tags = list(metadata.get("tags", []))
+        if cell["cell_type"] == "markdown" and not titled and source.lstrip().startswith("# "):
+            source, titled = with_header(source, facts), True
+        if "injected-parameters" in tags:
+            source = "# The values of this run\n" + source.split("\n", 1)[-1]
+            tags.append("hide-input")
+            metadata["mystnb"] = {"code_prompt_show": "Show the values of this run", "code_prompt_hide": "Hide them"}
+        cells.append({**cell, "source": source, "metadata": {**metadata, **({"tags": tags} if tags else {})}})
+    kept = {key: value for key, value in notebook["metadata"].items() if key in ("kernelspec", "language_info")}
+    return {**notebook, "cells": cells, "metadata": kept}
+
+
+def with_header(text: str, facts: list[str]) -> str:
+    """Return Markdown `text` with one line of `facts` under its title; unchanged where it has no title."""
+    line = f'<p class="sq-meta">{" · ".join(escape(fact) for fact in facts)}</p>'
+    return re.sub(r"^(\s*(?:\([\w-]+\)=\n)?# .*)$", rf"\1\n\n{line}\n", text, count=1, flags=re.MULTILINE)
+
+
+def reading(text: str) -> str:
+    """Return the time it takes to read Markdown `text`."""
+    words = len(re.findall(r"[^\W\d_]{2,}", re.sub(r"<[^>]*>", " ", text)))
+    return f"time to read: {max(1, round(words / WORDS_A_MINUTE))} min"
+
+
+def rerun_page(notebooks: list[str]) -> str:
+    """Return the how-to-rerun page: for each notebook its parameters, their values per profile, and the command."""
+    profiles = profile_names()
+    parts = [RERUN]
+    for name in notebooks:
+        known = parameters(home() / "notebooks" / f"{name}.ipynb")
+        values = {profile: profile_values(profile, name, known) for profile in profiles}
+        columns = ("Parameter", "Type", "Default", *profiles, "What it is")
+        head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+        rows = "".join(
+            f'<tr><th scope="row"><code>{p.name}</code></th><td>{escape(p.type)}</td><td>{_code(p.default)}</td>'
+            + "".join(f"<td>{_code(values[q][p.name]) if p.name in values[q] else ''}</td>" for q in profiles)
+            + f"<td class='sq-words'>{escape(p.help)}</td></tr>"
+            for p in known
+        )
+        parts.append(
+            f"## {name}\n\n```bash\nsq run {name}\nsq run {name} --profile {profiles[-1]} -p seed=7\n```\n\n"
+            f'<div class="sq-table" tabindex="0" role="region" aria-label="Parameters of {name}"><table>'
+            f"<caption>Parameters of {name}; a profile's column is empty where it leaves the default</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n"
+        )
+    return "\n".join(parts)
+
+
+RERUN = """# How to rerun
+
+Every chapter is a notebook with one cell of parameters. `sq run` executes it with other values, keeps the result under
+a key of the notebook's code, its parameters and the library, and finds it again when nothing changed. The tables below
+are made from the parameter cells, so they cannot be out of date.
+
+```bash
+sq params 01_dataset          # what can be set
+sq run 01_dataset -p seed=7   # one chapter with another value
+sq runs                       # what has been run
+sq book --profile smoke       # the whole book at the smallest size
+```
+
+A value on the command line goes before the profile's, and the profile's before the default. An unknown name or a wrong
+type is refused before anything runs. To use the real frames instead of the simulated twin, give
+`-p data=sunquakenet -p root=FOLDER`.
+"""
+
+
+def _code(value) -> str:
+    return f"<code>{escape(json.dumps(value, ensure_ascii=False))}</code>"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def _copy_mathjax(target: Path) -> None:
+    """Copy the vendored MathJax (pip package sphinx-mathjax-offline) without the output forms that no page uses."""
+    found = [Path(folder) / "sphinx-mathjax-offline/static/mathjax" for folder in sys.path]
+    origin = next((folder for folder in found if (folder / MATHJAX[0]).is_file()), None)
+    if origin is None:
+        raise SqError("MathJax is missing: install the package sphinx-mathjax-offline (make sets it up)")
+    for name in MATHJAX:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (origin / name).is_dir() else shutil.copyfile)(origin / name, target / name)
+
+
+def _sphinx(source: Path) -> None:
+    """Run jupyter-book in a process of its own; `SqError` with its complaints where there is any."""
+    if importlib.util.find_spec("jupyter_book") is None:
+        raise SqError("jupyter-book is not installed: `make book` sets up the environment")
+    command = [sys.executable, "-c", BUILD, "build", str(source), "-W", "-n", "--keep-going"]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).splitlines()
+    bad = [line.strip() for line in lines if re.search(r"\b(WARNING|ERROR|CRITICAL)\b", line)]
+    if done.returncode or bad or not (source / "_build/html/index.html").is_file():
+        shown = list(dict.fromkeys(bad))[:20] or lines[-15:]
+        raise SqError("the book was not built:\n  " + "\n  ".join(shown).replace(f"{source}/", ""))

@@ -1,0 +1,183 @@
+"""Runs of notebooks by papermill: executed aside, kept under a key of all that went in, and found again."""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlib
+from sqlib.book.card import make_card
+from sqlib.book.params import read_notebook
+from sqlib.book.profiles import resolve
+from sqlib.book.records import read_json, read_records, write_json
+from sqlib.errors import SqError
+from sqlib.paths import home, replacing
+
+FAILED = "failed.ipynb"
+
+
+def source_hash() -> str:
+    """sha256 over all of sqlib's own files and requirements.lock: a run is not found again after either changed."""
+    digest = hashlib.sha256()
+    package = Path(sqlib.__file__).parent
+    files = [p for p in sorted(package.rglob("*")) if p.suffix in (".py", ".csv", ".mplstyle")]
+    for path in [*files, package.parent / "requirements.lock"]:
+        if path.is_file():
+            digest.update(f"{path.relative_to(package.parent)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def folder_stamp(root: str) -> str:
+    """Cheap fingerprint of a data folder: names, sizes and times of change, without reading any file."""
+    lines = []
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        for name in sorted(names):
+            status = os.stat(os.path.join(folder, name))
+            lines.append(f"{os.path.relpath(os.path.join(folder, name), root)} {status.st_size} {status.st_mtime_ns}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def run_key(path: Path, values: dict[str, Any]) -> str:
+    """Key of a run: 12 hex digits over the notebook's code, its parameters, sqlib, the lock and the data folder."""
+    code = [cell.source for cell in read_notebook(path).cells if cell.cell_type == "code"]
+    settings = {name: value for name, value in values.items() if name != "out"}
+    stamp = folder_stamp(values["root"]) if values["root"] else ""
+    text = json.dumps([path.stem, code, settings, source_hash(), stamp], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop", *,
+                 force: bool = False, progress: bool = True) -> Path:  # fmt: skip
+    """Execute a notebook and return the folder of its run, home()/runs/NAME/KEY.
+
+    The folder holds executed.ipynb, card.json, records/, figures/ and tables/. The same key is found again unless
+    `force`; of two calls at once for one key the second waits for the first. Raises `SqError` for a wrong parameter,
+    before anything runs, and for a notebook that fails, of which runs/NAME/failed.ipynb keeps what was reached.
+    """
+    from filelock import FileLock
+
+    path, values = resolve(notebook, profile, params or {})
+    folder = home() / "runs" / path.stem / run_key(path, values)
+    try:
+        (folder.parent / ".locks").mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.parent / ".locks" / folder.name)
+        with lock:
+            if force or not (folder / "card.json").is_file():
+                _execute(path, values, folder, progress)
+    except OSError as error:
+        raise SqError(f"cannot write {folder}: {error.strerror or error}") from error
+    return folder
+
+
+def runs() -> list[dict]:
+    """Return the cards of all finished runs, each with its folder, key and the names of its records; newest last."""
+    found = []
+    for path in (home() / "runs").glob("*/*/card.json"):
+        if path.parent.name != "interactive":
+            records = list(read_records(path.parent))
+            found.append({**read_json(path), "key": path.parent.name, "folder": str(path.parent), "records": records})
+    return sorted(found, key=lambda card: card.get("made", ""))
+
+
+def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -> None:
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    _prepare(path, values, progress)
+    started = time.monotonic()
+    with replacing(folder) as aside, tempfile.TemporaryFile("w+") as log:
+        aside.mkdir()
+        executed = aside / "executed.ipynb"
+        settings = {**values, "out": str(aside)}
+        bar = {"desc": path.stem, "file": sys.stderr, "disable": not progress}
+        try:
+            with _kernel_environment():
+                papermill.execute_notebook(str(path), str(executed), settings, kernel_name="python3", cwd=str(home()),
+                                           progress_bar=bar, kernel_manager_class=_kernel_manager(log))  # fmt: skip
+        except papermill.PapermillExecutionError as error:
+            last = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
+            cell = f"cell {error.cell_index + 1} (In [{error.exec_count}])"
+            raise SqError(_failure(path, executed, cell, last)) from None
+        except DeadKernelError:
+            log.seek(0)
+            words = log.read().strip().splitlines()[-1:] or ["killed, perhaps for want of memory"]
+            raise SqError(_failure(path, executed, "a cell", f"the kernel died: {words[0]}")) from None
+        _tidy(executed, aside, folder)
+        _finish_card(aside, path, values, time.monotonic() - started, folder.name)
+
+
+def _kernel_manager(log):
+    """Return a kernel manager whose kernel's own complaints go to the file `log`, off the command line."""
+    from jupyter_client import AsyncKernelManager
+
+    class Quiet(AsyncKernelManager):
+        transport_encryption = "auto"  # else the kernel complains of plain TCP
+
+        async def _async_launch_kernel(self, kernel_cmd, **options):
+            return await super()._async_launch_kernel(kernel_cmd, **options, stderr=log)
+
+    return Quiet
+
+
+def _prepare(path: Path, values: dict[str, Any], progress: bool) -> None:
+    """Build the twin beforehand, with its own progress bar, for a notebook that calls `load_frames` on it."""
+    calls = any(cell.cell_type == "code" and "load_frames(" in cell.source for cell in read_notebook(path).cells)
+    if values["data"] == "twin" and calls:
+        from sqlib.data.build import build_twin
+        from sqlib.sun.twin import TwinSettings
+
+        names = {field.name for field in fields(TwinSettings)}
+        build_twin(TwinSettings(**{k: v for k, v in values.items() if k in names}), progress=progress)
+
+
+def _failure(path: Path, executed: Path, cell: str, last: str) -> str:
+    kept = home() / "runs" / path.stem / FAILED
+    if executed.is_file():
+        shutil.copyfile(executed, kept)
+    return f"{path.name} failed in {cell}: {last}\n  what it reached is kept in {kept}"
+
+
+def _tidy(executed: Path, aside: Path, folder: Path) -> None:
+    """Name the run's final folder where the notebook says the one aside, and drop papermill's times: they change."""
+    text = executed.read_text(encoding="utf-8").replace(str(aside), str(folder.relative_to(home())))
+    content = json.loads(text)
+    for part in [content, *content["cells"]]:
+        for key in ("papermill", "execution"):
+            part["metadata"].pop(key, None)
+    executed.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _finish_card(aside: Path, path: Path, values: dict[str, Any], seconds: float, key: str) -> None:
+    """Complete the card that the notebook's `chapter.close` wrote, or write one for a notebook without it."""
+    written = aside / "card.json"
+    card = read_json(written) if written.is_file() else make_card(path.stem, values)
+    settings = {name: value for name, value in values.items() if name != "out"}
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    card |= {"parameters": settings, "seconds_in_all": round(seconds, 2), "key": key, "made": now}
+    write_json(written, card)
+
+
+@contextmanager
+def _kernel_environment() -> Iterator[None]:
+    """Let the kernel see this environment's own kernelspec first, the same home, and no display."""
+    wanted = {"JUPYTER_PREFER_ENV_PATH": "1", "SQ_HOME": str(home())}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

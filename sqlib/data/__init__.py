@@ -1,0 +1,30 @@
+"""Data: the catalogue, cubes, frame sets, and SunquakeNet, simulated and real."""
+
+from sqlib.data.build import build_twin, info, load_frames
+from sqlib.data.catalogue import Event, catalogue, find_event
+from sqlib.data.cubes import Cube, read_cube, write_cube
+from sqlib.data.export import export_frames
+from sqlib.data.frames import FrameSet, frames_from_cube, join, select
+from sqlib.data.splits import paper_split
+from sqlib.data.sunquakenet import Report, fetch, load_sunquakenet
+
+__all__ = [
+    "Cube",
+    "Event",
+    "FrameSet",
+    "Report",
+    "build_twin",
+    "catalogue",
+    "export_frames",
+    "fetch",
+    "find_event",
+    "frames_from_cube",
+    "info",
+    "join",
+    "load_frames",
+    "load_sunquakenet",
+    "paper_split",
+    "read_cube",
+    "select",
+    "write_cube",
+]

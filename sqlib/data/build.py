@@ -1,0 +1,297 @@
+"""The simulated twin on disk: one FITS cube per event, made once and in parallel, and the frame sets made of them."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from sqlib import __version__
+from sqlib.data.catalogue import Event, catalogue
+from sqlib.data.cubes import Cube, read_cube, write_cube
+from sqlib.data.frames import SCALINGS, FrameSet, check_size, frames_from_cube, load_frames_from, save_frames
+from sqlib.errors import SqError
+from sqlib.paths import home, remove, replacing
+from sqlib.sun.twin import TwinSettings, check_settings
+from sqlib.sun.twin import simulate as simulate_twin
+
+SOURCES = ("twin", "sunquakenet")
+SMALL = 100e6  # pixels of all cubes together, below which starting workers costs more time than they save
+GUARD = "a script that builds the twin with workers must do so under “if __name__ == '__main__'”"
+
+
+def _hash(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(files, key=lambda path: path.name):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def physics(package: Path) -> str:
+    """Hash of the source files that decide what a cube holds."""
+    data = (package / "data" / name for name in ("catalogue.py", "table1.csv", "cubes.py"))
+    return _hash(*(package / "sun").glob("*.py"), *data)
+
+
+# taken when the code is loaded: a file edited since then says nothing about the cubes that this process makes
+PHYSICS = physics(Path(__file__).parents[1])
+RECIPE = _hash(Path(__file__).with_name("frames.py"))
+
+
+def twin_key(settings, simulate=None) -> str:
+    """Short name of the twin that `settings` make with this physics: a changed physics makes other data."""
+    facts = [asdict(settings), PHYSICS, simulate and f"{simulate.__module__}.{simulate.__qualname__}"]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def twin_folder(settings=None, simulate=None) -> Path:
+    """Where the twin of these settings lies, whether it is made yet or not."""
+    return home() / "data" / "twin" / twin_key(_settings(settings), simulate)
+
+
+def _settings(settings) -> TwinSettings:
+    settings = TwinSettings() if settings is None else settings
+    check_size(settings.size)
+    check_size(settings.frames, "frames")
+    if isinstance(settings, TwinSettings):
+        check_settings(settings)
+    return settings
+
+
+@contextmanager
+def _locked(folder: Path):
+    """Hold `folder` alone: a second process waits here, and then finds what the first one made."""
+    from filelock import FileLock, Timeout
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"waiting for another build of {folder}", file=sys.stderr, flush=True)
+            lock.acquire()
+    except OSError as error:
+        raise SqError(f"cannot write {folder}: {error.strerror or error}; set SQ_HOME to another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _clean(folder: Path) -> None:
+    # only a build that was killed leaves hidden names here: its own files take their names when they are complete
+    for path in folder.glob(".*"):
+        if path.name != ".lock":
+            remove(path)
+
+
+def make_cube(event: Event, settings, path: Path, simulate=None, threads: int = 0) -> None:
+    """Simulate one event and write its cube. `threads` limits torch's, for one of several workers (0 leaves them)."""
+    if threads:
+        torch.set_num_threads(threads)
+    twin = (simulate or simulate_twin)(event, settings)
+    cube = Cube(
+        twin.power,
+        event=event.key,
+        instrument=event.instrument,
+        cadence=event.cadence,
+        pixel=event.pixel,
+        start=event.start,
+        band=getattr(settings, "band", (5.0, 7.0)),
+        pupil=getattr(settings, "pupil", (15.0, 45.0)),
+        first_frame=twin.first_frame,
+        boxes=twin.boxes,
+        truth=twin.truth,
+    )
+    write_cube(cube, path)
+
+
+def cube_path(folder: Path, event: Event) -> Path:
+    """The cube of `event` in the folder of a twin."""
+    return folder / "cubes" / f"{event.key}.fits"
+
+
+def build_twin(
+    settings=None, workers: int | None = None, scheduler: str | None = None, progress: bool = True, simulate=None
+) -> Path:
+    """Make the cubes of all 57 events that are not there yet, and return the folder of the twin.
+
+    Parameters
+    ----------
+    settings : TwinSettings (None: the defaults)
+    workers : processes, each with one thread; 0 or 1 works in this process; None: one a core, but none for a small twin
+    scheduler : address of a Dask scheduler whose workers see the same folder, instead of processes of our own
+    simulate : function (event, settings) -> TwinCube (None: sqlib.sun.twin.simulate)
+
+    A build that was cut off goes on where it stopped; of two builds at once the second waits. Raises `SqError` naming
+    the events that failed, after all others are done.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        # a worker is importing the script that asks for it: it would wait for the lock of its own parent for ever
+        raise SqError(GUARD)
+    settings = _settings(settings)
+    if workers is not None and workers != 0:
+        check_size(workers, "workers")
+    folder = twin_folder(settings, simulate)
+    if _complete(folder):
+        return folder
+    with _locked(folder):
+        if _complete(folder):
+            return folder
+        _clean(folder)
+        _clean(folder / "cubes")
+        missing = [event for event in catalogue() if not cube_path(folder, event).exists()]
+        missing.sort(key=lambda event: event.instrument)  # a worker then makes the kernels of one instrument at a time
+        need, free = len(missing) * settings.frames * settings.size**2 * 2, shutil.disk_usage(folder).free
+        if need > free:
+            raise SqError(f"the cubes need {need / 1e9:.2g} GB in {folder}, where {free / 1e9:.2g} GB are free")
+        failures = _run(missing, settings, folder, simulate, workers, scheduler, progress)
+        if failures:
+            names = ", ".join(event.name for event, _ in failures)
+            raise SqError(
+                f"{len(failures)} of {len(missing)} cubes failed ({names}); the others are kept in {folder}, and "
+                f"the next build goes on from them. The first said: {failures[0][1]}"
+            ) from failures[0][1]
+        card = {
+            "settings": asdict(settings),
+            "version": __version__,
+            "source": "simulated",
+            "physics": PHYSICS,
+            "fingerprint": _hash(*(cube_path(folder, event) for event in catalogue())),
+        }
+        with replacing(folder / "card.json") as new:
+            new.write_text(json.dumps(card, indent=1), encoding="utf-8")
+    return folder
+
+
+def _complete(folder: Path) -> bool:
+    return (folder / "card.json").exists() and all(cube_path(folder, event).exists() for event in catalogue())
+
+
+def _run(events, settings, folder, simulate, workers, scheduler, progress) -> list[tuple[Event, Exception]]:
+    """Make the cubes of `events`; returns those that failed, with their errors."""
+    from tqdm import tqdm
+
+    failures = []
+    with ExitStack() as stack, tqdm(total=len(events), desc="simulating", unit="cube", disable=not progress) as bar:
+        if scheduler is None and workers is None:
+            from dask.system import CPU_COUNT
+
+            small = len(events) * settings.frames * settings.size**2 < SMALL
+            workers = 0 if small else CPU_COUNT
+        workers = min(workers or 0, len(events))
+        if scheduler is None and workers <= 1:
+            for event in events:
+                try:
+                    make_cube(event, settings, cube_path(folder, event), simulate)
+                except Exception as error:  # one event must not cost the others
+                    failures.append((event, error))
+                bar.update()
+            return failures
+        from dask.distributed import Client, LocalCluster, as_completed
+
+        local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
+        try:
+            client = stack.enter_context(Client(scheduler or stack.enter_context(LocalCluster(processes=True, **local))))
+        except (OSError, RuntimeError) as error:
+            raise SqError(f"no Dask workers ({error}); {GUARD}. workers=0 does without") from error
+        tasks = {
+            client.submit(make_cube, event, settings, cube_path(folder, event), simulate, 1, pure=False): event
+            for event in events
+        }
+        for task in as_completed(tasks):
+            if task.status != "finished":
+                failures.append((tasks[task], task.exception()))
+            bar.update()
+    return failures
+
+
+def load_frames(
+    data: str = "twin",
+    root: str | os.PathLike = "",
+    size: int = 224,
+    scaling: str = "cube",
+    settings=None,
+    progress: bool = True,
+    workers: int | None = None,
+    simulate=None,
+) -> FrameSet:
+    """The frame set that a notebook asks for: made on the first call, found on the next ones.
+
+    `data="twin"` builds the simulated cubes (`settings`: TwinSettings) and turns them into frames of `size` pixels with
+    `scaling` "cube" or "frame"; their pixels are a read-only memory map. `data="sunquakenet"` reads the published
+    frames from the folder `root`, or fetches them, and resizes them; they are scaled already, so `scaling` and
+    `settings` have no effect. (`sunquakenet.load_sunquakenet` also gives the report of what is odd in that folder.)
+    """
+    check_size(size)
+    if scaling not in SCALINGS:
+        raise SqError(f"scaling is one of {', '.join(SCALINGS)}, not {scaling!r}")
+    if data == "sunquakenet":
+        from sqlib.data.sunquakenet import fetch, load_sunquakenet
+
+        return load_sunquakenet(Path(root) if root else fetch(), size, progress=progress)[0]
+    if data != "twin":
+        raise SqError(f"data is one of {', '.join(SOURCES)}, not {data!r}")
+    folder = build_twin(settings, workers, progress=progress, simulate=simulate)
+    frames = folder / f"frames-{size}-{scaling}-{RECIPE[:8]}"
+    if not frames.exists():
+        with _locked(folder):
+            if not frames.exists():
+                _clean(folder)
+                _make_frames(folder, frames, size, scaling, progress)
+    return load_frames_from(frames)
+
+
+def _make_frames(folder: Path, frames: Path, size: int, scaling: str, progress: bool) -> None:
+    from tqdm import tqdm
+
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    events = tqdm(catalogue(), desc="making frames", unit="cube", disable=not progress, delay=1)
+    parts = (frames_from_cube(read_cube(cube_path(folder, event)), size, scaling) for event in events)
+    save_frames(parts, frames, {"size": size, "cubes": card["fingerprint"], "settings": card["settings"]})
+
+
+def info(frameset: FrameSet) -> dict:
+    """Counts of a frame set, JSON-able: in all, per solar cycle and per event."""
+    intervals = {event.key: event for event in catalogue()}
+    per_event = []
+    for key, rows in frameset.index.groupby("event", sort=False):
+        event = intervals.get(key)
+        per_event.append(
+            {
+                "event": key,
+                "name": event.name if event else key,
+                "cycle": int(rows["cycle"].iloc[0]),
+                "labelled": bool((rows["label"] >= 0).any()),
+                **_counts(rows["label"]),
+                "intervals": [list(interval) for interval in event.intervals] if event else [],
+            }
+        )
+    cycles = {}
+    for cycle, rows in frameset.index.groupby("cycle"):
+        own = [one for one in per_event if one["cycle"] == cycle]
+        labelled = sum(one["labelled"] for one in own)
+        cycles[str(cycle)] = {"events": len(own), "labelled": labelled, **_counts(rows["label"])}
+    return {
+        "source": frameset.source,
+        "scaling": frameset.scaling,
+        "size": int(frameset.pixels.shape[1]),
+        "fingerprint": frameset.fingerprint,
+        "events": len(per_event),
+        "labelled": sum(one["labelled"] for one in per_event),
+        **_counts(frameset.index["label"]),
+        "cycles": cycles,
+        "per_event": per_event,
+    }
+
+
+def _counts(labels) -> dict:
+    names = {"positives": 1, "negatives": 0, "unlabelled": -1}
+    return {"frames": len(labels)} | {name: int((labels == label).sum()) for name, label in names.items()}

@@ -1,0 +1,96 @@
+"""Frame sets written in SunquakeNet's names and layout, so that they load back like the published ones."""
+
+import csv
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sqlib.data.catalogue import catalogue
+from sqlib.data.frames import FrameSet
+from sqlib.data.sunquakenet import CENTRES, COLUMNS, CORNERS, SUFFIXES
+from sqlib.errors import SqError
+from sqlib.paths import replacing
+
+README = """Sunquake frames in the layout of SunquakeNet, written by sqlib
+{what}
+
+{frames} frames of {width}×{height} pixels, 8-bit gray, scaling "{scaling}".
+Folders: <set>/poz inside annotated intervals, <set>/neg outside; events without annotation lie in <set>_TEST_pos/poz.
+Regions: data_c23.csv and data_c24.csv, in pixels of these frames, x to the right, y downward.
+Fingerprint of the frame set: {fingerprint}
+"""
+WHAT = {
+    "twin": "SIMULATED: these frames come from a simulated twin of SunquakeNet. They are no observations of the Sun.",
+    "observed": "Made from observed egression-power cubes. Not the published frames.",
+    "sunquakenet": "Real frames of SunquakeNet (Kaggle vanessamercea/sunquake-net-c23-c24), written again.",
+}
+
+
+def export_frames(frameset: FrameSet, root: Path, suffix: str = ".png", progress: bool = True) -> Path:
+    """Write every frame to the new folder `root` in SunquakeNet's layout, with region tables and a README.
+
+    PNG keeps the pixels exactly; `suffix=".jpg"` is smaller and lossy, as the published frames are. The folder appears
+    when it is complete. Returns it; raises `SqError` where it exists and is not empty, or cannot be written.
+    """
+    from PIL import Image
+    from tqdm import tqdm
+
+    root, index = Path(root), frameset.index
+    if suffix.lower() not in SUFFIXES:
+        raise SqError(f"frames are written as {', '.join(SUFFIXES)}, not {suffix!r}")
+    if root.exists() and not (root.is_dir() and not any(root.iterdir())):
+        raise SqError(f"{root} exists and is not empty; choose a new folder")
+    copies = index["upsampled"] if "upsampled" in index else [""] * len(index)
+    options = {"compress_level": 1} if suffix.lower() == ".png" else {"quality": 95}
+
+    def write(row) -> None:
+        pixels, event, cycle, frame, label, copy = row
+        folder = new / f"C{cycle}{'_TEST' if label < 0 else ''}_pos" / ("neg" if label == 0 else "poz")
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"img_poz_{event}_{frame}{copy and '_' + copy}{suffix}"
+        Image.fromarray(np.asarray(pixels)).save(folder / name, **options)
+
+    with replacing(root) as new, ThreadPoolExecutor() as pool:  # Pillow compresses without holding the interpreter
+        rows = zip(frameset.pixels, index["event"], index["cycle"], index["frame"], index["label"], copies)
+        written = pool.map(write, rows)
+        for _ in tqdm(written, desc="writing frames", unit="frame", total=len(index), disable=not progress, delay=1):
+            pass
+        new.mkdir(exist_ok=True)
+        for cycle in (23, 24):
+            with open(new / f"data_c{cycle}.csv", "w", encoding="utf-8", newline="") as file:
+                table = csv.DictWriter(file, [*COLUMNS, "Obs"], restval="", lineterminator="\n")
+                table.writeheader()
+                table.writerows(_regions(index[index["cycle"] == cycle]))
+        height, width = frameset.pixels.shape[1:]
+        facts = {"frames": len(index), "width": width, "height": height, "scaling": frameset.scaling}
+        text = README.format(what=WHAT[frameset.source], fingerprint=frameset.fingerprint, **facts)
+        (new / "README.txt").write_text(text, encoding="utf-8")
+    return root
+
+
+def _regions(index: pd.DataFrame):
+    """Rows of a region table: every box with the frames that bear it, two boxes of the same frames to a row."""
+    times = {event.key: event.time for event in catalogue()}
+    for key, frames in index.groupby("event", sort=False):
+        frames = frames.sort_values("frame")
+        runs = []  # [first, last, box], in the order in which the frames list them
+        open_runs = {}
+        for number, boxes in zip(frames["frame"], frames["boxes"]):
+            open_runs = {box: open_runs.get(box) or [number, number, box] for box in boxes}
+            for run in open_runs.values():
+                runs += [run] if run[0] == number else []
+                run[1] = number
+        spans = {}
+        for first, last, box in runs:
+            spans.setdefault((first, last), []).append(box)
+        time = times.get(key) or pd.to_datetime(key, format="%Y_%m_%d_%H_%M_%S")
+        for (first, last), boxes in spans.items():
+            for at in range(0, len(boxes), 2):
+                pair = boxes[at : at + 2]
+                row = {"Time": f"{time:%d.%m.%Y %H:%M}", "FS": first, "FE": last, "box_cnt": len(pair)}
+                for (x0, y0, x1, y1), corners, centre in zip(pair, CORNERS, CENTRES):
+                    row |= dict(zip(corners, map(repr, (x0, y0, x1, y1))))
+                    row |= dict(zip(centre, (round(v, 6) for v in ((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0))))
+                yield row

@@ -1,0 +1,224 @@
+"""Frame sets: the 8-bit pictures that the models see, with a row of facts for each (paper, Section 2.3)."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sqlib.data.catalogue import catalogue, cycle_of
+from sqlib.data.cubes import Cube, check_power
+from sqlib.errors import SqError
+from sqlib.paths import replacing
+
+SCALINGS = ("cube", "frame")  # what a cube can be scaled by; published frames come scaled: "published"
+BATCH = 64  # frames turned into floats at a time
+
+
+@dataclass(frozen=True, eq=False)
+class FrameSet:
+    """Frames and what is known of them.
+
+    `pixels`: uint8 (N, H, W), read-only where it lies on disk. `index`: a row per frame with `event` (key), `cycle`,
+    `frame` (number in the event's own count), `time` (UTC), `label` (1 inside an annotated interval, 0 outside, -1 for
+    events without annotation) and `boxes` (tuple of (x0, y0, x1, y1) in pixels of the stored frame, x right, y down).
+    `source`: "twin", "sunquakenet" or "observed". `scaling`: "cube", "frame" or "published". `fingerprint`: sha256 over
+    pixels, index, source and scaling; when and where the set was made does not enter.
+    """
+
+    pixels: np.ndarray
+    index: pd.DataFrame
+    source: str
+    fingerprint: str
+    scaling: str
+
+
+def check_size(size, what: str = "size") -> int:
+    """`size` if it is a whole number above 0, else `SqError`."""
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size <= 0:
+        raise SqError(f"{what} is a whole number above 0, not {size!r}")
+    return int(size)
+
+
+def make_index(rows: list[dict]) -> pd.DataFrame:
+    """Index of a frame set from its rows, with the types that every frame set has."""
+    index = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["event", "cycle", "frame", "time", "label", "boxes"])
+    kinds = {"event": "str", "cycle": "int64", "frame": "int64", "time": "datetime64[ms]", "label": "int64"}
+    if "upsampled" in index:
+        kinds["upsampled"] = "str"
+    return index.astype(kinds).reset_index(drop=True)
+
+
+def make_frameset(pixels: np.ndarray, index: pd.DataFrame, source: str, scaling: str) -> FrameSet:
+    """Frame set of `pixels` uint8 (N, H, W) and `index` (N rows), with its fingerprint."""
+    digest = hashlib.sha256()
+    for at in range(0, len(pixels), BATCH):
+        digest.update(np.ascontiguousarray(pixels[at : at + BATCH]))
+    return FrameSet(pixels, index, source, _fingerprint(digest, index, pixels.shape[1:], source, scaling), scaling)
+
+
+def _fingerprint(digest, index: pd.DataFrame, shape, source: str, scaling: str) -> str:
+    digest.update((_csv(index) + json.dumps([list(map(int, shape)), source, scaling])).encode())
+    return digest.hexdigest()
+
+
+def _csv(index: pd.DataFrame) -> str:
+    index = index.assign(boxes=[json.dumps(boxes) for boxes in index["boxes"]])
+    return index.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%dT%H:%M:%S.%f")
+
+
+def resize(frames, size: int) -> torch.Tensor:
+    """Frames (N, H, W) of any type as float32 (N, size, size), by antialiased bilinear interpolation."""
+    floats = torch.as_tensor(np.ascontiguousarray(frames, dtype=np.float32))
+    if floats.shape[1:] == (size, size):
+        return floats
+    return torch.nn.functional.interpolate(floats[:, None], (size, size), mode="bilinear", antialias=True)[:, 0]
+
+
+def to_bytes(frames: torch.Tensor) -> np.ndarray:
+    """Frames with values 0…255 as uint8, rounded to the nearest; `frames` is overwritten."""
+    return frames.round_().clamp_(0, 255).to(torch.uint8).numpy()
+
+
+def frames_from_cube(cube: Cube, size: int = 224, scaling: str = "cube") -> FrameSet:
+    """Frames of a cube by the paper's recipe: MinMax, 8 bits, `size` x `size` pixels, labels by interval.
+
+    `scaling="cube"` takes minimum and maximum over the cube, as Section 2.3 says; `scaling="frame"` over each frame, as
+    the published frames show. Blank frames (all values equal) are dropped. Labels follow Table 1, and the cube's own
+    intervals where Table 1 does not list its event. Raises `SqError` for a cube that is constant, not finite or not
+    (T, H, W).
+    """
+    size = check_size(size)
+    if scaling not in SCALINGS:
+        raise SqError(f"scaling is one of {', '.join(SCALINGS)}, not {scaling!r}")
+    check_power(cube.power, f"cube {cube.event}")
+    lows, highs = cube.power.min(axis=(1, 2)), cube.power.max(axis=(1, 2))
+    kept = np.flatnonzero(lows < highs)
+    if not len(kept):
+        raise SqError(f"cube {cube.event} is constant (frame by frame): there is nothing to see in it")
+    low, high = float(lows[kept].min()), float(highs[kept].max())
+    pixels = np.empty((len(kept), size, size), np.uint8)
+    for at in range(0, len(kept), BATCH):
+        frames = resize(cube.power[kept[at : at + BATCH]], size)  # indexing has copied: free to change
+        if scaling == "frame":
+            low, high = frames.amin((1, 2), keepdim=True), frames.amax((1, 2), keepdim=True)
+            high = torch.maximum(high, low + torch.finfo(torch.float32).tiny)  # a stripe pattern may average out
+        pixels[at : at + BATCH] = to_bytes(frames.sub_(low).mul_(255 / (high - low)))
+    source = "twin" if cube.source == "simulated" else "observed"
+    return make_frameset(pixels, make_index(_rows(cube, kept, size)), source, scaling)
+
+
+def _rows(cube: Cube, kept: np.ndarray, size: int) -> list[dict]:
+    known = {event.key: event for event in catalogue()}.get(cube.event)
+    intervals = known.intervals if known else tuple(interval for interval, _ in cube.boxes)
+    height, width = cube.power.shape[1:]
+    scale = np.array([size / width, size / height] * 2)
+    scaled = [(*interval, [tuple((box * scale).tolist()) for box in boxes]) for interval, boxes in cube.boxes]
+    times = np.datetime64(cube.start, "ms")
+    rows = []
+    for number in (int(i) + cube.first_frame for i in kept):
+        inside = any(first <= number <= last for first, last in intervals)
+        near = [box for first, last, boxes in scaled if first <= number <= last for box in boxes]
+        rows.append(
+            {
+                "event": cube.event,
+                "cycle": known.cycle if known else cycle_of(cube.start),
+                "frame": number,
+                "time": times + np.timedelta64(round(1000 * number * cube.cadence), "ms"),
+                "label": int(inside) if intervals else -1,
+                "boxes": tuple(dict.fromkeys(near)),  # a place that shook twice is one box
+            }
+        )
+    return rows
+
+
+def join(framesets: Iterable[FrameSet]) -> FrameSet:
+    """One frame set of several of the same source, scaling and frame size, in their order."""
+    framesets = list(framesets)
+    kinds = {(one.source, one.scaling, one.pixels.shape[1:]) for one in framesets}
+    if len(kinds) != 1:
+        raise SqError(f"only frame sets of one source, scaling and size can be joined, not {sorted(kinds) or 'none'}")
+    first = framesets[0]
+    pixels = np.concatenate([one.pixels for one in framesets])
+    index = pd.concat([one.index for one in framesets], ignore_index=True)
+    return make_frameset(pixels, index, first.source, first.scaling)
+
+
+def select(frameset: FrameSet, events=None, cycle: int | None = None, labels=None) -> FrameSet:
+    """The frames of some events (`Event`s or keys), of one cycle, or of some labels; neighbours share memory."""
+    index = frameset.index
+    keep = np.ones(len(index), bool)
+    if events is not None:
+        keys = [getattr(event, "key", event) for event in ([events] if isinstance(events, str) else events)]
+        if absent := sorted(set(keys) - set(index["event"])):
+            raise SqError(f"the frame set holds no frame of {', '.join(absent)}")
+        keep &= index["event"].isin(keys).to_numpy()
+    if cycle is not None:
+        keep &= (index["cycle"] == cycle).to_numpy()
+    if labels is not None:
+        keep &= index["label"].isin(np.atleast_1d(labels)).to_numpy()
+    rows = np.flatnonzero(keep)
+    together = len(rows) and rows[-1] - rows[0] + 1 == len(rows)
+    pixels = frameset.pixels[rows[0] : rows[-1] + 1] if together else frameset.pixels[rows]
+    return make_frameset(pixels, index[keep].reset_index(drop=True), frameset.source, frameset.scaling)
+
+
+def save_frames(parts: FrameSet | Iterable[FrameSet], folder: Path, card: dict | None = None) -> None:
+    """Write a frame set, or the join of several made one at a time, to a new folder that appears when it is complete.
+
+    `pixels.npy`, `index.csv` (boxes as JSON) and `card.json` (fingerprint, source, scaling, and the entries of `card`).
+    """
+    digest, indices, kind = hashlib.sha256(), [], None
+    with replacing(folder) as new:
+        new.mkdir()
+        with open(new / "pixels.npy", "wb") as file:
+            for part in [parts] if isinstance(parts, FrameSet) else parts:
+                if kind is None:
+                    kind = (part.source, part.scaling, part.pixels.shape[1:])
+                    _npy_header(file, 0, kind[2])
+                if kind != (part.source, part.scaling, part.pixels.shape[1:]):
+                    raise SqError("only frame sets of one source, scaling and size can be saved together")
+                for at in range(0, len(part.pixels), BATCH):
+                    chunk = np.ascontiguousarray(part.pixels[at : at + BATCH])
+                    digest.update(chunk)
+                    file.write(chunk)
+                indices.append(part.index)
+            if kind is None:
+                raise SqError(f"no frames to write to {folder}")
+            index = pd.concat(indices, ignore_index=True)
+            file.seek(0)
+            _npy_header(file, len(index), kind[2])
+        source, scaling, shape = kind
+        (new / "index.csv").write_text(_csv(index), encoding="utf-8")
+        fingerprint = _fingerprint(digest, index, shape, source, scaling)
+        facts = {"fingerprint": fingerprint, "source": source, "scaling": scaling}
+        (new / "card.json").write_text(json.dumps(facts | (card or {}), indent=1, default=str), encoding="utf-8")
+
+
+def _npy_header(file, count: int, shape) -> None:
+    # numpy leaves room for the first axis to grow, so the header keeps its length when the count is known at last
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *map(int, shape))}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def load_frames_from(folder: Path) -> FrameSet:
+    """Read a frame set that `save_frames` wrote; its pixels stay on disk until they are used (a read-only memory map).
+
+    Raises `SqError` where the folder is absent, incomplete or not a frame set.
+    """
+    folder = Path(folder)
+    try:
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
+        index = pd.read_csv(folder / "index.csv", keep_default_na=False)
+        boxes = [tuple(tuple(box) for box in json.loads(text)) for text in index["boxes"]]
+        index = make_index(index.assign(boxes=boxes, time=pd.to_datetime(index["time"])).to_dict("records"))
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or len(pixels) != len(index):
+            raise ValueError(f"{pixels.dtype} pixels of shape {pixels.shape} for {len(index)} rows")
+        return FrameSet(pixels, index, card["source"], card["fingerprint"], card["scaling"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SqError(f"{folder} holds no complete frame set ({error}); delete it and make it again") from error

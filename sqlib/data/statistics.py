@@ -1,0 +1,221 @@
+"""What egression-power frames look like, in numbers: the same measurements for the twin and for the real frames.
+
+`reference.csv` holds what they give on 721 published frames of 52 events (spreads between events: mean ± standard
+deviation, or the 10–90 % range). P / local mean divides a frame by its Gaussian mean (sigma 10 px).
+"""
+
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import CubicSpline
+from scipy.ndimage import gaussian_filter, label, zoom
+
+LOCAL = 10  # px, sigma of the local mean
+SMOOTH = 5  # px, sigma for shadows
+CLEAR = 0.6  # share of random boxes that a clear source outshines
+QUANTILES = (0.5, 0.9, 0.99, 0.999)
+
+
+def reference() -> pd.DataFrame:
+    """Measurements of the published frames: quantity, cycle, unit, low, middle, high."""
+    with resources.files("sqlib.data").joinpath("reference.csv").open() as file:
+        return pd.read_csv(file)
+
+
+def as_published(frames: np.ndarray, quality: int = 85) -> np.ndarray:
+    """Frames (N, H, W) as they are published: each scaled to its own maximum, 8 bits, and through JPEG."""
+    import io
+
+    from PIL import Image
+
+    def through(frame: np.ndarray) -> np.ndarray:
+        file = io.BytesIO()
+        Image.fromarray((frame * (255 / max(float(frame.max()), 1e-12)) + 0.5).astype(np.uint8)).save(file, "JPEG", quality=quality)
+        return np.asarray(Image.open(file))
+
+    return np.stack([through(frame) for frame in frames])
+
+
+def relative(frames: np.ndarray) -> np.ndarray:
+    """P / local mean of frames (N, H, W), float32."""
+    frames = np.asarray(frames, dtype=np.float32)
+    return frames / np.maximum(gaussian_filter(frames, (0, LOCAL, LOCAL), mode="reflect"), 1e-6)
+
+
+def half_width(lags: np.ndarray, acf: np.ndarray) -> float:
+    """Where an even autocorrelation function, known at lags 0…L, falls to one half (cubic spline)."""
+    curve = CubicSpline(np.concatenate([-lags[:0:-1], lags]), np.concatenate([acf[:0:-1], acf]))
+    fine = np.linspace(0, lags[-1], 4001)
+    below = np.flatnonzero(curve(fine) < 0.5)
+    return float(fine[below[0]]) if len(below) else float("nan")
+
+
+def speckle_width(ratio: np.ndarray) -> tuple[float, float]:
+    """Half-widths in px of the autocorrelation of P / local mean (N, H, W) along x and along y, between the pixels by Fourier."""
+    d = ratio - ratio.mean((1, 2), keepdims=True)
+    window = np.hanning(d.shape[1])[:, None] * np.hanning(d.shape[2])[None, :]
+    power = (np.abs(np.fft.fft2(d * window)) ** 2).mean(0)
+    fine = np.linspace(0, 2, 1001)
+    widths = []
+    for axis in (1, 0):
+        spectrum = power.sum(1 - axis)
+        acf = np.cos(2 * np.pi * np.fft.fftfreq(len(spectrum)) * fine[:, None]) @ spectrum / spectrum.sum()
+        widths.append(float(fine[np.argmax(acf < 0.5)]))
+    return widths[0], widths[1]
+
+
+def spatial_acf(ratio: np.ndarray, lags: int = 3) -> np.ndarray:
+    """Autocorrelation of P / local mean at 0…lags px, the mean of both directions."""
+    d = ratio - ratio.mean()
+    power = (d * d).mean()
+    pairs = [0.5 * ((d[:, :, k:] * d[:, :, :-k]).mean() + (d[:, k:] * d[:, :-k]).mean()) for k in range(1, lags + 1)]
+    return np.array([1.0, *(p / power for p in pairs)])
+
+
+def temporal_acf(ratio: np.ndarray, numbers: np.ndarray, lags: int) -> np.ndarray:
+    """Autocorrelation of P / local mean at 0…lags frames, from all pairs of frames that far apart; NaN without a pair."""
+    d, place = ratio - ratio.mean(), {int(number): i for i, number in enumerate(numbers)}
+    power, acf = (d * d).mean(), []
+    for lag in range(lags + 1):
+        pairs = [(i, place[n + lag]) for n, i in place.items() if n + lag in place]
+        acf.append(np.mean([(d[i] * d[j]).mean() for i, j in pairs]) / power if pairs else np.nan)
+    return np.array(acf)
+
+
+def shadow(frames: np.ndarray) -> tuple[float, float, float]:
+    """Depth and size of the active region's shadow in the mean frame.
+
+    Returns
+    -------
+    minimum / quiet level; area below half depth round the minimum (px^2); rms of the large-scale brightness outside
+    """
+    scaled = frames / frames.mean((1, 2), keepdims=True)
+    mean = gaussian_filter(scaled.mean(0), SMOOTH, mode="reflect")
+    rim = 2 * SMOOTH
+    inner = mean[rim:-rim, rim:-rim]
+    quiet = float(np.median(inner[inner > np.median(inner)]))  # the upper half is free of the shadow
+    y, x = np.unravel_index(inner.argmin(), inner.shape)
+    low = float(inner[y, x])
+    patches, _ = label(inner < (low + quiet) / 2)
+    outside = gaussian_filter(scaled.mean(0), 2 * SMOOTH, mode="reflect")[rim:-rim, rim:-rim][inner > (low + quiet) / 2]
+    return low / quiet, float((patches == patches[y, x]).sum()), float(outside.std() / outside.mean())
+
+
+def source(frames: np.ndarray, box, others: np.ndarray, rng: np.random.Generator) -> dict:
+    """What an annotated box shows over its interval.
+
+    Parameters
+    ----------
+    frames : (N, H, W) of the interval
+    box : x0, y0, x1, y1
+    others : (M, H, W) frames outside of the interval, for the local mean (the interval's own where there are none)
+    rng : for 300 random boxes of the same size in the same frames, which say how bright chance is
+
+    Returns
+    -------
+    dict of peak (over frame mean), clear (brighter than three in five random boxes), local mean, profile, fwhm (frames), halo
+    """
+    scaled = frames / frames.mean((1, 2), keepdims=True)
+    _, height, width = scaled.shape
+    x0, y0 = (max(int(np.floor(v)), 0) for v in box[:2])
+    x1, y1 = min(int(np.ceil(box[2])), width), min(int(np.ceil(box[3])), height)
+    inside = scaled[:, y0:y1, x0:x1]
+    brightest = scaled.max(0)
+    tall, wide = inside.shape[1:]
+    chance = [brightest[y : y + tall, x : x + wide].max() for y, x in rng.integers(0, (height - tall, width - wide), (300, 2))]
+    f, y, x = np.unravel_index(inside.argmax(), inside.shape)
+    y, x = y + y0, x + x0
+    background = others if len(others) else frames
+    local = gaussian_filter((background / background.mean((1, 2), keepdims=True)).mean(0), SMOOTH)[y, x]
+    course = scaled[:, y, x]
+    fine = np.interp(np.linspace(0, len(course) - 1, 50 * len(course)), np.arange(len(course)), course)
+    yy, xx = np.ogrid[:height, :width]
+    mean, distance = scaled.mean(0), np.hypot(yy - y, xx - x)
+    far = float(mean[(distance >= 8) & (distance < 16)].mean())
+    halo = [float((mean[abs(distance - r) <= half].mean() - far) / (mean[y, x] - far)) for r, half in ((2.5, 1), (4, 0.5), (5, 0.5))]
+    return {
+        "peak": float(inside.max()), "clear": bool(np.mean(np.array(chance) < inside.max()) > CLEAR), "local": float(local),
+        "profile": zoom(course / course.max(), 8 / len(course), order=1),
+        "fwhm": float((fine > fine.max() / 2).sum() / 50), "halo": halo, "box": (box[2] - box[0], box[3] - box[1]),
+        "duration": len(frames),
+    }  # fmt: skip
+
+
+def event_statistics(frames: np.ndarray, numbers: np.ndarray, cadence: float, sources, rng: np.random.Generator) -> dict:
+    """All measurements on one event.
+
+    Parameters
+    ----------
+    frames : (N, H, W), any scaling
+    numbers : (N,) frame numbers
+    cadence : s
+    sources : ((first, last), box) pairs
+    rng : for random boxes
+
+    Returns
+    -------
+    dict of scalars, and under "sources" a list of the dicts of `source`
+    """
+    frames, numbers = np.asarray(frames, dtype=np.float32), np.asarray(numbers)
+    ratio = relative(frames[:: max(1, len(frames) // 24)])
+    space = spatial_acf(ratio, 3)
+    result = {"std / mean of P / local mean": float(ratio.std() / ratio.mean())}
+    result |= {f"{100 * q:g} % quantile of P / local mean": float(v) for q, v in zip(QUANTILES, np.quantile(ratio, QUANTILES))}
+    result |= {"spatial ACF at 1 px": float(space[1]), "spatial ACF half-width": float(np.mean(speckle_width(ratio)))}
+    lags = int(np.ceil(540 / cadence))
+    run = np.zeros(len(frames), dtype=bool)  # annotated frames where there are enough, as in the reference
+    for (first, last), _ in sources:
+        run |= (numbers >= first) & (numbers <= last)
+    if run.sum() < 8:
+        run[:60] = True
+    course = temporal_acf(relative(frames[run]), numbers[run], lags)
+    course = course[: np.argmin(np.append(np.isfinite(course), False))]
+    if (len(course) - 1) * cadence >= 360:
+        time = cadence * np.arange(len(course))
+        result |= {f"temporal ACF at {t} s": float(np.interp(t, time, course)) for t in (180, 360)}
+        result["temporal half-width"] = half_width(time, course)
+    low, area, rms = shadow(frames)
+    result |= {"shadow minimum / quiet level": low, "shadow area below half depth": area, "large-scale brightness rms": rms}
+    measured = []
+    for (first, last), box in sources:
+        inside = (numbers >= first) & (numbers <= last)
+        if inside.sum() >= 4:
+            measured.append(source(frames[inside], box, frames[~inside], rng) | {"cadence": cadence})
+    return result | {"sources": measured}
+
+
+def summarise(events: list[dict]) -> dict[str, float]:
+    """One number per quantity over the events of a cycle: means, medians for sources and shadow areas, shares for classes."""
+    names = dict.fromkeys(k for event in events for k in event if k != "sources")
+    middle = {name: np.median if "area" in name else np.mean for name in names}
+    result = {name: float(middle[name]([e[name] for e in events if name in e])) for name in names}
+    found = [s for event in events for s in event["sources"]]
+    if not found:
+        return result
+    clear, other = [s for s in found if s["clear"]], [s for s in found if not s["clear"]]
+    result["share of clear sources"] = len(clear) / len(found)
+    if clear:
+        result["peak / frame mean, clear sources"] = float(np.median([s["peak"] for s in clear]))
+        result["source FWHM in time"] = float(np.median([s["fwhm"] * s["cadence"] for s in clear]))
+        halo = np.mean([s["halo"] for s in clear], axis=0)
+        result |= {f"halo at {r} px": float(v) for r, v in zip(("2–3", "4", "5"), halo)}
+    if other:
+        result["peak / frame mean, other sources"] = float(np.median([s["peak"] for s in other]))
+    result["local mean at the source / frame mean"] = float(np.median([s["local"] for s in found]))
+    result |= {f"box {side}": float(np.mean([s["box"][i] for s in found])) for i, side in enumerate(("width", "height"))}
+    return result | {"annotated duration": float(np.mean([s["duration"] for s in found]))}
+
+
+def compare(measured: dict[int, dict[str, float]], name: str = "twin") -> pd.DataFrame:
+    """The reference table with a column of our own numbers beside it, and whether they lie inside the spread.
+
+    Parameters
+    ----------
+    measured : per cycle, the result of `summarise`
+    name : title of the new column
+    """
+    table = reference()
+    table[name] = [measured.get(cycle, {}).get(quantity, np.nan) for quantity, cycle in zip(table["quantity"], table["cycle"])]
+    table["inside"] = (table[name] >= table["low"]) & (table[name] <= table["high"])
+    return table

@@ -1,0 +1,44 @@
+"""Where things lie, and how they are written so that nothing half-written is left behind."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlib.errors import SqError
+
+
+def home() -> Path:
+    """Folder that holds `notebooks/`, `profiles/`, `data/` and `runs/`: $SQ_HOME, or the checkout of this package."""
+    return Path(os.environ.get("SQ_HOME") or Path(__file__).resolve().parents[1]).resolve()
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all it holds, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write a file or a folder to; it takes the name `path` only when all went well.
+
+    Raises `SqError` where the disk is full, read-only or forbidden.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True) as aside:
+            new = Path(aside) / path.name
+            yield new
+            if new.is_dir():  # a folder cannot be renamed over one that is not empty
+                remove(path)
+            os.replace(new, path)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and error.filename and Path(error.filename) != path.parent:
+            raise
+        raise SqError(f"cannot write {path}: {error.strerror or error}; free some space or choose another folder") from error

@@ -1,0 +1,163 @@
+"""What stands on the simulated Sun in one event: the active region, the brightness of its surroundings, the sunquakes.
+
+Every draw comes from a generator seeded by the twin's seed and the event's name. The distributions are those of the
+annotated real frames (their spreads are in `sqlib/data/reference.csv`, and the data set's chapter compares both).
+"""
+
+import math
+import zlib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+SOLAR_RADIUS = 696.0  # Mm
+
+
+class Quake(NamedTuple):
+    """One impulsive source: a clump of grains, each with a place, a time, a width and an amplitude."""
+
+    interval: tuple[int, int]  # annotated frames, inclusive
+    clear: bool
+    strength: float  # peak of its own egression power over the quiet Sun's mean
+    y: float  # pixels of the field
+    x: float
+    time: float  # frames, of the peak
+    box: tuple[float, float, float, float]  # x0, y0, x1, y1 as an annotator would draw it, pixels of the field
+    grains: np.ndarray  # (G, 4): dy, dx in pixels, dt in s, relative amplitude; the first is the core
+    stretch: tuple[float, float]  # FWHM of the core along its long axis in pixels, position angle in rad
+
+
+class Scene(NamedTuple):
+    """One event's surface, on a field of (size, size) pixels with a rim of `rim` pixels all round."""
+
+    emission: np.ndarray  # (n, n) power of the stochastic sources, 1 in the quiet Sun
+    gain: np.ndarray  # (n, n) how much of the motion the instrument sees
+    shape: str
+    depth: float  # emission left inside the active region
+    longitude: float  # degrees
+    quakes: tuple[Quake, ...]
+    gaps: tuple[tuple[int, int], ...]  # first frame, length
+
+
+@dataclass(frozen=True)
+class Population:
+    """Distributions for one instrument. Pairs are (median, spread of the logarithm) or (mean, standard deviation)."""
+
+    depth: tuple[float, float]  # uniform from … to
+    area: tuple[float, float]  # px^2, log-normal
+    mottle: float  # rms of the logarithm of the quiet Sun's brightness over tens of Mm
+    clear_share: float
+    clear: tuple[float, float]  # strength of clear sources, log-normal
+    faint: tuple[float, float]  # and of the others
+    box_width: tuple[float, float]  # px
+    box_height: tuple[float, float]
+    peak_at: float  # where in the interval the source peaks
+    seen_at: tuple[float, float]  # emission weight at the place of the source: between the region's edge and its heart
+
+
+POPULATIONS = {
+    "MDI": Population((0.0, 0.2), (1700, 0.45), 0.14, 0.5, (12.0, 0.35), (1.6, 0.35), (10.5, 4.0), (9.7, 3.0), 0.53, (0.35, 0.8)),
+    "HMI": Population((0.0, 0.08), (2400, 0.45), 0.25, 0.8, (5.8, 0.28), (1.0, 0.4), (15.8, 3.6), (15.3, 3.5), 0.43, (0.6, 0.95)),
+}
+
+
+def generator_of(seed: int, key: str) -> np.random.Generator:
+    """The generator of one event: the same for the same seed and name, whatever else is made."""
+    return np.random.default_rng([seed, zlib.crc32(key.encode())])
+
+
+def smooth_noise(n: int, scale: float, rng: np.random.Generator) -> np.ndarray:
+    """Periodic Gaussian random field (n, n) of unit variance, correlated over `scale` pixels."""
+    k = np.hypot(np.fft.fftfreq(n)[:, None], np.fft.rfftfreq(n)[None, :])
+    field = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((n, n))) * np.exp(-2 * (math.pi * scale * k) ** 2), s=(n, n))
+    return (field - field.mean()) / field.std()
+
+
+def draw_region(n: int, centre: float, area: float, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+    """Active region of about `area` px^2: weight (n, n) from 0 (quiet) to 1 (heart), and its shape's name."""
+    shape = str(rng.choice(["blob", "pair", "band"], p=[0.45, 0.35, 0.2]))
+    y0, x0 = centre + rng.normal(0, 10, 2)
+    angle = rng.normal(0, 0.35)  # regions lie nearly east–west
+    y, x = np.mgrid[:n, :n]
+    u = (x - x0) * math.cos(angle) + (y - y0) * math.sin(angle)
+    v = -(x - x0) * math.sin(angle) + (y - y0) * math.cos(angle)
+    edge = 0.18 * smooth_noise(n, 8, rng)
+
+    def ellipse(centre_u: float, share: float, ratio: float) -> np.ndarray:
+        short = math.sqrt(area * share / (math.pi * ratio))
+        rho = np.hypot((u - centre_u) / (short * ratio), v / short)
+        return 1 / (1 + np.exp((rho - 1 + edge) / 0.12))
+
+    if shape == "blob":
+        weight = ellipse(0, 1, rng.uniform(1, 1.6))
+    elif shape == "pair":
+        share, ratio = rng.uniform(0.4, 0.6), rng.uniform(1, 1.4)
+        half = 0.62 * math.sqrt(area / math.pi) * ratio
+        weight = 1 - (1 - ellipse(-half, share, ratio)) * (1 - ellipse(half, 1 - share, ratio))
+    else:
+        weight = ellipse(0, 1, rng.uniform(2.5, 4))
+    return weight, shape
+
+
+def draw_quake(interval, weight, rim, size, population, rng, cadence) -> Quake:
+    """A sunquake in the given annotated interval, somewhere in the region (`weight`), as the population has them."""
+    margin = 24 if size >= 128 else size // 6
+    inner = weight[rim + margin : rim + size - margin, rim + margin : rim + size - margin]
+    low, high = population.seen_at
+    places = np.argwhere((inner >= low) & (inner <= high))
+    if not len(places):
+        places = np.argwhere(inner >= min(low, inner.max()))
+    y, x = places[rng.integers(len(places))] + margin + rng.uniform(-0.5, 0.5, 2)
+    clear = bool(rng.random() < population.clear_share)
+    median, spread = population.clear if clear else population.faint
+    first, last = interval
+    time = first + (last - first) * population.peak_at + rng.normal(0, 0.7)
+    count = int(rng.integers(5, 10))
+    grains = np.zeros((1 + count, 4))
+    grains[0, 3] = 1
+    grains[1:, :2] = rng.normal(0, 3.4, (count, 2))
+    grains[1:, 2] = rng.normal(0, 120, count)
+    grains[1:, 3] = 2.8 * rng.standard_normal(count) / math.sqrt(count)
+    width, height = (float(np.clip(rng.normal(*pair), 4, 28)) for pair in (population.box_width, population.box_height))
+    cy, cx = y + rng.normal(0, 1.2), x + rng.normal(0, 1.2)
+    box = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
+    box = tuple(float(np.clip(b, 0, size)) for b in box)
+    stretch = (float(rng.uniform(1.8, 3.2)), float(rng.uniform(0, math.pi)))
+    return Quake(tuple(interval), clear, float(median * math.exp(spread * rng.standard_normal())), float(y), float(x), float(time), box, grains, stretch)
+
+
+def draw_gaps(first: int, frames: int, intervals, rng: np.random.Generator) -> tuple[tuple[int, int], ...]:
+    """Missing frames: none in most events, else one or two runs of one to seven, away from the annotated frames."""
+    gaps = []
+    for _ in range(int(rng.choice([0, 1, 2], p=[0.7, 0.2, 0.1]))):
+        length = int(rng.integers(1, 8))
+        start = first + int(rng.integers(2, frames - length - 2))
+        if all(start + length < a - 20 or start > b + 80 for a, b in intervals) and all(abs(start - g[0]) > 20 for g in gaps):
+            gaps.append((start, length))
+    return tuple(gaps)
+
+
+def draw_scene(event, size: int, rim: int, first: int, frames: int, seed: int, limb: bool = True) -> Scene:
+    """The scene of one event; see `Scene`.
+
+    Parameters
+    ----------
+    event : has key, instrument, cadence (s), pixel (Mm), intervals
+    size, rim : pixels of the field, and of the margin round it
+    first, frames : frame numbers that are observed (for the gaps)
+    seed : of the twin
+    limb : with foreshortening (longitudes to ±60 degrees) or at disk centre
+    """
+    rng = generator_of(seed, event.key)
+    population, n = POPULATIONS[event.instrument], size + 2 * rim
+    area = min(population.area[0] * math.exp(population.area[1] * rng.standard_normal()), 0.2 * size * size)
+    weight, shape = draw_region(n, n / 2, area, rng)
+    depth = float(rng.uniform(*population.depth))
+    mottle = np.exp(population.mottle * smooth_noise(n, 22, rng) - population.mottle**2 / 2)
+    longitude = float(np.clip(rng.normal(0, 30), -65, 65)) if limb else 0.0
+    theta = math.radians(longitude) + (np.arange(n) - n / 2) * event.pixel / SOLAR_RADIUS
+    gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** 0.5
+    quakes = tuple(draw_quake(interval, weight, rim, size, population, rng, event.cadence) for interval in event.intervals)
+    gaps = draw_gaps(first, frames, event.intervals, rng)
+    return Scene(mottle * (1 - weight * (1 - depth)), np.broadcast_to(gain, (n, n)), shape, depth, longitude, quakes, gaps)

@@ -1,0 +1,47 @@
+"""Fixtures that several test files share."""
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sqlib.data.cubes import Cube
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1265)
+
+
+@pytest.fixture
+def sq_home(tmp_path, monkeypatch):
+    """An empty SQ_HOME."""
+    monkeypatch.setenv("SQ_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def cube(rng):
+    """A simulated cube of 06 April 2001 (frames 10 to 49 of it, annotated from 21 to 36), 24 rows by 32 columns."""
+    return Cube(
+        rng.exponential(size=(40, 24, 32)).astype(np.float32),
+        event="2001_04_06_19_13_00",
+        instrument="MDI",
+        cadence=60.0,
+        pixel=1.45,
+        start=datetime(2001, 4, 6, 18, 52),
+        first_frame=10,
+        boxes=(((21, 36), ((2.0, 4.5, 10.0, 12.0), (16.0, 3.0, 20.0, 6.0))),),
+        truth={"sources": [{"x": 6.25, "y": 8.0, "strength": 3.5}]},
+    )
+
+
+@pytest.fixture
+def real():
+    """The real sample in SunquakeNet's layout, which lies beside a developer's checkout and not in it."""
+    if not REAL.is_dir():
+        pytest.skip(f"no real sample: {REAL} is absent")
+    return REAL

@@ -1,0 +1,254 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from standin import Settings, simulate
+
+from sqlib.data import build
+from sqlib.data.build import build_twin, cube_path, info, load_frames, twin_folder, twin_key
+from sqlib.data.catalogue import catalogue, find_event
+from sqlib.data.cubes import read_cube
+from sqlib.data.frames import load_frames_from
+from sqlib.errors import SqError
+from sqlib.sun.twin import TwinSettings
+
+TESTS = Path(__file__).parent
+QUIET = {"workers": 0, "progress": False, "simulate": simulate}
+
+
+def frames_of(settings, **options):
+    return load_frames(settings=settings, size=8, **QUIET, **options)
+
+
+def simulated(settings) -> Counter:
+    """How often each event was simulated."""
+    return Counter(Path(settings.log).read_text().split())
+
+
+def start_build(settings) -> subprocess.Popen:
+    """The same build in a process of its own."""
+    code = f"import standin; from sqlib.data.build import build_twin; build_twin(standin.{settings}, workers=0, progress=False"
+    code += ", simulate=standin.simulate)"
+    where = {"cwd": TESTS, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", code], **where)
+
+
+def wait_for(settings, events: int) -> None:
+    """Wait until another process has simulated so many events."""
+    end = time.monotonic() + 60
+    while not (Path(settings.log).exists() and len(simulated(settings)) >= events):
+        assert time.monotonic() < end, "the other build makes nothing"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def logged(sq_home, tmp_path):
+    return Settings(frames=4, log=str(tmp_path / "log"))
+
+
+def test_the_twin_has_the_papers_events_and_positives(sq_home):
+    facts = info(frames_of(Settings()))
+    assert {key: facts[key] for key in ("source", "events", "labelled", "positives", "negatives", "unlabelled")} == {
+        "source": "twin",
+        "events": 57,
+        "labelled": 53,
+        "positives": 845,
+        "negatives": 53 * 256 - 845,
+        "unlabelled": 4 * 256,
+    }
+    assert {cycle: (one["events"], one["labelled"], one["positives"]) for cycle, one in facts["cycles"].items()} == {
+        "23": (15, 15, 205),
+        "24": (42, 38, 640),
+    }
+    double = next(one for one in facts["per_event"] if one["event"] == "2014_02_02_06_24_00")
+    assert double["intervals"] == [[90, 108], [105, 114]] and double["positives"] == 25
+    assert sum(one["frames"] for one in facts["per_event"]) == facts["frames"] == 57 * 256
+
+
+def test_a_cube_says_where_it_comes_from(logged):
+    folder = build_twin(logged, **QUIET)
+    for event in (catalogue()[0], catalogue()[-1]):
+        cube = read_cube(cube_path(folder, event))
+        assert (cube.event, cube.instrument, cube.cadence) == (event.key, event.instrument, event.cadence)
+        assert (cube.start, cube.source, cube.truth) == (event.start, "simulated", {"event": event.key})
+
+
+def test_what_is_made_is_found_again(logged):
+    first = frames_of(logged)
+    inodes = {path: path.stat().st_ino for path in twin_folder(logged, simulate).rglob("*") if path.is_file()}
+    again = frames_of(logged)
+    assert again.fingerprint == first.fingerprint and np.array_equal(again.pixels, first.pixels)
+    assert inodes == {path: path.stat().st_ino for path in twin_folder(logged, simulate).rglob("*") if path.is_file()}
+    assert set(simulated(logged).values()) == {1}
+    assert frames_of(logged, scaling="frame").fingerprint != first.fingerprint
+    assert set(simulated(logged).values()) == {1}  # other frames, the same cubes
+
+
+def test_dask_workers_make_the_same_twin_and_name_what_failed(sq_home, tmp_path):
+    broken = catalogue()[3]
+    settings = Settings(frames=4, log=str(tmp_path / "log"), broken=broken.key)
+    options = {"workers": 2, "progress": False, "simulate": simulate}
+    with pytest.raises(SqError, match=f"1 of 57 cubes failed .{broken.name}.*no waves"):
+        build_twin(settings, **options)
+    Path(settings.log + ".mended").touch()
+    folder = build_twin(settings, **options)
+    assert len(simulated(settings)) == 57 and set(simulated(settings).values()) == {1}
+    together = (folder / "card.json").read_text()
+    shutil.rmtree(folder)
+    assert (build_twin(settings, **QUIET) / "card.json").read_text() == together
+
+
+def test_workers_of_a_given_scheduler_are_used(logged, monkeypatch):
+    from dask.distributed import LocalCluster
+
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)  # these workers are threads of this process
+    with LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
+        build_twin(logged, scheduler=cluster.scheduler_address, progress=False, simulate=simulate)
+    assert len(simulated(logged)) == 57
+
+
+def test_a_script_without_a_guard_is_told_instead_of_waiting_for_itself(sq_home, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from sqlib.data.build import build_twin; import standin\n"
+        "build_twin(standin.Settings(frames=4), workers=2, progress=False, simulate=standin.simulate)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    run = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=100)
+    assert run.returncode == 1 and "SqError: no Dask workers" in run.stderr and "__main__" in run.stderr
+
+
+def test_other_settings_or_another_physics_are_another_twin(tmp_path, monkeypatch):
+    assert len({twin_key(TwinSettings()), twin_key(TwinSettings(seed=1)), twin_key(TwinSettings(), simulate)}) == 3
+    package, copy = Path(build.__file__).parents[1], tmp_path / "sqlib"
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    assert build.physics(copy) == build.physics(package)
+    with open(copy / "sun" / "waves.py", "a") as file:
+        file.write("# faster waves\n")
+    before = twin_key(TwinSettings())
+    monkeypatch.setattr(build, "PHYSICS", build.physics(copy))
+    assert twin_key(TwinSettings()) != before
+
+
+def test_a_build_that_was_killed_goes_on(sq_home, tmp_path):
+    settings = Settings(frames=4, log=str(tmp_path / "log"), pause=0.05)
+    process = start_build(settings)
+    wait_for(settings, events=5)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    folder = twin_folder(settings, simulate)
+    made = len(list((folder / "cubes").glob("*.fits")))
+    assert 4 <= made < 57 and not (folder / "card.json").exists()
+    for left in (folder / "cubes" / ".x.fits.abc", folder / ".frames-8-cube.abc"):  # as a killed writer leaves them
+        left.mkdir()
+        (left / "half").write_text("half a file")
+    build_twin(settings, **QUIET)
+    counts = simulated(settings)
+    assert len(counts) == 57 and sum(counts.values()) <= 57 + 1  # only the one that was cut off is made twice
+    assert sorted(path.name for path in (folder / "cubes").iterdir()) == [f"{event.key}.fits" for event in catalogue()]
+    assert {path.name for path in folder.iterdir()} == {".lock", "cubes", "card.json"}
+
+
+def test_of_two_builds_at_once_the_second_waits_and_finds_all(sq_home, tmp_path, capfd):
+    settings = Settings(frames=4, log=str(tmp_path / "log"), pause=0.05)
+    other = start_build(settings)
+    wait_for(settings, events=1)
+    build_twin(settings, **QUIET)
+    assert "waiting for another build" in capfd.readouterr().err
+    assert other.communicate() == (None, "") and other.returncode == 0
+    assert len(simulated(settings)) == 57 and set(simulated(settings).values()) == {1}
+
+
+def test_one_failing_event_is_named_and_costs_no_other(sq_home, tmp_path):
+    broken = catalogue()[3]
+    settings = Settings(frames=4, log=str(tmp_path / "log"), broken=broken.key)
+    with pytest.raises(SqError, match=f"1 of 57 cubes failed .{broken.name}.*no waves"):
+        build_twin(settings, **QUIET)
+    assert len(simulated(settings)) == 56
+    Path(settings.log + ".mended").touch()
+    build_twin(settings, **QUIET)
+    assert len(simulated(settings)) == 57 and set(simulated(settings).values()) == {1}
+
+
+def test_a_full_disk_is_told_and_leaves_no_half_written_file(logged, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(SqError, match=r"57 of 57 cubes failed.*No space left on device"):
+            build_twin(logged, **QUIET)
+    assert list((twin_folder(logged, simulate) / "cubes").iterdir()) == []
+    build_twin(logged, **QUIET)
+
+
+def test_a_disk_that_is_too_small_is_refused_before_the_work(logged, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1000, 900, 100))
+    with pytest.raises(SqError, match="GB are free"):
+        build_twin(logged, **QUIET)
+    assert not Path(logged.log).exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SQ_HOME", str(tmp_path / "file"))
+    with pytest.raises(SqError, match="SQ_HOME"):
+        build_twin(Settings(frames=4), **QUIET)
+
+
+def test_a_frame_set_that_is_cut_off_is_made_again(logged, monkeypatch):
+    folder = build_twin(logged, **QUIET)
+    cut = cube_path(folder, find_event("2011_02_15"))
+    whole = cut.read_bytes()
+    cut.write_bytes(whole[:5000])
+    with pytest.raises(SqError, match="no complete FITS file"):
+        frames_of(logged)
+    assert not list(folder.glob("frames-*")) and not list(folder.glob(".frames-*"))
+    cut.write_bytes(whole)
+    frames = frames_of(logged)
+    assert load_frames_from(next(folder.glob("frames-*"))).fingerprint == frames.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ({"data": "moon"}, "twin, sunquakenet"),
+        ({"size": 0}, "size"),
+        ({"size": 22.4}, "size"),
+        ({"scaling": "log"}, "scaling"),
+        ({"settings": TwinSettings(size=0)}, "size"),
+        ({"settings": TwinSettings(size="64")}, "size"),
+        ({"settings": TwinSettings(frames=-5)}, "frames"),
+        ({"settings": TwinSettings(frames=2.5)}, "frames"),
+        ({"workers": -1}, "workers"),
+        ({"data": "sunquakenet", "root": "/no/such/folder"}, "no folder"),
+    ],
+)
+def test_bad_settings_are_refused_before_anything_is_made(sq_home, bad, told):
+    with pytest.raises(SqError, match=told):
+        load_frames(**bad)
+    assert not sq_home.exists()
+
+
+def test_real_frames_come_by_the_same_call(real):
+    frames = load_frames("sunquakenet", root=real, size=64, progress=False)
+    assert frames.source == "sunquakenet" and frames.scaling == "published"
+    assert frames.pixels.shape == (280, 64, 64)
+
+
+def test_the_real_twin_goes_the_whole_way(sq_home, monkeypatch):
+    """Three events of the real simulation, at the smallest size, from waves to labelled frames."""
+    events = tuple(find_event(text) for text in ("2001_04_06", "2014_02_02", "2011_12_30"))
+    monkeypatch.setattr(build, "catalogue", lambda: events)
+    frames = load_frames(size=32, settings=TwinSettings(size=64, frames=40), workers=0, progress=False)
+    facts = info(frames)
+    assert (facts["events"], facts["labelled"], facts["positives"], facts["unlabelled"]) == (3, 2, 16 + 25, 40)
+    assert all(bool(boxes) == (label == 1) for boxes, label in zip(frames.index["boxes"], frames.index["label"]))

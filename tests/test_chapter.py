@@ -1,0 +1,240 @@
+"""What a chapter publishes: marked, described, recorded, small, and refused where it would mislead."""
+
+import io
+import json
+import re
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from sqlib.book import chapter, figures
+from sqlib.book.card import as_html, make_card
+from sqlib.book.movie import player, sheet
+from sqlib.book.records import plain, read_records
+from sqlib.errors import SqError
+
+matplotlib.use("agg")
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What the chapter has displayed, as HTML."""
+    out = []
+    monkeypatch.setattr(chapter, "_show", out.append)
+    return out
+
+
+@pytest.fixture
+def page(tmp_path, shown):
+    return chapter.begin("01_x", data="twin", seed=7, profile="smoke", out=str(tmp_path), size=32)
+
+
+@pytest.fixture
+def fig():
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots()
+    ax.plot([0, 1], [0, 1])
+    return fig
+
+
+WORDS = {"label": "Figure 1", "caption": "A <b> & c.", "alt": 'A "line".'}
+
+
+def test_figure_is_shown_saved_and_recorded_with_its_origin(page, fig, shown, tmp_path):
+    numbers = {"peak": np.float32(3.5), "frames": np.int64(2)}
+    chapter.figure(page, fig, "fig01", **WORDS, numbers=numbers, paper={"peak": 4.1}, series={"t": [1, 2], "p": [3, 4]})
+    assert 'alt="A &quot;line&quot;."' in shown[0]
+    assert "A &lt;b&gt; &amp; c." in shown[0]
+    assert "SIMULATED (twin, seed 7)" in shown[0]
+    assert (tmp_path / "tables/fig01.csv").read_text() == "t,p\n1,3\n2,4\n"
+    record = read_records(tmp_path)["fig01"]
+    assert record["numbers"] == {"peak": 3.5, "frames": 2}
+    assert record["paper"] == {"peak": 4.1}
+    assert (record["simulated"], record["data"], record["profile"], record["seed"]) == (True, "twin", "smoke", 7)
+    assert record["notebook"] == "01_x"
+
+
+def test_mark_is_drawn_into_the_picture_itself(page, fig, tmp_path):
+    chapter.figure(page, fig, "fig01", **WORDS)
+    picture = np.asarray(Image.open(tmp_path / "figures/fig01.png").convert("RGB")).astype(int)
+    height, width = picture.shape[:2]
+    corner = picture[int(0.95 * height):, int(0.7 * width):]
+    brown = np.abs(corner - [0x8A, 0x3B, 0x00]).max(axis=-1) < 40
+    assert brown.sum() > 50
+    assert [text.get_text() for text in fig.texts] == ["SIMULATED (twin, seed 7)"]
+
+
+@pytest.mark.parametrize(
+    ("data", "source", "mark", "simulated"),
+    [
+        ("twin", None, "SIMULATED (twin, seed 7)", True),
+        ("sunquakenet", None, "OBSERVED (SunquakeNet)", False),
+        ("sunquakenet", "simulated", "SIMULATED (twin, seed 7)", True),
+        ("twin", "published", "PUBLISHED (Mercea et al. 2023)", False),
+        ("twin", "theory", "CALCULATED (no data)", False),
+        ("twin", ("simulated", "published"), "SIMULATED (twin, seed 7) · PUBLISHED (Mercea et al. 2023)", True),
+    ],
+)
+def test_mark_says_where_the_data_come_from(tmp_path, shown, data, source, mark, simulated):
+    page = chapter.begin("01_x", data=data, seed=7, profile="smoke", out=str(tmp_path))
+    chapter.table(page, pd.DataFrame({"a": [1]}), "table1", label="Table 1", caption="C.", source=source)
+    assert f">{mark}</span>" in shown[0]
+    assert read_records(tmp_path)["table1"]["simulated"] is simulated
+
+
+def test_unknown_source_and_unknown_data_are_refused(page, fig):
+    with pytest.raises(SqError, match=r"source .*'real'.* is unknown"):
+        chapter.figure(page, fig, "fig01", **WORDS, source="real")
+    with pytest.raises(SqError, match="data='moon' is unknown"):
+        chapter.begin("x", data="moon", seed=1, profile="smoke")
+
+
+@pytest.mark.parametrize("what", ["label", "caption", "alt"])
+def test_figure_without_words_is_refused(page, fig, what, tmp_path):
+    with pytest.raises(SqError, match=f"{what} is empty"):
+        chapter.figure(page, fig, "fig01", **{**WORDS, what: "  "})
+    assert read_records(tmp_path) == {}
+
+
+def test_busy_figure_stays_under_150_kilobytes(page, tmp_path, rng):
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 3)
+    for ax in axes:
+        ax.imshow(rng.exponential(size=(256, 256)), vmax=5)
+    chapter.figure(page, fig, "fig01", **WORDS)
+    assert (tmp_path / "figures/fig01.png").stat().st_size <= 150_000
+
+
+def test_table_has_caption_scopes_and_a_scrolling_frame_and_escapes_its_cells(page, shown, tmp_path):
+    frame = pd.DataFrame({"event": ["<i>", "b"], "power": [1.23456, np.nan], "n": [1, 2]})
+    chapter.table(page, frame, "table1", label="Table 1", caption="Events.", formats={"power": ".2f"}, paper={"n": 3})
+    html = shown[0]
+    assert html.count('scope="col"') == 3
+    assert html.count('scope="row"') == 2
+    assert "<caption><strong>Table 1.</strong> Events." in html
+    assert 'tabindex="0" role="region"' in html
+    assert "&lt;i&gt;" in html
+    assert ">1.23</td>" in html
+    assert ">–</td>" in html
+    rows = read_records(tmp_path)["table1"]["numbers"]
+    assert rows[0] == {"event": "<i>", "power": 1.23456, "n": 1}
+    assert rows[1]["power"] is None
+
+
+def test_empty_table_is_refused(page):
+    with pytest.raises(SqError, match="at least one row"):
+        chapter.table(page, pd.DataFrame({"a": []}), "table1", label="Table 1", caption="C.")
+
+
+def test_name_is_published_once_in_a_run_and_replaced_by_hand(page, tmp_path, shown, monkeypatch):
+    chapter.claim(page, "claim-C1", {"auc": 0.5})
+    with pytest.raises(SqError, match="'claim-C1' is published twice in 01_x"):
+        chapter.claim(page, "claim-C1", {"auc": 0.6})
+    monkeypatch.setenv("SQ_HOME", str(tmp_path / "home"))
+    hand = chapter.begin("01_x", data="twin", seed=7, profile="smoke")
+    chapter.claim(hand, "claim-C1", {"auc": 0.5})
+    chapter.claim(hand, "claim-C1", {"auc": 0.6})
+    assert read_records(tmp_path / "home/runs/01_x/interactive")["claim-C1"]["numbers"] == {"auc": 0.6}
+
+
+def test_close_gives_every_record_the_fingerprint_and_shows_the_card(page, shown, tmp_path):
+    chapter.claim(page, "claim-C1", {"auc": 0.5})
+    chapter.close(page, fingerprint="abc")
+    assert read_records(tmp_path)["claim-C1"]["fingerprint"] == "abc"
+    card = json.loads((tmp_path / "card.json").read_text())
+    assert card["fingerprint"] == "abc"
+    assert card["parameters"] == {"data": "twin", "seed": 7, "profile": "smoke", "size": 32}
+    assert card["versions"]["numpy"] == np.__version__
+    assert card["seconds"] >= 0
+    assert shown[-1].startswith('<details class="sq-card"><summary>Run card</summary>')
+
+
+def test_card_escapes_what_it_shows():
+    html = as_html(make_card("x", {"data": "twin", "seed": 1, "profile": "<script>"}, made="abc"))
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+@pytest.mark.parametrize("value", [float("nan"), np.inf, np.array([1.0, np.nan]), {"a": [float("nan")]}])
+def test_record_refuses_what_json_cannot_say(value):
+    with pytest.raises(SqError, match="finite"):
+        plain(value)
+
+
+def test_record_refuses_an_object_and_a_bad_name(page):
+    with pytest.raises(SqError, match=r"claim-C1\.numbers\.a is a object"):
+        chapter.claim(page, "claim-C1", {"a": object()})
+    with pytest.raises(SqError, match=r"record name '\.\./x'"):
+        chapter.claim(page, "../x", {})
+
+
+def test_record_that_was_cut_off_or_lacks_an_entry_is_refused(page, tmp_path):
+    chapter.claim(page, "claim-C1", {"a": 1})
+    path = tmp_path / "records/claim-C1.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in content.items() if key != "seed"}))
+    with pytest.raises(SqError, match="lacks seed"):
+        read_records(tmp_path)
+    path.write_text('{"name": ')
+    with pytest.raises(SqError, match="cannot be read"):
+        read_records(tmp_path)
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_sprite_sheet_holds_every_frame_in_order(rng, colours):
+    frames = rng.integers(0, 255, size=(7, 12, 16, *colours)).astype(np.uint8)
+    data, mime, cols = sheet(frames)
+    picture = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    assert mime == "image/webp"
+    for i, frame in enumerate(frames):
+        y, x = 12 * (i // cols), 16 * (i % cols)
+        expected = frame if colours else np.repeat(frame[..., None], 3, axis=-1)
+        np.testing.assert_array_equal(picture[y:y + 12, x:x + 16], expected)
+
+
+def test_noisy_movie_stays_under_600_kilobytes_and_a_longer_one_is_refused(rng):
+    frames = rng.integers(0, 255, size=(50, 128, 128)).astype(np.uint8)
+    html, _ = player(frames, "m", "Noise.", [str(i) for i in range(50)], 8, 0, 430_000)
+    assert len(html) < 600_000
+    with pytest.raises(SqError, match="show fewer or smaller frames"):
+        sheet(rng.integers(0, 255, size=(200, 160, 160)).astype(np.uint8), 100_000)
+
+
+def test_movie_shows_the_mark_words_and_a_still(page, shown, tmp_path, rng):
+    frames = rng.integers(0, 255, size=(9, 8, 8)).astype(np.uint8)
+    chapter.movie(page, frames, "mov01", **WORDS, still=4, times=[f"t = {i} <s>" for i in range(9)])
+    assert "translate(-33.3" in shown[0]
+    assert "SIMULATED (twin, seed 7)" in shown[0]
+    assert "t = 4 &lt;s&gt;" in shown[0]
+    assert re.search(r'<input id="mov01-slider" type="range" min="0" max="8" step="1" value="4">', shown[0])
+    assert read_records(tmp_path)["mov01"]["file"] == "figures/mov01.webp"
+
+
+@pytest.mark.parametrize("frames", [np.zeros((3, 8, 8)), np.zeros((8, 8), np.uint8), np.zeros((1, 8, 8), np.uint8)])
+def test_movie_of_another_shape_or_type_is_refused(page, frames):
+    with pytest.raises(SqError, match="movie"):
+        chapter.movie(page, frames, "mov01", **WORDS)
+
+
+def test_colour_maps_the_range_to_the_ends_of_the_map():
+    values = np.array([[0.0, 2.5, 5.0, 9.0]])
+    np.testing.assert_array_equal(figures.colour(values, "gray", 0, 5)[0, :, 0], [0, 128, 255, 255])
+    with pytest.raises(SqError, match="finite"):
+        figures.colour(np.array([[1.0, np.nan]]))
+    with pytest.raises(SqError, match="vmin < vmax"):
+        figures.colour(np.ones((2, 2)))
+
+
+def test_colours_of_the_style_differ_for_red_green_blind_readers():
+    """Deuteranopia as by Machado et al. (2009): the first five colours stay apart."""
+    figures.use_style()
+    cycle = [matplotlib.colors.to_rgb(c) for c in matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]][:5]
+    machado = np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]])
+    seen = np.array([machado @ np.power(c, 2.2) for c in cycle]).clip(0, 1) ** (1 / 2.2)
+    apart = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
+    assert min(apart) > 0.15

@@ -1,0 +1,183 @@
+"""The command `sq`: what it says, in which form, and with which exit status."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from tinybook import make_home, write_notebook
+
+from sqlib.book import cli
+from sqlib.book.cli import main
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SQ_HOME", str(tmp_path / "home"))
+    return make_home(tmp_path / "home")
+
+
+@pytest.fixture
+def frames(monkeypatch):
+    """Two events' frames in place of the data set, whatever is asked for."""
+    from sqlib.data.frames import make_frameset, make_index
+
+    rows = []
+    for key, cycle, labels in (("2001_04_06_19_13_00", 23, (0, 1, 0)), ("2014_02_02_06_31_00", 24, (1, 0, 0))):
+        for frame, label in enumerate(labels):
+            facts = {"event": key, "cycle": cycle, "frame": frame, "label": label, "boxes": ()}
+            rows.append(facts | {"time": np.datetime64("2001-04-06T19:13", "ms") + 60_000 * frame})
+    pixels = np.arange(6 * 64, dtype=np.uint8).reshape(6, 8, 8)
+    frameset = make_frameset(pixels, make_index(rows), "twin", "cube")
+    monkeypatch.setattr(cli, "_frames", lambda args, build: (frameset, {}))
+    return frameset
+
+
+def test_help_is_quick_and_names_every_command():
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "sqlib.book.cli", "--help"], capture_output=True, text=True)
+    assert time.monotonic() - start < 1.5  # about 0.1 s on an idle machine; torch alone takes longer than this
+    assert done.returncode == 0
+    for command in ("data", "params", "run", "runs", "book"):
+        assert f"    {command} " in done.stdout
+
+
+def test_help_imports_nothing_heavy():
+    code = ("import sys\nfrom sqlib.book.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+            "print([m for m in ('torch', 'numpy', 'pandas', 'papermill', 'matplotlib') if m in sys.modules])")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_params_lists_every_parameter_with_type_default_and_help(home, capsys):
+    assert main(["params", "00_first"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "level" in line)
+    assert line.split() == ["level", "float", "1.0", "mean", "of", "the", "noise"]
+    assert main(["params", "00_first", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found[0] == {"name": "data", "type": "str", "default": "twin",
+                        "help": "data source: twin (simulated) or sunquakenet (real frames)"}  # fmt: skip
+
+
+def test_run_prints_the_folder_or_json_alone_and_runs_lists_it(home, capfd):
+    write_notebook(home / "notebooks/02_quick.ipynb", "1 + 1")
+    assert main(["run", "02_quick", "--profile", "smoke", "-p", "seed=7", "-p", "bins=[4]"]) == 0
+    folder = capfd.readouterr().out.strip()
+    assert folder.startswith(str(home / "runs/02_quick"))
+    assert main(["run", "02_quick", "--profile", "smoke", "-p", "seed=7", "-p", "bins=[4]", "--json"]) == 0
+    card = json.loads(capfd.readouterr().out)[0]
+    assert card["folder"] == folder
+    assert (card["parameters"]["seed"], card["parameters"]["bins"], card["parameters"]["size"]) == (7, [4], 32)
+    assert main(["runs", "--json"]) == 0
+    assert [one["key"] for one in json.loads(capfd.readouterr().out)] == [card["key"]]
+    assert main(["runs"]) == 0
+    assert card["key"] in capfd.readouterr().out
+
+
+def test_data_and_root_reach_the_notebook(home, tmp_path, capfd, monkeypatch):
+    (tmp_path / "frames").mkdir()
+    monkeypatch.chdir(tmp_path)
+    write_notebook(home / "notebooks/02_quick.ipynb", "1 + 1")
+    command = ["run", "02_quick", "--profile", "smoke", "--data", "sunquakenet", "--root", "frames", "--json"]
+    assert main(command) == 0
+    values = json.loads(capfd.readouterr().out)[0]["parameters"]
+    assert (values["data"], values["root"]) == ("sunquakenet", str(tmp_path / "frames"))
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["run", "00_frist"], "did you mean '00_first'"),
+        (["run", "00_first", "-p", "sed=1"], "did you mean 'seed'"),
+        (["run", "00_first", "-p", "seed=one"], "seed must be int, not 'one' (str)"),
+        (["run", "00_first", "-p", "seed"], "write -p name=value"),
+        (["run", "00_first", "--profile", "smok"], "did you mean 'smoke'"),
+        (["run", "00_first", "01_second", "-p", "sed=1"], "did you mean 'seed'"),
+        (["params", "nothing"], "there is no notebook 'nothing'"),
+        (["data", "info", "--profile", "smok"], "did you mean 'smoke'"),
+        (["data", "info", "-p", "sise=64"], "did you mean 'size'"),
+        (["data", "info", "-p", "size=big"], "size must be int, not 'big' (str)"),
+        (["data", "info", "--data", "sunquakenet", "--root", "/no/such/folder"], "/no/such/folder"),
+        (["book"], "_toc.yml"),
+    ],
+)
+def test_users_error_is_one_readable_message_and_exit_2(home, capsys, words, complaint):
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("sq: error: ")
+    assert complaint in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+
+
+def test_unknown_command_and_no_command_are_refused(capsys):
+    for words in ([], ["nonsense"]):
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert stop.value.code == 2
+
+
+def test_interruption_is_one_line_and_exit_130(home, capsys, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sqlib.book.runs.runs", interrupted)
+    assert main(["runs"]) == 130
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_runs_says_so_when_there_are_none(home, capsys):
+    assert main(["runs"]) == 0
+    assert "no runs yet" in capsys.readouterr().out
+    assert main(["runs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_data_that_is_not_built_is_reported_with_the_command_that_builds_it(home, capsys):
+    assert main(["data", "info", "--profile", "laptop"]) == 2
+    assert "sq data build --profile laptop" in capsys.readouterr().err
+
+
+def test_data_info_tells_people_and_programs_the_same(home, frames, capsys):
+    assert main(["data", "info", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["events"], found["positives"], found["negatives"], found["source"]) == (2, 2, 4, "twin")
+    assert main(["data", "info"]) == 0
+    words = capsys.readouterr().out
+    assert f"fingerprint   {found['fingerprint']}" in words
+    assert "06 April 2001 19:13" in words
+
+
+def test_data_export_writes_pictures_that_load_back(home, frames, tmp_path, capsys):
+    from sqlib.data.sunquakenet import load_sunquakenet
+
+    target = tmp_path / "pictures"
+    assert main(["data", "export", str(target)]) == 0
+    assert capsys.readouterr().out.strip() == str(target)
+    back, _ = load_sunquakenet(target, progress=False)
+    assert np.array_equal(np.sort(back.pixels.ravel()), np.sort(frames.pixels.ravel()))
+    assert main(["data", "export", str(target)]) == 2
+    assert "not empty" in capsys.readouterr().err
+
+
+def test_data_build_hands_over_settings_workers_and_scheduler(home, frames, monkeypatch, capsys):
+    from sqlib.data import build
+
+    asked = []
+    monkeypatch.setattr(build, "build_twin", lambda settings, **more: asked.append((settings, more)) or "folder")
+    assert main(["data", "build", "--profile", "smoke", "-p", "seed=9", "--workers", "2", "--scheduler", "tcp://x:1"]) == 0
+    settings, more = asked[0]
+    assert (settings.size, settings.seed) == (32, 9)
+    assert more == {"workers": 2, "scheduler": "tcp://x:1", "progress": True}
+    assert capsys.readouterr().out.startswith("folder\n")
+
+
+def test_real_sample_is_described_with_what_is_odd_in_it(home, real, capsys):
+    assert main(["data", "info", "--data", "sunquakenet", "--root", str(real), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["source"] == "sunquakenet"
+    assert found["frames"] == found["report"]["frames"] > 0
+    assert main(["data", "build", "--data", "sunquakenet", "--root", str(real)]) == 0
+    assert "boxes outside" in capsys.readouterr().out

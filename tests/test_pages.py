@@ -1,0 +1,101 @@
+"""The real book at the smoke profile: built once by the command, then looked at page by page."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from browser import chromium, maths, opened, pages
+
+from sqlib.book.offline import check_offline
+from sqlib.book.params import parameters
+from sqlib.book.records import read_records
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.ipynb"))
+PROSE = ("intro", "rerun", "glossary", "bibliography")
+
+
+@pytest.fixture(scope="session")
+def smoke_book(tmp_path_factory):
+    """A home folder with this checkout's notebooks, and the book that `sq book --profile smoke` makes of them."""
+    home = tmp_path_factory.mktemp("smoke")
+    for name in ("notebooks", "profiles", "book", "_config.yml", "_toc.yml"):
+        (home / name).symlink_to(CHECKOUT / name)
+    command = [sys.executable, "-m", "sqlib.book.cli", "book", "--profile", "smoke"]
+    environment = {**os.environ, "SQ_HOME": str(home)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return home
+
+
+def _run(home: Path, name: str) -> Path:
+    return next(path.parent for path in (home / "runs" / name).glob("*/card.json"))
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_parameter_cell_is_typed_and_commented_and_the_notebook_is_stored_without_outputs(name):
+    path = CHECKOUT / "notebooks" / f"{name}.ipynb"
+    assert parameters(path)
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_executed_notebook_holds_no_error_no_warning_and_records(smoke_book, name):
+    folder = _run(smoke_book, name)
+    cells = [cell for cell in json.loads((folder / "executed.ipynb").read_text())["cells"] if cell["cell_type"] == "code"]
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert [output for output in outputs if output["output_type"] == "error"] == []
+    assert [output["text"] for output in outputs if output.get("name") == "stderr"] == []
+    records = read_records(folder)
+    assert records
+    for record in records.values():
+        assert record["profile"] == "smoke"
+        assert record["simulated"] == ("simulated" in record["source"])
+        if "file" in record:
+            assert (folder / record["file"]).stat().st_size > 0
+    assert json.loads((folder / "card.json").read_text())["versions"]["torch"]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_pictures_have_words_and_a_mark_and_stay_small(smoke_book, name):
+    folder = _run(smoke_book, name)
+    page = (smoke_book / "_build/html/notebooks" / f"{name}.html").read_text()
+    for record in read_records(folder).values():
+        if record["kind"] in ("figure", "table", "movie"):
+            assert page.count(f'id="{record["name"]}"') == 1
+        if record["kind"] == "figure":
+            assert record["alt"].strip()
+            assert (folder / record["file"]).stat().st_size <= 250_000
+    assert page.count("<figure") + page.count('class="sq-table" id=') <= page.count('class="sq-mark')
+
+
+def test_book_loads_nothing_from_the_network(smoke_book):
+    assert check_offline(smoke_book / "_build/html") >= len(NOTEBOOKS) + len(PROSE)
+
+
+def test_every_page_opens_offline_without_a_complaint_and_with_its_maths(smoke_book):
+    paths, formulas = pages(smoke_book / "_build/html"), {}
+    assert {f"{name}.html" for name in (*NOTEBOOKS, *PROSE)} <= {path.name for path in paths}
+    with chromium() as browser:
+        for path in paths:
+            with opened(browser, path) as (page, complaints):
+                formulas[path.stem] = maths(page)
+                assert complaints == [], path
+    assert formulas["00_holography"] > 0
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_is_wider_than_the_screen(smoke_book, width):
+    with chromium() as browser:
+        for path in sorted((smoke_book / "_build/html").glob("*/*.html")):
+            with opened(browser, path, viewport={"width": width, "height": 800}) as (page, _):
+                maths(page)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, path

@@ -1,0 +1,82 @@
+"""Two tiny notebooks and a home folder around them: what the book's machinery is tested with."""
+
+from pathlib import Path
+from shutil import copytree
+
+import nbformat
+import yaml
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+CHECKOUT = Path(__file__).parents[1]
+TITLES = {"00_first": "The first chapter", "01_second": "The second chapter"}
+
+PARAMETERS = """\
+data: str = "twin"  # data source: twin (simulated) or sunquakenet (real frames)
+root: str = ""  # folder of SunquakeNet, where data is sunquakenet
+seed: int = 1265  # random seed
+profile: str = "laptop"  # size of the run
+out: str = ""  # folder for records and figures; set by sq run
+size: int = 64  # pixels a side
+level: float = 1.0  # mean of the noise
+bins: list[int] = [8, 16]  # numbers of bins
+"""
+
+CODE = """\
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from sqlib.book import chapter, figures
+
+page = chapter.begin("NAME", data=data, seed=seed, profile=profile, out=out, size=size, level=level, bins=bins)
+noise = level * np.random.default_rng(seed).exponential(size=(12, size, size))
+fig, ax = plt.subplots()
+ax.hist(noise.ravel(), bins=bins[0])
+ax.set(xlabel="power / mean", ylabel="pixels")
+chapter.figure(page, fig, "fig01", label="Figure 1", caption="Speckle of <one> source & noise.",
+               alt="A histogram that falls off exponentially.", numbers={"mean": noise.mean()}, paper={"mean": 1.0})
+rows = pd.DataFrame({"frame": [0, 1], "mean": noise.mean((1, 2))[:2]})
+chapter.table(page, rows, "table1", label="Table 1", caption="Means of two frames.", formats={"mean": ".2f"})
+chapter.movie(page, figures.colour(noise, vmin=0, vmax=5), "mov01", label="Movie 1", caption="Noise.", alt="Noise.")
+chapter.claim(page, "claim-C1", {"above": bool(noise.mean() > 0.5)})
+chapter.close(page, fingerprint="f" * 64)
+"""
+
+
+def write_notebook(path: Path, code: str = CODE, parameters: str = PARAMETERS, title: str = "A chapter") -> Path:
+    """Write a notebook with a title, a parameter cell, a formula and one cell of `code`."""
+    cells = [
+        new_markdown_cell(f"# {title}\n\nSpeckle has the law $p(P) = e^{{-P}}$; see the {{term}}`pupil`."),
+        new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+        new_markdown_cell("## The noise\n\n$$ H_+ = \\int G_+ \\psi \\, d^2 r' $$"),
+        new_code_cell(code.replace("NAME", path.stem)),
+    ]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    return path
+
+
+def make_home(folder: Path) -> Path:
+    """Fill `folder` with two notebooks and a profile, and return it."""
+    for name, title in TITLES.items():
+        write_notebook(folder / "notebooks" / f"{name}.ipynb", title=title)
+    (folder / "profiles").mkdir()
+    profile = {"data": {"size": 32}, "notebooks": {"01_second": {"level": 2}}}
+    (folder / "profiles" / "smoke.yml").write_text(yaml.safe_dump(profile))
+    (folder / "profiles" / "laptop.yml").write_text(yaml.safe_dump({"data": {"size": 64}}))
+    return folder
+
+
+def add_prose(folder: Path) -> Path:
+    """Put the book's own prose and configuration into `folder`, its links to chapters turned to the tiny ones."""
+    copytree(CHECKOUT / "book", folder / "book")
+    for page in (folder / "book").glob("*.md"):
+        text = page.read_text()
+        page.write_text(text.replace("notebooks/00_holography", "notebooks/00_first")
+                        .replace("notebooks/01_dataset", "notebooks/01_second"))  # fmt: skip
+    (folder / "_config.yml").write_text((CHECKOUT / "_config.yml").read_text())
+    toc = yaml.safe_load((CHECKOUT / "_toc.yml").read_text())
+    toc["parts"][0]["chapters"] = [{"file": f"notebooks/{name}"} for name in TITLES]
+    (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
+    return folder
