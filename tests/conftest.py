@@ -45,3 +45,13 @@ def real():
     if not REAL.is_dir():
         pytest.skip(f"no real sample: {REAL} is absent")
     return REAL
+
+
+@pytest.fixture(scope="session")
+def full_twin(tmp_path_factory):
+    """The folder of the full-size twin: 57 cubes of 256 x 256 x 256, made once a session (about two minutes)."""
+    from sqlib.data import build_twin
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SQ_HOME", str(tmp_path_factory.mktemp("full")))
+        return build_twin(progress=False)

@@ -124,7 +124,7 @@ def source(frames: np.ndarray, box, others: np.ndarray, rng: np.random.Generator
     brightest = scaled.max(0)
     tall, wide = inside.shape[1:]
     chance = [brightest[y : y + tall, x : x + wide].max() for y, x in rng.integers(0, (height - tall, width - wide), (300, 2))]
-    f, y, x = np.unravel_index(inside.argmax(), inside.shape)
+    _, y, x = np.unravel_index(inside.argmax(), inside.shape)
     y, x = y + y0, x + x0
     background = others if len(others) else frames
     local = gaussian_filter((background / background.mean((1, 2), keepdims=True)).mean(0), SMOOTH)[y, x]
@@ -132,7 +132,7 @@ def source(frames: np.ndarray, box, others: np.ndarray, rng: np.random.Generator
     fine = np.interp(np.linspace(0, len(course) - 1, 50 * len(course)), np.arange(len(course)), course)
     yy, xx = np.ogrid[:height, :width]
     mean, distance = scaled.mean(0), np.hypot(yy - y, xx - x)
-    far = float(mean[(distance >= 8) & (distance < 16)].mean())
+    far = float(mean[(distance >= 7) & (distance < 10)].mean())  # nothing is left of a source there
     halo = [float((mean[abs(distance - r) <= half].mean() - far) / (mean[y, x] - far)) for r, half in ((2.5, 1), (4, 0.5), (5, 0.5))]
     return {
         "peak": float(inside.max()), "clear": bool(np.mean(np.array(chance) < inside.max()) > CLEAR), "local": float(local),
@@ -183,6 +183,19 @@ def event_statistics(frames: np.ndarray, numbers: np.ndarray, cadence: float, so
         if inside.sum() >= 4:
             measured.append(source(frames[inside], box, frames[~inside], rng) | {"cadence": cadence})
     return result | {"sources": measured}
+
+
+def measure_cube(cube, step: int = 4) -> dict:
+    """`event_statistics` of a cube (`sqlib.data.cubes.Cube`), its frames as they would be published.
+
+    `step`: every so many frames are measured, and all of the annotated intervals.
+    """
+    sources = [(interval, box) for interval, boxes in cube.boxes for box in boxes]
+    numbers = cube.first_frame + np.arange(len(cube.power))
+    kept = numbers % step == 0
+    for (first, last), _ in sources:
+        kept |= (numbers >= first) & (numbers <= last)
+    return event_statistics(as_published(cube.power[kept]), numbers[kept], cube.cadence, sources, np.random.default_rng(0))
 
 
 def summarise(events: list[dict]) -> dict[str, float]:

@@ -186,8 +186,9 @@ def focus_spectrum(doppler: torch.Tensor, kernel: Kernel, incoming: bool = False
     long, tall, wide = kernel.padded
     late, high, broad = kernel.valid
     wave = torch.zeros((len(kernel.omega), tall, wide), dtype=torch.complex64, device=doppler.device)
+    movie = doppler.flatten(1)
     for part, matrix in zip(torch.view_as_real(wave).unbind(-1), kernel.into):
-        part[:, :height, :width] = (matrix @ doppler.view(frames, -1)).view(-1, height, width)
+        part[:, :height, :width] = (matrix @ movie).view(-1, height, width)
     wave = torch.fft.fft2(wave)
     # G is even in space, so its conjugate in wavenumber is its conjugate in space: time runs the other way
     wave *= kernel.green.conj() if incoming else kernel.green

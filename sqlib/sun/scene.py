@@ -57,8 +57,8 @@ class Population:
 
 
 POPULATIONS = {
-    "MDI": Population((0.0, 0.2), (1700, 0.45), 0.14, 0.5, (12.0, 0.35), (1.6, 0.35), (10.5, 4.0), (9.7, 3.0), 0.53, (0.35, 0.8)),
-    "HMI": Population((0.0, 0.08), (2400, 0.45), 0.25, 0.8, (5.8, 0.28), (1.0, 0.4), (15.8, 3.6), (15.3, 3.5), 0.43, (0.6, 0.95)),
+    "MDI": Population((0.0, 0.2), (1700, 0.45), 0.14, 0.5, (8.2, 0.35), (1.7, 0.35), (10.5, 4.0), (9.7, 3.0), 0.53, (0.35, 0.8)),
+    "HMI": Population((0.0, 0.08), (2400, 0.45), 0.25, 0.75, (5.8, 0.3), (1.0, 0.4), (15.8, 3.6), (15.3, 3.5), 0.43, (0.6, 0.95)),
 }
 
 
@@ -113,12 +113,12 @@ def draw_quake(interval, weight, rim, size, population, rng, cadence) -> Quake:
     median, spread = population.clear if clear else population.faint
     first, last = interval
     time = first + (last - first) * population.peak_at + rng.normal(0, 0.7)
-    count = int(rng.integers(5, 10))
+    count = int(rng.integers(16, 26))
     grains = np.zeros((1 + count, 4))
     grains[0, 3] = 1
-    grains[1:, :2] = rng.normal(0, 3.4, (count, 2))
-    grains[1:, 2] = rng.normal(0, 120, count)
-    grains[1:, 3] = 2.8 * rng.standard_normal(count) / math.sqrt(count)
+    grains[1:, :2] = rng.normal(0, 2.5, (count, 2))
+    grains[1:, 2] = rng.normal(0, 200, count)
+    grains[1:, 3] = 3.6 * rng.standard_normal(count) / math.sqrt(count)
     width, height = (float(np.clip(rng.normal(*pair), 4, 28)) for pair in (population.box_width, population.box_height))
     cy, cx = y + rng.normal(0, 1.2), x + rng.normal(0, 1.2)
     box = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)

@@ -119,7 +119,7 @@ def blurring(n: int, blur: float, longitude: float) -> torch.Tensor:
 
 
 def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
-    """Spectra (B, PATCH, PATCH) of a sunquake's grains, scaled so that its egression alone peaks at its strength times quiet."""
+    """Spectra (B, PATCH, PATCH) of a sunquake's grains: alone they peak in the middle, at time 0, with strength times quiet."""
     y, x = torch.meshgrid(*[torch.arange(PATCH, dtype=torch.float32) - PATCH // 2] * 2, indexing="ij")
     (fwhm, angle), grains = quake.stretch, torch.from_numpy(quake.grains).float()
     v = y - (quake.y - round(quake.y) + grains[:, 0])[:, None, None]
@@ -131,9 +131,14 @@ def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
     turn = torch.exp(-1j * parts.omega[:, None] * grains[:, 2]).to(torch.complex64)
     source = torch.einsum("bg,gyx->byx", turn, place.to(torch.complex64))
     focus = torch.fft.ifft2(torch.fft.fft2(source[parts.band]) * torch.fft.fft2(torch.fft.ifftshift(parts.spread, (1, 2))))
-    when = torch.arange(-8, 9) * cadence
-    seen = torch.einsum("tb,byx->tyx", torch.exp(1j * when[:, None] * parts.omega[parts.band]).to(torch.complex64), focus)
-    return source * math.sqrt(quake.strength * parts.quiet / float(seen.abs().square().max()))
+    when = torch.arange(-10, 11) * cadence
+    turn = torch.exp(1j * when[:, None] * parts.omega[parts.band]).to(torch.complex64)
+    seen = torch.einsum("tb,byx->tyx", turn, focus).abs().square()
+    # the grains interfere, so the peak lies where it will: it is moved to the quake's own place and time
+    t, y, x = (int(i) for i in np.unravel_index(int(seen.argmax()), seen.shape))
+    source = source.roll((PATCH // 2 - y, PATCH // 2 - x), (1, 2))
+    source *= torch.exp(1j * parts.omega * when[t])[:, None, None].to(torch.complex64)
+    return source * math.sqrt(quake.strength * parts.quiet / float(seen.max()))
 
 
 def impulses(source: torch.Tensor, scene: Scene, parts: Model, cadence: float, rim: int, first: int) -> torch.Tensor:

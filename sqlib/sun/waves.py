@@ -76,3 +76,36 @@ def move(source: torch.Tensor, green: torch.Tensor, frames: int, cadence: float,
     to_time = torch.from_numpy(np.concatenate([turn.real, -turn.imag], axis=1)).float()
     parts = torch.cat([wave.real, wave.imag]).flatten(1)
     return (to_time @ parts).view(frames, *source.shape[1:])
+
+
+def point_source(shape, cadence: float, pixel: float, frame: int, place, spectrum=(2.0, 8.0), sun: Polytrope | None = None):
+    """Dopplergrams (T, H, W) of one impulse at `frame` and `place` (y, x) of a periodic box, in arbitrary units."""
+    frames, height, width = shape
+    omega = 2 * math.pi * torch.from_numpy(bins_of(frames, cadence, spectrum)) / (frames * cadence)
+    source = torch.zeros((len(omega), height, width), dtype=torch.complex64)
+    source[:, place[0], place[1]] = torch.exp(-1j * omega * frame * cadence)
+    return move(source, mode_sum(shape, cadence, pixel, spectrum, sun or Polytrope()), frames, cadence, spectrum)
+
+
+def white_sources(shape, cadence: float, pixel: float, generator: torch.Generator, power=1.0, spectrum=(4.6, 7.4), sun=None):
+    """Dopplergrams (T, H, W) of random sources everywhere, of relative `power` (a number or (H, W)), in arbitrary units."""
+    frames, height, width = shape
+    bins = len(bins_of(frames, cadence, spectrum))
+    source = torch.view_as_complex(torch.randn((bins, height, width, 2), generator=generator))
+    source *= torch.as_tensor(power, dtype=torch.float32).sqrt()
+    return move(source, mode_sum(shape, cadence, pixel, spectrum, sun or Polytrope()), frames, cadence, spectrum)
+
+
+def time_distance(movie: torch.Tensor, place, pixel: float, step: float, farthest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of a movie (T, H, W) over rings round `place` (y, x).
+
+    Returns
+    -------
+    distances (D,) in Mm, the middle of rings of width `step` up to `farthest`; means (T, D)
+    """
+    y, x = np.ogrid[: movie.shape[1], : movie.shape[2]]
+    ring = (np.hypot(y - place[0], x - place[1]) * pixel / step).astype(int).ravel()
+    count = int(farthest / step)
+    inside = torch.from_numpy(ring < count)
+    sums = torch.zeros(len(movie), count).index_add_(1, torch.from_numpy(ring)[inside], movie.flatten(1)[:, inside])
+    return (np.arange(count) + 0.5) * step, (sums / np.maximum(np.bincount(ring, minlength=count)[:count], 1)).numpy()

@@ -1,0 +1,146 @@
+"""Figures of the data-set chapter; each takes what was computed and returns a matplotlib figure."""
+
+import numpy as np
+import pandas as pd
+
+from sqlib.data.catalogue import catalogue
+from sqlib.data.frames import FrameSet
+
+COLOURS = {23: "#0072B2", 24: "#D55E00"}
+NAMES = {23: "cycle 23 (MDI)", 24: "cycle 24 (HMI)"}
+GRAY = "#777777"
+LEVELS = 9
+
+
+def _figure(*args, **kwargs):
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(*args, **kwargs)
+
+
+def examples(frameset: FrameSet, negatives: list[int], positives: list[int]):
+    """Frames at the given positions in two rows, each stretched to its own contrast, with the annotated boxes."""
+    from matplotlib.patches import Rectangle
+
+    names = {event.key: event for event in catalogue()}
+    fig, axes = _figure(2, 3, figsize=(7, 5.3), gridspec_kw={"wspace": 0.04})
+    for row, word, places in zip(axes, ("negative", "positive"), (negatives, positives)):
+        for ax in row:
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+        row[0].set_ylabel(word, fontsize=12)
+        if not places:
+            row[1].text(0.5, 0.5, f"no {word} frame\nin this folder", ha="center", va="center", transform=row[1].transAxes)
+        for ax, place in zip(row, places):
+            pixels, facts = np.asarray(frameset.pixels[place]), frameset.index.iloc[place]
+            top = max(1, np.quantile(pixels, 0.995))
+            # speckle hardly compresses: few gray levels leave room for sharper pixels in a PNG of the same size
+            ax.imshow(np.floor(LEVELS * np.minimum(pixels / top, 1)), cmap="gray", vmin=0, vmax=LEVELS)
+            event = names.get(facts["event"])
+            ax.set_title(f"{event.name if event else facts['event']}\nframe {facts['frame']}", fontsize=10, loc="center")
+            for x0, y0, x1, y1 in facts["boxes"]:
+                # a box holds the pixels from x0 up to x1; a picture's pixels are centred on whole numbers
+                corner = (x0 - 0.5, y0 - 0.5)
+                ax.add_patch(Rectangle(corner, x1 - x0, y1 - y0, fill=False, ec="#E69F00", lw=1.8))
+    return fig
+
+
+def counts(facts: dict):
+    """Positives and negatives per cycle, and annotated frames per event, of `info(frameset)`."""
+    fig, (left, right) = _figure(1, 2, figsize=(7, 3.9), width_ratios=[1, 2.1])
+    for place, (cycle, own) in enumerate(facts["cycles"].items()):
+        heights, inks = [own["negatives"], own["positives"]], ["#bbbbbb", COLOURS[int(cycle)]]
+        bars = left.bar([place - 0.2, place + 0.2], heights, 0.38, color=inks)
+        left.bar_label(bars, labels=[f"{own[kind]:,}" for kind in ("negatives", "positives")], fontsize=9, padding=2)
+    left.set_xticks(range(len(facts["cycles"])), [NAMES[int(cycle)].replace(" (", "\n(") for cycle in facts["cycles"]])
+    left.set(ylabel="frames", title="gray: negative")
+    left.margins(y=0.1)
+    left.yaxis.set_major_formatter("{x:,.0f}")
+    events = [one for one in facts["per_event"] if one["labelled"]]
+    for cycle in COLOURS:
+        own = [(i, one["positives"]) for i, one in enumerate(events) if one["cycle"] == cycle and one["positives"]]
+        if own:
+            right.bar(*zip(*own), 0.8, color=COLOURS[cycle], label=NAMES[cycle])
+    right.set(xlabel="labelled event, in the order of time", ylabel="positive frames", xlim=(-1, max(3, len(events))))
+    right.set_ylim(0, 1.22 * max([one["positives"] for one in events] + [1]))
+    if any(one["positives"] for one in events):
+        right.legend(loc="upper right", ncols=2, columnspacing=1, handlelength=1)
+    return fig
+
+
+def gaps(minutes: np.ndarray, errors: dict[int, np.ndarray], delays: tuple[float, float]):
+    """Error of egression power against time after a gap; `delays`: travel times (min) over the pupil's radii."""
+    fig, ax = _figure(figsize=(7, 3.6))
+    ax.axvspan(-delays[1], -delays[0], color="#f0e6c8", lw=0)
+    ax.axvline(0, color=GRAY, lw=1, ls=":")
+    for (length, error), style in zip(errors.items(), ("-", "--", "-.", ":")):
+        ax.plot(minutes, error, style, label=f"{length} frames")
+    ax.set(xlabel="time of the egression-power frame after the gap (min)", ylabel="error / fluctuations of P", ylim=(0, None))
+    top = 1.3 * ax.get_ylim()[1]
+    ax.set_ylim(0, top)
+    ax.text(-sum(delays) / 2, 0.97 * top, "travel time\nto the pupil", ha="center", va="top", fontsize=9)
+    ax.text(0.4, 0.97 * top, "gap", va="top", fontsize=9)
+    ax.legend(title="missing", loc="upper left")
+    return fig
+
+
+def scaling(kinds: dict[str, pd.DataFrame], event: str, name: str, intervals):
+    """Greatest pixel of each frame under each scaling, and the mean of one event's frames, from `survey.levels`."""
+    fig, (left, right) = _figure(1, 2, figsize=(7, 3.8))
+    for (kind, table), colour in zip(kinds.items(), ("#009E73", "#CC79A7")):
+        left.hist(table["greatest"], bins=np.arange(0, 265, 8), color=colour, alpha=0.75, label=kind)
+        own = table[table["event"] == event].sort_values("frame")
+        right.plot(own["frame"], own["mean"], "o" if len(own) < 24 else "-", color=colour, label=kind)
+    left.set(xlabel="greatest pixel of a frame (0–255)", ylabel="frames", yscale="log")
+    left.legend(loc="upper left")
+    for first, last in intervals:
+        right.axvspan(first - 0.5, last + 0.5, color="#eeeeee", lw=0, zorder=0)
+    right.set(xlabel="frame number", ylabel="mean pixel of a frame (0–255)", title=name, ylim=(0, None))
+    return fig
+
+
+def statistics(found: dict[int, dict], reference: pd.DataFrame, laws: bool = True):
+    """Value distribution, spatial and temporal autocorrelation per cycle (`survey.curves`), laws and published spreads."""
+    fig, axes = _figure(3, 1, figsize=(7, 8.6))
+    for cycle, own in found.items():
+        style = {"color": COLOURS[cycle], "label": NAMES[cycle], "ls": "-" if cycle == 23 else "--"}
+        shown = own["survival"] > 0
+        axes[0].semilogy(own["level"][shown], own["survival"][shown], **style)
+        axes[1].plot(own["pixels"], own["space"], marker="o" if cycle == 23 else "s", **style)
+        if np.isfinite(own["time"]).sum() > 3:
+            axes[2].plot(own["seconds"], own["time"], marker="o" if cycle == 23 else "s", ms=4, **style)
+    for ax, quantity, places in ((axes[1], "spatial ACF at {} px", (1,)), (axes[2], "temporal ACF at {} s", (180, 360))):
+        for place in places:
+            rows = reference[reference["quantity"] == quantity.format(place)]
+            for row in rows.itertuples():
+                beside = place + (row.cycle - 23.5) * (0.16 if place == 1 else 12)
+                ax.errorbar(beside, row.middle, [[row.middle - row.low], [row.high - row.middle]], color=COLOURS[row.cycle],
+                            capsize=4, lw=1.4, fmt="D", ms=4, mfc="white")  # fmt: skip
+    if laws:
+        level, lag = np.linspace(0, 9, 50), np.linspace(0, 600, 200)
+        axes[0].plot(level, np.exp(-level), color="black", lw=1, label="exponential law")
+        axes[2].plot(lag, np.sinc(2e-3 * lag) ** 2, color="black", lw=1, label="sinc²(Δν τ), Δν = 2 mHz")
+    axes[0].set(xlabel="P / local mean", ylabel="share of pixels above", ylim=(5e-5, 1.5))
+    axes[1].set(xlabel="distance (pixels)", ylabel="autocorrelation of P")
+    axes[2].set(xlabel="time lag τ (s)", ylabel="autocorrelation of P", xlim=(0, 610))
+    for ax in axes:
+        ax.legend(loc="upper right")
+    return fig
+
+
+def pixel_scale(pixels: np.ndarray, expected: dict[str, np.ndarray], marks: dict[str, float], reference: pd.DataFrame):
+    """Expected correlation of neighbouring pixels against pixel size, with the sizes in question and the observed spreads."""
+    fig, ax = _figure(figsize=(7, 4.2))
+    rows = reference[reference["quantity"] == "spatial ACF at 1 px"]
+    for row in rows.itertuples():
+        ax.axhspan(row.low, row.high, color=COLOURS[row.cycle], alpha=0.18, lw=0)
+        ax.axhline(row.middle, color=COLOURS[row.cycle], lw=1, ls=":")
+        ax.text(0.6, row.middle, f"real frames, {NAMES[row.cycle]}", va="bottom", fontsize=9, color=COLOURS[row.cycle])
+    for (name, values), style in zip(expected.items(), ("-", "--")):
+        ax.plot(pixels, values, style, color="black", label=name)
+    for name, value in marks.items():
+        ax.axvline(value, color=GRAY, lw=1)
+        ax.text(value, 0.015, f" {name}", rotation=90, ha="right", va="bottom", fontsize=10, color="#444444")
+    ax.set(xlabel="pixel size (Mm)", ylabel="correlation of neighbouring pixels", ylim=(0, 1), xlim=(pixels[0], pixels[-1]))
+    ax.legend(loc="upper right")
+    return fig

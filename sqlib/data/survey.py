@@ -1,0 +1,213 @@
+"""Measurements on a whole data set: what the data-set chapter counts, compares and checks."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.ndimage import gaussian_filter
+
+from sqlib.data.build import build_twin, cube_path
+from sqlib.data.catalogue import Event, catalogue
+from sqlib.data.cubes import read_cube
+from sqlib.data.frames import FrameSet
+from sqlib.data.statistics import as_published, event_statistics, relative, spatial_acf, summarise, temporal_acf
+from sqlib.sun.holography import Holography, egression_power, fill_gaps, make_kernel
+from sqlib.sun.rays import polytrope_rays
+from sqlib.sun.twin import TwinSettings, blurring, dopplergrams
+from sqlib.sun.waves import Polytrope, mode_sum
+
+OTHERS = 8  # about so many frames outside the annotated intervals are measured, beside those inside
+
+
+class View(NamedTuple):
+    """Frames of one event as they are measured, and the annotated boxes on them."""
+
+    event: Event
+    frames: np.ndarray  # (N, H, W) uint8
+    numbers: np.ndarray  # (N,) frame numbers
+    sources: list  # ((first, last), box) pairs
+
+
+def spread(events, count: int) -> list[Event]:
+    """About `count` labelled events, as evenly spread over each solar cycle as the labelled events are."""
+    events = [event for event in events if event.labelled]
+    places = np.linspace(0, len(events) - 1, max(1, min(count, len(events)))).round().astype(int)
+    return [events[i] for i in np.unique(places)]
+
+
+def twin_views(settings: TwinSettings, events) -> list[View]:
+    """Simulated frames as they would be published (own maximum, JPEG): the annotated ones and some of the others."""
+    folder, views = build_twin(settings, progress=False), []
+    for event in events:
+        cube = read_cube(cube_path(folder, event))
+        numbers = cube.first_frame + np.arange(len(cube.power))
+        keep = _measured(event, numbers)
+        sources = [(interval, box) for interval, boxes in cube.boxes for box in boxes]
+        views.append(View(event, as_published(cube.power[keep]), numbers[keep], sources))
+    return views
+
+
+def frame_views(frameset: FrameSet, least: int = 4) -> list[View]:
+    """Views of the labelled events of which a frame set holds at least `least` frames."""
+    events, views = {event.key: event for event in catalogue() if event.labelled}, []
+    for key, rows in frameset.index.groupby("event", sort=False):
+        if key not in events or len(rows) < least:
+            continue
+        sources = []
+        for first, last in events[key].intervals:
+            boxes = [set(boxes) for boxes in rows["boxes"][rows["frame"].between(first, last)]]
+            sources += [((first, last), box) for box in sorted(set.intersection(*boxes) if boxes else ())]
+        numbers = rows["frame"].to_numpy()
+        keep = _measured(events[key], numbers)
+        views.append(View(events[key], np.asarray(frameset.pixels[rows.index[keep]]), numbers[keep], sources))
+    return views
+
+
+def _measured(event: Event, numbers: np.ndarray) -> np.ndarray:
+    keep = np.isin(numbers, sorted(event.positives))
+    others = np.flatnonzero(~keep)
+    keep[others[:: max(1, len(others) // OTHERS)]] = True
+    return keep
+
+
+def measure(views: list[View], seed: int) -> dict[int, dict[str, float]]:
+    """`statistics.summarise` per solar cycle, over the cycle's events."""
+    found = {}
+    for view in views:
+        rng = np.random.default_rng(seed)
+        own = event_statistics(view.frames, view.numbers, view.event.cadence, view.sources, rng)
+        found.setdefault(view.event.cycle, []).append(own)
+    return {cycle: summarise(events) for cycle, events in sorted(found.items())}
+
+
+def curves(views: list[View]) -> dict[str, np.ndarray]:
+    """Mean curves over events of one instrument, of P / local mean.
+
+    level, survival : the share of pixels above each level
+    pixels, space : autocorrelation in space against lag in pixels
+    seconds, time : autocorrelation in time, over the annotated runs; NaN at lags without a pair of frames
+    """
+    level, cadence = np.linspace(0, 9, 37), views[0].event.cadence
+    survival, space, time = [], [], []
+    for view in views:
+        ratio = relative(view.frames)
+        survival.append([(ratio > x).mean() for x in level])
+        space.append(spatial_acf(ratio, 5))
+        run = np.isin(view.numbers, sorted(view.event.positives))
+        if run.any():
+            time.append(temporal_acf(ratio[run], view.numbers[run], math.ceil(600 / cadence)))
+    time = np.array(time or [[np.nan] * (math.ceil(600 / cadence) + 1)])
+    pairs = np.isfinite(time).sum(0)
+    return {
+        "level": level, "survival": np.mean(survival, 0), "pixels": np.arange(6), "space": np.mean(space, 0),
+        "seconds": cadence * np.arange(time.shape[1]), "time": np.where(pairs, np.nansum(time, 0) / np.maximum(pairs, 1), np.nan),
+    }  # fmt: skip
+
+
+def pick(frameset: FrameSet, label: int, count: int, rng: np.random.Generator) -> list[int]:
+    """Positions of `count` random frames of one label, of different events and alternating solar cycles where there are such."""
+    index = frameset.index[frameset.index["label"] == label]
+    if index.empty:
+        return []
+    one = index.groupby("event").sample(1, random_state=rng).sample(frac=1, random_state=rng)
+    turn = one.groupby("cycle").cumcount()
+    return one.assign(turn=turn).sort_values(["turn", "cycle"]).index[:count].tolist()
+
+
+def levels(frameset: FrameSet) -> pd.DataFrame:
+    """Per frame: event, frame number, label, and the least, mean and greatest of its pixels."""
+    parts = [np.asarray(frameset.pixels[at : at + 64]) for at in range(0, len(frameset.pixels), 64)]
+    return frameset.index[["event", "cycle", "frame", "label"]].assign(
+        least=np.concatenate([part.min((1, 2)) for part in parts]),
+        mean=np.concatenate([part.mean((1, 2)) for part in parts]),
+        greatest=np.concatenate([part.max((1, 2)) for part in parts]),
+    )
+
+
+def frame_correlations(frameset: FrameSet, rng: np.random.Generator, lags=(1, 8, 30), pairs: int = 150) -> pd.DataFrame:
+    """Correlation of the pixels of two frames `lags` apart, and of frames of different events of one solar cycle.
+
+    Columns: which frames, pairs, as they are, and with the speckle blurred away (Gaussian, sigma 1/45 of the frame).
+    Means over at most `pairs` random pairs; None where there is no pair.
+    """
+    index = frameset.index
+    place = {pair: i for i, pair in enumerate(zip(index["event"], index["frame"]))}
+    kinds = {f"{lag} frame{'s' * (lag > 1)} apart": [(i, place.get((e, f + lag))) for (e, f), i in place.items()] for lag in lags}
+    one, two = rng.integers(0, len(index), (2, 20 * pairs))
+    event, cycle = index["event"].to_numpy(), index["cycle"].to_numpy()
+    foreign = (event[one] != event[two]) & (cycle[one] == cycle[two])
+    kinds["of different events"] = list(zip(one[foreign], two[foreign]))
+    rows = []
+    for name, found in kinds.items():
+        found = [pair for pair in found if pair[1] is not None]
+        found = [found[i] for i in rng.permutation(len(found))[:pairs]]
+        means = [np.mean([_correlation(frameset, i, j, blur) for i, j in found]) if found else None for blur in (False, True)]
+        rows.append({"frames": name, "pairs": len(found), "as they are": means[0], "blurred": means[1]})
+    return pd.DataFrame(rows)
+
+
+def _correlation(frameset: FrameSet, one: int, two: int, blur: bool) -> float:
+    pair = np.asarray(frameset.pixels[[one, two]], dtype=np.float32)
+    if blur:
+        pair = gaussian_filter(pair, (0, *[pair.shape[1] / 45] * 2))
+    return float(np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1])
+
+
+class GapErrors(NamedTuple):
+    """What interpolated gaps do to egression power."""
+
+    minutes: np.ndarray  # (T,) time of the power's frames after the middle of the gap
+    errors: dict[int, np.ndarray]  # per length of the gap: rms error over the rms of the power's fluctuations, (T,)
+    power: np.ndarray  # (T, H, W) without a gap
+
+
+def gap_errors(event: Event, lengths, seed: int, frames: int = 96, size: int = 64) -> GapErrors:
+    """Simulate an event's Dopplergrams, take out `lengths` frames in their middle, interpolate, and look again."""
+    seen = dopplergrams(event, TwinSettings(size, frames, seed))
+    doppler = fill_gaps(seen.doppler)
+    power, errors, middle = egression_power(doppler, seen.model.kernel), {}, len(doppler) // 2
+    inner = slice((power.shape[1] - size) // 2, (power.shape[1] + size) // 2)
+    power = power[:frames, inner, inner]
+    for length in lengths:
+        holed, start = doppler.clone(), middle - length // 2
+        holed[start : start + length] = torch.nan
+        other = egression_power(fill_gaps(holed, longest=length), seen.model.kernel)[:frames, inner, inner]
+        errors[length] = ((other - power).square().mean((1, 2)).sqrt() / power.std((1, 2))).numpy()
+    return GapErrors((np.arange(frames) - middle) * event.cadence / 60, errors, power.numpy())
+
+
+def expected_speckle(pixel: float, blur: float = 0.0, cadence: float = 45.0, frames: int = 128) -> np.ndarray:
+    """Spatial autocorrelation of egression power at 0…3 px for uncorrelated sources, computed without a single random number.
+
+    `pixel` Mm, `blur` of the instrument (sigma, px), `cadence` s. Waves of the model Sun and the kernel of holography
+    give the power spectrum S(k) of H+; H+ is Gaussian, so the autocorrelation of abs(H+)^2 is the square of its own.
+    """
+    look, sun = Holography(cadence, pixel), Polytrope()
+    n = 2 * math.ceil(look.pupil[1] / pixel) + 24
+    kernel = make_kernel((frames, n, n), look, polytrope_rays(sun.index), edges="drop")
+    waves = mode_sum((frames, n, n), cadence, pixel, look.band, sun) * blurring(n, blur, 0.0)
+    field = torch.fft.ifft2((waves * kernel.green).abs().square().sum(0)).abs()
+    return (field[0, :4] / field[0, 0]).square().numpy()
+
+
+def macro(tp, fp, fn, tn) -> pd.DataFrame:
+    """Macro-averaged precision, recall and F1, and accuracy, of confusion counts (numbers or arrays); 0 where 0/0."""
+    tp, fp, fn, tn = (np.atleast_1d(np.asarray(x, dtype=float)) for x in (tp, fp, fn, tn))
+
+    def share(a, b):
+        return np.divide(a, b, out=np.zeros_like(b), where=b > 0)
+
+    precision = (share(tp, tp + fp) + share(tn, tn + fn)) / 2
+    recall = (share(tp, tp + fn) + share(tn, tn + fp)) / 2
+    f1 = (share(2 * tp, 2 * tp + fp + fn) + share(2 * tn, 2 * tn + fp + fn)) / 2
+    return pd.DataFrame({"precision": precision, "recall": recall, "F1": f1, "accuracy": (tp + tn) / (tp + fp + fn + tn)})
+
+
+def possible(positives: int, negatives: int, **printed: float) -> pd.DataFrame:
+    """All outcomes on so many samples whose `macro` scores round to the `printed` ones (two decimals)."""
+    tp, fp = (grid.ravel() for grid in np.mgrid[: positives + 1, : negatives + 1])
+    scores = macro(tp, fp, positives - tp, negatives - fp)
+    fits = np.all([(scores[name] - value).abs() <= 0.005 + 1e-9 for name, value in printed.items()], axis=0)
+    return scores[fits].reset_index(drop=True)

@@ -1,0 +1,145 @@
+"""The twin: sources come out of it where and when they went in, it is deterministic, and it looks like the real frames."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import sqlib.sun.twin as twin
+from sqlib.data import catalogue, find_event
+from sqlib.data.statistics import as_published, compare, measure_cube, reference, summarise, temporal_acf
+from sqlib.errors import SqError
+from sqlib.sun.scene import draw_scene
+from sqlib.sun.twin import TwinSettings, dopplergrams, simulate
+
+SMALL = TwinSettings(size=128, frames=48)
+LABELLED = [event for event in catalogue() if event.labelled]
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """A Sun without stochastic sources, seen by instruments without noise or gaps: only the sunquakes are left."""
+
+    def quiet(*arguments):
+        scene = draw_scene(*arguments)
+        return scene._replace(emission=1e-12 * scene.emission, gaps=())
+
+    monkeypatch.setattr(twin, "draw_scene", quiet)
+    monkeypatch.setattr(twin, "INSTRUMENTS", {name: replace(one, noise=0.0) for name, one in twin.INSTRUMENTS.items()})
+
+
+@pytest.mark.parametrize("name", ["2001-04-06", "2003-10-28", "2012-07-04 09:47", "2017-09-06"])
+def test_a_sunquake_comes_out_in_its_place_at_its_time_and_with_its_strength(silent, name):
+    event = find_event(name)
+    cube = simulate(event, replace(SMALL, limb=False))
+    quake = cube.truth["quakes"][0]
+    f, y, x = np.unravel_index(cube.power.argmax(), cube.power.shape)
+    assert abs(f + cube.first_frame - quake["time"]) <= 1
+    assert abs(y - quake["y"]) <= 1 and abs(x - quake["x"]) <= 1
+    assert cube.power.max() == pytest.approx(quake["strength"], rel=0.1)
+    (first, last), (box,) = cube.boxes[0]
+    assert (first, last) == event.intervals[0] and box[0] <= x <= box[2] and box[1] <= y <= box[3]
+
+
+def test_the_double_event_shakes_twice(silent):
+    event = find_event("2014-02-02")
+    cube = simulate(event, replace(SMALL, limb=False))
+    assert [interval for interval, _ in cube.boxes] == list(event.intervals) and len(cube.truth["quakes"]) == 2
+    for quake in cube.truth["quakes"]:
+        f, y, x = round(quake["time"]) - cube.first_frame, round(quake["y"]), round(quake["x"])
+        patch = cube.power[max(f - 1, 0) : f + 2, y - 1 : y + 2, x - 1 : x + 2]
+        assert patch.max() == pytest.approx(quake["strength"], rel=0.2)
+
+
+def test_the_same_seed_and_event_make_the_same_cube_whatever_was_made_before():
+    a, b = LABELLED[20], LABELLED[2]
+    first = simulate(a, SMALL)
+    simulate(b, SMALL)
+    again, other = simulate(a, SMALL), simulate(a, replace(SMALL, seed=7))
+    assert np.array_equal(first.power, again.power) and first.truth == again.truth
+    assert not np.array_equal(first.power, other.power)
+
+
+def test_an_event_without_annotation_has_no_source():
+    cube = simulate(next(event for event in catalogue() if not event.labelled), SMALL)
+    assert cube.boxes == () and cube.truth["quakes"] == [] and cube.power.shape == (48, 128, 128)
+
+
+def test_the_quiet_sun_has_unit_power(monkeypatch):
+    def plain(*arguments):
+        return draw_scene(*arguments)._replace(emission=np.ones_like(draw_scene(*arguments).emission), gaps=(), quakes=())
+
+    monkeypatch.setattr(twin, "draw_scene", plain)
+    monkeypatch.setattr(twin, "INSTRUMENTS", {name: replace(one, noise=0.0) for name, one in twin.INSTRUMENTS.items()})
+    for event in (LABELLED[0], LABELLED[-1]):
+        assert simulate(event, replace(SMALL, limb=False)).power.mean() == pytest.approx(1, abs=0.08)
+
+
+def test_dopplergrams_are_metres_per_second_with_gaps_that_holography_accepts():
+    settings = TwinSettings(size=64)
+    for event in LABELLED[14:26]:
+        seen = dopplergrams(event, settings)
+        missing = torch.isnan(seen.doppler).all(dim=2).all(dim=1)
+        assert int(missing.sum()) == sum(length for _, length in seen.scene.gaps)
+        assert 20 < float(seen.doppler[~missing].std()) < 120
+        if seen.scene.gaps:
+            assert np.isfinite(simulate(event, settings).power).all()
+            return
+    pytest.fail("none of twelve events has a gap")
+
+
+def test_near_the_limb_speckle_is_longer_east_west():
+    from sqlib.data.statistics import relative, speckle_width
+
+    event = LABELLED[5]
+    ratio = {}
+    for longitude in (0.0, 65.0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(twin, "draw_scene", lambda *a, angle=longitude: draw_scene(*a)._replace(longitude=angle))
+            x, y = speckle_width(relative(simulate(event, SMALL).power))
+            ratio[longitude] = x / y
+    assert ratio[0.0] == pytest.approx(1, abs=0.15) and ratio[65.0] > 1.3
+
+
+@pytest.mark.parametrize("bad", [{"size": 8}, {"size": 128.0}, {"frames": 0}, {"frames": 300}, {"seed": -1}, {"seed": "x"}])
+def test_bad_settings_are_refused_by_name(bad):
+    with pytest.raises(SqError, match=next(iter(bad))):
+        simulate(LABELLED[0], replace(SMALL, **bad))
+
+
+def test_an_unknown_instrument_is_refused():
+    with pytest.raises(SqError, match="GONG"):
+        simulate(replace(LABELLED[0], instrument="GONG"), SMALL)
+
+
+def test_temporal_acf_of_a_known_process():
+    """An AR(1) process has the autocorrelation a^lag; frames that are missing only cost pairs."""
+    rng, a = np.random.default_rng(0), 0.7
+    series = [rng.standard_normal((60, 60))]
+    for _ in range(79):
+        series.append(a * series[-1] + np.sqrt(1 - a * a) * rng.standard_normal((60, 60)))
+    numbers = np.delete(np.arange(80), [10, 11, 40])
+    assert temporal_acf(np.array(series)[numbers], numbers, 4) == pytest.approx(a ** np.arange(5), abs=0.02)
+
+
+def test_a_published_frame_touches_255_and_carries_four_counts_of_noise():
+    power = simulate(LABELLED[30], SMALL).power[:6]
+    frames = as_published(power)
+    assert frames.max(axis=(1, 2)).min() >= 245
+    noise = frames - power * (255 / power.max((1, 2), keepdims=True))
+    assert 2.5 < noise.std() < 5.5
+
+
+@pytest.mark.slow
+def test_the_full_twin_looks_like_the_published_frames(full_twin):
+    """REFERENCE: every quantity measured on the 53 labelled events lies inside the spread of the real frames."""
+    from sqlib.data.build import cube_path
+    from sqlib.data.cubes import read_cube
+
+    measured = {23: [], 24: []}
+    for event in LABELLED:
+        measured[event.cycle].append(measure_cube(read_cube(cube_path(full_twin, event))))
+    table = compare({cycle: summarise(events) for cycle, events in measured.items()})
+    assert len(table) == len(reference()) and table["twin"].notna().all()
+    assert table[~table["inside"]].empty, table[~table["inside"]].to_string()
