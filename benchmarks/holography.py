@@ -18,7 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-WAYS = ("ours", "torch", "scipy")
+WAYS = {
+    "ours": "the bins of the band, by matrix products in time",
+    "torch 3-D": "fftn over all frequencies, kernel, ifftn",
+    "torch real": "rfft in time, fft2, kernel, ifft2, ifft in time",
+    "scipy 3-D": "fftn over all frequencies, kernel, ifftn, on all cores",
+    "scipy real": "rfft in time, fft2, kernel, ifft2, ifft in time, on all cores",
+    "scipy unasked": "fftn, kernel, ifftn as SciPy does them unasked: one core, and double precision as NumPy's default is",
+}
 
 
 def movie(frames: int, size: int) -> np.ndarray:
@@ -41,27 +48,41 @@ def ready(way: str, kernel, doppler: np.ndarray):
     if way == "ours":
         return lambda: egression_power(doppler, kernel).numpy()
     first = round(float(kernel.omega[0]) * long * kernel.cadence / (2 * np.pi))  # the first bin of the band
-    green = np.zeros((long // 2 + 1, tall, wide), dtype=np.complex64)
+    library, form = way.split(" ", 1)
+    frequencies = long // 2 + 1 if form == "real" else long
+    unasked = form == "unasked"
+    green = np.zeros((frequencies, tall, wide), dtype=np.complex128 if unasked else np.complex64)
     green[first : first + len(kernel.green)] = kernel.green.numpy()
 
-    if way == "torch":
-        green = torch.from_numpy(green)
-        tensor = torch.from_numpy(doppler)
+    if library == "torch":
+        tensor, response = torch.from_numpy(doppler), torch.from_numpy(green)
+        del green
 
-        def plain():
+        def real():
             wave = torch.fft.rfft(tensor, n=long, dim=0)
-            wave = torch.fft.ifft2(torch.fft.fft2(wave, s=(tall, wide)) * green)[:, :height, :width]
+            wave = torch.fft.ifft2(torch.fft.fft2(wave, s=(tall, wide)) * response)[:, :height, :width]
             return (2 * torch.fft.ifft(wave, n=long, dim=0))[:frames].abs().square().numpy()
 
-        return plain
+        def whole():
+            wave = torch.fft.ifftn(torch.fft.fftn(tensor, s=(long, tall, wide)) * response)
+            return (2 * wave[:frames, :height, :width]).abs().square().numpy()
+
+        return real if form == "real" else whole
     from scipy import fft
 
-    def plain():
-        wave = fft.rfft(doppler, n=long, axis=0, workers=-1)
-        wave = fft.ifft2(fft.fft2(wave, s=(tall, wide), workers=-1) * green, workers=-1)[:, :height, :width]
-        return np.abs(2 * fft.ifft(wave, n=long, axis=0, workers=-1)[:frames]) ** 2
+    workers = None if unasked else -1
+    doppler = doppler.astype(float) if unasked else doppler
 
-    return plain
+    def real():
+        wave = fft.rfft(doppler, n=long, axis=0, workers=workers)
+        wave = fft.ifft2(fft.fft2(wave, s=(tall, wide), workers=workers) * green, workers=workers)[:, :height, :width]
+        return np.abs(2 * fft.ifft(wave, n=long, axis=0, workers=workers)[:frames]) ** 2
+
+    def whole():
+        wave = fft.ifftn(fft.fftn(doppler, s=(long, tall, wide), workers=workers) * green, workers=workers)
+        return np.abs(2 * wave[:frames, :height, :width]) ** 2
+
+    return real if form == "real" else whole
 
 
 def measure(way: str, frames: int, size: int, repeat: int, out: Path) -> None:
@@ -116,12 +137,14 @@ def main() -> None:
     seconds = {way: float(np.median([s for r in rounds[way] for s in r["seconds"]])) for way in WAYS}
     peak, work = ({way: max(r[k] for r in rounds[way]) for way in WAYS} for k in ("peak", "working"))
     print(f"{options.frames} frames of {options.size}², padded, {os.cpu_count()} cores")
-    print(f"{'way':8}{'seconds':>9}{'peak MB':>9}{'working MB':>12}{'× ours':>9}{'memory × ours':>15}{'largest difference / peak':>28}")
+    head = f"{'way':14}{'seconds':>9}{'peak MB':>9}{'working MB':>12}{'× ours':>9}{'memory × ours':>15}"
+    print(f"{head}{'largest difference / peak':>28}")
     for way in WAYS:
         print(
-            f"{way:8}{seconds[way]:9.3f}{peak[way] / 1e6:9.0f}{work[way] / 1e6:12.0f}{seconds[way] / seconds['ours']:9.2f}"
+            f"{way:14}{seconds[way]:9.3f}{peak[way] / 1e6:9.0f}{work[way] / 1e6:12.0f}{seconds[way] / seconds['ours']:9.2f}"
             f"{work[way] / work['ours']:15.2f}{difference[way]:28.1e}"
         )
+    print("\n".join(f"{way}: {what}" for way, what in WAYS.items()))
 
 
 if __name__ == "__main__":

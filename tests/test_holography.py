@@ -9,18 +9,14 @@ import torch
 from sqlib.errors import SqError
 from sqlib.sun.holography import Holography, egression, egression_power, fill_gaps, make_kernel
 from sqlib.sun.rays import polytrope_rays, solar_rays
-from sqlib.sun.waves import Polytrope, bins_of, mode_sum, move
+from sqlib.sun.waves import point_source
 
 SPECTRUM = (4.0, 8.0)
 SMALL = Holography(45.0, 1.09)
 
 
-def impulse(frames, size, cadence, pixel, frame, y, x, sun=Polytrope()):
-    """Dopplergrams of one point impulse in the model Sun."""
-    omega = 2 * math.pi * torch.from_numpy(bins_of(frames, cadence, SPECTRUM)) / (frames * cadence)
-    source = torch.zeros((len(omega), size, size), dtype=torch.complex64)
-    source[:, y, x] = torch.exp(-1j * omega * frame * cadence)
-    return move(source, mode_sum((frames, size, size), cadence, pixel, SPECTRUM, sun), frames, cadence, SPECTRUM)
+def impulse(frames, size, cadence, pixel, frame, y, x):
+    return point_source((frames, size, size), cadence, pixel, frame, (y, x), SPECTRUM)
 
 
 def noise(shape, seed=0):
@@ -113,7 +109,8 @@ def test_quiet_power_is_flat_and_exponential():
     q = power / power.mean()
     assert q.std() == pytest.approx(1, abs=0.03)
     assert np.quantile(q, [0.5, 0.9, 0.99]) == pytest.approx([0.693, 2.303, 4.605], rel=0.05)
-    blocks = q[:, : q.shape[1] // 2 * 2, : q.shape[2] // 2 * 2].reshape(len(q), 2, q.shape[1] // 2, 2, q.shape[2] // 2).mean((0, 2, 4))
+    half = q.shape[1] // 2
+    blocks = q[:, : 2 * half, : 2 * half].reshape(len(q), 2, half, 2, half).mean((0, 2, 4))
     independent = q.size / 4 / (10 * 4)  # one speckle lasts about ten frames and covers about four pixels
     assert np.abs(blocks - 1).max() < 4 / math.sqrt(independent)
 

@@ -68,19 +68,21 @@ def counts(facts: dict):
     return fig
 
 
-def gaps(minutes: np.ndarray, errors: dict[int, np.ndarray], delays: tuple[float, float]):
-    """Error of egression power against time after a gap; `delays`: travel times (min) over the pupil's radii."""
-    fig, ax = _figure(figsize=(7, 3.6))
-    ax.axvspan(-delays[1], -delays[0], color="#f0e6c8", lw=0)
-    ax.axvline(0, color=GRAY, lw=1, ls=":")
-    for (length, error), style in zip(errors.items(), ("-", "--", "-.", ":")):
-        ax.plot(minutes, error, style, label=f"{length} frames")
-    ax.set(xlabel="time of the egression-power frame after the gap (min)", ylabel="error / fluctuations of P", ylim=(0, None))
-    top = 1.3 * ax.get_ylim()[1]
-    ax.set_ylim(0, top)
-    ax.text(-sum(delays) / 2, 0.97 * top, "travel time\nto the pupil", ha="center", va="top", fontsize=9)
-    ax.text(0.4, 0.97 * top, "gap", va="top", fontsize=9)
-    ax.legend(title="missing", loc="upper left")
+def gaps(found, delays: tuple[float, float]):
+    """Error and mean of egression power round a gap (`survey.gap_errors`); `delays`: travel times (min) over the pupil's radii."""
+    fig, axes = _figure(2, 1, figsize=(7, 5.2), sharex=True)
+    for ax, values, label in zip(axes, (found.errors, found.means), ("error / fluctuations of P", "mean P / mean without gap")):
+        ax.axvspan(-delays[1], -delays[0], color="#f0e6c8", lw=0)
+        ax.axvline(0, color=GRAY, lw=1, ls=":")
+        for (length, value), style in zip(values.items(), ("-", "--", "-.", ":")):
+            ax.plot(found.minutes, value, style, label=f"{length} frames")
+        ax.set(ylabel=label, ylim=(0, None))
+    top = 1.3 * axes[0].get_ylim()[1]
+    axes[0].set_ylim(0, top)
+    axes[0].text(-sum(delays) / 2, 0.97 * top, "travel time\nto the pupil", ha="center", va="top", fontsize=9)
+    axes[0].text(0.4, 0.97 * top, "gap", va="top", fontsize=9)
+    axes[0].legend(title="missing", loc="upper left")
+    axes[1].set_xlabel("time of the egression-power frame after the gap (min)")
     return fig
 
 
@@ -124,7 +126,8 @@ def statistics(found: dict[int, dict], reference: pd.DataFrame, laws: bool = Tru
     axes[1].set(xlabel="distance (pixels)", ylabel="autocorrelation of P")
     axes[2].set(xlabel="time lag τ (s)", ylabel="autocorrelation of P", xlim=(0, 610))
     for ax in axes:
-        ax.legend(loc="upper right")
+        if ax.get_legend_handles_labels()[1]:
+            ax.legend(loc="upper right")
     return fig
 
 

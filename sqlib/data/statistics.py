@@ -133,7 +133,8 @@ def source(frames: np.ndarray, box, others: np.ndarray, rng: np.random.Generator
     yy, xx = np.ogrid[:height, :width]
     mean, distance = scaled.mean(0), np.hypot(yy - y, xx - x)
     far = float(mean[(distance >= 7) & (distance < 10)].mean())  # nothing is left of a source there
-    halo = [float((mean[abs(distance - r) <= half].mean() - far) / (mean[y, x] - far)) for r, half in ((2.5, 1), (4, 0.5), (5, 0.5))]
+    rings = ((2.5, 1), (4, 0.5), (5, 0.5))  # middle and half width, px
+    halo = [float((mean[abs(distance - r) <= half].mean() - far) / (mean[y, x] - far)) for r, half in rings]
     return {
         "peak": float(inside.max()), "clear": bool(np.mean(np.array(chance) < inside.max()) > CLEAR), "local": float(local),
         "profile": zoom(course / course.max(), 8 / len(course), order=1),

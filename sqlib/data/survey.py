@@ -126,6 +126,38 @@ def levels(frameset: FrameSet) -> pd.DataFrame:
     )
 
 
+def scaled_by_frame(table: pd.DataFrame) -> pd.DataFrame:
+    """What `levels` would be if each frame had been scaled by itself instead of with its cube."""
+    span = (table["greatest"].astype(float) - table["least"]).clip(lower=1)
+    return table.assign(mean=255 * (table["mean"] - table["least"]) / span, least=0, greatest=255)
+
+
+def counts_beside(facts: dict, printed: pd.DataFrame) -> pd.DataFrame:
+    """Counts of `info(frameset)` beside printed ones (columns cycle, cubes, positives, negatives; a last row "all").
+
+    The share of positives, in per cent, is left empty where there is no frame of one of the two classes.
+    """
+    own, kinds = facts["cycles"] | {"all": facts}, ("positives", "negatives")
+    table = printed.rename(columns={kind: f"{kind}, paper" for kind in kinds})
+    for kind in kinds:
+        table[f"{kind}, here"] = [own.get(cycle, {}).get(kind, 0) for cycle in table["cycle"]]
+    for where in ("paper", "here"):
+        positives, negatives = (table[f"{kind}, {where}"] for kind in kinds)
+        table[f"%, {where}"] = 100 * positives / (positives + negatives).where((positives > 0) & (negatives > 0))
+    return table
+
+
+def side_by_side(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The result of `statistics.compare`, a row per quantity, both solar cycles beside each other; "inside" as words."""
+    result = table[["quantity", "unit"]].drop_duplicates().set_index("quantity")
+    for cycle, rows in table.groupby("cycle"):
+        rows = rows.set_index("quantity")
+        result[f"real, {cycle}"] = rows["low"].map("{:g}".format) + "–" + rows["high"].map("{:g}".format)
+        result[f"{name}, {cycle}"] = rows[name]  # aligned by quantity; empty where a cycle has no such row
+        result[f"inside, {cycle}"] = rows["inside"].map({True: "yes", False: "no"}).where(rows[name].notna())
+    return result.reset_index()
+
+
 def frame_correlations(frameset: FrameSet, rng: np.random.Generator, lags=(1, 8, 30), pairs: int = 150) -> pd.DataFrame:
     """Correlation of the pixels of two frames `lags` apart, and of frames of different events of one solar cycle.
 
@@ -160,6 +192,8 @@ class GapErrors(NamedTuple):
 
     minutes: np.ndarray  # (T,) time of the power's frames after the middle of the gap
     errors: dict[int, np.ndarray]  # per length of the gap: rms error over the rms of the power's fluctuations, (T,)
+    means: dict[int, np.ndarray]  # per length: mean power of a frame over that without the gap, (T,)
+    peaks: dict[int, np.ndarray]  # per length: greatest power of a frame over that without the gap, (T,)
     power: np.ndarray  # (T, H, W) without a gap
 
 
@@ -167,15 +201,19 @@ def gap_errors(event: Event, lengths, seed: int, frames: int = 96, size: int = 6
     """Simulate an event's Dopplergrams, take out `lengths` frames in their middle, interpolate, and look again."""
     seen = dopplergrams(event, TwinSettings(size, frames, seed))
     doppler = fill_gaps(seen.doppler)
-    power, errors, middle = egression_power(doppler, seen.model.kernel), {}, len(doppler) // 2
+    power, middle = egression_power(doppler, seen.model.kernel), len(doppler) // 2
     inner = slice((power.shape[1] - size) // 2, (power.shape[1] + size) // 2)
     power = power[:frames, inner, inner]
+    errors, means, peaks = {}, {}, {}
     for length in lengths:
         holed, start = doppler.clone(), middle - length // 2
         holed[start : start + length] = torch.nan
         other = egression_power(fill_gaps(holed, longest=length), seen.model.kernel)[:frames, inner, inner]
         errors[length] = ((other - power).square().mean((1, 2)).sqrt() / power.std((1, 2))).numpy()
-    return GapErrors((np.arange(frames) - middle) * event.cadence / 60, errors, power.numpy())
+        means[length] = (other.mean((1, 2)) / power.mean((1, 2))).numpy()
+        peaks[length] = (other.amax((1, 2)) / power.amax((1, 2))).numpy()
+    minutes = (np.arange(frames) - middle) * event.cadence / 60
+    return GapErrors(minutes, errors, means, peaks, power.numpy())
 
 
 def expected_speckle(pixel: float, blur: float = 0.0, cadence: float = 45.0, frames: int = 128) -> np.ndarray:

@@ -57,7 +57,7 @@ def check(shape: tuple[int, ...], look: Holography) -> None:
         raise SqError(f"pupil {inner}–{outer} Mm: needs 0 ≤ inner < outer")
     field = min(shape[1:]) * look.pixel
     if 2 * outer > field:
-        raise SqError(f"pupil of radius {outer} Mm is larger than the field of {field:.4g} Mm; take a wider cube or a smaller pupil")
+        raise SqError(f"pupil of radius {outer} Mm is larger than the field of {field:.4g} Mm: widen the cube or shrink the pupil")
     if outer < look.pixel:
         raise SqError(f"pupil of radius {outer} Mm is smaller than a pixel of {look.pixel} Mm")
 
@@ -106,7 +106,8 @@ def make_kernel(shape, look: Holography, rays: Rays | None = None, edges: str = 
         padded = tuple(shape)
         valid = (frames - delay, height - 2 * reach, width - 2 * reach)
         if min(valid) < 1:
-            raise SqError(f"a cube of {tuple(shape)} holds no place and time with a whole pupil ({delay} frames, {reach} pixels each side)")
+            need = f"{delay} frames after it and {reach} pixels each side"
+            raise SqError(f"a cube of {tuple(shape)} holds no place and time with a whole pupil ({need})")
     else:
         raise SqError(f'edges must be "pad" or "drop", not {edges!r}')
 
@@ -164,7 +165,8 @@ def fill_gaps(doppler: torch.Tensor, longest: int = LONGEST_GAP) -> torch.Tensor
         missing[i] = bool((~finite).all()) or bool(low[i] == high[i])
         if not missing[i]:
             y, x = torch.nonzero(~finite)[0].tolist()
-            raise SqError(f"{int((~finite).sum())} pixels of frame {i} are not finite, the first at (y, x) = ({y}, {x}); mask or repair them first")
+            place = f"{int((~finite).sum())} pixels of frame {i} are not finite, the first at (y, x) = ({y}, {x})"
+            raise SqError(f"{place}; mask or repair them first")
     if bool(missing.all()):
         raise SqError("every frame of the cube is constant or empty: there is nothing to look at")
     gaps = find_gaps(missing.cpu().numpy())
@@ -232,8 +234,12 @@ def egression(doppler, look: Holography | Kernel, rays: Rays | None = None, *, e
     return torch.einsum("tb,bhw->thw", turn, wave)
 
 
-def egression_power(doppler, look: Holography | Kernel, rays: Rays | None = None, *, edges="pad", device=None, incoming=False, rows: int = 32):
-    """Egression power P = |H+|^2 (ingression power where `incoming`), (T', H', W') float32 tensor, m^2/s^2; arguments as in `egression`.
+def egression_power(
+    doppler, look: Holography | Kernel, rays: Rays | None = None, *, edges="pad", device=None, incoming=False, rows: int = 32
+):
+    """Egression power P = |H+|^2 (ingression power where `incoming`): (T', H', W') float32 tensor, m^2/s^2.
+
+    Arguments as in `egression`.
 
     |H+|^2 does not feel a shift of all frequencies, so the band is moved to surround zero: with bins ±j in pairs the way
     back to time is two real products of half the size, a few rows at once.

@@ -124,7 +124,8 @@ def draw_quake(interval, weight, rim, size, population, rng, cadence) -> Quake:
     box = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
     box = tuple(float(np.clip(b, 0, size)) for b in box)
     stretch = (float(rng.uniform(1.8, 3.2)), float(rng.uniform(0, math.pi)))
-    return Quake(tuple(interval), clear, float(median * math.exp(spread * rng.standard_normal())), float(y), float(x), float(time), box, grains, stretch)
+    strength = float(median * math.exp(spread * rng.standard_normal()))
+    return Quake(tuple(interval), clear, strength, float(y), float(x), float(time), box, grains, stretch)
 
 
 def draw_gaps(first: int, frames: int, intervals, rng: np.random.Generator) -> tuple[tuple[int, int], ...]:

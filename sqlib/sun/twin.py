@@ -223,7 +223,7 @@ def simulate(event, settings: TwinSettings) -> TwinCube:
     truth = {
         "shape": scene.shape, "depth": scene.depth, "longitude": scene.longitude, "gaps": scene.gaps,
         "quakes": [
-            {"interval": q.interval, "clear": q.clear, "strength": q.strength, "y": q.y, "x": q.x, "time": q.time} for q in scene.quakes
+            {name: getattr(quake, name) for name in ("interval", "clear", "strength", "y", "x", "time")} for quake in scene.quakes
         ],
     }  # fmt: skip
     return TwinCube(power, first, boxes, truth)
