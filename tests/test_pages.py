@@ -77,6 +77,17 @@ def test_pictures_have_words_and_a_mark_and_stay_small(smoke_book, name):
     assert page.count("<figure") + page.count('class="sq-table" id=') <= page.count('class="sq-mark')
 
 
+def test_info_counts_the_events_and_frames_of_the_twin(smoke_book):
+    command = [sys.executable, "-m", "sqlib.book.cli", "data", "info", "--profile", "smoke", "--json"]
+    done = subprocess.run(command, env={**os.environ, "SQ_HOME": str(smoke_book)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    counts = json.loads(done.stdout)
+    assert (counts["events"], counts["labelled"], counts["positives"]) == (57, 53, 845)
+    assert (counts["cycles"]["23"]["positives"], counts["cycles"]["24"]["positives"]) == (205, 640)
+    assert counts["negatives"] == 53 * 48 - 845
+    assert sum(event["positives"] for event in counts["per_event"]) == 845
+
+
 def test_book_loads_nothing_from_the_network(smoke_book):
     assert check_offline(smoke_book / "_build/html") >= len(NOTEBOOKS) + len(PROSE)
 

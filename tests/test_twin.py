@@ -132,6 +132,17 @@ def test_a_published_frame_touches_255_and_carries_four_counts_of_noise():
 
 
 @pytest.mark.slow
+def test_the_full_twin_has_the_papers_positives(full_twin, monkeypatch):
+    from sqlib.data import info, load_frames
+
+    monkeypatch.setenv("SQ_HOME", str(full_twin.parents[2]))
+    counts = info(load_frames(size=32, progress=False))
+    assert (counts["events"], counts["labelled"], counts["positives"]) == (57, 53, 845)
+    assert [counts["cycles"][c]["positives"] for c in ("23", "24")] == [205, 640]
+    assert counts["negatives"] == 53 * 256 - 845 and counts["unlabelled"] == 4 * 256
+
+
+@pytest.mark.slow
 def test_the_full_twin_looks_like_the_published_frames(full_twin):
     """REFERENCE: every quantity measured on the 53 labelled events lies inside the spread of the real frames."""
     from sqlib.data.build import cube_path

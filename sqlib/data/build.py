@@ -197,6 +197,8 @@ def _run(events, settings, folder, simulate, workers, scheduler, progress) -> li
             return failures
         from dask.distributed import Client, LocalCluster, as_completed
 
+        before = dict(os.environ)  # Dask sets OMP_NUM_THREADS for its workers here, and leaves it
+        stack.callback(lambda: (os.environ.clear(), os.environ.update(before)))
         local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
         try:
             client = stack.enter_context(Client(scheduler or stack.enter_context(LocalCluster(processes=True, **local))))
