@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from sqlib.data import load_frames
 from sqlib.data.statistics import compare, event_statistics, half_width, reference, source, speckle_width, summarise
 
 # on the small sample: sources have repaired pixels and only five clear ones are left; four to twelve selected frames an event
