@@ -3,8 +3,7 @@
 import pytest
 from tinybook import PARAMETERS, make_home, write_notebook
 
-from sqlib.book.params import check, notebook_path, parameters, parse, parse_cell
-from sqlib.book.profiles import load_profile, resolve
+from sqlib.book.params import check, load_profile, notebook_path, parameters, parse, parse_cell, resolve
 from sqlib.errors import SqError
 
 
@@ -166,4 +165,4 @@ def test_unknown_profile_and_notebook_are_refused_with_the_nearest(home):
     with pytest.raises(SqError, match="no profile 'smok'; did you mean 'smoke'"):
         load_profile("smok")
     with pytest.raises(SqError, match="no notebook '00_frist'; did you mean '00_first'"):
-        notebook_path("00_frist", home / "notebooks")
+        notebook_path("00_frist")

@@ -63,14 +63,12 @@ def test_events_without_annotation_have_no_label(net):
     assert frames.index["label"].tolist() == [-1] and report.unlabelled == 1 and not report.label_disagreements
 
 
-def test_upsampled_copies_are_counted_and_kept_only_on_demand(net):
+def test_upsampled_copies_are_counted_and_left_out(net):
     root = net(POSITIVE, *(POSITIVE.replace(".png", f"_T{i}.png") for i in range(5)))
     table(root, ROW)
     frames, report = load_sunquakenet(root)
-    assert len(frames.index) == 1 and report.upsampled == 5 and "upsampled" not in frames.index
-    frames, _ = load_sunquakenet(root, upsampled=True)
-    assert frames.index["upsampled"].tolist() == ["", "T0", "T1", "T2", "T3", "T4"]
-    assert [len(boxes) for boxes in frames.index["boxes"]] == [1, 0, 0, 0, 0, 0]
+    assert len(frames.index) == 1 and report.upsampled == 5 and len(frames.index["boxes"][0]) == 1
+    assert np.array_equal(frames.pixels[0], np.asarray(Image.open(root / POSITIVE)))
 
 
 def test_labels_that_table_1_contradicts_are_listed_and_kept(net):
@@ -254,8 +252,8 @@ def test_what_is_exported_loads_back(twin, tmp_path):
 def test_an_export_of_simulated_frames_says_so(twin, tmp_path):
     assert "SIMULATED" in (export_frames(twin, tmp_path / "out") / "README.txt").read_text()
     real = replace(twin, source="sunquakenet")
-    assert "SIMULATED" not in (export_frames(real, tmp_path / "real", suffix=".jpg") / "README.txt").read_text()
-    assert len(list((tmp_path / "real").rglob("*.jpg"))) == len(twin.index)
+    assert "SIMULATED" not in (export_frames(real, tmp_path / "real") / "README.txt").read_text()
+    assert len(list((tmp_path / "real").rglob("*.png"))) == len(twin.index)
 
 
 def test_an_export_never_writes_into_a_folder_in_use(twin, tmp_path):
@@ -263,8 +261,6 @@ def test_an_export_never_writes_into_a_folder_in_use(twin, tmp_path):
     for root in (tmp_path, tmp_path / "mine"):
         with pytest.raises(SqError, match="not empty"):
             export_frames(twin, root)
-    with pytest.raises(SqError, match="gif"):
-        export_frames(twin, tmp_path / "out", suffix=".gif")
     assert (tmp_path / "mine").read_text() == "precious" and len(list(tmp_path.iterdir())) == 1
 
 

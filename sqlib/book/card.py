@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+from datetime import datetime
 from html import escape
 from pathlib import Path
 
@@ -14,53 +15,18 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", 
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, sqlib and the packages that the numbers depend on; a package that is absent is left out."""
-    found = {"python": platform.python_version(), "sqlib": sqlib.__version__}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    """Versions of Python, sqlib and the packages that the numbers depend on."""
+    found = {package: importlib.metadata.version(package) for package in PACKAGES}
+    return {"python": platform.python_version(), "sqlib": sqlib.__version__, **found}
 
 
 def commit() -> str:
     """Commit of the checkout that sqlib is imported from, with `+dirty` where tracked files differ; "" outside git."""
-
-    def git(*words: str) -> str | None:
-        try:
-            here = Path(__file__).parent
-            done = subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, timeout=20)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    head = git("rev-parse", "--short=12", "HEAD")
-    if not head:
+    git = ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+dirty"]
+    try:
+        return subprocess.run(git, cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
+    except OSError:  # no git on this machine
         return ""
-    return head + ("+dirty" if git("status", "--porcelain", "--untracked-files=no") else "")
-
-
-def device() -> str:
-    """Name of the GPU that torch would use, or of the processor. Looks at torch only where it is already imported."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"CPU, {platform.machine()}"
-
-
-def threads() -> int:
-    """Threads that torch computes with, or else the processors this process may use."""
-    torch = sys.modules.get("torch")
-    return torch.get_num_threads() if torch is not None else len(os.sched_getaffinity(0))
-
-
-def peak_memory() -> float:
-    """Largest resident memory of this process so far, GiB."""
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 2 ** (30 if sys.platform == "darwin" else 20), 2)
 
 
 def make_card(notebook: str, parameters: dict, *, fingerprint: str = "", seconds: float = 0.0, made: str = "") -> dict:
@@ -69,6 +35,8 @@ def make_card(notebook: str, parameters: dict, *, fingerprint: str = "", seconds
     `parameters` holds every value of the parameter cell; `data`, `seed` and `profile` are lifted out of it.
     `made` is the commit when the run began: a checkout that changes under a run must not change its card.
     """
+    torch = sys.modules.get("torch")  # slow to import, and not what a chapter without it ran on
+    gpu = torch is not None and torch.cuda.is_available()
     return {
         "notebook": notebook,
         "data": parameters.get("data", ""),
@@ -77,9 +45,9 @@ def make_card(notebook: str, parameters: dict, *, fingerprint: str = "", seconds
         "parameters": {name: value for name, value in parameters.items() if name != "out"},
         "fingerprint": fingerprint,
         "seconds": round(seconds, 2),
-        "device": device(),
-        "threads": threads(),
-        "peak_memory_gib": peak_memory(),
+        "made": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "device": torch.cuda.get_device_name() if gpu else f"CPU, {platform.machine()}",
+        "threads": torch.get_num_threads() if torch else os.cpu_count(),
         "versions": versions(),
         "commit": made or commit(),
     }
@@ -96,7 +64,6 @@ def as_html(card: dict) -> str:
         "Data fingerprint": card["fingerprint"] or "no data set was read",
         "Duration": f"{card['seconds']:.1f} s",
         "Device": f"{card['device']}, {card['threads']} threads",
-        "Peak memory": f"{card['peak_memory_gib']} GiB",
         "Versions": ", ".join(f"{name} {version}" for name, version in card["versions"].items()),
         "Commit": card["commit"] or "not in a git checkout",
     }

@@ -3,7 +3,6 @@
 import base64
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -58,15 +57,13 @@ def figure(page: Page, fig, name: str, *, label: str, caption: str, alt: str, nu
     """
     import matplotlib.pyplot as plt
 
-    alt, sources = _checked(page, name, label, caption, alt, source)
+    sources = _checked(page, name, label, caption, alt, source)
     figures.stamp(fig, mark(page, sources), figures.INK[sources[0]])
     data = figures.png(fig)
     plt.close(fig)
-    _write(page.folder / "figures" / f"{name}.png", data)
     _write_csv(page, name, series, numbers)
-    _record(page, name, numbers, paper, sources, label, "figure", caption=caption, alt=alt, file=f"figures/{name}.png")
     picture = f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(data).decode()}">'
-    _show(_framed(page, name, label, caption, sources, picture, "sq-figure"))
+    _publish(page, "figure", f"{name}.png", data, picture, numbers, paper, sources, label, caption, alt)
 
 
 def movie(page: Page, frames, name: str, *, label: str, caption: str, alt: str, fps: float = 8, times=None, still=None,
@@ -77,13 +74,11 @@ def movie(page: Page, frames, name: str, *, label: str, caption: str, alt: str, 
     still : the frame shown first, and without scripts; default the middle one
     The sprite sheet is saved as figures/NAME.webp; all of the player takes at most 600 kB.
     """
-    alt, sources = _checked(page, name, label, caption, alt, source)
+    sources = _checked(page, name, label, caption, alt, source)
     words = [str(t) for t in times] if times is not None else [f"{i + 1} of {len(frames)}" for i in range(len(frames))]
     html, data = player(frames, name, alt, words, fps, len(frames) // 2 if still is None else still, limit=430_000)
-    _write(page.folder / "figures" / f"{name}.webp", data)
     _write_csv(page, name, None, numbers)
-    _record(page, name, numbers, paper, sources, label, "movie", caption=caption, alt=alt, file=f"figures/{name}.webp")
-    _show(_framed(page, name, label, caption, sources, html, "sq-figure"))
+    _publish(page, "movie", f"{name}.webp", data, html, numbers, paper, sources, label, caption, alt)
 
 
 def table(page: Page, frame, name: str, *, label: str, caption: str, formats=None, numbers=None, paper=None,
@@ -93,16 +88,16 @@ def table(page: Page, frame, name: str, *, label: str, caption: str, formats=Non
     The first column names the rows. formats: format per column, `{"power": ".2f"}`, or a function; numbers otherwise
     have 4 significant digits; None and NaN show as a dash. numbers: what goes to the record; default every row.
     """
-    _, sources = _checked(page, name, label, caption, caption, source)
+    sources = _checked(page, name, label, caption, caption, source)
     if frame.empty or not frame.columns.is_unique:
         raise SqError(f"{name}: a table has at least one row, and columns with different names")
-    _write_csv(page, name, frame, None)
+    _write_csv(page, name, frame)
     rows = frame.astype(object).where(frame.notna(), None) if numbers is None else numbers
     _record(page, name, rows, paper, sources, label, "table", caption=caption, file=f"tables/{name}.csv")
     numeric = [" class='sq-number'" * (i > 0 and kind.kind in "iufb") for i, kind in enumerate(frame.dtypes)]
     head = "".join(f'<th scope="col"{how}>{escape(str(column))}</th>' for column, how in zip(frame.columns, numeric))
-    columns, lines = list(frame.columns), frame.itertuples(index=False, name=None)
-    body = "".join(_row(columns, values, formats or {}) for values in lines)
+    forms = [(formats or {}).get(column) for column in frame.columns]
+    body = "".join(_row(values, forms) for values in frame.itertuples(index=False, name=None))
     _show(
         f'<div class="sq-table" id="{name}" tabindex="0" role="region" aria-label="{escape(label)}"><table>'
         f"<caption>{_caption(page, label, caption, sources)}</caption>"
@@ -123,7 +118,6 @@ def close(page: Page, fingerprint: str = "") -> None:
             records.write_json(page.folder / "records" / f"{name}.json", {**content, "fingerprint": fingerprint})
     seconds = time.monotonic() - page.started
     card = cards.make_card(page.name, page.parameters, fingerprint=fingerprint, seconds=seconds, made=page.commit)
-    card["made"] = datetime.now().astimezone().isoformat(timespec="seconds")
     records.write_json(page.folder / "card.json", card)
     _show(cards.as_html(card))
 
@@ -143,11 +137,11 @@ def _sources(page: Page, source) -> tuple[str, ...]:
     return records.check_sources(source or ("simulated" if page.simulated else "observed"))
 
 
-def _checked(page: Page, name: str, label: str, caption: str, alt: str, source) -> tuple[str, tuple[str, ...]]:
+def _checked(page: Page, name: str, label: str, caption: str, alt: str, source) -> tuple[str, ...]:
     for what, text in (("label", label), ("caption", caption), ("alt", alt)):
         if not str(text).strip():
             raise SqError(f"{name}: {what} is empty; a reader who cannot see the picture has only these words")
-    return " ".join(alt.split()), _sources(page, source)
+    return _sources(page, source)
 
 
 def _record(page: Page, name: str, numbers, paper, sources, label: str, kind: str, **more) -> None:
@@ -156,20 +150,30 @@ def _record(page: Page, name: str, numbers, paper, sources, label: str, kind: st
                    replace=page.interactive, **more)  # fmt: skip
 
 
+def _publish(page: Page, kind: str, file: str, data: bytes, inner: str, numbers, paper, sources, label, caption, alt) -> None:
+    """Save a picture's bytes as figures/`file`, record it, and show its HTML `inner` over the caption."""
+    name = Path(file).stem
+    _write(page.folder / "figures" / file, data)
+    _record(page, name, numbers, paper, sources, label, kind, caption=caption, alt=alt, file=f"figures/{file}")
+    words = _caption(page, label, caption, sources)
+    _show(f'<figure class="sq-figure" id="{name}">{inner}<figcaption>{words}</figcaption></figure>')
+
+
 def _write(path: Path, data: bytes) -> None:
     with replacing(path) as aside:
         aside.write_bytes(data)
 
 
-def _write_csv(page: Page, name: str, series, numbers) -> None:
+def _write_csv(page: Page, name: str, series, numbers=None) -> None:
+    """Write `series` to tables/NAME.csv, or without it `numbers`, a row each; without both nothing."""
     import pandas as pd
 
-    if series is None and numbers is None:
-        return
-    if series is None and isinstance(numbers, dict) and not hasattr(numbers, "columns"):
-        series = pd.DataFrame({"name": list(numbers), "value": list(numbers.values())})
-    frame = pd.DataFrame(series if series is not None else numbers)
-    _write(page.folder / "tables" / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode())
+    if series is None and isinstance(numbers, dict):
+        series = {"name": list(numbers), "value": list(numbers.values())}
+    content = numbers if series is None else series
+    if content is not None:
+        table = pd.DataFrame(content).to_csv(index=False, lineterminator="\n")
+        _write(page.folder / "tables" / f"{name}.csv", table.encode())
 
 
 def _caption(page: Page, label: str, caption: str, sources) -> str:
@@ -179,18 +183,11 @@ def _caption(page: Page, label: str, caption: str, sources) -> str:
     )
 
 
-def _framed(page: Page, name: str, label: str, caption: str, sources, inner: str, kind: str) -> str:
-    words = _caption(page, label, caption, sources)
-    return f'<figure class="{kind}" id="{name}">{inner}<figcaption>{words}</figcaption></figure>'
-
-
-def _row(columns: list, values: tuple, formats: dict) -> str:
-    cells = []
-    for i, (column, value) in enumerate(zip(columns, values)):
-        text = escape(_text(value, formats.get(column)))
-        number = ' class="sq-number"' if isinstance(value, int | float) or hasattr(value, "dtype") else ""
-        cells.append(f'<th scope="row">{text}</th>' if i == 0 else f"<td{number}>{text}</td>")
-    return f"<tr>{''.join(cells)}</tr>"
+def _row(values: tuple, forms: list) -> str:
+    head, *cells = (escape(_text(value, form)) for value, form in zip(values, forms))
+    numbers = [' class="sq-number"' * (isinstance(value, int | float) or hasattr(value, "dtype")) for value in values[1:]]
+    body = "".join(f"<td{how}>{text}</td>" for how, text in zip(numbers, cells))
+    return f'<tr><th scope="row">{head}</th>{body}</tr>'
 
 
 def _text(value, form) -> str:

@@ -6,6 +6,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+from sqlib.book import pages, params, records, runs  # none of which imports anything heavy
 from sqlib.errors import SqError
 
 DATA_HELP = "twin (simulated, the default) or sunquakenet (real frames)"
@@ -44,29 +45,21 @@ def _parser() -> argparse.ArgumentParser:
     info = _command(data, "info", _data_info, "say what is in a data set: events, frames, labels")
     export = _command(data, "export", _data_export, "write the frames as pictures in SunquakeNet's layout")
     export.add_argument("folder", type=Path, metavar="FOLDER", help="where to write; must be new or empty")
-    export.add_argument("--suffix", choices=(".png", ".jpg"), default=".png", help="kind of picture (default: .png)")
     for command in (build, info, export):
-        _data_options(command)
-        _profile_option(command)
-        command.add_argument("-p", metavar="name=value", action="append", default=[], dest="settings",
-                             help="a setting of the twin, such as seed=7; may be repeated")  # fmt: skip
+        _options(command, "a setting of the twin, such as seed=7", data="twin", root="")
 
-    params = _command(commands, "params", _params, "say what can be set in a notebook")
-    params.add_argument("notebook", metavar="NOTEBOOK", help="name (01_dataset) or path")
+    settable = _command(commands, "params", _params, "say what can be set in a notebook")
+    settable.add_argument("notebook", metavar="NOTEBOOK", help="name (01_dataset) or path")
 
     run = _command(commands, "run", _run, "execute notebooks, or find the run that is there already")
     run.add_argument("notebooks", metavar="NOTEBOOK", nargs="+", help="name (01_dataset) or path")
-    run.add_argument("-p", metavar="name=value", action="append", default=[], dest="settings",
-                     help="a parameter of the notebook; may be repeated; goes before the profile's value")  # fmt: skip
-    run.add_argument("--force", action="store_true", help="run again even if nothing changed")
 
-    runs = _command(commands, "runs", _runs, "list the runs that are kept")
+    kept = _command(commands, "runs", _runs, "list the runs that are kept")
     book = _command(commands, "book", _book, "execute all chapters and build the book")
-    book.add_argument("--force", action="store_true", help="run all chapters again even if nothing changed")
     for command in (run, book):
-        _data_options(command, default=None)
-        _profile_option(command)
-    for command in (info, params, run, runs):
+        _options(command, "a parameter of the notebooks, which goes before the profile's value")
+        command.add_argument("--force", action="store_true", help="run again even if nothing changed")
+    for command in (info, settable, run, kept):
         command.add_argument("--json", action="store_true", help="print JSON, for a program to read")
     return parser
 
@@ -77,33 +70,26 @@ def _command(commands, name: str, do, text: str) -> argparse.ArgumentParser:
     return command
 
 
-def _data_options(command: argparse.ArgumentParser, default: str | None = "twin") -> None:
-    command.add_argument("--data", choices=("twin", "sunquakenet"), default=default, help=DATA_HELP)
-    command.add_argument("--root", default="" if default else None, metavar="FOLDER", help="folder of SunquakeNet")
-
-
-def _profile_option(command: argparse.ArgumentParser) -> None:
+def _options(command: argparse.ArgumentParser, setting: str, **defaults) -> None:
+    command.add_argument("--data", choices=("twin", "sunquakenet"), help=DATA_HELP)
+    command.add_argument("--root", metavar="FOLDER", help="folder of SunquakeNet")
     command.add_argument("--profile", default="laptop", help="size of everything: smoke, laptop (default), paper")
+    command.add_argument("-p", metavar="name=value", action="append", default=[], dest="settings",
+                         help=f"{setting}; may be repeated")  # fmt: skip
+    command.set_defaults(**defaults)
 
 
 def _print_json(content) -> None:
-    from sqlib.book.records import plain
-
-    print(json.dumps(plain(content, "output"), indent=1, allow_nan=False, ensure_ascii=False))
+    print(json.dumps(records.plain(content, "output"), indent=1, ensure_ascii=False))
 
 
 def _twin_settings(args):
     """Return the TwinSettings of --profile with the -p values over them, checked by name and type."""
-    from sqlib.book.params import Parameter, check, parse
-    from sqlib.book.profiles import load_profile
     from sqlib.sun.twin import TwinSettings
 
-    known = tuple(
-        Parameter(f.name, f.type if isinstance(f.type, str) else f.type.__name__, f.default, "")
-        for f in fields(TwinSettings)
-    )
-    values = check(known, load_profile(args.profile)["data"], f"{args.profile}.yml, data")
-    return TwinSettings(**values | parse(known, args.settings, "the twin"))
+    known = tuple(params.Parameter(f.name, f.type.__name__, f.default, "") for f in fields(TwinSettings))
+    values = params.check(known, params.load_profile(args.profile)["data"], f"{args.profile}.yml, data")
+    return TwinSettings(**values | params.parse(known, args.settings, "the twin"))
 
 
 def _frames(args, build: bool):
@@ -145,7 +131,7 @@ def _data_info(args) -> None:
 def _data_export(args) -> None:
     from sqlib.data.export import export_frames
 
-    print(export_frames(_frames(args, build=False)[0], args.folder, suffix=args.suffix))
+    print(export_frames(_frames(args, build=False)[0], args.folder))
 
 
 def _print_info(content: dict, report: dict) -> None:
@@ -164,11 +150,8 @@ def _print_info(content: dict, report: dict) -> None:
 
 
 def _params(args) -> None:
-    from sqlib.book.params import notebook_path, parameters
-    from sqlib.paths import home
-
-    path = notebook_path(args.notebook, home() / "notebooks")
-    known = parameters(path)
+    path = params.notebook_path(args.notebook)
+    known = params.parameters(path)
     if args.json:
         _print_json([vars(p) for p in known])
         return
@@ -178,24 +161,21 @@ def _params(args) -> None:
         print(f"  {p.name:<{width}}  {p.type:<11} {p.default!r:<12} {p.help}")
 
 
-def _overrides(args, notebook: str) -> dict:
-    from sqlib.book.params import notebook_path, parameters, parse
-    from sqlib.paths import home
-
-    path = notebook_path(notebook, home() / "notebooks")
+def _execute(args, notebooks: list[str]):
+    """Yield the run folder of each notebook; the parameters of all are checked before the first runs."""
     named = {name: value for name, value in (("data", args.data), ("root", args.root)) if value is not None}
-    return named | parse(parameters(path), getattr(args, "settings", []), path.name)
+    overrides = []
+    for notebook in notebooks:
+        path = params.notebook_path(notebook)
+        overrides.append(named | params.parse(params.parameters(path), args.settings, path.name))
+    for notebook, values in zip(notebooks, overrides):
+        yield runs.run_notebook(notebook, values, args.profile, force=args.force)
 
 
 def _run(args) -> None:
-    from sqlib.book.records import read_json
-    from sqlib.book.runs import run_notebook
-
-    overrides = [_overrides(args, notebook) for notebook in args.notebooks]  # all are checked before the first runs
     cards = []
-    for notebook, values in zip(args.notebooks, overrides):
-        folder = run_notebook(notebook, values, args.profile, force=args.force)
-        cards.append({**read_json(folder / "card.json"), "folder": str(folder)})
+    for folder in _execute(args, args.notebooks):
+        cards.append({**records.read_json(folder / "card.json"), "folder": str(folder)})
         if not args.json:
             print(folder)
     if args.json:
@@ -203,9 +183,7 @@ def _run(args) -> None:
 
 
 def _runs(args) -> None:
-    from sqlib.book.runs import runs
-
-    found = runs()
+    found = runs.runs()
     if args.json:
         _print_json(found)
         return
@@ -217,14 +195,10 @@ def _runs(args) -> None:
 
 
 def _book(args) -> None:
-    from sqlib.book.pages import build_book, chapters
-    from sqlib.book.runs import run_notebook
-
-    names = chapters()
-    overrides = {name: _overrides(args, name) for name in names}
-    folders = {name: run_notebook(name, overrides[name], args.profile, force=args.force) for name in names}
+    names = pages.chapters()
+    folders = dict(zip(names, _execute(args, names)))
     print("building the pages ...", file=sys.stderr)
-    print(build_book(folders) / "index.html")
+    print(pages.build_book(folders) / "index.html")
 
 
 if __name__ == "__main__":

@@ -60,5 +60,4 @@ def colour(values, cmap: str = "gray", vmin: float | None = None, vmax: float | 
     high = float(values.max()) if vmax is None else vmax
     if not np.isfinite([low, high]).all() or high <= low:
         raise SqError(f"colour needs finite values and vmin < vmax, not {low} and {high}")
-    table = (matplotlib.colormaps[cmap](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
-    return table[(np.clip((values - low) / (high - low), 0, 1) * 255).round().astype(np.uint8)]
+    return matplotlib.colormaps[cmap]((values - low) / (high - low), bytes=True)[..., :3]

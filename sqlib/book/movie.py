@@ -57,8 +57,8 @@ def sheet(frames: np.ndarray, limit: int = 600_000) -> tuple[bytes, str, int]:
         raise SqError(f"{count} frames of {width}x{height} are too large for one picture: show fewer or smaller")
     padded = np.zeros((rows * cols, *frames.shape[1:]), np.uint8)
     padded[:count] = frames
-    tiles = padded.reshape(rows, cols, height, width, *frames.shape[3:])
-    picture = Image.fromarray(tiles.swapaxes(1, 2).reshape(rows * height, cols * width, *frames.shape[3:]))
+    tiles = padded.reshape(rows, cols, *frames.shape[1:]).swapaxes(1, 2)
+    picture = Image.fromarray(tiles.reshape(rows * height, cols * width, *frames.shape[3:]))
     for options in ({"lossless": True}, *({"quality": quality} for quality in (85, 70, 55, 40))):
         buffer = io.BytesIO()
         picture.save(buffer, format="webp", **options)
@@ -76,7 +76,7 @@ def player(frames, name: str, alt: str, words: list[str], fps: float, still: int
     still : the frame shown first, and the only one without scripts
     """
     frames = np.asarray(frames)
-    if frames.dtype != np.uint8 or frames.ndim not in (3, 4) or (frames.ndim == 4 and frames.shape[3] != 3):
+    if frames.dtype != np.uint8 or not (frames.ndim == 3 or (frames.ndim == 4 and frames.shape[3] == 3)):
         raise SqError(f"a movie is uint8 (T, H, W) or (T, H, W, 3), not {frames.dtype} {frames.shape}")
     count, height, width = frames.shape[:3]
     if count < 2 or len(words) != count or not 0 <= still < count or not fps > 0:

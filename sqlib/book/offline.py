@@ -7,8 +7,8 @@ from pathlib import Path
 from sqlib.errors import SqError
 
 REMOTE = re.compile(r"^\s*(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
-LOADED = dict.fromkeys(("script", "img", "iframe", "source", "video", "audio", "embed"), ("src", "srcset"))
-LOADED |= {"object": ("data",), "image": ("href",), "use": ("href",)}
+FETCHED = ("src", "data", "href", "poster")  # on any tag but those that only name an address
+NAMED = ("a", "area", "link", "base")
 LINKED = {"stylesheet", "icon", "preload", "prefetch", "preconnect", "dns-prefetch", "modulepreload", "manifest"}
 STYLE_URL = re.compile(r"(?:url\(\s*['\"]?|@import\s+['\"])\s*((?:https?:)?//[^'\")\s]+)", re.IGNORECASE)
 SCRIPT_URL = re.compile(r"['\"`](https?://[^'\"`\s]+)", re.IGNORECASE)
@@ -44,17 +44,11 @@ class _Remote(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         values = {name: value or "" for name, value in attrs}
-        self.inside = tag if tag in ("script", "style") else ""
-        for name in LOADED.get(tag, ()):
-            for part in values.get(name, "").split(",") if name == "srcset" else [values.get(name, "")]:
-                if REMOTE.match(part):
-                    self.found.append(f"<{tag} {name}={part.strip()}>")
-        kinds = set(values.get("rel", "").lower().split())
-        if tag == "link" and LINKED & kinds and REMOTE.match(values.get("href", "")):
-            self.found.append(f"<link href={values['href']}>")
+        self.inside = tag  # scripts and styles hold text alone
+        if tag not in NAMED or LINKED & set(values.get("rel", "").lower().split()):
+            urls = [*(values.get(name, "") for name in FETCHED), *values.get("srcset", "").split(",")]
+            self.found += [f"<{tag}>: {url.strip()}" for url in urls if REMOTE.match(url)]
         self.found += [f"style of <{tag}>: {url}" for url in STYLE_URL.findall(values.get("style", ""))]
-
-    handle_startendtag = handle_starttag
 
     def handle_endtag(self, tag):
         self.inside = ""

@@ -1,18 +1,17 @@
 """From executed notebooks and prose to the HTML book: a fresh source folder, one build, replaced only when whole."""
 
-import importlib.util
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from html import escape
 from pathlib import Path
 
 from sqlib.book.offline import check_offline
-from sqlib.book.params import parameters
-from sqlib.book.profiles import profile_names, profile_values
+from sqlib.book.params import parameters, profile_names, profile_values
 from sqlib.book.records import read_json
 from sqlib.errors import SqError
 from sqlib.paths import home, remove, replacing
@@ -24,23 +23,11 @@ BUILD = "from jupyter_book.cli.main import main; main()"
 
 def chapters() -> list[str]:
     """Names of the notebooks in _toc.yml, in their order; `SqError` for one that is not in notebooks/."""
-    import yaml
-
-    path = home() / "_toc.yml"
     try:
-        toc = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise SqError(f"{path} cannot be read: {error}") from error
-
-    def files(part) -> list[str]:
-        if isinstance(part, list):
-            return [name for item in part for name in files(item)]
-        if isinstance(part, dict):
-            own = [part["file"]] if "file" in part else []
-            return own + [name for key, inner in part.items() if key != "file" for name in files(inner)]
-        return []
-
-    names = [Path(name).name for name in files(toc) if name.startswith("notebooks/")]
+        text = (home() / "_toc.yml").read_text(encoding="utf-8")
+    except OSError as error:
+        raise SqError(f"_toc.yml cannot be read: {error}") from error
+    names = re.findall(r"^[\s-]*file: *notebooks/([\w-]+)", text, flags=re.MULTILINE)
     for name in names:
         if not (home() / "notebooks" / f"{name}.ipynb").is_file():
             raise SqError(f"_toc.yml lists notebooks/{name}, but there is no such notebook")
@@ -56,7 +43,7 @@ def build_book(run_folders: dict[str, Path]) -> Path:
     from filelock import FileLock
 
     build = home() / "_build"
-    build.mkdir(parents=True, exist_ok=True)
+    build.mkdir(exist_ok=True)
     with FileLock(build / ".lock"):
         source = build / "book"
         assemble(source, run_folders)
@@ -72,8 +59,7 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
     """Fill the fresh folder `source` with what jupyter-book reads: prose, executed notebooks, MathJax, rerun page."""
     remove(source)
     shutil.copytree(home() / "book", source / "book", ignore=shutil.ignore_patterns("static", ".*"))
-    if (home() / "book" / "static").is_dir():
-        shutil.copytree(home() / "book" / "static", source / "_static")
+    shutil.copytree(home() / "book" / "static", source / "_static")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copyfile(home() / name, source / name)
     _copy_mathjax(source / "_extra" / "mathjax")
@@ -97,20 +83,16 @@ def dress(notebook: dict, card: dict) -> dict:
         f"profile: {card['profile']}",
         f"data: {origin}",
     ]
-    cells, titled = [], False
-    for cell in notebook["cells"]:
-        source = "".join(cell["source"])
-        metadata = {key: value for key, value in cell["metadata"].items() if key != "papermill"}
-        tags = list(metadata.get("tags", []))
-        if cell["cell_type"] == "markdown" and not titled and source.lstrip().startswith("# "):
-            source, titled = with_header(source, facts), True
+    title, *others = notebook["cells"]
+    cells = [{**title, "source": with_header("".join(title["source"]), facts)}]
+    for cell in others:
+        tags = cell["metadata"].get("tags", [])
         if "injected-parameters" in tags:
-            source = "# The values of this run\n" + source.split("\n", 1)[-1]
-            tags.append("hide-input")
-            metadata["mystnb"] = {"code_prompt_show": "Show the values of this run", "code_prompt_hide": "Hide them"}
-        cells.append({**cell, "source": source, "metadata": {**metadata, **({"tags": tags} if tags else {})}})
-    kept = {key: value for key, value in notebook["metadata"].items() if key in ("kernelspec", "language_info")}
-    return {**notebook, "cells": cells, "metadata": kept}
+            prompts = {"code_prompt_show": "Show the values of this run", "code_prompt_hide": "Hide them"}
+            source = "# The values of this run\n" + "".join(cell["source"]).split("\n", 1)[-1]
+            cell = {**cell, "source": source, "metadata": {"tags": [*tags, "hide-input"], "mystnb": prompts}}
+        cells.append(cell)
+    return {**notebook, "cells": cells}
 
 
 def with_header(text: str, facts: list[str]) -> str:
@@ -178,10 +160,7 @@ def _duration(seconds: float) -> str:
 
 def _copy_mathjax(target: Path) -> None:
     """Copy the vendored MathJax (pip package sphinx-mathjax-offline) without the output forms that no page uses."""
-    found = [Path(folder) / "sphinx-mathjax-offline/static/mathjax" for folder in sys.path]
-    origin = next((folder for folder in found if (folder / MATHJAX[0]).is_file()), None)
-    if origin is None:
-        raise SqError("MathJax is missing: install the package sphinx-mathjax-offline (make sets it up)")
+    origin = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax")
     for name in MATHJAX:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (origin / name).is_dir() else shutil.copyfile)(origin / name, target / name)
@@ -189,8 +168,6 @@ def _copy_mathjax(target: Path) -> None:
 
 def _sphinx(source: Path) -> None:
     """Run jupyter-book in a process of its own; `SqError` with its complaints where there is any."""
-    if importlib.util.find_spec("jupyter_book") is None:
-        raise SqError("jupyter-book is not installed: `make book` sets up the environment")
     command = [sys.executable, "-c", BUILD, "build", str(source), "-W", "-n", "--keep-going"]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
     lines = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).splitlines()

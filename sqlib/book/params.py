@@ -1,16 +1,19 @@
-"""Parameter cells: what can be set in a notebook, checked before anything runs."""
+"""Parameter cells and profiles: what can be set in a notebook, and to what, checked before anything runs."""
 
 import ast
 import difflib
 import io
 import tokenize
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlib.errors import SqError
+from sqlib.paths import home
 
-TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list": list}
+TYPES = {"str": str, "int": int, "float": float, "bool": bool}
+LISTS = ("list", *(f"list[{kind}]" for kind in TYPES))
 ALWAYS = ("data", "root", "seed", "profile", "out")
 
 
@@ -19,19 +22,19 @@ class Parameter:
     """One line of a parameter cell: `epochs: int = 6  # training epochs`."""
 
     name: str
-    type: str  # str, int, float, bool, list, or list[...] of one of them
+    type: str  # of TYPES or LISTS
     default: Any
     help: str
 
 
-def notebook_path(notebook: str | Path, folder: Path) -> Path:
-    """Return a notebook's path from its name (`01_dataset`) in `folder`, or its path; `SqError` names the nearest."""
+def notebook_path(notebook: str | Path) -> Path:
+    """Return a notebook's path from its name (`01_dataset`) or its path; `SqError` names the nearest."""
     path = Path(notebook)
     if path.suffix == ".ipynb" and path.is_file():
         return path
-    known = sorted(p.stem for p in Path(folder).glob("*.ipynb"))
+    known = {p.stem: p for p in (home() / "notebooks").glob("*.ipynb")}
     if path.stem in known and len(path.parts) == 1:
-        return Path(folder) / f"{path.stem}.ipynb"
+        return known[path.stem]
     raise SqError(f"there is no notebook {str(notebook)!r}{nearest(str(notebook), known)}")
 
 
@@ -90,7 +93,8 @@ def parse_cell(source: str, where: str) -> tuple[Parameter, ...]:
             raise SqError(f"{here}: {name} needs a comment that says what it is, without an equals sign")
         if name in found:
             raise SqError(f"{here}: {name} is there twice")
-        _known_type(kind, here)
+        if kind not in (*TYPES, *LISTS):
+            raise SqError(f"{here}: type {kind} is not one of {', '.join((*TYPES, *LISTS))}")
         try:
             default = ast.literal_eval(node.value)
         except ValueError as error:
@@ -99,7 +103,7 @@ def parse_cell(source: str, where: str) -> tuple[Parameter, ...]:
     return tuple(found.values())
 
 
-def check(known: tuple[Parameter, ...], overrides: dict[str, Any], where: str = "") -> dict[str, Any]:
+def check(known: tuple[Parameter, ...], overrides: dict[str, Any], where: str = "the notebook") -> dict[str, Any]:
     """Return `overrides` with every value of the type that its parameter is annotated with.
 
     An int passes as a float and a tuple as a list (papermill knows no tuples); nothing else is converted.
@@ -108,51 +112,87 @@ def check(known: tuple[Parameter, ...], overrides: dict[str, Any], where: str = 
     types = {p.name: p.type for p in known}
     for name in overrides:
         if name not in types:
-            raise SqError(f"{where or 'the notebook'} has no parameter {name!r}{nearest(name, types)}")
+            raise SqError(f"{where} has no parameter {name!r}{nearest(name, types)}")
     return {name: _fitting(value, types[name], where, name) for name, value in overrides.items()}
 
 
-def parse(known: tuple[Parameter, ...], texts: list[str], where: str = "") -> dict[str, Any]:
+def parse(known: tuple[Parameter, ...], texts: list[str], where: str = "the notebook") -> dict[str, Any]:
     """Return the values of `name=value` texts from a command line, parsed to the annotated types."""
     types = {p.name: p.type for p in known}
     values = {}
     for text in texts:
         name, equals, word = text.partition("=")
-        name = name.strip()
         if not equals:
             raise SqError(f"-p {text}: write -p name=value")
-        if name not in types:
-            raise SqError(f"{where or 'the notebook'} has no parameter {name!r}{nearest(name, types)}")
-        values[name] = _from_text(word, types[name])
+        values[name] = word
+        if types.get(name) == "bool":
+            word = word.capitalize()
+        if types.get(name) != "str":
+            with suppress(ValueError, SyntaxError):  # what is no literal `check` refuses, with the expected type
+                values[name] = ast.literal_eval(word)
     return check(known, values, where)
-
-
-def _from_text(word: str, kind: str) -> Any:
-    if kind == "str":
-        return word
-    if kind == "bool" and word.lower() in ("true", "false"):
-        return word.lower() == "true"
-    try:
-        return ast.literal_eval(word.strip())
-    except (ValueError, SyntaxError):
-        return word  # refused by `check`, with the expected type
-
-
-def _known_type(kind: str, here: str) -> None:
-    inner = kind[5:-1] if kind.startswith("list[") and kind.endswith("]") else "str"
-    if not (kind in TYPES or (kind.startswith("list[") and inner in TYPES)):
-        raise SqError(f"{here}: type {kind} is not one of {', '.join(TYPES)}, list[int], list[float], list[str]")
 
 
 def _fitting(value: Any, kind: str, where: str, name: str) -> Any:
     """Return `value` as `kind`, or raise `SqError`."""
-    if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+    if kind == "float" and type(value) is int:
         return float(value)
     if kind.startswith("list") and isinstance(value, list | tuple):
         inner = kind[5:-1]
         return [_fitting(v, inner, where, f"{name}[{i}]") if inner else v for i, v in enumerate(value)]
-    wrong_bool = isinstance(value, bool) and kind != "bool"
-    if kind.startswith("list") or wrong_bool or not isinstance(value, TYPES[kind]):
-        came = f"{value!r} ({type(value).__name__})"
-        raise SqError(f"{where + ': ' if where else ''}{name} must be {kind}, not {came}")
+    if type(value) is not TYPES.get(kind):
+        raise SqError(f"{where}: {name} must be {kind}, not {value!r} ({type(value).__name__})")
     return value
+
+
+def profile_names() -> list[str]:
+    """Names of the profiles: sizes of everything (smoke, laptop, paper), from home()/profiles/NAME.yml."""
+    return sorted(path.stem for path in (home() / "profiles").glob("*.yml"))
+
+
+def load_profile(name: str) -> dict[str, dict]:
+    """Return the profile `name` as {"data": {...}, "notebooks": {notebook: {...}}}, checked against the notebooks.
+
+    Raises `SqError` for an unknown profile (with the nearest) and for a notebook or a parameter that is not there.
+    """
+    import yaml
+
+    path = home() / "profiles" / f"{name}.yml"
+    if name not in profile_names():
+        raise SqError(f"there is no profile {name!r}{nearest(name, profile_names())}")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise SqError(f"{path} cannot be read: {error}") from error
+    sections = {key: (content.get(key) or {}) if isinstance(content, dict) else None for key in ("data", "notebooks")}
+    if any(not isinstance(section, dict) for section in sections.values()):
+        raise SqError(f"{path}: `data` and `notebooks` are mappings of names to values")
+    if unknown := set(content) - set(sections):
+        raise SqError(f"{path}: unknown section {sorted(unknown)[0]!r}{nearest(sorted(unknown)[0], sections)}")
+    declared = {p.stem: parameters(p) for p in sorted((home() / "notebooks").glob("*.ipynb"))}
+    for notebook, values in sections["notebooks"].items():
+        if notebook not in declared:
+            raise SqError(f"{path}: there is no notebook {notebook!r}{nearest(notebook, declared)}")
+        sections["notebooks"][notebook] = check(declared[notebook], values or {}, f"{path.name}, {notebook}")
+    return sections
+
+
+def profile_values(profile: str, notebook: str, known: tuple[Parameter, ...]) -> dict[str, Any]:
+    """Return the parameters that `profile` sets for `notebook`: its own, and of `data` those that it has."""
+    content, names = load_profile(profile), [p.name for p in known]
+    shared = {name: value for name, value in content["data"].items() if name in names}
+    return {**check(known, shared, f"{profile}.yml, data"), **content["notebooks"].get(notebook, {}), "profile": profile}
+
+
+def resolve(notebook: str | Path, profile: str, overrides: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
+    """Return the notebook's path and the full set of its parameters: defaults < profile < overrides.
+
+    A relative `root` is taken from the caller's folder, for the notebook runs in another.
+    """
+    path = notebook_path(notebook)
+    known = parameters(path)
+    values = {p.name: p.default for p in known}
+    values |= profile_values(profile, path.stem, known) | check(known, overrides, path.name)
+    if values["root"]:
+        values["root"] = str(Path(values["root"]).expanduser().resolve())
+    return path, values

@@ -1,7 +1,9 @@
 """Figures of the data-set chapter; each takes what was computed and returns a matplotlib figure."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.patches import Rectangle
 
 from sqlib.data.catalogue import catalogue
 from sqlib.data.frames import FrameSet
@@ -12,18 +14,10 @@ GRAY = "#777777"
 LEVELS = 9
 
 
-def _figure(*args, **kwargs):
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(*args, **kwargs)
-
-
 def examples(frameset: FrameSet, negatives: list[int], positives: list[int]):
     """Frames at the given positions in two rows, each stretched to its own contrast, with the annotated boxes."""
-    from matplotlib.patches import Rectangle
-
     names = {event.key: event for event in catalogue()}
-    fig, axes = _figure(2, 3, figsize=(7, 5.3), gridspec_kw={"wspace": 0.04})
+    fig, axes = plt.subplots(2, 3, figsize=(7, 5.3), gridspec_kw={"wspace": 0.04})
     for row, word, places in zip(axes, ("negative", "positive"), (negatives, positives)):
         for ax in row:
             ax.set(xticks=[], yticks=[])
@@ -47,7 +41,7 @@ def examples(frameset: FrameSet, negatives: list[int], positives: list[int]):
 
 def counts(facts: dict):
     """Positives and negatives per cycle, and annotated frames per event, of `info(frameset)`."""
-    fig, (left, right) = _figure(1, 2, figsize=(7, 3.9), width_ratios=[1, 2.1])
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.9), width_ratios=[1, 2.1])
     for place, (cycle, own) in enumerate(facts["cycles"].items()):
         heights, inks = [own["negatives"], own["positives"]], ["#bbbbbb", COLOURS[int(cycle)]]
         bars = left.bar([place - 0.2, place + 0.2], heights, 0.38, color=inks)
@@ -70,7 +64,7 @@ def counts(facts: dict):
 
 def gaps(found, delays: tuple[float, float]):
     """Error and mean of egression power round a gap (`survey.gap_errors`); `delays`: travel times (min) over the pupil's radii."""
-    fig, axes = _figure(2, 1, figsize=(7, 5.2), sharex=True)
+    fig, axes = plt.subplots(2, 1, figsize=(7, 5.2), sharex=True)
     for ax, values, label in zip(axes, (found.errors, found.means), ("error / fluctuations of P", "mean P / mean without gap")):
         ax.axvspan(-delays[1], -delays[0], color="#f0e6c8", lw=0)
         ax.axvline(0, color=GRAY, lw=1, ls=":")
@@ -88,7 +82,7 @@ def gaps(found, delays: tuple[float, float]):
 
 def scaling(kinds: dict[str, pd.DataFrame], event: str, name: str, intervals):
     """Greatest pixel of each frame under each scaling, and the mean of one event's frames, from `survey.levels`."""
-    fig, (left, right) = _figure(1, 2, figsize=(7, 3.8))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.8))
     for (kind, table), colour in zip(kinds.items(), ("#009E73", "#CC79A7")):
         left.hist(table["greatest"], bins=np.arange(0, 265, 8), color=colour, alpha=0.75, label=kind)
         own = table[table["event"] == event].sort_values("frame")
@@ -101,9 +95,9 @@ def scaling(kinds: dict[str, pd.DataFrame], event: str, name: str, intervals):
     return fig
 
 
-def statistics(found: dict[int, dict], reference: pd.DataFrame, laws: bool = True):
+def statistics(found: dict[int, dict], reference: pd.DataFrame):
     """Value distribution, spatial and temporal autocorrelation per cycle (`survey.curves`), laws and published spreads."""
-    fig, axes = _figure(3, 1, figsize=(7, 8.6))
+    fig, axes = plt.subplots(3, 1, figsize=(7, 8.6))
     for cycle, own in found.items():
         style = {"color": COLOURS[cycle], "label": NAMES[cycle], "ls": "-" if cycle == 23 else "--"}
         shown = own["survival"] > 0
@@ -118,10 +112,9 @@ def statistics(found: dict[int, dict], reference: pd.DataFrame, laws: bool = Tru
                 beside = place + (row.cycle - 23.5) * (0.16 if place == 1 else 12)
                 ax.errorbar(beside, row.middle, [[row.middle - row.low], [row.high - row.middle]], color=COLOURS[row.cycle],
                             capsize=4, lw=1.4, fmt="D", ms=4, mfc="white")  # fmt: skip
-    if laws:
-        level, lag = np.linspace(0, 9, 50), np.linspace(0, 600, 200)
-        axes[0].plot(level, np.exp(-level), color="black", lw=1, label="exponential law")
-        axes[2].plot(lag, np.sinc(2e-3 * lag) ** 2, color="black", lw=1, label="sinc²(Δν τ), Δν = 2 mHz")
+    level, lag = np.linspace(0, 9, 50), np.linspace(0, 600, 200)
+    axes[0].plot(level, np.exp(-level), color="black", lw=1, label="exponential law")
+    axes[2].plot(lag, np.sinc(2e-3 * lag) ** 2, color="black", lw=1, label="sinc²(Δν τ), Δν = 2 mHz")
     axes[0].set(xlabel="P / local mean", ylabel="share of pixels above", ylim=(5e-5, 1.5))
     axes[1].set(xlabel="distance (pixels)", ylabel="autocorrelation of P")
     axes[2].set(xlabel="time lag τ (s)", ylabel="autocorrelation of P", xlim=(0, 610))
@@ -133,7 +126,7 @@ def statistics(found: dict[int, dict], reference: pd.DataFrame, laws: bool = Tru
 
 def pixel_scale(pixels: np.ndarray, expected: dict[str, np.ndarray], marks: dict[str, float], reference: pd.DataFrame):
     """Expected correlation of neighbouring pixels against pixel size, with the sizes in question and the observed spreads."""
-    fig, ax = _figure(figsize=(7, 4.2))
+    fig, ax = plt.subplots(figsize=(7, 4.2))
     rows = reference[reference["quantity"] == "spatial ACF at 1 px"]
     for row in rows.itertuples():
         ax.axhspan(row.low, row.high, color=COLOURS[row.cycle], alpha=0.18, lw=0)

@@ -3,52 +3,43 @@
 import json
 import math
 import re
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 from sqlib.errors import SqError
 from sqlib.paths import replacing
 
-SOURCES = {
-    "simulated": "SIMULATED",  # from the twin, or any other computation that stands for a measurement
-    "observed": "OBSERVED",  # measured on real frames
-    "published": "PUBLISHED",  # printed in the paper
-    "theory": "CALCULATED",  # a closed form or a model, no data
-}
+# from the twin or another computation that stands for a measurement; measured on real frames; printed in the paper; a
+# closed form or a model without data
+SOURCES = ("simulated", "observed", "published", "theory")
 KEYS = ("name", "label", "kind", "numbers", "paper", "source", "simulated", "data", "profile", "seed", "commit",
         "notebook", "fingerprint")  # fmt: skip
 
 
 def plain(value, where: str = "numbers"):
-    """Return `value` as plain JSON types: NumPy scalars and arrays, DataFrames (a list of rows), dates, paths.
+    """Return `value` as plain JSON types: NumPy scalars and arrays, DataFrames (a list of rows) and dates are turned.
 
     Raises `SqError` for a NaN or an infinity (JSON has none: give None) and for a type that JSON cannot hold.
     """
-    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+    if hasattr(value, "columns"):
         value = value.to_dict(orient="records")
     elif hasattr(value, "tolist"):  # NumPy array or scalar, torch tensor, pandas Series
         value = value.tolist()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise SqError(f"{where} is {value}: a record holds finite numbers; give None where there is none")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SqError(f"{where} is {value}: a record holds finite numbers; give None where there is none")
+    if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, dict):
         return {str(k): plain(v, f"{where}.{k}") for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [plain(v, f"{where}[{i}]") for i, v in enumerate(value)]
-    if isinstance(value, set | frozenset):
-        return [plain(v, where) for v in sorted(value)]
-    if isinstance(value, date | datetime):
+    if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, Path):
-        return str(value)
     raise SqError(f"{where} is a {type(value).__name__}: a record holds numbers, text, lists and dicts")
 
 
 def write_json(path: Path, content) -> None:
-    """Write strict JSON (no NaN), sorted by nothing, atomically."""
+    """Write strict JSON (no NaN) to a file that appears whole."""
     text = json.dumps(plain(content, path.stem), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     with replacing(path) as aside:
         aside.write_text(text, encoding="utf-8")
@@ -63,18 +54,18 @@ def check_sources(source: str | tuple[str, ...]) -> tuple[str, ...]:
     return sources
 
 
-def record(name: str, numbers, paper=None, *, card: dict, folder: Path, source="simulated", label="", kind="number",
-           replace=False, **more) -> Path:  # fmt: skip
-    """Write the record `name` (`table1`, `fig01`, `claim-C1`) to `folder`/records and return its path.
+def record(name: str, numbers, paper=None, *, card: dict, folder: Path, source, label: str, kind: str, replace: bool,
+           **more) -> None:  # fmt: skip
+    """Write the record `name` (`table1`, `fig01`, `claim-C1`) to `folder`/records.
 
     numbers, paper : what was found, and the paper's value for it; plain types, NumPy or pandas
-    card : the run's card (see `sqlib.book.card.make_card`)
+    card : where the numbers come from: data, profile, seed, commit, notebook, fingerprint
     replace : False refuses a name that this run has published already
     more : further entries (caption, file), JSON-able
     """
     if not re.fullmatch(r"[a-z][A-Za-z0-9_-]*", name):
         raise SqError(f"record name {name!r}: a small letter first, then letters, digits, - and _ (fig01, claim-C1)")
-    path = Path(folder) / "records" / f"{name}.json"
+    path = folder / "records" / f"{name}.json"
     if path.exists() and not replace:
         raise SqError(f"record {name!r} is published twice in {card['notebook']}: give the second another name")
     sources = check_sources(source)
@@ -90,13 +81,12 @@ def record(name: str, numbers, paper=None, *, card: dict, folder: Path, source="
         **more,
     }
     write_json(path, content)
-    return path
 
 
 def read_json(path: Path):
     """Read a JSON file; `SqError` names a file that is absent, cut off or not JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SqError(f"{path} cannot be read: {error}") from error
 
@@ -104,7 +94,7 @@ def read_json(path: Path):
 def read_records(run_folder: Path) -> dict[str, dict]:
     """Return the records of a run by name, in the order of their names; `SqError` for one that lacks an entry."""
     found = {}
-    for path in sorted(Path(run_folder).glob("records/*.json")):
+    for path in sorted(run_folder.glob("records/*.json")):
         content = read_json(path)
         missing = [key for key in KEYS if not isinstance(content, dict) or key not in content]
         if missing:

@@ -2,27 +2,20 @@
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlib
 from sqlib.book.card import make_card
-from sqlib.book.params import read_notebook
-from sqlib.book.profiles import resolve
+from sqlib.book.params import read_notebook, resolve
 from sqlib.book.records import read_json, read_records, write_json
 from sqlib.errors import SqError
 from sqlib.paths import home, replacing
-
-FAILED = "failed.ipynb"
 
 
 def source_hash() -> str:
@@ -38,22 +31,21 @@ def source_hash() -> str:
 
 def folder_stamp(root: str) -> str:
     """Cheap fingerprint of a data folder: names, sizes and times of change, without reading any file."""
-    lines = []
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        for name in sorted(names):
-            status = os.stat(os.path.join(folder, name))
-            lines.append(f"{os.path.relpath(os.path.join(folder, name), root)} {status.st_size} {status.st_mtime_ns}")
+    files = [(path, path.stat()) for path in sorted(Path(root).rglob("*")) if path.is_file()]
+    lines = [f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}" for path, status in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def run_key(path: Path, values: dict[str, Any]) -> str:
     """Key of a run: 12 hex digits over the notebook's code, its parameters, sqlib, the lock and the data folder."""
-    code = [cell.source for cell in read_notebook(path).cells if cell.cell_type == "code"]
     settings = {name: value for name, value in values.items() if name != "out"}
     stamp = folder_stamp(values["root"]) if values["root"] else ""
-    text = json.dumps([path.stem, code, settings, source_hash(), stamp], sort_keys=True)
+    text = json.dumps([path.stem, _code(path), settings, source_hash(), stamp], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _code(path: Path) -> list[str]:
+    return [cell.source for cell in read_notebook(path).cells if cell.cell_type == "code"]
 
 
 def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop", *,
@@ -70,8 +62,7 @@ def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, pro
     folder = home() / "runs" / path.stem / run_key(path, values)
     try:
         (folder.parent / ".locks").mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.parent / ".locks" / folder.name)
-        with lock:
+        with FileLock(folder.parent / ".locks" / folder.name):
             if force or not (folder / "card.json").is_file():
                 _execute(path, values, folder, progress)
     except OSError as error:
@@ -84,9 +75,8 @@ def runs() -> list[dict]:
     found = []
     for path in (home() / "runs").glob("*/*/card.json"):
         if path.parent.name != "interactive":
-            records = list(read_records(path.parent))
-            found.append({**read_json(path), "key": path.parent.name, "folder": str(path.parent), "records": records})
-    return sorted(found, key=lambda card: card.get("made", ""))
+            found.append({**read_json(path), "folder": str(path.parent), "records": list(read_records(path.parent))})
+    return sorted(found, key=lambda card: card["made"])
 
 
 def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -> None:
@@ -101,9 +91,8 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
         settings = {**values, "out": str(aside)}
         bar = {"desc": path.stem, "file": sys.stderr, "disable": not progress}
         try:
-            with _kernel_environment():
-                papermill.execute_notebook(str(path), str(executed), settings, kernel_name="python3", cwd=str(home()),
-                                           progress_bar=bar, kernel_manager_class=_kernel_manager(log))  # fmt: skip
+            papermill.execute_notebook(str(path), str(executed), settings, kernel_name="python3", cwd=str(home()),
+                                       progress_bar=bar, kernel_manager_class=_kernel_manager(log))  # fmt: skip
         except papermill.PapermillExecutionError as error:
             last = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
             cell = f"cell {error.cell_index + 1} (In [{error.exec_count}])"
@@ -117,22 +106,23 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
 
 
 def _kernel_manager(log):
-    """Return a kernel manager whose kernel's own complaints go to the file `log`, off the command line."""
+    """Return a kernel manager for this Python, whatever kernels the user has; its own complaints go to the file `log`."""
     from jupyter_client import AsyncKernelManager
 
     class Quiet(AsyncKernelManager):
         transport_encryption = "auto"  # else the kernel complains of plain TCP
 
         async def _async_launch_kernel(self, kernel_cmd, **options):
-            return await super()._async_launch_kernel(kernel_cmd, **options, stderr=log)
+            options["env"]["SQ_HOME"] = str(home())  # absolute: the notebook runs in another folder
+            command = [sys.executable, "-m", "ipykernel_launcher", "-f", self.connection_file]
+            return await super()._async_launch_kernel(command, **options, stderr=log)
 
     return Quiet
 
 
 def _prepare(path: Path, values: dict[str, Any], progress: bool) -> None:
     """Build the twin beforehand, with its own progress bar, for a notebook that calls `load_frames` on it."""
-    calls = any(cell.cell_type == "code" and "load_frames(" in cell.source for cell in read_notebook(path).cells)
-    if values["data"] == "twin" and calls:
+    if values["data"] == "twin" and any("load_frames(" in source for source in _code(path)):
         from sqlib.data.build import build_twin
         from sqlib.sun.twin import TwinSettings
 
@@ -141,7 +131,7 @@ def _prepare(path: Path, values: dict[str, Any], progress: bool) -> None:
 
 
 def _failure(path: Path, executed: Path, cell: str, last: str) -> str:
-    kept = home() / "runs" / path.stem / FAILED
+    kept = home() / "runs" / path.stem / "failed.ipynb"
     if executed.is_file():
         shutil.copyfile(executed, kept)
     return f"{path.name} failed in {cell}: {last}\n  what it reached is kept in {kept}"
@@ -162,22 +152,5 @@ def _finish_card(aside: Path, path: Path, values: dict[str, Any], seconds: float
     written = aside / "card.json"
     card = read_json(written) if written.is_file() else make_card(path.stem, values)
     settings = {name: value for name, value in values.items() if name != "out"}
-    now = datetime.now().astimezone().isoformat(timespec="seconds")
-    card |= {"parameters": settings, "seconds_in_all": round(seconds, 2), "key": key, "made": now}
+    card |= {"parameters": settings, "seconds_in_all": round(seconds, 2), "key": key}
     write_json(written, card)
-
-
-@contextmanager
-def _kernel_environment() -> Iterator[None]:
-    """Let the kernel see this environment's own kernelspec first, the same home, and no display."""
-    wanted = {"JUPYTER_PREFER_ENV_PATH": "1", "SQ_HOME": str(home())}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -1,4 +1,5 @@
 """Data: the catalogue, cubes, frame sets, and SunquakeNet, simulated and real."""
+# ruff: noqa: F401  the names below are offered to the notebooks
 
 from sqlib.data.build import build_twin, info, load_frames
 from sqlib.data.catalogue import Event, catalogue, find_event
@@ -7,24 +8,3 @@ from sqlib.data.export import export_frames
 from sqlib.data.frames import FrameSet, frames_from_cube, join, select
 from sqlib.data.splits import paper_split
 from sqlib.data.sunquakenet import Report, fetch, load_sunquakenet
-
-__all__ = [
-    "Cube",
-    "Event",
-    "FrameSet",
-    "Report",
-    "build_twin",
-    "catalogue",
-    "export_frames",
-    "fetch",
-    "find_event",
-    "frames_from_cube",
-    "info",
-    "join",
-    "load_frames",
-    "load_sunquakenet",
-    "paper_split",
-    "read_cube",
-    "select",
-    "write_cube",
-]

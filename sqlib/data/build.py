@@ -21,7 +21,7 @@ from sqlib.paths import home, remove, replacing
 from sqlib.sun.twin import TwinSettings, check_settings
 from sqlib.sun.twin import simulate as simulate_twin
 
-SOURCES = ("twin", "sunquakenet")
+LOCAL = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
 SMALL = 100e6  # pixels of all cubes together, below which starting workers costs more time than they save
 GUARD = "a script that builds the twin with workers must do so under “if __name__ == '__main__'”"
 
@@ -57,8 +57,6 @@ def twin_folder(settings=None, simulate=None) -> Path:
 
 def _settings(settings) -> TwinSettings:
     settings = TwinSettings() if settings is None else settings
-    check_size(settings.size)
-    check_size(settings.frames, "frames")
     if isinstance(settings, TwinSettings):
         check_settings(settings)
     return settings
@@ -69,14 +67,13 @@ def _locked(folder: Path):
     """Hold `folder` alone: a second process waits here, and then finds what the first one made."""
     from filelock import FileLock, Timeout
 
+    lock = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            print(f"waiting for another build of {folder}", file=sys.stderr, flush=True)
-            lock.acquire()
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"waiting for another build of {folder}", file=sys.stderr, flush=True)
+        lock.acquire()
     except OSError as error:
         raise SqError(f"cannot write {folder}: {error.strerror or error}; set SQ_HOME to another folder") from error
     try:
@@ -97,19 +94,8 @@ def make_cube(event: Event, settings, path: Path, simulate=None, threads: int = 
     if threads:
         torch.set_num_threads(threads)
     twin = (simulate or simulate_twin)(event, settings)
-    cube = Cube(
-        twin.power,
-        event=event.key,
-        instrument=event.instrument,
-        cadence=event.cadence,
-        pixel=event.pixel,
-        start=event.start,
-        band=getattr(settings, "band", (5.0, 7.0)),
-        pupil=getattr(settings, "pupil", (15.0, 45.0)),
-        first_frame=twin.first_frame,
-        boxes=twin.boxes,
-        truth=twin.truth,
-    )
+    facts = (event.key, event.instrument, event.cadence, event.pixel, event.start)
+    cube = Cube(twin.power, *facts, first_frame=twin.first_frame, boxes=twin.boxes, truth=twin.truth)
     write_cube(cube, path)
 
 
@@ -137,7 +123,7 @@ def build_twin(
         # a worker is importing the script that asks for it: it would wait for the lock of its own parent for ever
         raise SqError(GUARD)
     settings = _settings(settings)
-    if workers is not None and workers != 0:
+    if workers:
         check_size(workers, "workers")
     folder = twin_folder(settings, simulate)
     if _complete(folder):
@@ -177,17 +163,16 @@ def _complete(folder: Path) -> bool:
 
 def _run(events, settings, folder, simulate, workers, scheduler, progress) -> list[tuple[Event, Exception]]:
     """Make the cubes of `events`; returns those that failed, with their errors."""
+    from dask.distributed import Client, LocalCluster, as_completed
+    from dask.system import CPU_COUNT
     from tqdm import tqdm
 
     failures = []
+    if workers is None and scheduler is None:
+        small = len(events) * settings.frames * settings.size**2 < SMALL
+        workers = 0 if small else CPU_COUNT
     with ExitStack() as stack, tqdm(total=len(events), desc="simulating", unit="cube", disable=not progress) as bar:
-        if scheduler is None and workers is None:
-            from dask.system import CPU_COUNT
-
-            small = len(events) * settings.frames * settings.size**2 < SMALL
-            workers = 0 if small else CPU_COUNT
-        workers = min(workers or 0, len(events))
-        if scheduler is None and workers <= 1:
+        if scheduler is None and min(workers, len(events)) <= 1:
             for event in events:
                 try:
                     make_cube(event, settings, cube_path(folder, event), simulate)
@@ -195,13 +180,12 @@ def _run(events, settings, folder, simulate, workers, scheduler, progress) -> li
                     failures.append((event, error))
                 bar.update()
             return failures
-        from dask.distributed import Client, LocalCluster, as_completed
-
         before = dict(os.environ)  # Dask sets OMP_NUM_THREADS for its workers here, and leaves it
         stack.callback(lambda: (os.environ.clear(), os.environ.update(before)))
-        local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
         try:
-            client = stack.enter_context(Client(scheduler or stack.enter_context(LocalCluster(processes=True, **local))))
+            if scheduler is None:
+                scheduler = stack.enter_context(LocalCluster(n_workers=min(workers, len(events)), **LOCAL))
+            client = stack.enter_context(Client(scheduler))
         except (OSError, RuntimeError) as error:
             raise SqError(f"no Dask workers ({error}); {GUARD}. workers=0 does without") from error
         tasks = {
@@ -227,11 +211,13 @@ def load_frames(
 ) -> FrameSet:
     """The frame set that a notebook asks for: made on the first call, found on the next ones.
 
-    `data="twin"` builds the simulated cubes (`settings`: TwinSettings) and turns them into frames of `size` pixels with
-    `scaling` "cube" or "frame"; their pixels are a read-only memory map. `data="sunquakenet"` reads the published
-    frames from the folder `root`, or fetches them, and resizes them; they are scaled already, so `scaling` and
-    `settings` have no effect. (`sunquakenet.load_sunquakenet` also gives the report of what is odd in that folder.)
+    `data="twin"` builds the simulated cubes (`settings`, `workers`, `simulate` as in `build_twin`) and turns them into
+    frames of `size` pixels with `scaling` "cube" or "frame"; their pixels are a read-only memory map.
+    `data="sunquakenet"` reads the published frames from the folder `root`, or fetches them, and resizes them; they are
+    scaled already, so `scaling` and `settings` have no effect. Raises `SqError` for anything else.
     """
+    from tqdm import tqdm
+
     check_size(size)
     if scaling not in SCALINGS:
         raise SqError(f"scaling is one of {', '.join(SCALINGS)}, not {scaling!r}")
@@ -240,47 +226,37 @@ def load_frames(
 
         return load_sunquakenet(Path(root) if root else fetch(), size, progress=progress)[0]
     if data != "twin":
-        raise SqError(f"data is one of {', '.join(SOURCES)}, not {data!r}")
+        raise SqError(f"data is one of twin, sunquakenet, not {data!r}")
     folder = build_twin(settings, workers, progress=progress, simulate=simulate)
     frames = folder / f"frames-{size}-{scaling}-{RECIPE[:8]}"
-    if not frames.exists():
-        with _locked(folder):
-            if not frames.exists():
-                _clean(folder)
-                _make_frames(folder, frames, size, scaling, progress)
+    if frames.exists():
+        return load_frames_from(frames)
+    with _locked(folder):
+        if not frames.exists():
+            _clean(folder)
+            events = tqdm(catalogue(), desc="making frames", unit="cube", disable=not progress, delay=1)
+            parts = (frames_from_cube(read_cube(cube_path(folder, event)), size, scaling) for event in events)
+            save_frames(parts, frames, {"cubes": json.loads((folder / "card.json").read_text(encoding="utf-8"))})
     return load_frames_from(frames)
-
-
-def _make_frames(folder: Path, frames: Path, size: int, scaling: str, progress: bool) -> None:
-    from tqdm import tqdm
-
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    events = tqdm(catalogue(), desc="making frames", unit="cube", disable=not progress, delay=1)
-    parts = (frames_from_cube(read_cube(cube_path(folder, event)), size, scaling) for event in events)
-    save_frames(parts, frames, {"size": size, "cubes": card["fingerprint"], "settings": card["settings"]})
 
 
 def info(frameset: FrameSet) -> dict:
     """Counts of a frame set, JSON-able: in all, per solar cycle and per event."""
-    intervals = {event.key: event for event in catalogue()}
-    per_event = []
+    events, per_event, cycles = {event.key: event for event in catalogue()}, [], {}
     for key, rows in frameset.index.groupby("event", sort=False):
-        event = intervals.get(key)
-        per_event.append(
-            {
-                "event": key,
-                "name": event.name if event else key,
-                "cycle": int(rows["cycle"].iloc[0]),
-                "labelled": bool((rows["label"] >= 0).any()),
-                **_counts(rows["label"]),
-                "intervals": [list(interval) for interval in event.intervals] if event else [],
-            }
-        )
-    cycles = {}
+        listed = events.get(key)
+        facts = {
+            "event": key,
+            "name": listed.name if listed else key,
+            "cycle": int(rows["cycle"].iloc[0]),
+            "labelled": bool((rows["label"] >= 0).any()),
+            **_counts(rows["label"]),
+            "intervals": [list(interval) for interval in listed.intervals] if listed else [],
+        }
+        per_event.append(facts)
     for cycle, rows in frameset.index.groupby("cycle"):
-        own = [one for one in per_event if one["cycle"] == cycle]
-        labelled = sum(one["labelled"] for one in own)
-        cycles[str(cycle)] = {"events": len(own), "labelled": labelled, **_counts(rows["label"])}
+        labelled = [one["labelled"] for one in per_event if one["cycle"] == cycle]
+        cycles[str(cycle)] = {"events": len(labelled), "labelled": sum(labelled), **_counts(rows["label"])}
     return {
         "source": frameset.source,
         "scaling": frameset.scaling,

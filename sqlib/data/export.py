@@ -1,6 +1,5 @@
 """Frame sets written in SunquakeNet's names and layout, so that they load back like the published ones."""
 
-import csv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pandas as pd
 
 from sqlib.data.catalogue import catalogue
 from sqlib.data.frames import FrameSet
-from sqlib.data.sunquakenet import CENTRES, COLUMNS, CORNERS, SUFFIXES
+from sqlib.data.sunquakenet import CENTRES, COLUMNS, CORNERS
 from sqlib.errors import SqError
 from sqlib.paths import replacing
 
@@ -28,41 +27,33 @@ WHAT = {
 }
 
 
-def export_frames(frameset: FrameSet, root: Path, suffix: str = ".png", progress: bool = True) -> Path:
-    """Write every frame to the new folder `root` in SunquakeNet's layout, with region tables and a README.
+def export_frames(frameset: FrameSet, root: Path, progress: bool = True) -> Path:
+    """Write every frame as PNG to the new folder `root` in SunquakeNet's layout, with region tables and a README.
 
-    PNG keeps the pixels exactly; `suffix=".jpg"` is smaller and lossy, as the published frames are. The folder appears
-    when it is complete. Returns it; raises `SqError` where it exists and is not empty, or cannot be written.
+    The folder appears when it is complete. Returns it; raises `SqError` where it exists and is not empty, or cannot be
+    written.
     """
     from PIL import Image
     from tqdm import tqdm
 
     root, index = Path(root), frameset.index
-    if suffix.lower() not in SUFFIXES:
-        raise SqError(f"frames are written as {', '.join(SUFFIXES)}, not {suffix!r}")
     if root.exists() and not (root.is_dir() and not any(root.iterdir())):
         raise SqError(f"{root} exists and is not empty; choose a new folder")
-    copies = index["upsampled"] if "upsampled" in index else [""] * len(index)
-    options = {"compress_level": 1} if suffix.lower() == ".png" else {"quality": 95}
 
     def write(row) -> None:
-        pixels, event, cycle, frame, label, copy = row
+        pixels, event, cycle, frame, label = row
         folder = new / f"C{cycle}{'_TEST' if label < 0 else ''}_pos" / ("neg" if label == 0 else "poz")
         folder.mkdir(parents=True, exist_ok=True)
-        name = f"img_poz_{event}_{frame}{copy and '_' + copy}{suffix}"
-        Image.fromarray(np.asarray(pixels)).save(folder / name, **options)
+        Image.fromarray(np.asarray(pixels)).save(folder / f"img_poz_{event}_{frame}.png", compress_level=1)
 
     with replacing(root) as new, ThreadPoolExecutor() as pool:  # Pillow compresses without holding the interpreter
-        rows = zip(frameset.pixels, index["event"], index["cycle"], index["frame"], index["label"], copies)
-        written = pool.map(write, rows)
+        written = pool.map(write, zip(frameset.pixels, index["event"], index["cycle"], index["frame"], index["label"]))
         for _ in tqdm(written, desc="writing frames", unit="frame", total=len(index), disable=not progress, delay=1):
             pass
         new.mkdir(exist_ok=True)
         for cycle in (23, 24):
-            with open(new / f"data_c{cycle}.csv", "w", encoding="utf-8", newline="") as file:
-                table = csv.DictWriter(file, [*COLUMNS, "Obs"], restval="", lineterminator="\n")
-                table.writeheader()
-                table.writerows(_regions(index[index["cycle"] == cycle]))
+            table = pd.DataFrame(_regions(index[index["cycle"] == cycle]), columns=[*COLUMNS, "Obs"])
+            table.to_csv(new / f"data_c{cycle}.csv", index=False, lineterminator="\n")
         height, width = frameset.pixels.shape[1:]
         facts = {"frames": len(index), "width": width, "height": height, "scaling": frameset.scaling}
         text = README.format(what=WHAT[frameset.source], fingerprint=frameset.fingerprint, **facts)
@@ -75,8 +66,7 @@ def _regions(index: pd.DataFrame):
     times = {event.key: event.time for event in catalogue()}
     for key, frames in index.groupby("event", sort=False):
         frames = frames.sort_values("frame")
-        runs = []  # [first, last, box], in the order in which the frames list them
-        open_runs = {}
+        runs, open_runs = [], {}  # [first, last, box], in the order in which the frames list them
         for number, boxes in zip(frames["frame"], frames["boxes"]):
             open_runs = {box: open_runs.get(box) or [number, number, box] for box in boxes}
             for run in open_runs.values():
@@ -92,5 +82,5 @@ def _regions(index: pd.DataFrame):
                 row = {"Time": f"{time:%d.%m.%Y %H:%M}", "FS": first, "FE": last, "box_cnt": len(pair)}
                 for (x0, y0, x1, y1), corners, centre in zip(pair, CORNERS, CENTRES):
                     row |= dict(zip(corners, map(repr, (x0, y0, x1, y1))))
-                    row |= dict(zip(centre, (round(v, 6) for v in ((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0))))
+                    row |= dict(zip(centre, np.round([(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0], 6).tolist()))
                 yield row

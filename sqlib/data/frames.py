@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -37,27 +38,26 @@ class FrameSet:
     scaling: str
 
 
-def check_size(size, what: str = "size") -> int:
-    """`size` if it is a whole number above 0, else `SqError`."""
+def check_size(size, what: str = "size") -> None:
+    """Raise `SqError` unless `size` is a whole number above 0."""
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size <= 0:
         raise SqError(f"{what} is a whole number above 0, not {size!r}")
-    return int(size)
 
 
-def make_index(rows: list[dict]) -> pd.DataFrame:
-    """Index of a frame set from its rows, with the types that every frame set has."""
-    index = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["event", "cycle", "frame", "time", "label", "boxes"])
+def make_index(content) -> pd.DataFrame:
+    """Index of a frame set from its rows or columns, as `pandas.DataFrame` takes them, with the types that every frame set has."""
     kinds = {"event": "str", "cycle": "int64", "frame": "int64", "time": "datetime64[ms]", "label": "int64"}
-    if "upsampled" in index:
-        kinds["upsampled"] = "str"
-    return index.astype(kinds).reset_index(drop=True)
+    return pd.DataFrame(content).astype(kinds)
+
+
+def frame_time(start: datetime, number: int, cadence: float) -> np.datetime64:
+    """Time of a frame to the millisecond, `cadence` s apart from frame 0 at `start`."""
+    return np.datetime64(start, "ms") + np.timedelta64(round(1000 * number * cadence), "ms")
 
 
 def make_frameset(pixels: np.ndarray, index: pd.DataFrame, source: str, scaling: str) -> FrameSet:
     """Frame set of `pixels` uint8 (N, H, W) and `index` (N rows), with its fingerprint."""
-    digest = hashlib.sha256()
-    for at in range(0, len(pixels), BATCH):
-        digest.update(np.ascontiguousarray(pixels[at : at + BATCH]))
+    digest = hashlib.sha256(np.ascontiguousarray(pixels))
     return FrameSet(pixels, index, source, _fingerprint(digest, index, pixels.shape[1:], source, scaling), scaling)
 
 
@@ -92,7 +92,7 @@ def frames_from_cube(cube: Cube, size: int = 224, scaling: str = "cube") -> Fram
     intervals where Table 1 does not list its event. Raises `SqError` for a cube that is constant, not finite or not
     (T, H, W).
     """
-    size = check_size(size)
+    check_size(size)
     if scaling not in SCALINGS:
         raise SqError(f"scaling is one of {', '.join(SCALINGS)}, not {scaling!r}")
     check_power(cube.power, f"cube {cube.event}")
@@ -109,43 +109,45 @@ def frames_from_cube(cube: Cube, size: int = 224, scaling: str = "cube") -> Fram
             high = torch.maximum(high, low + torch.finfo(torch.float32).tiny)  # a stripe pattern may average out
         pixels[at : at + BATCH] = to_bytes(frames.sub_(low).mul_(255 / (high - low)))
     source = "twin" if cube.source == "simulated" else "observed"
-    return make_frameset(pixels, make_index(_rows(cube, kept, size)), source, scaling)
+    return make_frameset(pixels, _index(cube, (kept + cube.first_frame).tolist(), size), source, scaling)
 
 
-def _rows(cube: Cube, kept: np.ndarray, size: int) -> list[dict]:
+def _index(cube: Cube, numbers: list[int], size: int) -> pd.DataFrame:
     known = {event.key: event for event in catalogue()}.get(cube.event)
     intervals = known.intervals if known else tuple(interval for interval, _ in cube.boxes)
     height, width = cube.power.shape[1:]
     scale = np.array([size / width, size / height] * 2)
-    scaled = [(*interval, [tuple((box * scale).tolist()) for box in boxes]) for interval, boxes in cube.boxes]
-    times = np.datetime64(cube.start, "ms")
-    rows = []
-    for number in (int(i) + cube.first_frame for i in kept):
+    labels, boxes = [], []
+    for number in numbers:
         inside = any(first <= number <= last for first, last in intervals)
-        near = [box for first, last, boxes in scaled if first <= number <= last for box in boxes]
-        rows.append(
-            {
-                "event": cube.event,
-                "cycle": known.cycle if known else cycle_of(cube.start),
-                "frame": number,
-                "time": times + np.timedelta64(round(1000 * number * cube.cadence), "ms"),
-                "label": int(inside) if intervals else -1,
-                "boxes": tuple(dict.fromkeys(near)),  # a place that shook twice is one box
-            }
-        )
-    return rows
+        labels.append(int(inside) if intervals else -1)
+        near = [box for (first, last), own in cube.boxes if first <= number <= last for box in own]
+        boxes.append(tuple(dict.fromkeys(tuple((box * scale).tolist()) for box in near)))  # shaken twice, listed once
+    return make_index(
+        {
+            "event": cube.event,
+            "cycle": known.cycle if known else cycle_of(cube.start),
+            "frame": numbers,
+            "time": [frame_time(cube.start, number, cube.cadence) for number in numbers],
+            "label": labels,
+            "boxes": boxes,
+        }
+    )
+
+
+def _kind(frameset: FrameSet) -> tuple:
+    return frameset.source, frameset.scaling, frameset.pixels.shape[1:]
 
 
 def join(framesets: Iterable[FrameSet]) -> FrameSet:
     """One frame set of several of the same source, scaling and frame size, in their order."""
     framesets = list(framesets)
-    kinds = {(one.source, one.scaling, one.pixels.shape[1:]) for one in framesets}
+    kinds = set(map(_kind, framesets))
     if len(kinds) != 1:
         raise SqError(f"only frame sets of one source, scaling and size can be joined, not {sorted(kinds) or 'none'}")
-    first = framesets[0]
     pixels = np.concatenate([one.pixels for one in framesets])
     index = pd.concat([one.index for one in framesets], ignore_index=True)
-    return make_frameset(pixels, index, first.source, first.scaling)
+    return make_frameset(pixels, index, framesets[0].source, framesets[0].scaling)
 
 
 def select(frameset: FrameSet, events=None, cycle: int | None = None, labels=None) -> FrameSet:
@@ -178,25 +180,21 @@ def save_frames(parts: FrameSet | Iterable[FrameSet], folder: Path, card: dict |
         with open(new / "pixels.npy", "wb") as file:
             for part in [parts] if isinstance(parts, FrameSet) else parts:
                 if kind is None:
-                    kind = (part.source, part.scaling, part.pixels.shape[1:])
-                    _npy_header(file, 0, kind[2])
-                if kind != (part.source, part.scaling, part.pixels.shape[1:]):
+                    _npy_header(file, 0, part.pixels.shape[1:])
+                elif kind != _kind(part):
                     raise SqError("only frame sets of one source, scaling and size can be saved together")
-                for at in range(0, len(part.pixels), BATCH):
-                    chunk = np.ascontiguousarray(part.pixels[at : at + BATCH])
-                    digest.update(chunk)
-                    file.write(chunk)
+                kind = source, scaling, shape = _kind(part)
+                pixels = np.ascontiguousarray(part.pixels)
+                digest.update(pixels)
+                file.write(pixels)
                 indices.append(part.index)
-            if kind is None:
-                raise SqError(f"no frames to write to {folder}")
             index = pd.concat(indices, ignore_index=True)
             file.seek(0)
-            _npy_header(file, len(index), kind[2])
-        source, scaling, shape = kind
+            _npy_header(file, len(index), shape)
         (new / "index.csv").write_text(_csv(index), encoding="utf-8")
         fingerprint = _fingerprint(digest, index, shape, source, scaling)
-        facts = {"fingerprint": fingerprint, "source": source, "scaling": scaling}
-        (new / "card.json").write_text(json.dumps(facts | (card or {}), indent=1, default=str), encoding="utf-8")
+        facts = {"fingerprint": fingerprint, "source": source, "scaling": scaling, **(card or {})}
+        (new / "card.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
 def _npy_header(file, count: int, shape) -> None:
@@ -216,7 +214,7 @@ def load_frames_from(folder: Path) -> FrameSet:
         pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
         index = pd.read_csv(folder / "index.csv", keep_default_na=False)
         boxes = [tuple(tuple(box) for box in json.loads(text)) for text in index["boxes"]]
-        index = make_index(index.assign(boxes=boxes, time=pd.to_datetime(index["time"])).to_dict("records"))
+        index = make_index(index.assign(boxes=boxes, time=pd.to_datetime(index["time"])))
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or len(pixels) != len(index):
             raise ValueError(f"{pixels.dtype} pixels of shape {pixels.shape} for {len(index)} rows")
         return FrameSet(pixels, index, card["source"], card["fingerprint"], card["scaling"])

@@ -10,15 +10,14 @@ import csv
 import math
 import os
 import re
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from sqlib.data.catalogue import catalogue, make_event
-from sqlib.data.frames import BATCH, FrameSet, check_size, make_frameset, make_index, resize, to_bytes
+from sqlib.data.catalogue import Event, catalogue, make_event
+from sqlib.data.frames import FrameSet, check_size, frame_time, make_frameset, make_index, resize, to_bytes
 from sqlib.errors import SqError
 
 HANDLE = "vanessamercea/sunquake-net-c23-c24"
@@ -49,7 +48,7 @@ class Report:
     positives: int
     negatives: int
     unlabelled: int
-    upsampled: int  # upsampled copies seen
+    upsampled: int  # upsampled copies seen, and left out
     label_disagreements: tuple[tuple[str, int, int], ...]  # file, label by folder (kept), label by Table 1
     region_disagreements: tuple[tuple[str, tuple[int, int]], ...]  # event, interval that Table 1 does not list
     boxes_outside: tuple[tuple[str, tuple, str], ...]  # event, box, "clipped" or "dropped"
@@ -85,12 +84,11 @@ def _walk(root: Path) -> list[Path]:
         raise SqError(f"cannot read {error.filename}: {error.strerror}") from error
 
     for folder, folders, names in os.walk(root, onerror=refuse):
-        folders.sort()
-        for path in (Path(folder, name) for name in sorted(folders + names)):
+        for path in (Path(folder, name) for name in folders + names):
             if path.is_symlink() and not path.resolve().is_relative_to(root):
                 raise SqError(f"{path} is a link that leads out of {root}; copy the files into the folder instead")
-        found += [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
-    return found
+        found += [Path(folder, name) for name in names if not name.startswith(".")]
+    return sorted(found)
 
 
 def _picture(path: Path) -> np.ndarray:
@@ -125,13 +123,13 @@ def read_regions(path: Path) -> tuple[Region, ...]:
     if missing := [name for name in COLUMNS if name not in reader.fieldnames]:
         raise SqError(f"{path}, line 1: missing column {', '.join(missing)}")
 
-    def number(name, value):
+    def number(name):
         try:
-            if not math.isfinite(result := float(value)):
+            if not math.isfinite(result := float(row[name])):
                 raise ValueError
             return result
         except ValueError as error:
-            raise SqError(f"{path}, line {reader.line_num}, column {name}: {value!r} is no number") from error
+            raise SqError(f"{where} {name}: {row[name]!r} is no number") from error
 
     regions = []
     for line in reader:
@@ -143,128 +141,116 @@ def read_regions(path: Path) -> tuple[Region, ...]:
             time = datetime.strptime(row["Time"], "%d.%m.%Y %H:%M")
         except ValueError as error:
             raise SqError(f"{where} Time: {row['Time']!r} is no date like 09.07.1996 09:01") from error
-        first, last = number("FS", row["FS"]), number("FE", row["FE"])
+        first, last = number("FS"), number("FE")
         if not (0 <= first <= last and first.is_integer() and last.is_integer()):
             raise SqError(f"{where} FS, FE: {row['FS']}–{row['FE']} is no interval of frames")
         boxes = []
         for names in CORNERS:
             if any(row[name] for name in names):
-                box = tuple(number(name, row[name]) for name in names)
-                if not (box[0] < box[2] and box[1] < box[3]):
+                x0, y0, x1, y1 = box = tuple(map(number, names))
+                if not (x0 < x1 and y0 < y1):
                     raise SqError(f"{where} {names[0]}…{names[3]}: the box {box} has no area")
                 boxes.append(box)
         regions.append(Region(make_event(time).key, int(first), int(last), tuple(boxes)))
     return tuple(regions)
 
 
-def load_sunquakenet(
-    root: Path, size: int | None = None, upsampled: bool = False, progress: bool = True
-) -> tuple[FrameSet, Report]:
+def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True) -> tuple[FrameSet, Report]:
     """Frames of a SunquakeNet folder, by time and frame number, and a report of what was odd in it.
 
     The folders `poz` and `neg`, at any depth, give the label; events that Table 1 leaves without annotation get -1, as
-    do events unknown to it in a set called TEST. Boxes come from every `data_c*.csv` under `root`, and are clipped to
-    the frame. `size` resizes the frames (None keeps them as they are). `upsampled=True` keeps the upsampled copies too,
-    with an index column `upsampled` ("T0"…"T4", "" for originals) and without boxes: nobody says which way they turn.
+    do events unknown to it in a set called TEST. Upsampled copies are counted and left out. Boxes come from every
+    `data_c*.csv` under `root`, and are clipped to the frame. `size` resizes the frames (None keeps them as they are).
 
     Raises `SqError` for a folder that is absent or holds no frame, unreadable or huge pictures, several sizes (region
     tables fit only one), links that lead out of the folder, and malformed region tables.
     """
-    root = Path(root)
-    size = size if size is None else check_size(size)
-    files = _walk(root)
-    root = root.resolve()
-    frames, copies, strange, duplicates, disagreements = {}, 0, [], [], []
+    if size is not None:
+        check_size(size)
+    files, root = _walk(Path(root)), Path(root).resolve()
     events = {event.key: event for event in catalogue()}
-    unknown = {}
+    frames, copies, strange, duplicates, disagreements = {}, 0, [], [], []
     for path in files:
-        relative = path.relative_to(root)
-        folder = next((part.lower() for part in reversed(relative.parts[:-1]) if part.lower() in ("poz", "neg")), None)
+        name = str(path.relative_to(root))
+        parts = [part.lower() for part in Path(name).parent.parts]
+        folder = next((part for part in reversed(parts) if part in ("poz", "neg")), None)
         match = NAME.fullmatch(path.stem) if path.suffix.lower() in SUFFIXES else None
-        if not (folder and match):
+        event = match and (events.get(match[1]) or _unlisted(match[1]))
+        if not (folder and event):
             if folder or match:
-                strange.append(str(relative))
-            continue
-        key, frame, copy = match[1], int(match[2]), match[3]
-        copies += copy is not None
-        if copy is not None and not upsampled:
-            continue
-        event = events.get(key) or unknown.get(key)
-        if event is None:
-            try:
-                event = unknown[key] = make_event(datetime.strptime(key, "%Y_%m_%d_%H_%M_%S"), labelled=True)
-            except ValueError:
-                strange.append(str(relative))
-                continue
-        label = int(folder == "poz")
-        if key in unknown:
-            label = -1 if any("test" in part.lower() for part in relative.parts[:-1]) else label
-        elif not event.labelled:
-            label = -1
-        elif label != (table := int(frame in event.positives)):
-            disagreements.append((str(relative), label, table))
-        place = (event.time, frame, "" if copy is None else f"T{copy}")
-        if place in frames:
-            duplicates.append(str(relative))
-            continue
-        frames[place] = (path, event, label)
+                strange.append(name)
+        elif match[3]:
+            copies += 1
+        elif (place := (event.time, int(match[2]))) in frames:
+            duplicates.append(name)
+        else:
+            label, listed = int(folder == "poz"), event.key in events
+            if not event.labelled if listed else any("test" in part for part in parts):
+                label = -1
+            elif listed and label != (table := int(place[1] in event.positives)):
+                disagreements.append((name, label, table))
+            frames[place] = (path, event, label)
     if not frames:
         raise SqError(f"{root} holds no frame; {LAYOUT}")
 
-    places = sorted(frames)
-    pixels, shape = _pictures([frames[place][0] for place in places], size, progress)
+    frames = dict(sorted(frames.items()))
+    paths, owners, labels = zip(*frames.values())
+    pixels, shape = _pictures(paths, size, progress)
     tables = [path for path in files if re.fullmatch(r"data_c.*\.csv", path.name, re.IGNORECASE)]
-    regions, outside = {}, []
-    for region in (region for path in tables for region in read_regions(path)):
-        regions.setdefault(region.event, []).append((region, _clip(region, shape, pixels.shape[1:], outside)))
-    odd = [
-        (key, (region.first, region.last))
-        for key, found in regions.items()
-        for region, _ in found
-        if key in events and (region.first, region.last) not in events[key].intervals
-    ]
-    rows = []
-    for place in places:
-        (_, event, label), (_, frame, copy) = frames[place], place
-        near = [boxes for region, boxes in regions.get(event.key, ()) if region.first <= frame <= region.last]
-        boxes = () if copy else tuple(box for found in near for box in found)
-        time = np.datetime64(event.start, "ms") + np.timedelta64(round(1000 * frame * event.cadence), "ms")
-        facts = {"event": event.key, "cycle": event.cycle, "frame": frame, "time": time, "label": label, "boxes": boxes}
-        rows.append(facts | ({"upsampled": copy} if upsampled else {}))
-    frameset = make_frameset(pixels, make_index(rows), "sunquakenet", "published")
-    count = Counter(row["label"] for row in rows)
-    return frameset, Report(
-        frames=len(rows),
-        positives=count[1],
-        negatives=count[0],
-        unlabelled=count[-1],
+    regions = [region for path in tables for region in read_regions(path)]
+    outside, boxes = [], dict.fromkeys(frames, ())
+    for region in regions:
+        inside = _clip(region, shape, pixels.shape[1:], outside)
+        for place, event in zip(frames, owners):
+            if event.key == region.event and region.first <= place[1] <= region.last:
+                boxes[place] += inside
+    intervals = [(region.event, (region.first, region.last)) for region in regions if region.event in events]
+    index = make_index(
+        {
+            "event": [event.key for event in owners],
+            "cycle": [event.cycle for event in owners],
+            "frame": [frame for _, frame in frames],
+            "time": [frame_time(event.start, frame, event.cadence) for event, (_, frame) in zip(owners, frames)],
+            "label": labels,
+            "boxes": list(boxes.values()),
+        }
+    )
+    return make_frameset(pixels, index, "sunquakenet", "published"), Report(
+        frames=len(frames),
+        positives=labels.count(1),
+        negatives=labels.count(0),
+        unlabelled=labels.count(-1),
         upsampled=copies,
         label_disagreements=tuple(disagreements),
-        region_disagreements=tuple(odd),
+        region_disagreements=tuple((key, one) for key, one in intervals if one not in events[key].intervals),
         boxes_outside=tuple(outside),
-        unknown_events=tuple(sorted({*unknown, *(set(regions) - set(events))})),
+        unknown_events=tuple(sorted({one.event for one in regions}.union(index["event"]) - set(events))),
         strange_files=tuple(strange),
         duplicates=tuple(duplicates),
         tables=tuple(str(path.relative_to(root)) for path in tables),
     )
 
 
-def _pictures(paths: list[Path], size: int | None, progress: bool) -> tuple[np.ndarray, tuple[int, int]]:
+def _unlisted(key: str) -> Event | None:
+    """Event of a file name that Table 1 does not list; None for an impossible date."""
+    try:
+        return make_event(datetime.strptime(key, "%Y_%m_%d_%H_%M_%S"))
+    except ValueError:
+        return None
+
+
+def _pictures(paths, size: int | None, progress: bool) -> tuple[np.ndarray, tuple[int, int]]:
     """Pixels uint8 (N, H, W) of all files, and the shape (H, W) that they have on disk."""
     from tqdm import tqdm
 
     shape = _picture(paths[0]).shape
     pixels = np.empty((len(paths), size or shape[0], size or shape[1]), np.uint8)
-    with tqdm(total=len(paths), desc="reading frames", unit="frame", disable=not progress, delay=1) as bar:
-        for at in range(0, len(paths), BATCH):
-            batch = [_picture(path) for path in paths[at : at + BATCH]]
-            for path, picture in zip(paths[at:], batch):
-                if picture.shape != shape:
-                    sizes = f"{picture.shape[1]}×{picture.shape[0]} pixels, others {shape[1]}×{shape[0]}"
-                    raise SqError(f"{path} has {sizes}: region boxes would not fit; put each size in its own folder")
-            batch = np.stack(batch)
-            pixels[at : at + BATCH] = batch if size is None else to_bytes(resize(batch, size))
-            bar.update(len(batch))
+    for i, path in enumerate(tqdm(paths, desc="reading frames", unit="frame", disable=not progress, delay=1)):
+        picture = _picture(path)
+        if picture.shape != shape:
+            sizes = f"{picture.shape[1]}×{picture.shape[0]} pixels, others {shape[1]}×{shape[0]}"
+            raise SqError(f"{path} has {sizes}: region boxes would not fit; put each size in its own folder")
+        pixels[i] = picture if size is None else to_bytes(resize(picture[None], size))[0]
     return pixels, shape
 
 

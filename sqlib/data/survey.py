@@ -49,11 +49,11 @@ def twin_views(settings: TwinSettings, events) -> list[View]:
     return views
 
 
-def frame_views(frameset: FrameSet, least: int = 4) -> list[View]:
-    """Views of the labelled events of which a frame set holds at least `least` frames."""
+def frame_views(frameset: FrameSet) -> list[View]:
+    """Views of the labelled events of which a frame set holds at least four frames."""
     events, views = {event.key: event for event in catalogue() if event.labelled}, []
     for key, rows in frameset.index.groupby("event", sort=False):
-        if key not in events or len(rows) < least:
+        if key not in events or len(rows) < 4:
             continue
         sources = []
         for first, last in events[key].intervals:
@@ -90,6 +90,7 @@ def curves(views: list[View]) -> dict[str, np.ndarray]:
     seconds, time : autocorrelation in time, over the annotated runs; NaN at lags without a pair of frames
     """
     level, cadence = np.linspace(0, 9, 37), views[0].event.cadence
+    lags = math.ceil(600 / cadence)
     survival, space, time = [], [], []
     for view in views:
         ratio = relative(view.frames)
@@ -97,12 +98,11 @@ def curves(views: list[View]) -> dict[str, np.ndarray]:
         space.append(spatial_acf(ratio, 5))
         run = np.isin(view.numbers, sorted(view.event.positives))
         if run.any():
-            time.append(temporal_acf(ratio[run], view.numbers[run], math.ceil(600 / cadence)))
-    time = np.array(time or [[np.nan] * (math.ceil(600 / cadence) + 1)])
-    pairs = np.isfinite(time).sum(0)
+            time.append(temporal_acf(ratio[run], view.numbers[run], lags))
+    time = pd.DataFrame(time, columns=np.arange(lags + 1), dtype=float).mean()  # of what is there at each lag
     return {
         "level": level, "survival": np.mean(survival, 0), "pixels": np.arange(6), "space": np.mean(space, 0),
-        "seconds": cadence * np.arange(time.shape[1]), "time": np.where(pairs, np.nansum(time, 0) / np.maximum(pairs, 1), np.nan),
+        "seconds": cadence * time.index.to_numpy(), "time": time.to_numpy(),
     }  # fmt: skip
 
 
@@ -118,12 +118,9 @@ def pick(frameset: FrameSet, label: int, count: int, rng: np.random.Generator) -
 
 def levels(frameset: FrameSet) -> pd.DataFrame:
     """Per frame: event, frame number, label, and the least, mean and greatest of its pixels."""
-    parts = [np.asarray(frameset.pixels[at : at + 64]) for at in range(0, len(frameset.pixels), 64)]
-    return frameset.index[["event", "cycle", "frame", "label"]].assign(
-        least=np.concatenate([part.min((1, 2)) for part in parts]),
-        mean=np.concatenate([part.mean((1, 2)) for part in parts]),
-        greatest=np.concatenate([part.max((1, 2)) for part in parts]),
-    )
+    pixels = np.asarray(frameset.pixels)
+    extremes = {"least": pixels.min((1, 2)), "mean": pixels.mean((1, 2)), "greatest": pixels.max((1, 2))}
+    return frameset.index[["event", "cycle", "frame", "label"]].assign(**extremes)
 
 
 def scaled_by_frame(table: pd.DataFrame) -> pd.DataFrame:
@@ -216,16 +213,16 @@ def gap_errors(event: Event, lengths, seed: int, frames: int = 96, size: int = 6
     return GapErrors(minutes, errors, means, peaks, power.numpy())
 
 
-def expected_speckle(pixel: float, blur: float = 0.0, cadence: float = 45.0, frames: int = 128) -> np.ndarray:
+def expected_speckle(pixel: float, blur: float = 0.0) -> np.ndarray:
     """Spatial autocorrelation of egression power at 0…3 px for uncorrelated sources, computed without a single random number.
 
-    `pixel` Mm, `blur` of the instrument (sigma, px), `cadence` s. Waves of the model Sun and the kernel of holography
+    `pixel` Mm, `blur` of the instrument (sigma, px). Waves of the model Sun and the kernel of holography
     give the power spectrum S(k) of H+; H+ is Gaussian, so the autocorrelation of abs(H+)^2 is the square of its own.
     """
-    look, sun = Holography(cadence, pixel), Polytrope()
+    look, sun, frames = Holography(45.0, pixel), Polytrope(), 128
     n = 2 * math.ceil(look.pupil[1] / pixel) + 24
     kernel = make_kernel((frames, n, n), look, polytrope_rays(sun.index), edges="drop")
-    waves = mode_sum((frames, n, n), cadence, pixel, look.band, sun) * blurring(n, blur, 0.0)
+    waves = mode_sum((frames, n, n), look.cadence, pixel, look.band, sun) * blurring(n, blur, 0.0)
     field = torch.fft.ifft2((waves * kernel.green).abs().square().sum(0)).abs()
     return (field[0, :4] / field[0, 0]).square().numpy()
 
