@@ -113,6 +113,7 @@ def build_twin(
     ----------
     settings : TwinSettings (None: the defaults)
     workers : processes, each with one thread; 0 or 1 works in this process; None: one a core, but none for a small twin
+        or on two cores
     scheduler : address of a Dask scheduler whose workers see the same folder, instead of processes of our own
     simulate : function (event, settings) -> TwinCube (None: sqlib.sun.twin.simulate)
 
@@ -170,7 +171,7 @@ def _run(events, settings, folder, simulate, workers, scheduler, progress) -> li
     failures = []
     if workers is None and scheduler is None:
         small = len(events) * settings.frames * settings.size**2 < SMALL
-        workers = 0 if small else CPU_COUNT
+        workers = 0 if small or CPU_COUNT <= 2 else CPU_COUNT  # torch keeps two cores busy by itself, in half the memory
     with ExitStack() as stack, tqdm(total=len(events), desc="simulating", unit="cube", disable=not progress) as bar:
         if scheduler is None and min(workers, len(events)) <= 1:
             for event in events:
