@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sqlib.data.build import info
+from sqlib.data.build import info, load_frames
 from sqlib.data.export import export_frames
 from sqlib.data.frames import frames_from_cube, join
 from sqlib.data.sunquakenet import COLUMNS, fetch, load_sunquakenet, read_regions
@@ -242,7 +242,7 @@ def test_what_is_exported_loads_back(twin, tmp_path):
         "data_c24.csv",
     ]
     back, report = load_sunquakenet(root)
-    assert np.array_equal(back.pixels, twin.pixels)
+    assert np.array_equal(back.pixels, twin.pixels) and back.source == "twin"
     columns = ["event", "cycle", "frame", "label", "boxes"]
     pd.testing.assert_frame_equal(back.index[columns], twin.index[columns])
     assert not any((report.label_disagreements, report.region_disagreements, report.boxes_outside, report.strange_files))
@@ -251,7 +251,10 @@ def test_what_is_exported_loads_back(twin, tmp_path):
 
 def test_an_export_of_simulated_frames_says_so(twin, tmp_path):
     assert "SIMULATED" in (export_frames(twin, tmp_path / "out") / "README.txt").read_text()
+    with pytest.raises(SqError, match="simulated frames"):  # else a chapter would mark them as observed
+        load_frames("sunquakenet", root=tmp_path / "out", progress=False)
     real = replace(twin, source="sunquakenet")
+    assert load_sunquakenet(export_frames(real, tmp_path / "again"))[0].source == "sunquakenet"
     assert "SIMULATED" not in (export_frames(real, tmp_path / "real") / "README.txt").read_text()
     assert len(list((tmp_path / "real").rglob("*.png"))) == len(twin.index)
 

@@ -114,12 +114,13 @@ def rerun_page(notebooks: list[str]) -> str:
     for name in notebooks:
         known = parameters(home() / "notebooks" / f"{name}.ipynb")
         values = {profile: profile_values(profile, name, known) for profile in profiles}
-        columns = ("Parameter", "Type", "Default", *profiles, "What it is")
+        columns = ("Parameter", "What it is", "Type", "Default", *profiles)
         head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
         rows = "".join(
-            f'<tr><th scope="row"><code>{p.name}</code></th><td>{escape(p.type)}</td><td>{_code(p.default)}</td>'
+            f'<tr><th scope="row"><code>{p.name}</code></th><td class="sq-words">{escape(p.help)}</td>'
+            f"<td>{escape(p.type)}</td><td>{_code(p.default)}</td>"
             + "".join(f"<td>{_code(values[q][p.name]) if p.name in values[q] else ''}</td>" for q in profiles)
-            + f"<td class='sq-words'>{escape(p.help)}</td></tr>"
+            + "</tr>"
             for p in known
         )
         parts.append(

@@ -225,7 +225,10 @@ def load_frames(
     if data == "sunquakenet":
         from sqlib.data.sunquakenet import fetch, load_sunquakenet
 
-        return load_sunquakenet(Path(root) if root else fetch(), size, progress=progress)[0]
+        frames = load_sunquakenet(Path(root) if root else fetch(), size, progress=progress)[0]
+        if frames.source == "twin":
+            raise SqError(f"{root} holds simulated frames, exported from the twin, not observed ones: use data=twin")
+        return frames
     if data != "twin":
         raise SqError(f"data is one of twin, sunquakenet, not {data!r}")
     folder = build_twin(settings, workers, progress=progress, simulate=simulate)

@@ -155,12 +155,19 @@ def read_regions(path: Path) -> tuple[Region, ...]:
     return tuple(regions)
 
 
+def _simulated(root: Path) -> bool:
+    """Whether `root` is an export of the twin: it must never pass for the Sun."""
+    readme = root / "README.txt"
+    return readme.is_file() and "SIMULATED:" in readme.read_text(encoding="utf-8", errors="replace")
+
+
 def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True) -> tuple[FrameSet, Report]:
     """Frames of a SunquakeNet folder, by time and frame number, and a report of what was odd in it.
 
     The folders `poz` and `neg`, at any depth, give the label; events that Table 1 leaves without annotation get -1, as
     do events unknown to it in a set called TEST. Upsampled copies are counted and left out. Boxes come from every
     `data_c*.csv` under `root`, and are clipped to the frame. `size` resizes the frames (None keeps them as they are).
+    The source is "sunquakenet", but "twin" for a folder that was exported from the twin (its README.txt says so).
 
     Raises `SqError` for a folder that is absent or holds no frame, unreadable or huge pictures, several sizes (region
     tables fit only one), links that lead out of the folder, and malformed region tables.
@@ -215,7 +222,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
             "boxes": list(boxes.values()),
         }
     )
-    return make_frameset(pixels, index, "sunquakenet", "published"), Report(
+    return make_frameset(pixels, index, "twin" if _simulated(root) else "sunquakenet", "published"), Report(
         frames=len(frames),
         positives=labels.count(1),
         negatives=labels.count(0),
