@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 SOLAR_RADIUS = 696.0  # Mm
+GRAIN_SPREAD, GRAIN_DELAY, GRAIN_AMPLITUDE = 2.5, 200.0, 3.6  # px; s; all grains together, relative to the core
 
 
 class Quake(NamedTuple):
@@ -100,7 +101,7 @@ def draw_region(n: int, centre: float, area: float, rng: np.random.Generator) ->
     return weight, shape
 
 
-def draw_quake(interval, weight, rim, size, population, rng, cadence) -> Quake:
+def draw_quake(interval, weight, rim, size, population, rng) -> Quake:
     """A sunquake in the given annotated interval, somewhere in the region (`weight`), as the population has them."""
     margin = 24 if size >= 128 else size // 6
     inner = weight[rim + margin : rim + size - margin, rim + margin : rim + size - margin]
@@ -113,12 +114,13 @@ def draw_quake(interval, weight, rim, size, population, rng, cadence) -> Quake:
     median, spread = population.clear if clear else population.faint
     first, last = interval
     time = first + (last - first) * population.peak_at + rng.normal(0, 0.7)
+    # a core and about twenty weaker grains: calibrated, like `POPULATIONS`, to the profile and the halo of real sources
     count = int(rng.integers(16, 26))
     grains = np.zeros((1 + count, 4))
     grains[0, 3] = 1
-    grains[1:, :2] = rng.normal(0, 2.5, (count, 2))
-    grains[1:, 2] = rng.normal(0, 200, count)
-    grains[1:, 3] = 3.6 * rng.standard_normal(count) / math.sqrt(count)
+    grains[1:, :2] = rng.normal(0, GRAIN_SPREAD, (count, 2))
+    grains[1:, 2] = rng.normal(0, GRAIN_DELAY, count)
+    grains[1:, 3] = GRAIN_AMPLITUDE * rng.standard_normal(count) / math.sqrt(count)
     width, height = (float(np.clip(rng.normal(*pair), 4, 28)) for pair in (population.box_width, population.box_height))
     cy, cx = y + rng.normal(0, 1.2), x + rng.normal(0, 1.2)
     box = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
@@ -159,6 +161,6 @@ def draw_scene(event, size: int, rim: int, first: int, frames: int, seed: int, l
     longitude = float(np.clip(rng.normal(0, 30), -65, 65)) if limb else 0.0
     theta = math.radians(longitude) + (np.arange(n) - n / 2) * event.pixel / SOLAR_RADIUS
     gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** 0.5
-    quakes = tuple(draw_quake(interval, weight, rim, size, population, rng, event.cadence) for interval in event.intervals)
+    quakes = tuple(draw_quake(interval, weight, rim, size, population, rng) for interval in event.intervals)
     gaps = draw_gaps(first, frames, event.intervals, rng)
     return Scene(mottle * (1 - weight * (1 - depth)), np.broadcast_to(gain, (n, n)), shape, depth, longitude, quakes, gaps)

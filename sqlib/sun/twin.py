@@ -125,8 +125,9 @@ def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
     v = y - (quake.y - round(quake.y) + grains[:, 0])[:, None, None]
     u = x - (quake.x - round(quake.x) + grains[:, 1])[:, None, None]
     along, across = u * math.cos(angle) + v * math.sin(angle), v * math.cos(angle) - u * math.sin(angle)
-    long = torch.tensor([fwhm, *[1.0] * (len(grains) - 1)])[:, None, None] / 2.355
-    place = torch.exp(-0.5 * (along / long) ** 2 - 0.5 * (across / 0.42) ** 2)
+    point = 1 / 2.355  # sigma of a grain one pixel wide (FWHM); the core is longer
+    long = torch.tensor([fwhm / 2.355, *[point] * (len(grains) - 1)])[:, None, None]
+    place = torch.exp(-0.5 * (along / long) ** 2 - 0.5 * (across / point) ** 2)
     place *= (grains[:, 3] / place.sum((1, 2)))[:, None, None]
     turn = torch.exp(-1j * parts.omega[:, None] * grains[:, 2]).to(torch.complex64)
     source = torch.einsum("bg,gyx->byx", turn, place.to(torch.complex64))
