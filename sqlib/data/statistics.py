@@ -188,19 +188,6 @@ def event_statistics(frames: np.ndarray, numbers: np.ndarray, cadence: float, so
     return result | {"sources": measured}
 
 
-def measure_cube(cube, step: int = 4) -> dict:
-    """`event_statistics` of a cube (`sqlib.data.cubes.Cube`), its frames as they would be published.
-
-    `step`: every so many frames are measured, and all of the annotated intervals.
-    """
-    sources = [(interval, box) for interval, boxes in cube.boxes for box in boxes]
-    numbers = cube.first_frame + np.arange(len(cube.power))
-    kept = numbers % step == 0
-    for (first, last), _ in sources:
-        kept |= (numbers >= first) & (numbers <= last)
-    return event_statistics(as_published(cube.power[kept]), numbers[kept], cube.cadence, sources, np.random.default_rng(0))
-
-
 def summarise(events: list[dict]) -> dict[str, float]:
     """One number per quantity over the events of a cycle: means, medians for sources and shadow areas, shares for classes."""
     names = dict.fromkeys(k for event in events for k in event if k != "sources")
