@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,3 +43,23 @@ def replacing(path: Path) -> Iterator[Path]:
         if isinstance(error, FileNotFoundError) and error.filename and Path(error.filename) != path.parent:
             raise
         raise SqError(f"cannot write {path}: {error.strerror or error}; free some space or choose another folder") from error
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold `folder` alone: a second process waits here, and then finds what the first one made."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"waiting for another process at work in {folder}", file=sys.stderr, flush=True)
+        lock.acquire()
+    except OSError as error:
+        raise SqError(f"cannot write {folder}: {error.strerror or error}; set SQ_HOME to another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -5,8 +5,7 @@ import json
 import multiprocessing
 import os
 import shutil
-import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from sqlib.data.catalogue import Event, catalogue
 from sqlib.data.cubes import Cube, read_cube, write_cube
 from sqlib.data.frames import SCALINGS, FrameSet, check_size, frames_from_cube, load_frames_from, save_frames
 from sqlib.errors import SqError
-from sqlib.paths import home, remove, replacing
+from sqlib.paths import alone, home, remove, replacing
 from sqlib.sun.twin import TwinSettings, check_settings
 from sqlib.sun.twin import simulate as simulate_twin
 
@@ -60,26 +59,6 @@ def _settings(settings) -> TwinSettings:
     if isinstance(settings, TwinSettings):
         check_settings(settings)
     return settings
-
-
-@contextmanager
-def _locked(folder: Path):
-    """Hold `folder` alone: a second process waits here, and then finds what the first one made."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / ".lock")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"waiting for another build of {folder}", file=sys.stderr, flush=True)
-        lock.acquire()
-    except OSError as error:
-        raise SqError(f"cannot write {folder}: {error.strerror or error}; set SQ_HOME to another folder") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _clean(folder: Path) -> None:
@@ -129,7 +108,7 @@ def build_twin(
     folder = twin_folder(settings, simulate)
     if _complete(folder):
         return folder
-    with _locked(folder):
+    with alone(folder):
         if _complete(folder):
             return folder
         _clean(folder)
@@ -235,7 +214,7 @@ def load_frames(
     frames = folder / f"frames-{size}-{scaling}-{RECIPE[:8]}"
     if frames.exists():
         return load_frames_from(frames)
-    with _locked(folder):
+    with alone(folder):
         if not frames.exists():
             _clean(folder)
             events = tqdm(catalogue(), desc="making frames", unit="cube", disable=not progress, delay=1)
