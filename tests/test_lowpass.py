@@ -1,0 +1,123 @@
+"""Solarized Low-Pass: by FFT and by matrix products the same, and each variant what it says."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageOps
+from torchvision.transforms.v2.functional import solarize as torchvision_solarize
+
+from sqlib.errors import SqError
+from sqlib.learn.lowpass import VARIANTS, low_pass, solarize, solarized_low_pass, to_counts
+
+SIZES = [(60, 70), (50, 50), (51, 51), (52, 49), (31, 40), (112, 112)]  # larger, as large as the square and smaller, even and odd
+
+
+def counts(*shape, seed=0):
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+def by_fft(frames: np.ndarray, threshold: int, variant: str) -> np.ndarray:
+    """The complex low-passed frames, with the kept frequencies written down."""
+    last = threshold // 2 - (variant == "published")
+    rows, columns = ((-(threshold // 2) <= k) & (k <= last) for k in (np.arange(n) - n // 2 for n in frames.shape[-2:]))
+    waves = np.fft.fftshift(np.fft.fft2(frames), axes=(-2, -1)) * (rows[:, None] & columns)
+    return np.fft.ifft2(np.fft.ifftshift(waves, axes=(-2, -1)))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_symmetric_low_pass_equals_the_fft_and_is_real(size):
+    frames = counts(2, 3, *size)
+    expected = by_fft(frames.numpy(), 50, "symmetric")
+    assert np.abs(expected.imag).max() < 1e-10
+    found = low_pass(frames)
+    assert found.dtype == torch.float32 and found.shape == frames.shape
+    assert np.abs(found.numpy() - expected.real).max() < 1e-3
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_published_low_pass_equals_the_absolute_value_of_the_fft(size):
+    frames = counts(2, 3, *size)
+    assert np.abs(low_pass(frames, 50, "published").numpy() - np.abs(by_fft(frames.numpy(), 50, "published"))).max() < 1e-3
+
+
+def test_published_low_pass_is_complex_where_the_square_is_smaller_than_the_frame():
+    assert np.abs(by_fft(counts(112, 112).numpy(), 50, "published").imag).max() > 1
+    assert (low_pass(counts(112, 112), 50, "published") - low_pass(counts(112, 112))).abs().max() > 1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("size", [(31, 40), (50, 50)])
+def test_frames_no_larger_than_the_square_stay_as_they_are(size, variant):
+    frames = counts(3, *size)
+    assert (low_pass(frames, 50, variant) - frames).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_wave_passes_below_the_threshold_and_not_above_it(variant):
+    axis = torch.arange(64) * 2 * torch.pi / 64
+    kept, lost = (100 + 50 * torch.cos(k * axis).expand(64, 64) for k in (9, 11))
+    assert (low_pass(kept, 20, variant) - kept).abs().max() < 1e-3
+    assert (low_pass(lost, 20, variant) - 100).abs().max() < 1e-3
+
+
+def test_overshoots_are_clamped_by_symmetric_and_wrap_by_published():
+    values = torch.tensor([[-3.2, 0.4, 254.6, 255.7, 299.0]])
+    assert to_counts(values, "symmetric").tolist() == [[0, 0, 255, 255, 255]]
+    assert to_counts(values.abs(), "published").tolist() == [[3, 0, 254, 255, 43]]
+    bright = torch.zeros(64, 64, dtype=torch.uint8)
+    bright[20:40, 20:40] = 255
+    overshoot = low_pass(bright, 20, "published")
+    assert overshoot.max() > 257  # so the wrap is met
+    expected = np.abs(by_fft(bright.numpy(), 20, "published")).astype(np.int64).astype(np.uint8)
+    same = to_counts(overshoot, "published").numpy() == expected
+    assert same.mean() > 0.99 and same[overshoot.numpy() > 257].mean() > 0.9
+
+
+@pytest.mark.parametrize("threshold", [0, 1, 50, 255, 256])
+def test_solarize_is_that_of_pil_and_of_torchvision(threshold):
+    frames = torch.arange(256, dtype=torch.uint8).reshape(16, 16)
+    found = solarize(frames, threshold)
+    assert (found.numpy() == np.asarray(ImageOps.solarize(Image.fromarray(frames.numpy()), threshold))).all()
+    if threshold < 256:
+        assert (found == torchvision_solarize(frames[None], threshold)[0]).all()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_solarized_low_pass_is_low_pass_then_cast_then_solarize(variant):
+    frames = counts(30, 3, 80, 80)  # more than a block
+    found = solarized_low_pass(frames, 50, variant)
+    assert found.dtype == torch.uint8 and found.shape == frames.shape
+    assert (found == solarize(to_counts(low_pass(frames, 50, variant), variant), 50)).float().mean() > 0.9999
+
+
+def test_frames_do_not_depend_on_those_beside_them():
+    frames = counts(120, 80, 80)
+    alone = low_pass(frames[77])
+    assert (low_pass(frames)[77] - alone).abs().max() < 1e-3
+
+
+def test_automatic_mixed_precision_leaves_the_low_pass_exact():
+    frames = counts(2, 64, 64)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert (low_pass(frames) - torch.from_numpy(by_fft(frames.numpy(), 50, "symmetric").real)).abs().max() < 1e-3
+
+
+def test_no_frames_make_no_frames():
+    assert solarized_low_pass(counts(0, 3, 60, 60)).shape == (0, 3, 60, 60)
+
+
+@pytest.mark.parametrize("threshold", [0, -50, 51, 50.0])
+def test_thresholds_that_are_not_positive_and_even_are_refused(threshold):
+    for function in (low_pass, solarized_low_pass):
+        with pytest.raises(SqError, match="even"):
+            function(counts(60, 60), threshold)
+
+
+def test_an_unknown_variant_and_frames_of_a_wrong_type_are_refused():
+    with pytest.raises(SqError, match="'square' is unknown: symmetric or published"):
+        low_pass(counts(60, 60), 50, "square")
+    for function in (solarize, solarized_low_pass):
+        with pytest.raises(SqError, match="uint8"):
+            function(counts(60, 60).float())
+    with pytest.raises(SqError, match="real frames"):
+        low_pass(counts(60))
