@@ -1,0 +1,170 @@
+"""Contrastive losses (Section 3.1, Appendices B.1, B.2), their class weights, and how a batch is shared among processes.
+
+In all of them z holds one row a view, not yet of unit length: the loss normalises, so that sim is the cosine. n = 2B rows
+for B samples of two views. Similarities are computed in float32 (float64 where given) even under autocast, and the sums of
+exponentials as log-sum-exp, so that no temperature overflows. A loss is a scalar tensor in nats.
+Several processes: `gather` their parts of the batch first, then call the loss on what it returns, the whole batch.
+"""
+
+import math
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor
+
+from sqlib.errors import SqError
+
+FORMS = ("anchor", "authors")
+
+
+def simclr(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
+    """Self-supervised loss (Equation 4; Chen et al. 2020, arXiv:2002.05709), the mean over all anchors i of
+
+        l_{i,j} = -log( e^{sim(z_i, z_j)/τ} / Σ_{k≠i} e^{sim(z_i, z_k)/τ} ),
+
+    j the other view of the sample of i, k over all 2B views. z1, z2: (B, d), rows of the same samples.
+    Raises `SqError` where B < 2, the shapes differ, or the temperature is not above 0.
+    """
+    if z1.shape != z2.shape or len(z1) < 2:
+        raise SqError(f"simclr wants two views of at least 2 samples each: got {tuple(z1.shape)} and {tuple(z2.shape)}")
+    logits = _logits(torch.cat([z1, z2]), temperature)
+    return F.cross_entropy(logits, torch.arange(len(logits), device=z1.device).roll(len(z1)))
+
+
+def supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Supervised contrastive loss (Equation 5; Khosla et al. 2020, arXiv:2004.11362), the mean over anchors i of
+
+        L_i = -1/|P(i)| Σ_{p∈P(i)} log( e^{sim(z_i, z_p)/τ} / Σ_{k≠i} e^{sim(z_i, z_k)/τ} ),
+
+    P(i) all other views of the class of i. An anchor without any takes no part; where none has one, the loss is 0.
+
+    z: (n, d). labels: (n,) classes 0, 1, … Raises `SqError` where n < 2, the labels are not n, one is negative (not looked
+    for on a GPU, where reading them would hold up the queue), or the temperature is not above 0.
+    """
+    _check(z, labels)
+    return _supervised(z, labels, temperature)
+
+
+def weighted_supcon(z: Tensor, labels: Tensor, temperature: float, weights: Tensor, form: str = "anchor") -> Tensor:
+    """Class-weighted supervised contrastive loss (Equation 2), with L_i as in `supcon`.
+
+    form "anchor", the equation as printed, over the anchors that have a positive:  Σ_i w_{y_i} L_i / Σ_i w_{y_i}.
+    form "authors", as in their code, has the weights on the positives:
+        L_i = -Σ_{p∈P(i)} w_{y_p} log(…) / Σ_{p∈P(i)} w_{y_p}.
+    All p are of the class of i: w_{y_p} = w_{y_i} for each, the weights cancel, and what remains is `supcon`.
+
+    z: (n, d). labels: (n,) classes. weights: (classes,), see `class_weights`.
+    Raises `SqError` as `supcon` does, for a label without a weight, and for an unknown form.
+    """
+    if form not in FORMS:
+        raise SqError(f"form {form!r} of the weighted loss is unknown: one of {', '.join(FORMS)}")
+    _check(z, labels, classes=len(weights))
+    each = weights.to(z.device, _wide(z))[labels]
+    anchors, positives = (each, 1.0) if form == "anchor" else (1.0, each)
+    return _supervised(z, labels, temperature, anchors, positives)
+
+
+def class_weights(counts, beta: float = 0.9999) -> Tensor:
+    """Weight of each class (Equation 3; Cui et al. 2019, arXiv:1901.05555):  w_y = (1 - β) / (1 - β^{N_y}).
+
+    counts: (classes,) numbers N_y of samples; 1/w_y is their effective number, from 1 (β = 0) to N_y (β → 1).
+    Returns (classes,) float32. Raises `SqError` for a class without samples or β outside of [0, 1).
+    """
+    counts = torch.as_tensor(counts, dtype=torch.float64)
+    if not 0 <= beta < 1:
+        raise SqError(f"beta must be at least 0 and below 1, and {beta} is not (the paper's is 0.9999)")
+    if not (counts >= 1).all():
+        raise SqError(f"a class without samples has no weight: the counts are {counts.tolist()}; leave it out, or add samples")
+    return ((1 - beta) / (1 - beta**counts)).float()
+
+
+def focal(logits: Tensor, labels: Tensor, gamma: float = 2.0, weights: Tensor | None = None) -> Tensor:
+    """Focal loss (Lin et al. 2017, arXiv:1708.02002):  -(1 - p_y)^γ log p_y, p the softmax, as a mean weighted by class.
+
+    logits: (n, classes). labels: (n,). weights: (classes,). γ = 0 is cross-entropy.
+    """
+    logits = logits.to(_wide(logits))
+    entropy = F.cross_entropy(logits, labels, reduction="none")
+    each = torch.ones_like(entropy) if weights is None else weights.to(logits)[labels]
+    return _ratio((each * (-torch.expm1(-entropy)) ** gamma * entropy).sum(), each.sum())  # expm1: 1 - p, not cancelled
+
+
+def chance_level(views: int) -> float:
+    """Loss log(n - 1) of n = 2B views that all lie in one point, for `simclr` and `supcon` alike: collapse, in nats."""
+    return math.log(views - 1)
+
+
+@torch.no_grad()
+def spread(z: Tensor) -> Tensor:
+    """Root mean square distance of the embeddings, at unit length, from their mean: 0 collapsed, 1 spread. z: (n, d)."""
+    z = F.normalize(z.to(_wide(z)), dim=1)
+    return (z - z.mean(0)).square().sum(1).mean().sqrt()
+
+
+def gather(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Each tensor with the rows of all processes, in order of rank; without a process group, as it is.
+
+    tensors: (rows, …) with the same number of rows, which may differ between processes. Only the own rows pass a gradient
+    back, multiplied by the number of processes: DistributedDataParallel averages gradients over processes, and so yields
+    exactly the gradient of the loss of the whole batch, while the loss keeps its value on each of them.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return tensors
+    mine = torch.tensor([len(tensors[0])], device=tensors[0].device)
+    counts = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
+    dist.all_gather(counts, mine)
+    rows = torch.cat(counts).tolist()
+    return tuple(_Gather.apply(tensor, rows) for tensor in tensors)
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, tensor, rows):
+        start = sum(rows[: dist.get_rank()])
+        ctx.own, ctx.processes = slice(start, start + len(tensor)), len(rows)
+        padded = tensor.new_zeros(max(rows), *tensor.shape[1:])  # all_gather wants equal sizes
+        padded[: len(tensor)] = tensor
+        parts = [torch.empty_like(padded) for _ in rows]
+        dist.all_gather(parts, padded)
+        return torch.cat([part[:count] for part, count in zip(parts, rows)])
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient[ctx.own] * ctx.processes, None
+
+
+def _wide(z: Tensor) -> torch.dtype:
+    return torch.promote_types(z.dtype, torch.float32)
+
+
+def _logits(z: Tensor, temperature: float) -> Tensor:
+    """sim(z_i, z_k)/τ, (n, n), with -inf on the diagonal, which leaves k = i out of every sum of exponentials."""
+    if not 0 < temperature < math.inf:
+        raise SqError(f"the temperature must be above 0, and {temperature} is not (the paper's are 0.07 to 0.1)")
+    with torch.autocast(z.device.type, enabled=False):
+        z = F.normalize(z.to(_wide(z)), dim=1)
+        return (z / temperature @ z.T).fill_diagonal_(-math.inf)
+
+
+def _supervised(z: Tensor, labels: Tensor, temperature: float, anchors=1.0, positives=1.0) -> Tensor:
+    """Σ_i a_i L_i / Σ_i a_i over anchors with a positive, L_i = -Σ_p b_p log(…) / Σ_p b_p, for weights a, b (n,) or 1."""
+    logits = _logits(z, temperature)
+    same = (labels[:, None] == labels).fill_diagonal_(False)
+    share = same.to(logits) * positives
+    total = share.sum(1)
+    near = _ratio((share * logits.masked_fill(~same, 0)).sum(1), total)
+    anchors = (total > 0).to(logits) * anchors
+    return _ratio((anchors * (logits.logsumexp(1) - near)).sum(), anchors.sum())
+
+
+def _ratio(over: Tensor, under: Tensor) -> Tensor:
+    return over / torch.where(under > 0, under, 1)  # 0, and no NaN, where nothing is summed
+
+
+def _check(z: Tensor, labels: Tensor, classes: float = math.inf) -> None:
+    if z.ndim != 2 or len(z) < 2 or labels.shape != z.shape[:1]:
+        raise SqError(f"embeddings are (n, d), n at least 2, and their labels (n,): got {tuple(z.shape)} and {tuple(labels.shape)}")
+    if labels.device.type == "cpu" and not 0 <= labels.min() <= labels.max() < classes:
+        raise SqError(f"labels from {labels.min()} to {labels.max()}: classes count from 0, each has its weight where there are "
+                      "weights, and samples without a class are left out")  # fmt: skip
