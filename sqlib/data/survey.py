@@ -225,24 +225,3 @@ def expected_speckle(pixel: float, blur: float = 0.0) -> np.ndarray:
     waves = mode_sum((frames, n, n), look.cadence, pixel, look.band, sun) * blurring(n, blur, 0.0)
     field = torch.fft.ifft2((waves * kernel.green).abs().square().sum(0)).abs()
     return (field[0, :4] / field[0, 0]).square().numpy()
-
-
-def macro(tp, fp, fn, tn) -> pd.DataFrame:
-    """Macro-averaged precision, recall and F1, and accuracy, of confusion counts (numbers or arrays); 0 where 0/0."""
-    tp, fp, fn, tn = (np.atleast_1d(np.asarray(x, dtype=float)) for x in (tp, fp, fn, tn))
-
-    def share(a, b):
-        return np.divide(a, b, out=np.zeros_like(b), where=b > 0)
-
-    precision = (share(tp, tp + fp) + share(tn, tn + fn)) / 2
-    recall = (share(tp, tp + fn) + share(tn, tn + fp)) / 2
-    f1 = (share(2 * tp, 2 * tp + fp + fn) + share(2 * tn, 2 * tn + fp + fn)) / 2
-    return pd.DataFrame({"precision": precision, "recall": recall, "F1": f1, "accuracy": (tp + tn) / (tp + fp + fn + tn)})
-
-
-def possible(positives: int, negatives: int, **printed: float) -> pd.DataFrame:
-    """All outcomes on so many samples whose `macro` scores round to the `printed` ones (two decimals)."""
-    tp, fp = (grid.ravel() for grid in np.mgrid[: positives + 1, : negatives + 1])
-    scores = macro(tp, fp, positives - tp, negatives - fp)
-    fits = np.all([(scores[name] - value).abs() <= 0.005 + 1e-9 for name, value in printed.items()], axis=0)
-    return scores[fits].reset_index(drop=True)

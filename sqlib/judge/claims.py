@@ -1,0 +1,81 @@
+"""The paper's claims, each with a rule that was fixed before it was tried, and what the data at hand say to it."""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sqlib.errors import SqError
+
+VERDICTS = ("reproduced", "contradicted", "undecided")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim, its rule in words, what was found with its 95 % interval, and the verdict; `note` says what limits it."""
+
+    claim: str
+    statement: str
+    rule: str
+    value: float | None
+    low: float | None
+    high: float | None
+    verdict: str
+    note: str = ""
+
+
+def claims() -> pd.DataFrame:
+    """The rules, indexed by claim: statement, quantity, kind, bound, where (claims.csv).
+
+    kind "above" claims that the quantity lies above the bound, "within" that it lies between -bound and bound.
+    """
+    return pd.read_csv(Path(__file__).with_name("claims.csv"), sep=";").set_index("claim")
+
+
+def judge(claim: str, value: float, low: float, high: float, note: str = "") -> Verdict:
+    """Verdict on a claim from its quantity and the 95 % interval of it.
+
+    Reproduced where the whole interval lies on the claimed side of the bound, contradicted where the whole of it lies on
+    the other, and undecided otherwise, and where a number is missing (NaN). Raises `SqError` for an unknown claim and an
+    interval that is none.
+    """
+    rules = claims()
+    if claim not in rules.index:
+        raise SqError(f"claim {claim!r} has no rule; those that have one: {', '.join(rules.index)}")
+    rule = rules.loc[claim]
+    numbers = [None if x is None or not math.isfinite(x) else float(x) for x in (value, low, high)]
+    verdict = "undecided"
+    if None not in numbers:
+        if not low <= high:
+            raise SqError(f"{claim}: the interval from {low} to {high} is none")
+        bound = rule["bound"]
+        if rule["kind"] == "above":
+            inside, outside = low > bound, high < bound
+        else:
+            inside, outside = -bound < low and high < bound, low > bound or high < -bound
+        verdict = "reproduced" if inside else "contradicted" if outside else "undecided"
+    sought = f"above {rule['bound']:g}" if rule["kind"] == "above" else f"within ±{rule['bound']:g}"
+    return Verdict(claim, rule["statement"], f"{rule['quantity']}: {sought}", *numbers, verdict, note)
+
+
+def over_seeds(values) -> tuple[float, float, float]:
+    """Mean of a quantity over seeds with its 95 % interval by Student's t; an infinite one for fewer than two seeds."""
+    from scipy.stats import t
+
+    values = np.asarray(values, dtype=float)
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, -math.inf, math.inf
+    half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+    return mean, mean - half, mean + half
+
+
+def as_table(verdicts: list[Verdict]) -> pd.DataFrame:
+    """Verdicts as a table for a page, a row each."""
+    table = pd.DataFrame([asdict(one) for one in verdicts])
+    interval = [None if one.low is None or one.high is None else f"{one.low:.2f} … {one.high:.2f}" for one in verdicts]
+    columns = {"claim": table["claim"], "the paper says": table["statement"], "rule": table["rule"], "found": table["value"],
+               "95 % interval": interval, "verdict": table["verdict"], "note": table["note"]}  # fmt: skip
+    return pd.DataFrame(columns)

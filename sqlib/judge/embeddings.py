@@ -1,0 +1,174 @@
+"""Readings of embeddings (M, D): distances in time, moments, maps, and numbers per event for claims C1, C2, C16–C18.
+
+`index` has a row per embedding (event, frame, label) in any order; tables are per frame in that order, or per event, so
+that an interval can be had by resampling events. Embeddings that are not finite or do not fit the index: `SqError`.
+"""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score, silhouette_samples
+from sklearn.metrics.pairwise import cosine_similarity as similarity  # noqa: F401  (M, M), −1…1
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+
+from sqlib.errors import SqError
+
+SECTORS = 12  # of 30 degrees, in which a ring is looked for
+
+
+def consecutive(embeddings, index: pd.DataFrame, metric: str = "cosine") -> pd.DataFrame:
+    """Distance of each embedding to that of the event's frame before (Fig. 6); metric "cosine" (0…2) or "euclidean".
+
+    Returns event, frame, step (frames between the two, above 1 at a gap), distance; NaN at an event's first frame.
+    """
+    vectors, frames = _checked(embeddings, index), index["frame"].to_numpy()
+    if metric not in ("cosine", "euclidean"):
+        raise SqError(f"metric={metric!r} is unknown: cosine or euclidean")
+    if metric == "cosine":
+        vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
+    step, distance = np.full((2, len(vectors)), np.nan)
+    for _, own in _events(index):
+        apart = np.linalg.norm(np.diff(vectors[own], axis=0), axis=1)
+        # half the squared chord of unit vectors is 1 − cos, without its loss of digits where they are nearly parallel
+        distance[own[1:]] = apart**2 / 2 if metric == "cosine" else apart
+        step[own[1:]] = np.diff(frames[own])
+    return index[["event", "frame"]].assign(step=step, distance=distance)
+
+
+def moments(embeddings, index: pd.DataFrame) -> pd.DataFrame:
+    """Mean, median, deviation of each embedding's D numbers (Fig. 7), and its distance from its event's mean embedding."""
+    vectors = _checked(embeddings, index)
+    values = {"mean": vectors.mean(axis=1), "median": np.median(vectors, axis=1), "deviation": vectors.std(axis=1)}
+    middle = pd.DataFrame(vectors).groupby(index["event"].to_numpy()).transform("mean").to_numpy()
+    return index[["event", "frame"]].assign(**values, distance=np.linalg.norm(vectors - middle, axis=1))
+
+
+def edge_peaks(distances: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
+    """Claim C16, per annotated event: where the distances (of `consecutive`) at onset and end stand among all of its own.
+
+    Returns event, onset (first annotated frame against the one before), end (first frame after against the last) and
+    edges (mean of all these) as percentile ranks, 0…1 with chance at 0.5 (NaN: no such edge), and top: the share of the
+    k edges that are among the k largest distances. Distances across gaps do not enter.
+    """
+    labels, rows = index["label"].to_numpy(), []
+    for event, own in _events(index):
+        step, distance = (distances[name].to_numpy()[own] for name in ("step", "distance"))
+        valid, inside = step == np.fmin.reduce(step), labels[own] == 1
+        change = valid & (inside != np.roll(inside, 1))
+        if change.any():
+            rank = np.where(valid, rankdata(np.where(valid, distance, np.inf)) - 0.5, np.nan) / valid.sum()
+            means = [rank[at].mean() if at.any() else np.nan for at in (change & inside, change & ~inside, change)]
+            rows.append((event, *means, (rank[change] * valid.sum() > valid.sum() - change.sum()).mean()))
+    return pd.DataFrame(rows, columns=["event", "onset", "end", "edges", "top"])
+
+
+def mean_shift(embeddings, index: pd.DataFrame, chosen, of: str = "mean", within: float = np.inf) -> pd.DataFrame:
+    """Claim C17, per event: how far the chosen frames' `moments` (column `of`) lie above the other frames', on average.
+
+    chosen : bool (M,), such as the true positives; within : compare with frames at most so many from a chosen one only
+    Returns event, chosen (count), shift in standard deviations over the event's other frames. Left out: events without
+    chosen frames, without others, or whose others are all alike.
+    """
+    values, frames, rows = moments(embeddings, index)[of].to_numpy(), index["frame"].to_numpy(), []
+    if np.shape(chosen) != values.shape or np.asarray(chosen).dtype != bool:
+        raise SqError(f"chosen is one bool for each of {len(values)} embeddings, not an array of shape {np.shape(chosen)}")
+    for event, own in _events(index):
+        here, others = own[chosen[own]], own[~chosen[own]]
+        near = others[remoteness(frames[own], chosen[own])[~chosen[own]] <= within] if len(here) else others[:0]
+        if len(near) and np.ptp(values[others]) > 0:
+            rows.append((event, len(here), (values[here].mean() - values[near].mean()) / values[others].std()))
+    return pd.DataFrame(rows, columns=["event", "chosen", "shift"])
+
+
+def separability(embeddings, groups, events, seed: int, folds: int = 5, most: int = 2000) -> pd.DataFrame:
+    """Claims C1 and C18, per frame: how a linear discriminant that never saw the frame's event tells two groups apart.
+
+    groups : two values (M,), such as cycle or label; events : event of each embedding (M,)
+    Returns event, group (1: the larger value), score (above 0: taken for group 1) and silhouette (of `most` frames drawn
+    by `seed`, NaN elsewhere); `separated` turns it, or a resample of its events, into numbers.
+    """
+    frame = pd.DataFrame({"event": np.asarray(events), "group": np.asarray(groups)})
+    vectors, values = _checked(embeddings, frame), np.unique(frame["group"])
+    folds = min(folds, *frame.groupby("group")["event"].nunique())
+    if len(values) != 2 or folds < 2:
+        raise SqError(f"separability compares two groups of two events or more each, not {values.tolist()[:9]}")
+    frame["group"] = (frame["group"] == values[1]).astype(int)
+    # equal priors, for the groups are of unequal size; shrinkage by Ledoit and Wolf, for D may exceed M
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=[0.5, 0.5])
+    cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    score = cross_val_predict(model, vectors, frame["group"], groups=frame["event"], cv=cv, method="decision_function")
+    drawn = np.random.default_rng(seed).permutation(len(frame))[:most]
+    silhouette = pd.Series(silhouette_samples(vectors[drawn], frame["group"].iloc[drawn]), drawn)
+    return frame.assign(score=score, silhouette=silhouette)
+
+
+def separated(table: pd.DataFrame) -> dict[str, float]:
+    """Balanced accuracy and AUC (chance 0.5) and mean silhouette (−1…1; 0: mixed) of `separability`'s table."""
+    group, score = table["group"], table["score"]
+    accuracy, auc = balanced_accuracy_score(group, score > 0), roc_auc_score(group, score)
+    return {"balanced_accuracy": float(accuracy), "auc": float(auc), "silhouette": float(table["silhouette"].mean())}
+
+
+def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 1265) -> np.ndarray:
+    """Embeddings on a plane (M, 2), by "pca" or by "umap" (McInnes et al. 2018) with at most M − 1 neighbours."""
+    vectors = _checked(embeddings)
+    if method not in ("umap", "pca") or len(vectors) < 5 or neighbours < 2:
+        raise SqError(f"a map is umap or pca of 5 frames and 2 neighbours or more: {method!r}, {len(vectors)}, {neighbours}")
+    if method == "pca":
+        return PCA(2, random_state=seed).fit_transform(vectors)
+    with warnings.catch_warnings():  # a graph in several pieces is a finding, and shows in the map
+        warnings.filterwarnings("ignore", module="umap|sklearn")
+        from umap import UMAP
+
+        made = UMAP(n_neighbors=min(neighbours, len(vectors) - 1), random_state=seed, n_jobs=1)
+        return made.fit_transform(vectors.astype(np.float32))
+
+
+def remoteness(frames, inside) -> np.ndarray:
+    """Frames from each of an event's `frames` (M,) to the nearest of those `inside` (bool, or positions): 0 for these."""
+    return np.abs(frames[:, None] - frames[inside]).min(axis=1)
+
+
+def ring(map2d, index: pd.DataFrame) -> pd.DataFrame:
+    """Claim C2, per annotated event: does a map (M, 2) lay the event's frames in rings round those of the sunquake?
+
+    Returns event, rho (Spearman's, of distance from the middle of the annotated frames with `remoteness`), surround (share
+    of `SECTORS` directions from there that hold other frames; a thread has few) and elsewhere: median rho with the
+    annotation moved to other times, which a map that only keeps the order of time has too (NaN: no room to move).
+    """
+    points, inside, rows = _checked(map2d, index), index["label"].to_numpy() == 1, []
+    for event, own in _events(index):
+        at, where, frames = np.flatnonzero(inside[own]), points[own], index["frame"].to_numpy()[own]
+        if 0 < len(at) < len(own):
+            x, y = (where[~inside[own]] - np.median(where[at], axis=0)).T
+            sectors = np.unique(np.floor((np.arctan2(y, x) / (2 * np.pi) + 0.5) * SECTORS) % SECTORS)
+            moved = [at + by for by in range(-at[0], len(own) - at[-1]) if not inside[own][at + by].any()]
+            others = np.median([_rho(where, frames, one) for one in moved]) if moved else np.nan
+            rows.append((event, _rho(where, frames, at), len(sectors) / SECTORS, others))
+    return pd.DataFrame(rows, columns=["event", "rho", "surround", "elsewhere"])
+
+
+def _rho(points, frames, at) -> float:
+    """Spearman's correlation of distance from the median of points `at` with `remoteness` from them; 0 where undefined."""
+    far = np.linalg.norm(points - np.median(points[at], axis=0), axis=1)
+    far, away = rankdata(far), rankdata(remoteness(frames, at))
+    return float(np.corrcoef(far, away)[0, 1]) if np.ptp(far) and np.ptp(away) else 0.0
+
+
+def _events(index: pd.DataFrame):
+    """Each event with the positions of its rows, in the order of time."""
+    order = np.lexsort((index["frame"], index["event"]))
+    for event, own in pd.Series(order).groupby(index["event"].to_numpy()[order], sort=True):
+        yield event, own.to_numpy()
+
+
+def _checked(vectors, index: pd.DataFrame | None = None) -> np.ndarray:
+    vectors = np.asarray(vectors, np.float64)
+    if vectors.ndim != 2 or not np.isfinite(vectors).all() or (index is not None and len(index) != len(vectors)):
+        raise SqError(f"embeddings are finite, a row per row of the index ({0 if index is None else len(index)} rows), "
+                      f"not {vectors.shape}")  # fmt: skip
+    return vectors

@@ -1,0 +1,150 @@
+"""Classifiers upon embeddings (Section 4.1.1, Tables 2, 4 and 6): scaled, balanced or not, each in one pipeline.
+
+Settings are the authors' where their code or text tells them, and scikit-learn's own elsewhere. Nothing reduces the
+embeddings. Costly, in seconds of one core for 10,986 training and 2,808 test embeddings of 512 numbers: random forest 30,
+SGD 9 (it stops at 1,000 passes), RBF SVC 10, bagged K-NN 9 (to predict), polynomial SVC 6, the others below 1.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from sqlib.errors import SqError
+
+NEIGHBOURS = 11  # that K-NN asks
+OVER, UNDER = 0.2, 0.75  # positives a negative after SMOTE, and after under-sampling
+
+# C of the polynomial SVC is so small that it says "no" to everything after some hundred samples: read its ap as well
+CLASSIFIERS: dict[str, Callable] = {
+    "K-NN (bagging)": lambda seed: BaggingClassifier(KNeighborsClassifier(NEIGHBOURS), random_state=seed),
+    "linear": lambda seed: RidgeClassifier(random_state=seed),
+    "SVC (poly)": lambda seed: SVC(C=0.005, kernel="poly", random_state=seed),
+    "SVC (RBF)": lambda seed: SVC(kernel="rbf", random_state=seed),
+    "logistic regression": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
+    "SGD": lambda seed: SGDClassifier(random_state=seed),
+    "random forest": lambda seed: RandomForestClassifier(random_state=seed),
+}
+
+
+class Answer(NamedTuple):
+    """A classifier's word on T embeddings, and how many of each class it was trained on."""
+
+    predictions: np.ndarray  # int64 (T,), 0 or 1
+    decision: np.ndarray  # float64 (T,), greater the more like a sunquake: signed distance, or probability of class 1
+    positives: int
+    negatives: int
+    note: str  # steps that were left out, or a fit that stopped early; else empty
+
+
+def oversample(embeddings, labels, seed: int):
+    """SMOTE: new positives between neighbouring ones until there are 0.2 for each negative; none where it cannot add any."""
+    from imblearn.over_sampling import SMOTE
+
+    positives, negatives = _counts(labels)
+    if positives < 2 or int(OVER * negatives - positives) < 1:
+        return embeddings, labels
+    smote = SMOTE(sampling_strategy=OVER, k_neighbors=min(5, positives - 1), random_state=seed)
+    return smote.fit_resample(embeddings, labels)
+
+
+def undersample(embeddings, labels, seed: int):
+    """Random negatives are left away until there are 0.75 positives for each; none where there are so few already."""
+    from imblearn.under_sampling import RandomUnderSampler
+
+    positives, negatives = _counts(labels)
+    if positives < 2 or int(positives / UNDER) >= negatives:
+        return embeddings, labels
+    return RandomUnderSampler(sampling_strategy=UNDER, random_state=seed).fit_resample(embeddings, labels)
+
+
+BALANCING = {"SMOTE": oversample, "under-sampling": undersample}
+
+
+def _counts(labels) -> tuple[int, int]:
+    return int(np.sum(labels == 1)), int(np.sum(labels == 0))
+
+
+def balanced(labels, smote: bool = True, seed: int = 0) -> tuple[int, int, list[str]]:
+    """Positives and negatives of training labels (N,) after balancing, and the steps that were left out for want of effect."""
+    labels, left_out = np.asarray(labels), []
+    rows = np.arange(len(labels), dtype=float)[:, None]  # the numbers do not depend on the embeddings
+    for step, sampler in BALANCING.items() if smote else ():
+        before = len(rows)
+        rows, labels = sampler(rows, labels, seed)
+        left_out += [step] * (len(rows) == before)
+    return *_counts(labels), left_out
+
+
+def pipeline(name: str, smote: bool, seed: int):
+    """Unfitted imbalanced-learn pipeline: scaling, SMOTE and under-sampling if asked for, and the classifier `name`.
+
+    The balancing happens only while the pipeline is fitted, so that in cross-validation it sees the training folds alone.
+    Raises `SqError` for an unknown classifier.
+    """
+    from imblearn import FunctionSampler
+    from imblearn.pipeline import Pipeline
+
+    if name not in CLASSIFIERS:
+        raise SqError(f"classifier {name!r} is unknown; there are: {', '.join(CLASSIFIERS)}")
+    samplers = [(step, FunctionSampler(func=sampler, kw_args={"seed": seed})) for step, sampler in BALANCING.items() if smote]
+    return Pipeline([("scaling", StandardScaler()), *samplers, ("classifier", CLASSIFIERS[name](seed))])
+
+
+def fit(name: str, embeddings: np.ndarray, labels: np.ndarray, smote: bool, seed: int):
+    """The pipeline `name` fitted to embeddings (N, D) and labels (N,) of 0 and 1.
+
+    Raises `SqError` for a label that is neither, a class without samples, embeddings that are not finite or not as many
+    as the labels, and fewer samples than K-NN has neighbours.
+    """
+    embeddings, labels = np.asarray(embeddings), np.asarray(labels)
+    if embeddings.ndim != 2 or len(embeddings) != len(labels) or not np.isfinite(embeddings).all():
+        raise SqError(f"embeddings of shape {embeddings.shape} for {len(labels)} labels: a classifier needs a row of finite "
+                      "numbers for each; where there are NaN, the model that made them has diverged")  # fmt: skip
+    positives, negatives = _counts(labels)
+    if not positives or not negatives or positives + negatives != len(labels):
+        raise SqError(f"{len(labels)} training labels, {positives} of them 1 and {negatives} of them 0: "
+                      "a classifier needs both classes and no other label; add frames, or leave unlabelled events out")  # fmt: skip
+    if "K-NN" in name and (kept := sum(balanced(labels, smote, seed)[:2])) < NEIGHBOURS:
+        raise SqError(f"{name} asks {NEIGHBOURS} neighbours and has {kept} samples to train on: add frames")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # `classify` notes it
+        return pipeline(name, smote, seed).fit(embeddings, labels)
+
+
+def decide(fitted, embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Predictions int64 (T,) and decision values float64 (T,) of a fitted pipeline for embeddings (T, D)."""
+    if hasattr(fitted, "decision_function"):
+        decision = fitted.decision_function(embeddings)
+        return (decision > 0).astype(np.int64), decision.astype(np.float64)
+    probability = fitted.predict_proba(embeddings)
+    return probability.argmax(1), probability[:, 1]
+
+
+def classify(train, labels, test, smote: bool, seed: int, names: Iterable[str] | None = None) -> dict[str, Answer]:
+    """Each classifier of `names` (default: all), fitted to `train` (N, D) with `labels` (N,), asked about `test` (T, D)."""
+    answers = {}
+    for name in CLASSIFIERS if names is None else names:
+        fitted = fit(name, train, labels, smote, seed)
+        positives, negatives, left_out = balanced(labels, smote, seed)
+        notes = [f"{step} left out" for step in left_out]
+        limit = getattr(fitted[-1], "max_iter", None) or -1  # SVC has -1, ridge None: no limit
+        if limit > 0 and np.max(fitted[-1].n_iter_) >= limit:
+            notes.append(f"stopped after {limit} passes, not converged")
+        answers[name] = Answer(*decide(fitted, test), positives, negatives, "; ".join(notes))
+    return answers
+
+
+def per_event(index: pd.DataFrame, labels, predictions) -> pd.DataFrame:
+    """Table 3: a row per event of `index` (M rows) in order of time, with TP, FP, FN and GT, the number of positives."""
+    truth, said = np.asarray(labels) == 1, np.asarray(predictions) == 1
+    counts = pd.DataFrame({"TP": truth & said, "FP": ~truth & said, "FN": truth & ~said, "GT": truth})
+    return counts.groupby(index["event"].to_numpy()).sum().rename_axis("event").reset_index()  # a key begins with its date

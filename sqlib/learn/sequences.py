@@ -1,0 +1,75 @@
+"""Sequences put back after learning: a sliding window over embeddings, with PCA and UMAP components (Section 3.3)."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
+
+from sqlib.errors import SqError
+
+
+def sliding_window(embeddings: np.ndarray, index: pd.DataFrame, width: int) -> np.ndarray:
+    """Each embedding between its neighbours in time: (M, D) -> (M, width * D), earliest first, in the order of `index`.
+
+    `index` has the columns event and frame. A neighbour that is not there (before the first and after the last frame of
+    an event, and in a gap) is replaced by the nearest frame of the same event; no other event is ever asked.
+    Raises `SqError` for an even width, an index of another length, and a frame that is listed twice.
+    """
+    if width < 1 or width % 2 == 0:
+        raise SqError(f"width={width}: a frame stands in the middle of its window, so a width is odd: 1, 3, 5 …")
+    embeddings = np.asarray(embeddings)
+    if len(embeddings) != len(index):
+        raise SqError(f"{len(embeddings)} embeddings for an index of {len(index)} rows")
+    twice = index.duplicated(["event", "frame"]).to_numpy()
+    if twice.any():
+        event, frame = index[["event", "frame"]].iloc[twice.argmax()]
+        raise SqError(f"frame {frame} of {event} is in the index twice; a sequence needs each frame once")
+    offsets = np.arange(width) - width // 2
+    rows = np.empty((len(index), width), np.int64)
+    for places in index.groupby("event").indices.values():
+        frames = index["frame"].to_numpy()[places]
+        order = np.argsort(frames)
+        nearest = pd.Index(frames[order]).get_indexer((frames[:, None] + offsets).ravel(), method="nearest")
+        rows[places] = places[order][nearest].reshape(-1, width)
+    return embeddings[rows].reshape(len(index), -1)
+
+
+def components(vectors: np.ndarray, train, method: str, count: int, seed: int, neighbours: int = 15) -> np.ndarray:
+    """`count` components of each vector: (M, D) -> float32 (M, count), by "pca" or "umap".
+
+    Scaling and components are fitted to the rows `train` (positions) alone; the other rows are carried over by what was
+    fitted. UMAP places those together, so their components depend a little on one another, as those of training rows do
+    not. `neighbours`: of UMAP. Costly: UMAP takes about 5 s for 2,000 rows of 64 numbers, and 10 s to compile once.
+    Raises `SqError` for an unknown method and for fewer training rows or dimensions than components.
+    """
+    vectors, train = np.asarray(vectors), np.asarray(train)
+    if method not in ("pca", "umap"):
+        raise SqError(f"components {method!r} are unknown: pca or umap")
+    if not 1 <= count <= min(len(train) - 2, vectors.shape[1]):  # UMAP's spectral start needs two rows more
+        raise SqError(f"{count} components of {len(train)} training vectors of {vectors.shape[1]} numbers: ask for fewer")
+    scaled = StandardScaler().fit(vectors[train]).transform(vectors)
+    others = np.setdiff1d(np.arange(len(vectors)), train)
+    if method == "pca":
+        reducer = PCA(count, random_state=seed)
+    else:
+        import umap
+
+        reducer = umap.UMAP(n_components=count, n_neighbors=min(neighbours, len(train) - 1), random_state=seed, n_jobs=1)
+    found = np.empty((len(vectors), count), np.float32)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="n_jobs value", category=UserWarning)  # UMAP's, of what we ask for
+        found[train] = reducer.fit_transform(scaled[train])
+        if len(others):
+            found[others] = reducer.transform(scaled[others])
+    return found
+
+
+def sequence_features(embeddings, index: pd.DataFrame, width: int, train, pca: int = 2, umap: int = 2, seed: int = 0) -> np.ndarray:
+    """The paper's recurrent features: windows of embeddings, each frame together with its PCA and UMAP components.
+
+    (M, D) -> (M, width * (D + pca + umap)). 0 leaves a method out. `train`: positions of the training rows.
+    """
+    extra = [components(embeddings, train, method, count, seed) for method, count in (("pca", pca), ("umap", umap)) if count]
+    return sliding_window(np.hstack([embeddings, *extra]), index, width)

@@ -1,0 +1,158 @@
+"""Classifiers upon embeddings: their settings, the balancing of training sets and of nothing else, and Table 3."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from imblearn.over_sampling import SMOTE
+from sklearn.metrics import average_precision_score
+from sklearn.model_selection import GroupKFold, cross_val_predict
+
+from sqlib.errors import SqError
+from sqlib.learn.classify import CLASSIFIERS, balanced, classify, fit, oversample, per_event, pipeline, undersample
+
+
+def cloud(positives, negatives, seed=0, dimensions=4, apart=3.0):
+    """Embeddings of two Gaussian clouds, the classes mixed in order, and their labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.repeat([1, 0], [positives, negatives]))
+    embeddings = rng.normal(size=(len(labels), dimensions)).astype(np.float32)
+    embeddings[:, 0] += apart * labels
+    return embeddings, labels
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """The embeddings of each call of SMOTE, which goes on to do its work."""
+    calls, real = [], SMOTE.fit_resample
+    monkeypatch.setattr(SMOTE, "fit_resample", lambda self, x, y: (calls.append(np.array(x)), real(self, x, y))[1])
+    return calls
+
+
+@pytest.mark.parametrize("positives", [2, 659, 2000])
+def test_balancing_gives_the_numbers_of_the_paper_however_few_the_positives(positives):
+    labels = np.repeat([1, 0], [positives, 10327])
+    assert balanced(labels) == (2065, 2753, [])
+    assert balanced(labels, smote=False) == (positives, 10327, [])
+
+
+@pytest.mark.parametrize(
+    ("positives", "negatives", "expected"),
+    [
+        (30, 100, (30, 40, ["SMOTE"])),  # more than 0.2 already
+        (90, 100, (90, 100, ["SMOTE", "under-sampling"])),  # more than 0.75 already
+        (100, 30, (100, 30, ["SMOTE", "under-sampling"])),
+        (1, 100, (1, 100, ["SMOTE", "under-sampling"])),  # no neighbour to go towards
+        (2, 100, (20, 26, [])),  # fewer neighbours than SMOTE would ask for
+        (20, 100, (20, 26, ["SMOTE"])),
+    ],
+)
+def test_a_step_that_cannot_be_done_is_left_out_and_named(positives, negatives, expected):
+    embeddings, labels = cloud(positives, negatives)
+    assert balanced(labels) == expected
+    answer = classify(embeddings, labels, embeddings, True, 0, ["linear"])["linear"]
+    assert (answer.positives, answer.negatives) == expected[:2]
+    assert answer.note == "; ".join(f"{step} left out" for step in expected[2])
+
+
+def test_new_positives_lie_between_positives_and_the_old_samples_stay():
+    embeddings, labels = cloud(6, 100)
+    more, answers = oversample(embeddings, labels, 0)
+    assert np.array_equal(more[:106], embeddings) and np.array_equal(answers[:106], labels)
+    made, old = more[106:], embeddings[labels == 1]
+    assert (answers[106:] == 1).all() and len(made) == 14
+    assert ((made >= old.min(0) - 1e-6) & (made <= old.max(0) + 1e-6)).all()
+
+
+def test_smote_sees_the_training_samples_and_never_the_test_ones(seen):
+    train, labels = cloud(10, 100)
+    test, _ = cloud(10, 100, seed=1)
+    before = test.copy()
+    answer = classify(train, labels, test, True, 0, ["logistic regression"])["logistic regression"]
+    assert sorted(x.shape[1] for x in seen) == [1, 4]  # once on row numbers to count, once in the pipeline
+    scaled = (train - train.mean(0)) / train.std(0)
+    assert np.allclose(next(x for x in seen if x.shape == train.shape), scaled, atol=1e-5)
+    assert np.array_equal(test, before) and len(answer.predictions) == len(answer.decision) == len(test)
+
+
+def test_in_cross_validation_smote_and_scaling_see_the_training_folds_alone(seen):
+    embeddings, labels = cloud(20, 180)
+    events = np.arange(200) // 40
+    folds = GroupKFold(5)
+    answers = cross_val_predict(pipeline("linear", True, 0), embeddings, labels, groups=events, cv=folds)
+    assert len(answers) == 200 and len(seen) == 5
+    for resampled, (train, _) in zip(seen, folds.split(embeddings, labels, events)):
+        fold = embeddings[train]
+        assert np.allclose(resampled, (fold - fold.mean(0)) / fold.std(0), atol=1e-5)
+
+
+@pytest.mark.parametrize("smote", [False, True])
+def test_every_classifier_learns_and_its_predictions_are_those_of_its_pipeline(smote):
+    (train, labels), (test, truth) = cloud(40, 260, apart=8), cloud(10, 70, seed=1, apart=8)
+    answers = classify(train, labels, test, smote, 3)
+    assert list(answers) == list(CLASSIFIERS)
+    for name, answer in answers.items():
+        assert average_precision_score(truth, answer.decision) > 0.99, name
+        assert np.array_equal(answer.predictions, fit(name, train, labels, smote, 3).predict(test)), name
+        assert name == "SVC (poly)" or (answer.predictions == truth).mean() > 0.95, name
+
+
+def test_the_polynomial_svc_needs_many_samples_before_its_small_c_lets_it_say_yes():
+    test, truth = cloud(10, 70, seed=1, apart=8)
+    few, many = (classify(*cloud(n, 6 * n, apart=8), test, False, 0, ["SVC (poly)"])["SVC (poly)"] for n in (40, 400))
+    assert few.predictions.sum() == 0 and (many.predictions == truth).all()
+
+
+def test_one_seed_gives_one_answer_and_another_seed_another():
+    (train, labels), (test, _) = cloud(15, 150, apart=1), cloud(10, 70, seed=1, apart=1)
+    names = ["K-NN (bagging)", "SGD", "random forest"]
+    one, same, other = (classify(train, labels, test, True, seed, names) for seed in (0, 0, 1))
+    for name in names:
+        assert np.array_equal(one[name].decision, same[name].decision)
+        assert not np.array_equal(one[name].decision, other[name].decision)
+
+
+@pytest.mark.parametrize("step", [oversample, undersample])
+def test_the_seed_decides_which_samples_the_balancing_makes_or_keeps(step):
+    embeddings, labels = cloud(6, 100)
+    one, same, other = (step(embeddings, labels, seed)[0] for seed in (0, 0, 1))
+    assert np.array_equal(one, same) and not np.array_equal(one, other)
+
+
+def test_the_settings_of_the_authors_code():
+    knn, poly = (pipeline(name, True, 5) for name in ("K-NN (bagging)", "SVC (poly)"))
+    assert list(poly.named_steps) == ["scaling", "SMOTE", "under-sampling", "classifier"]
+    assert list(pipeline("SGD", False, 5).named_steps) == ["scaling", "classifier"]
+    assert knn[-1].estimator.n_neighbors == 11 and (poly[-1].C, poly[-1].kernel) == (0.005, "poly")
+    assert all(getattr(make(5), "n_jobs", None) in (None, 1) for make in CLASSIFIERS.values())
+
+
+def test_a_fit_that_stops_early_says_so(monkeypatch):
+    from sklearn.linear_model import SGDClassifier
+
+    monkeypatch.setitem(CLASSIFIERS, "SGD", lambda seed: SGDClassifier(max_iter=2, random_state=seed))
+    embeddings, labels = cloud(40, 60, apart=0.5)
+    assert classify(embeddings, labels, embeddings, False, 0, ["SGD"])["SGD"].note == "stopped after 2 passes, not converged"
+
+
+def test_what_cannot_be_learned_from_is_refused_in_plain_words():
+    embeddings, labels = cloud(10, 50)
+    with pytest.raises(SqError, match="both classes"):
+        fit("linear", embeddings, np.zeros(60, int), True, 0)
+    with pytest.raises(SqError, match="no other label"):
+        fit("linear", embeddings, np.where(np.arange(60) == 3, -1, labels), False, 0)
+    with pytest.raises(SqError, match="59 labels"):
+        fit("linear", embeddings, labels[1:], False, 0)
+    with pytest.raises(SqError, match="diverged"):
+        fit("linear", np.where(embeddings > 2, np.nan, embeddings), labels, False, 0)
+    with pytest.raises(SqError, match=r"'K-NN' is unknown; there are: K-NN \(bagging\)"):
+        fit("K-NN", embeddings, labels, True, 0)
+    with pytest.raises(SqError, match="11 neighbours and has 6 samples"):
+        fit("K-NN (bagging)", *cloud(3, 3), False, 0)
+
+
+def test_counts_per_event_are_in_order_of_time_and_sum_to_those_of_all():
+    index = pd.DataFrame({"event": ["2012_b"] * 4 + ["2001_a"] * 3})
+    labels, predictions = np.array([1, 1, 0, 0, 1, 0, 0]), np.array([1, 0, 1, 0, 0, 0, 0])
+    table = per_event(index, labels, predictions)
+    assert table.to_dict("list") == {"event": ["2001_a", "2012_b"], "TP": [0, 1], "FP": [0, 1], "FN": [1, 1], "GT": [1, 2]}
+    assert (table["TP"] + table["FN"] == table["GT"]).all()

@@ -1,0 +1,205 @@
+"""Readings of embeddings against closed forms: jumps, shifts, groups and rings that were put there, and noise without any."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial.distance import cosine, euclidean
+from scipy.stats import spearmanr
+
+from sqlib.errors import SqError
+from sqlib.judge import embeddings as read
+
+
+def make_index(events=4, frames=40, inside=range(15, 22)):
+    rows = [(f"e{e}", 23 + e % 2, f, int(f in inside)) for e in range(events) for f in range(frames)]
+    return pd.DataFrame(rows, columns=["event", "cycle", "frame", "label"])
+
+
+@pytest.mark.parametrize(("metric", "pair"), [("cosine", cosine), ("euclidean", euclidean)])
+def test_distance_is_to_the_frame_before_of_the_same_event(metric, pair, rng):
+    index, vectors = make_index(3, 6), rng.normal(size=(18, 5))
+    found = read.consecutive(vectors, index, metric)
+    for i, row in index.iterrows():
+        expected = np.nan if row["frame"] == 0 else pair(vectors[i - 1], vectors[i])
+        np.testing.assert_allclose(found["distance"][i], expected, rtol=1e-12)
+    order = rng.permutation(18)
+    shuffled = read.consecutive(vectors[order], index.iloc[order].reset_index(drop=True), metric)
+    np.testing.assert_array_equal(shuffled["distance"], found["distance"][order])
+
+
+def test_cosine_distance_keeps_its_digits_for_nearly_parallel_vectors_and_takes_a_vector_of_zeros():
+    index = make_index(1, 4)
+    angle = 1e-7
+    vectors = np.array([[1, 0], [np.cos(angle), np.sin(angle)], [-1, 0], [0, 0]], np.float64)
+    distance = read.consecutive(vectors, index)["distance"].to_numpy()
+    np.testing.assert_allclose(distance[1], angle**2 / 2, rtol=1e-6)
+    np.testing.assert_allclose(distance[2], 2, rtol=1e-6)
+    assert np.isfinite(distance[3])
+
+
+def test_moments_are_those_of_each_vector_and_the_distance_is_within_the_event(rng):
+    index, vectors = make_index(2, 5), rng.normal(size=(10, 7))
+    found = read.moments(vectors, index)
+    np.testing.assert_allclose(found["mean"], [v.mean() for v in vectors])
+    np.testing.assert_allclose(found["median"], [np.median(v) for v in vectors])
+    np.testing.assert_allclose(found["deviation"], [v.std() for v in vectors])
+    np.testing.assert_allclose(found["distance"][7], np.linalg.norm(vectors[7] - vectors[5:].mean(axis=0)))
+
+
+def _jumps(index, rng, size):
+    """Embeddings that walk randomly through each event and jump by `size` where the annotation begins and ends."""
+    steps = rng.normal(size=(len(index), 8))
+    inside = index["label"].to_numpy()
+    steps[np.r_[False, inside[1:] != inside[:-1]]] *= size
+    return np.cumsum(steps, axis=0)
+
+
+def test_distances_peak_where_the_embeddings_jump_at_onset_and_end(rng):
+    index = make_index()
+    found = read.edge_peaks(read.consecutive(_jumps(index, rng, 50), index, "euclidean"), index)
+    assert list(found["event"]) == ["e0", "e1", "e2", "e3"]
+    np.testing.assert_allclose(found["edges"], (37.5 / 39 + 38.5 / 39) / 2)  # the two highest of 39 distances
+    np.testing.assert_allclose(found["edges"], (found["onset"] + found["end"]) / 2)
+    assert (found["top"] == 1).all()
+
+
+def test_edges_without_a_jump_stand_at_chance(rng):
+    index = make_index(events=400)
+    found = read.edge_peaks(read.consecutive(_jumps(index, rng, 1), index, "euclidean"), index)
+    assert abs(found["edges"].mean() - 0.5) < 3 * np.sqrt(1 / 12 / 800)
+    assert found["top"].mean() < 0.1
+
+
+def test_jump_one_frame_off_the_annotation_is_no_peak_at_the_edge(rng):
+    index = make_index()
+    late = read.consecutive(_jumps(index, rng, 50), index, "euclidean").assign(
+        distance=lambda table: table.groupby("event")["distance"].shift(1)
+    )
+    assert read.edge_peaks(late.fillna({"distance": 0}), index)["top"].sum() == 0
+
+
+def test_distance_across_a_gap_and_an_event_without_annotation_do_not_enter(rng):
+    index, vectors = make_index(2), _jumps(make_index(2), rng, 1)
+    index.loc[index["event"] == "e1", "label"] = -1
+    kept = index["frame"] != 14  # the frame before the first annotated one
+    index, vectors = index[kept].reset_index(drop=True), vectors[kept]
+    found = read.edge_peaks(read.consecutive(vectors, index), index)
+    assert list(found["event"]) == ["e0"]
+    assert np.isnan(found["onset"][0])
+    assert found["edges"][0] == found["end"][0]
+
+
+def test_mean_shift_is_in_deviations_of_the_other_frames(rng):
+    index = make_index(3, 60)
+    chosen = ((index["frame"] == 15) | (index["frame"] == 21)).to_numpy() & (index["event"] != "e2").to_numpy()
+    vectors = rng.normal(size=(180, 4))
+    level = np.tile(np.r_[np.ones(30), -np.ones(30)], 3)  # the others' means: deviation 1 about 0 when chosen are left out
+    vectors += (np.where(chosen, -3.0, level) - vectors.mean(axis=1))[:, None]
+    found = read.mean_shift(vectors, index, chosen)
+    assert list(found["event"]) == ["e0", "e1"]
+    assert list(found["chosen"]) == [2, 2]
+    others = level[:60][~chosen[:60]]
+    np.testing.assert_allclose(found["shift"], (-3 - others.mean()) / others.std())
+    near = read.mean_shift(vectors, index, chosen, within=3)  # there all others lie at +1
+    np.testing.assert_allclose(near["shift"], -4 / others.std())
+    assert read.mean_shift(np.ones((180, 4)), index, chosen).empty
+    with pytest.raises(SqError, match="chosen is one bool"):
+        read.mean_shift(vectors, index, chosen[:-1])
+
+
+def test_groups_that_differ_are_told_apart_and_equal_ones_are_not(rng):
+    index = make_index(20, 10)
+    vectors = rng.normal(size=(200, 16))
+    mixed = read.separated(read.separability(vectors, index["cycle"], index["event"], seed=1))
+    vectors[:, 3] += 6 * (index["cycle"] == 24)
+    apart = read.separated(read.separability(vectors, index["cycle"], index["event"], seed=1))
+    assert apart["auc"] > 0.99
+    assert apart["balanced_accuracy"] > 0.95
+    assert apart["silhouette"] > 0.2
+    assert abs(mixed["auc"] - 0.5) < 0.15
+    assert abs(mixed["silhouette"]) < 0.05
+
+
+def test_what_marks_an_event_does_not_tell_groups_of_events_apart(rng):
+    """Each event has a place of its own: a shuffled split would learn the groups by heart, a split by event cannot."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+
+    index = make_index(20, 20)
+    vectors = 5 * rng.normal(size=(20, 32))[index["event"].str[1:].astype(int)] + rng.normal(size=(400, 32))
+    by_event = read.separated(read.separability(vectors, index["cycle"], index["event"], seed=1))
+    cv = StratifiedKFold(5, shuffle=True, random_state=1)
+    shuffled = cross_val_score(LinearDiscriminantAnalysis(), vectors, index["cycle"], cv=cv, scoring="roc_auc").mean()
+    assert shuffled > 0.99
+    assert by_event["auc"] < 0.8
+
+
+def test_separability_can_be_resampled_by_event_and_is_the_same_for_the_same_seed(rng):
+    index, vectors = make_index(6, 10, range(3, 6)), rng.normal(size=(60, 4))
+    table = read.separability(vectors, index["label"], index["event"], seed=3, most=30)
+    pd.testing.assert_frame_equal(table, read.separability(vectors, index["label"], index["event"], seed=3, most=30))
+    assert table["silhouette"].notna().sum() == 30
+    drawn = pd.concat([table[table["event"] == event] for event in ("e0", "e0", "e3")])
+    assert 0 <= read.separated(drawn)["auc"] <= 1
+
+
+def test_one_group_or_a_group_of_one_event_is_refused(rng):
+    index, vectors = make_index(3, 4), rng.normal(size=(12, 4))
+    for groups in (np.zeros(12), index["event"] == "e0", index["event"]):
+        with pytest.raises(SqError, match="two groups of two events"):
+            read.separability(vectors, groups, index["event"], seed=1)
+
+
+def test_concentric_rings_are_found_and_a_thread_or_a_shuffle_is_not(rng):
+    index = make_index(1, 200, range(90, 110))
+    away = read.remoteness(index["frame"].to_numpy(), index["label"].to_numpy() == 1)
+    angle = rng.uniform(0, 2 * np.pi, 200)
+    rings = np.c_[np.cos(angle), np.sin(angle)] * (away + 1)[:, None] + 5
+    found = read.ring(rings, index).iloc[0]
+    assert found["rho"] > 0.97
+    assert found["surround"] == 1
+    assert found["elsewhere"] < 0.5
+    thread = np.c_[np.arange(200.0), 3 * np.sin(np.arange(200) / 9)]
+    found = read.ring(thread, index).iloc[0]
+    assert found["rho"] > 0.9  # the order of time alone gives this, wherever the annotation stands, …
+    assert found["elsewhere"] > 0.9
+    assert found["surround"] <= 4 / 12  # … and the directions tell it from a ring
+    assert abs(read.ring(rng.permutation(rings), index)["rho"][0]) < 0.25
+
+
+def test_rho_is_spearmans_of_distance_with_frames_from_the_sunquake(rng):
+    index, points = make_index(1), rng.normal(size=(40, 2))
+    away = np.array([max(15 - f, 0, f - 21) for f in range(40)])
+    expected = spearmanr(np.linalg.norm(points - np.median(points[15:22], axis=0), axis=1), away).statistic
+    np.testing.assert_allclose(read.ring(points, index)["rho"][0], expected)
+    assert read.ring(np.zeros((40, 2)), index)["rho"][0] == 0
+    assert read.ring(points, index.assign(label=-1)).empty
+
+
+def test_maps_are_planes_the_same_for_the_same_seed_and_silent(rng):
+    vectors = rng.normal(size=(30, 6))
+    vectors[15:, 0] += 40
+    plane = read.maps(vectors, "pca")
+    assert plane.shape == (30, 2)
+    assert np.corrcoef(plane[:, 0], vectors[:, 0])[0, 1] ** 2 > 0.99
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first = read.maps(vectors, "umap", neighbours=250, seed=2)
+    np.testing.assert_array_equal(first, read.maps(vectors, "umap", neighbours=250, seed=2))
+    groups = np.repeat([0, 1], 15)
+    split = np.linalg.norm(first[groups == 0].mean(axis=0) - first[groups == 1].mean(axis=0))
+    assert split > first[groups == 0].std()
+
+
+def test_bad_embeddings_are_refused(rng):
+    index, vectors = make_index(1, 6), rng.normal(size=(6, 3))
+    for bad in (vectors[:5], vectors[0], np.where(vectors == vectors[2, 1], np.nan, vectors)):
+        with pytest.raises(SqError, match="embeddings are finite"):
+            read.consecutive(bad, index)
+    with pytest.raises(SqError, match="metric='manhattan'"):
+        read.consecutive(vectors, index, "manhattan")
+    for method, rows, neighbours in (("tsne", 6, 5), ("umap", 4, 5), ("umap", 6, 1)):
+        with pytest.raises(SqError, match="umap or pca"):
+            read.maps(vectors[:rows], method, neighbours)

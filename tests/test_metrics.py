@@ -1,0 +1,134 @@
+"""Scores against scikit-learn, bootstrap intervals against what is known of them, and the table that joins both."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, average_precision_score, precision_recall_fscore_support, roc_auc_score
+
+from sqlib.errors import SqError
+from sqlib.judge.metrics import average_precision, difference, interval, macro, possible, scores
+from sqlib.judge.tables import compare
+
+
+def mean(labels, values):
+    return float(np.mean(values))
+
+
+def events_of(rng, events, frames, between, within=1.0):
+    """Values that share an event's own offset (standard deviation `between`) and the events they belong to."""
+    values = between * rng.normal(size=(events, 1)) + within * rng.normal(size=(events, frames))
+    return values.ravel(), np.repeat(np.arange(events), frames)
+
+
+def test_macro_scores_are_those_of_scikit_learn():
+    truth, said = np.repeat([1, 1, 0, 0], [7, 4, 3, 40]), np.repeat([1, 0, 1, 0], [7, 4, 3, 40])
+    ours = macro(tp=7, fn=4, fp=3, tn=40).iloc[0]
+    theirs = precision_recall_fscore_support(truth, said, average="macro")[:3]
+    assert list(ours) == pytest.approx([*theirs, accuracy_score(truth, said)])
+
+
+def test_possible_outcomes_hold_the_true_one_and_nothing_that_rounds_otherwise():
+    true = macro(5, 8, 21, 163).iloc[0]
+    found = possible(26, 171, precision=round(true["precision"], 2), recall=round(true["recall"], 2))
+    assert (found - true).abs().max(axis=1).min() < 1e-12
+    assert ((found["precision"] - true["precision"]).abs() < 0.0101).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.07, 0.5, 1.0])
+def test_scores_are_those_of_scikit_learn_on_random_predictions(rng, share):
+    for _ in range(20):
+        labels = rng.permutation(np.repeat([1, 0], [12, 40]))
+        predictions, decision = (rng.random(52) < share).astype(int), labels + rng.normal(size=52).round(1)  # with ties
+        ours = scores(labels, predictions, decision)
+        theirs = precision_recall_fscore_support(labels, predictions, average="macro", zero_division=0)[:3]
+        four = [*theirs, accuracy_score(labels, predictions)]
+        assert [ours[name] for name in ("precision", "recall", "f1", "accuracy")] == pytest.approx(four)
+        assert ours["average"] == pytest.approx(np.mean(four))
+        assert ours["ap"] == pytest.approx(average_precision_score(labels, decision))
+        assert ours["auc"] == pytest.approx(roc_auc_score(labels, decision))
+
+
+def test_without_decision_values_or_with_one_class_there_is_no_ranking():
+    assert np.isnan([scores([1, 0], [1, 0])[name] for name in ("ap", "auc")]).all()
+    assert np.isnan([scores([0, 0], [1, 0], [0.2, 0.1])[name] for name in ("ap", "auc")]).all()
+
+
+def test_scores_refuse_what_they_cannot_count():
+    with pytest.raises(SqError, match="unlabelled"):
+        scores([1, 0, -1], [1, 0, 0])
+    with pytest.raises(SqError, match=r"shape \(2,\)"):
+        scores([1, 0], [1, 0, 0])
+
+
+def test_a_bootstrap_interval_by_event_covers_a_known_value_at_about_its_level(rng):
+    def coverage(trials, frames, clustered):
+        held = 0
+        for trial in range(trials):
+            values, events = events_of(rng, events=40, frames=frames, between=1.0)  # the true mean is 0
+            clusters = events if clustered else np.arange(len(values))
+            low, high, _ = interval(np.zeros(len(values)), values, clusters, mean, trial, draws=150, level=0.9)
+            held += low <= 0 <= high
+        return held / trials
+
+    assert 0.82 < coverage(300, frames=4, clustered=True) < 0.95
+    assert coverage(40, frames=10, clustered=False) < 0.7  # frames taken as independent promise far too much
+
+
+def test_the_interval_by_event_is_wider_than_by_frame_only_where_frames_of_an_event_resemble_each_other(rng):
+    def ratio(between):
+        values, events = events_of(rng, events=60, frames=20, between=between)
+        widths = [
+            np.diff(interval(np.zeros(len(values)), values, clusters, mean, 0, draws=400)[:2])[0]
+            for clusters in (events, np.arange(len(values)))
+        ]
+        return widths[0] / widths[1]
+
+    assert ratio(between=1.0) > 2.5  # root of 1 + 19 * 0.5 = 3.2
+    assert 0.75 < ratio(between=0.0) < 1.3
+
+
+def test_a_paired_difference_is_surer_than_two_intervals_and_that_of_equals_is_nothing(rng):
+    hard, events = events_of(rng, events=20, frames=10, between=3.0)
+    labels, better = np.zeros(len(hard)), hard + 0.5
+    low, high, _ = difference(labels, better, hard, events, mean, 0, draws=200)
+    assert low == pytest.approx(0.5) and high == pytest.approx(0.5)
+    one = interval(labels, better, events, mean, 0, draws=200)
+    assert one.low < hard.mean()  # alone, it would not be told from the other
+    assert difference(labels, hard, hard, events, mean, 0, draws=50)[:2] == (0, 0)
+
+
+def test_draws_without_a_class_are_skipped_and_counted():
+    labels, events = np.array([1, 1, 0, 0, 0, 0]), np.array([0, 0, 1, 1, 2, 2])  # only event 0 has positives
+    low, high, skipped = interval(labels, labels + 0.0, events, average_precision, 0, draws=500)
+    assert (low, high) == (1, 1)
+    lacking = (2**3 + 1) / 3**3  # draws of events 1 and 2 only, and of event 0 three times
+    assert skipped / 500 == pytest.approx(lacking, abs=0.07)
+
+
+def test_one_event_gives_no_interval_and_one_seed_one_interval(rng):
+    low, high, skipped = interval(np.ones(4), np.arange(4), np.zeros(4), mean, 0, draws=7)
+    assert np.isnan([low, high]).all() and skipped == 7
+    values, events = events_of(rng, 6, 5, 1.0)
+    one, same, other = (interval(np.ones(30), values, events, mean, seed, draws=50) for seed in (1, 1, 2))
+    assert one == same != other
+    with pytest.raises(SqError, match="level"):
+        interval(np.ones(30), values, events, mean, 0, level=95)
+    with pytest.raises(SqError, match="29 events"):
+        interval(np.ones(30), values, events[1:], mean, 0)
+
+
+def test_the_table_of_classifiers_has_a_row_for_each_with_and_without_smote(rng):
+    def part(events):
+        labels = np.tile(np.repeat([1, 0], [4, 36]), events)
+        return rng.normal(size=(len(labels), 3)) + 2 * labels[:, None], labels, np.repeat(np.arange(events), 40)
+
+    train, labels, _ = part(5)
+    test, truth, events = part(4)
+    names = ["SVC (poly)", "logistic regression"]
+    table, again = (compare(train, labels, test, truth, events, 0, names, draws=50) for _ in range(2))
+    assert table.equals(again)
+    assert list(zip(table["classifier"], table["smote"])) == [(name, smote) for name in names for smote in ("None", "SMOTE")]
+    assert table["positives"].tolist() == [20, 36] * 2 and table["negatives"].tolist() == [180, 48] * 2
+    assert ((table["ap_low"] <= table["ap"]) & (table["ap"] <= table["ap_high"])).all()
+    assert (table["ap_low"] < table["ap_high"]).all()
+    four = table[["precision", "recall", "f1", "accuracy"]]
+    assert np.allclose(four.mean(axis=1), table["average"]) and four.to_numpy().min() > 0.5
