@@ -1,0 +1,49 @@
+"""Checkpoints: everything that a training run needs to go on, in one safetensors file (never a pickle)."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from sqlib.errors import SqError
+from sqlib.paths import replacing
+
+
+def save(path: Path, tensors: dict[str, dict[str, torch.Tensor]], facts: dict) -> None:
+    """Write groups of tensors and JSON-able `facts` to a file that appears whole."""
+    flat = {f"{group}/{name}": t.detach().cpu().contiguous() for group, own in tensors.items() for name, t in own.items()}
+    # tensors that share memory are refused by the format: each gets its own
+    flat = {name: t.clone() for name, t in flat.items()}
+    with replacing(path) as aside:
+        save_file(flat, aside, {"facts": json.dumps(facts)})
+
+
+def load(path: Path) -> tuple[dict[str, dict[str, torch.Tensor]], dict]:
+    """Read what `save` wrote. Raises `SqError` for a file that is damaged, cut off or not one of ours."""
+    try:
+        groups: dict[str, dict[str, torch.Tensor]] = {}
+        with safe_open(path, "pt") as file:
+            facts = json.loads(file.metadata()["facts"])
+            for key in file.keys():  # noqa: SIM118 (no mapping)
+                group, name = key.split("/", 1)
+                groups.setdefault(group, {})[name] = file.get_tensor(key)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise SqError(f"{path} is damaged ({error}); delete it to train anew") from error
+    return groups, facts
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """State of an optimizer (momentum, moments, steps) as named tensors."""
+    state = optimizer.state_dict()["state"]
+    return {f"{i}.{name}": torch.as_tensor(value) for i, own in state.items() for name, value in own.items() if value is not None}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    """Give an optimizer back what `optimizer_state` took."""
+    state: dict[int, dict] = {}
+    for key, value in tensors.items():
+        place, name = key.split(".", 1)
+        state.setdefault(int(place), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -1,0 +1,159 @@
+"""Networks: backbones with a contrastive head (Sections 3.1, 4.1) and autoencoders on a ResNet-6 (Appendix A)."""
+
+from dataclasses import dataclass
+
+import torch
+import torchvision
+from torch import nn
+from torchvision.models.resnet import BasicBlock
+
+from sqlib.errors import SqError
+
+BACKBONES = ("resnet6", "resnet18", "resnet50", "densenet121")
+WEIGHTS = ("none", "imagenet")
+POOLS = {"avg": nn.AdaptiveAvgPool2d, "max": nn.AdaptiveMaxPool2d}
+
+
+@dataclass(frozen=True)
+class Model:
+    """Settings of a network. `encoding`: size of the latent vector that is read; `projection`: of the one contrasted."""
+
+    backbone: str = "resnet18"
+    weights: str = "none"
+    encoding: int = 512
+    projection: int = 128
+    pool: str = "avg"
+    dropout: float = 0.0
+    width: int = 16  # channels of resnet6's first layer; the others have their own
+
+
+def _resnet6(width: int) -> nn.Sequential:
+    """Trunk of a ResNet-6 (first layer, two residual blocks of two; its last layer is the encoding): strides 2, 2, 2."""
+
+    def block(channels, out):
+        return BasicBlock(channels, out, 2, nn.Sequential(nn.Conv2d(channels, out, 1, 2, bias=False), nn.BatchNorm2d(out)))
+
+    stem = nn.Sequential(nn.Conv2d(3, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+    return nn.Sequential(stem, block(width, 2 * width), block(2 * width, 4 * width))
+
+
+def trunk(model: Model, channels: int) -> tuple[nn.Sequential, int]:
+    """Convolutional part of a backbone for `channels` input channels, and the number of its features.
+
+    Raises `SqError` for an unknown name, and where ImageNet weights are asked for and cannot be had.
+    """
+    for word, known in ((model.backbone, BACKBONES), (model.weights, WEIGHTS), (model.pool, POOLS)):
+        if word not in known:
+            raise SqError(f"{word!r} is unknown: one of {', '.join(known)}")
+    if model.backbone == "resnet6":
+        if model.weights != "none":
+            raise SqError("there are no ImageNet weights for resnet6: weights='none', or another backbone")
+        net, features = _resnet6(model.width), 4 * model.width
+    else:
+        whole = _torchvision(model)
+        if model.backbone == "densenet121":
+            net, features = nn.Sequential(*whole.features, nn.ReLU(inplace=True)), whole.classifier.in_features
+        else:
+            net, features = nn.Sequential(*list(whole.children())[:-2]), whole.fc.in_features
+    if channels != 3:
+        _take_channels(net, channels)
+    return net, features
+
+
+def _torchvision(model: Model) -> nn.Module:
+    weights = "IMAGENET1K_V1" if model.weights == "imagenet" else None
+    try:
+        return torchvision.models.get_model(model.backbone, weights=weights)
+    except OSError as error:  # URLError is one
+        raise SqError(f"the ImageNet weights of {model.backbone} are not in {torch.hub.get_dir()} and cannot be fetched ({error}); "
+                      "connect once, or use weights='none'") from error  # fmt: skip
+
+
+def _take_channels(net: nn.Sequential, channels: int) -> None:
+    """Replace the first convolution by one that takes `channels`; what it had learned of colours is shared out evenly."""
+    holder, name = (net[0], "0") if isinstance(net[0], nn.Sequential) else (net, "0")
+    old = holder[0]
+    new = nn.Conv2d(channels, old.out_channels, old.kernel_size, old.stride, old.padding, bias=False)
+    with torch.no_grad():
+        new.weight.copy_(old.weight.mean(1, keepdim=True).expand_as(new.weight) * old.in_channels / channels)
+        if channels > 1:
+            new.weight.add_(torch.randn_like(new.weight) * old.weight.std() / 10)  # else all channels would stay alike
+    setattr(holder, name, new)
+
+
+def _scaled(frames: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+    """Frames less a mean gray level, in units of its deviation."""
+    return (frames - level[0]) / level[1]
+
+
+class ContrastiveNet(nn.Module):
+    """Backbone → encoding → projection head (linear, ReLU, linear), and a linear class head that watches (Section 4.1.1).
+
+    `forward` takes (B, window, H, W) in gray levels 0…255, as the authors' networks do, and returns the encoding (B, E),
+    the projection (B, P) and the class logits (B, 2). The class head reads the encoding and does not change it, unless
+    `watch` is False.
+    """
+
+    def __init__(self, model: Model, channels: int, watch: bool = True):
+        super().__init__()
+        self.trunk, features = trunk(model, channels)
+        layers = [POOLS[model.pool](1), nn.Flatten()]
+        if features != model.encoding or model.dropout:
+            layers += [nn.Linear(features, model.encoding), nn.BatchNorm1d(model.encoding), nn.Dropout(model.dropout)]
+        self.encoding = nn.Sequential(*layers)
+        self.projector = nn.Sequential(
+            nn.Linear(model.encoding, model.encoding), nn.ReLU(inplace=True), nn.Linear(model.encoding, model.projection)
+        )
+        self.classifier = nn.Linear(model.encoding, 2)
+        self.watch = watch
+        self.register_buffer("level", torch.tensor([0.0, 1.0]))  # gray levels as they are, unless it starts from an autoencoder
+
+    def encode(self, frames: torch.Tensor) -> torch.Tensor:
+        """Encoding (B, E) of frames (B, window, H, W)."""
+        return self.encoding(self.trunk(_scaled(frames, self.level)))
+
+    def forward(self, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        code = self.encode(frames)
+        return code, self.projector(code), self.classifier(code.detach() if self.watch else code)
+
+
+class AutoEncoder(nn.Module):
+    """Convolutional autoencoder on a ResNet-6, plain or variational (Appendix A.1, A.2).
+
+    `forward` takes frames (B, window, S, S) and returns their reconstruction, the scaled frames that it should equal, the
+    mean and the log variance of the code (B, E) (no variance where plain), and the class logits of a linear head that
+    watches. Frames are scaled by `level`, mean and deviation of the gray levels: errors are in units of the noise.
+    """
+
+    def __init__(self, model: Model, channels: int, size: int, variational: bool):
+        super().__init__()
+        if model.backbone != "resnet6":
+            raise SqError(f"the autoencoders stand on resnet6 (Appendix A), not on {model.backbone}")
+        if size % 16:
+            raise SqError(f"an autoencoder halves its frames four times: their size must divide by 16, and {size} does not")
+        self.trunk, features = trunk(model, channels)
+        side, width, factor = size // 16, model.width, 2 if variational else 1
+        self.encoding = nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(features * side**2, factor * model.encoding))
+        up = [4 * width, 4 * width, 2 * width, width]
+        layers = [nn.Linear(model.encoding, features * side**2), nn.Unflatten(1, (features, side, side))]
+        for i, out in zip(up, [*up[1:], width]):
+            layers += [nn.Upsample(scale_factor=2), nn.Conv2d(i, out, 3, 1, 1, bias=False)]
+            layers += [nn.BatchNorm2d(out), nn.ReLU(inplace=True)]
+        self.decoder = nn.Sequential(*layers, nn.Conv2d(width, channels, 3, 1, 1))
+        self.classifier = nn.Linear(model.encoding, 2)
+        self.variational = variational
+        self.register_buffer("level", torch.tensor([0.0, 1.0]))
+
+    def _code(self, scaled: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        code = self.encoding(self.trunk(scaled))
+        return code.chunk(2, 1) if self.variational else (code, None)
+
+    def encode(self, frames: torch.Tensor) -> torch.Tensor:
+        """Mean of the code (B, E) of frames (B, window, S, S)."""
+        return self._code(_scaled(frames, self.level))[0]
+
+    def forward(self, frames: torch.Tensor, noise: torch.Tensor | None = None):
+        scaled = _scaled(frames, self.level)
+        mean, log_variance = self._code(scaled)
+        drawn = mean if log_variance is None or noise is None else mean + noise * (0.5 * log_variance).exp()
+        return self.decoder(drawn), scaled, mean, log_variance, self.classifier(mean.detach())

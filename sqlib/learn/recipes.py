@@ -1,0 +1,135 @@
+"""The runs that each chapter trains, from its parameters: what Sections 3 and 4 and the appendices compare."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+from sqlib.errors import SqError
+from sqlib.learn.augment import Views
+from sqlib.learn.models import Model
+from sqlib.learn.settings import Loop, Settings
+
+PLAIN = Views(low_pass=0, positional="none", erasing="none")
+
+
+@dataclass(frozen=True)
+class Common:
+    """What the chapters on contrastive learning share; each is a parameter of their notebooks (see `Settings`)."""
+
+    seed: int
+    crop: int
+    thin: int
+    backbone: str
+    width: int
+    pool: str
+    weights: str
+    encoding: int
+    projection: int
+    batch: int
+    rate: float
+    warmup: float
+    decay: float
+    upsample: int
+    joint: bool
+    low_pass: float
+    positional: str
+    erasing: str
+    extra: list[str]
+
+    def settings(self, objective: str, epochs: int, **changes) -> Settings:
+        """A run with these settings."""
+        model = Model(self.backbone, self.weights, self.encoding, self.projection, self.pool, width=self.width)
+        loop = Loop(epochs, self.batch, rate=self.rate, warmup=self.warmup, decay=self.decay, upsample=self.upsample)
+        views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=tuple(self.extra), extra_probability=1)
+        run = Settings(objective, model, views, loop, 0.1, crop=self.crop, seed=self.seed, joint=self.joint, thin=self.thin)
+        return replace(run, **changes)
+
+
+def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], batch: int, rate: float, epochs: int,
+                 epochs_tuned: int) -> dict[str, Settings]:  # fmt: skip
+    """Appendix A, on cycle 23: "AE 32" … of several latent sizes, "VAE" and "log-cosh VAE" of the last size, and the
+    latter's last block trained further for classification: "fine-tuned" (cross-entropy) and "focal"."""
+    model = Model("resnet6", encoding=latents[-1], width=width)
+    loop = Loop(epochs, batch, "adam", rate, decay=0, warmup=0)
+    first = Settings("autoencoder", model, PLAIN, loop, cycles=(23,), window=1, crop=crop, seed=seed)
+    runs = {f"AE {size}": replace(first, model=replace(model, encoding=size)) for size in latents}
+    runs |= {"VAE": replace(first, objective="vae"), "log-cosh VAE": replace(first, objective="logcosh")}
+    last = runs["log-cosh VAE"]
+    tuned = replace(last, loop=replace(loop, epochs=epochs_tuned, upsample=0), unfrozen=1, start=last)
+    return runs | {"fine-tuned": replace(tuned, objective="classify"), "focal": replace(tuned, objective="focal")}
+
+
+def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, epochs_short: int,
+                backbone_shuffled: str, encoding_shuffled: int, temperatures: list[float]) -> dict[str, Settings]:  # fmt: skip
+    """Section 4.1 and Appendix B: the two models, and what they are compared with.
+
+    "High-Precision" is "SimCLR" with upsampled positives, then the weighted loss without (Section 4.1.1); "two-step
+    SupCon" the same without weights; "SupCon" one step. "High-Metrics" is SupCon on shuffled samples (Section 4.1.2),
+    "High-Metrics, by event" the same on the event split. Short runs of SupCon: "τ = 0.07" …, "SGD", "Adam".
+    """
+    first = common.settings("simclr", epochs_self, temperature=0.07)
+    alone = replace(common.settings("supcon", epochs_supervised), temperature=0.07)
+    second = replace(alone, objective="weighted", loop=replace(alone.loop, upsample=1), start=first)
+    model = replace(alone.model, backbone=backbone_shuffled, encoding=encoding_shuffled, projection=encoding_shuffled, dropout=0.2)
+    shuffled = replace(common.settings("supcon", epochs_shuffled, split="sample"), model=model)
+    short = common.settings("supcon", epochs_short)
+    adam = replace(short.loop, optimizer="adam", rate=1e-3)
+    return {
+        "SimCLR": first, "SupCon": alone, "High-Precision": second, "two-step SupCon": replace(second, objective="supcon"),
+        "High-Metrics": shuffled, "High-Metrics, by event": replace(shuffled, split="event"),
+        **{f"τ = {t:g}": replace(short, temperature=t) for t in temperatures},
+        "SGD": short, "Adam": replace(short, loop=adam),
+    }  # fmt: skip
+
+
+VARIANTS = {
+    "time mixing alone": PLAIN,
+    "turns": replace(PLAIN, positional="turns"),
+    "turns as published": replace(PLAIN, positional="published"),
+    "low-pass": replace(PLAIN, low_pass=0.5),
+    "low-pass as published": replace(PLAIN, low_pass=0.5, variant="published"),
+    "erasing": replace(PLAIN, erasing="paper"),
+    "all three": Views(),
+    **{name.replace("_", " "): replace(PLAIN, extra=(name,)) for name in (
+        "crop", "gaussian_blur", "sharpness", "jitter", "posterize", "auto_contrast", "auto_augment_imagenet", "shift")},
+}  # fmt: skip
+"""Augmentations switched alone, the paper's three together, and those that it dropped, by name."""
+
+
+def augmentations(common: Common, *, epochs: int, seeds: list[int], variants: list[str]) -> dict[str, Settings]:
+    """Section 3.2 and Appendix C: SupCon with each variant, trained once a seed: "low-pass, seed 1" …, and "single frame",
+    which has neither neighbours nor other augmentations."""
+    runs = {}
+    for name in variants:
+        if name not in VARIANTS and name != "single frame":
+            raise SqError(f"augmentation {name!r} is unknown: single frame, {', '.join(VARIANTS)}")
+        views, window = (PLAIN, 1) if name == "single frame" else (VARIANTS[name], 3)
+        for seed in seeds:
+            runs[f"{name}, seed {seed}"] = common.settings("supcon", epochs, views=views, window=window, seed=seed)
+    return runs
+
+
+def recurrence(common: Common, *, epochs: int, windows: list[int]) -> dict[str, Settings]:
+    """Section 3.3: SupCon with Time-Based Mixing over several windows; "window 1" has none and is what slides."""
+    return {f"window {window}": common.settings("supcon", epochs, window=window) for window in windows}
+
+
+PLANS: dict[str, Callable[..., dict[str, Settings]]] = {
+    "02_autoencoders": autoencoders, "03_contrastive": contrastive, "04_augmentations": augmentations, "05_recurrence": recurrence,
+}  # fmt: skip
+
+
+def plan(chapter: str, parameters: dict) -> dict[str, Settings]:
+    """The runs of a chapter by name, from those of its parameters that decide them; empty for one that trains nothing.
+
+    Raises `SqError` where one of these parameters is missing.
+    """
+    if chapter not in PLANS:
+        return {}
+    names = list(inspect.signature(PLANS[chapter]).parameters)
+    shared = [field.name for field in fields(Common)] if "common" in names else []
+    wanted = [name for name in names if name != "common"]
+    if missing := [name for name in shared + wanted if name not in parameters]:
+        raise SqError(f"{chapter} lacks the parameters {', '.join(missing)}, which decide what it trains")
+    common = [Common(**{name: parameters[name] for name in shared})] if shared else []
+    return PLANS[chapter](*common, **{name: parameters[name] for name in wanted})

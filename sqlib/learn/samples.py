@@ -1,0 +1,147 @@
+"""Samples: what a network is shown. A frame together with its neighbours in time, gathered on the device (Section 3.2 i)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sqlib.data.catalogue import catalogue
+from sqlib.data.frames import FrameSet
+from sqlib.data.splits import paper_split
+from sqlib.errors import SqError
+from sqlib.learn.augment import Views
+from sqlib.learn.lowpass import solarized_low_pass
+
+SPLITS = ("event", "sample")
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Frames on a device, and the M samples that can be gathered from them.
+
+    `pixels`: uint8 (N, H, W). `filtered`: the same frames after Solarized Low-Pass, or None. `rows`: int64 (M,), position
+    of each sample's middle frame in `pixels`. `labels`: int64 (M,), 1, 0 or -1. `index`: a row per sample (event, cycle,
+    frame, time, label, boxes). `window`: frames in a sample, which become its channels. `fingerprint`: of the frame set.
+    """
+
+    pixels: torch.Tensor
+    filtered: torch.Tensor | None
+    rows: torch.Tensor
+    labels: torch.Tensor
+    index: pd.DataFrame
+    window: int
+    fingerprint: str
+
+    @property
+    def device(self) -> torch.device:
+        """Where the frames lie, and the samples are gathered."""
+        return self.pixels.device
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: Views | None = None, device="cpu") -> Samples:
+    """Samples of a frame set by Time-Based Mixing: frame i with its (window − 1)/2 neighbours on both sides as channels.
+
+    A frame whose neighbours are not all there (the ends of a cube, gaps in a folder of frames) is no sample, so a sample
+    never mixes events. `crop`: pixels a side of the middle of each frame that are kept; 0 keeps all. `views` that use
+    the Solarized Low-Pass have it computed here, once a frame and on whole frames, for it has no random part.
+    Raises `SqError` for an even window, a crop larger than the frames, and a frame set without any sample.
+    """
+    if window < 1 or window % 2 == 0:
+        raise SqError(f"window={window}: a frame stands in the middle of its neighbours, so a window is odd: 1, 3, 5 …")
+    size = frameset.pixels.shape[1]
+    if not 0 <= crop <= size:
+        raise SqError(f"crop={crop} does not fit frames of {size} pixels; 0 keeps the whole frame")
+    event, frame = frameset.index["event"].to_numpy(), frameset.index["frame"].to_numpy()
+    order, reach = np.lexsort((frame, event)), window // 2
+    event, frame = event[order], frame[order]
+    middle = np.arange(reach, len(order) - reach)
+    # the frames are sorted, so `reach` places further is `reach` frames later only where none is missing or foreign
+    whole = np.ones(len(middle), bool)
+    for side in (-reach, reach):
+        whole &= (event[middle + side] == event[middle]) & (frame[middle + side] == frame[middle] + side)
+    middle = middle[whole]
+    if not len(middle):
+        raise SqError(f"no frame has its {window - 1} neighbours in time: there is no sample of window {window}")
+    cut = (size - (crop or size)) // 2
+    inner = slice(cut, cut + (crop or size))
+
+    def on_device(change):
+        kept = torch.empty((len(order), *[inner.stop - inner.start] * 2), dtype=torch.uint8, device=device)
+        for at in range(0, len(order), 256):  # the frame set may be a map of a file: never all of it at once
+            block = torch.from_numpy(np.ascontiguousarray(frameset.pixels[order[at : at + 256]])).to(device)
+            kept[at : at + 256] = change(block)[:, inner, inner]
+        return kept
+
+    index = frameset.index.iloc[order[middle]].reset_index(drop=True)
+    filtered = None
+    if views is not None and views.low_pass > 0:
+        filtered = on_device(lambda frames: solarized_low_pass(frames, views.threshold, views.variant))
+    labels = torch.from_numpy(index["label"].to_numpy(copy=True)).to(device)
+    rows = torch.from_numpy(middle).to(device)
+    return Samples(on_device(lambda frames: frames), filtered, rows, labels, index, window, frameset.fingerprint)
+
+
+def gather(samples: Samples, which: torch.Tensor, filtered: torch.Tensor | None = None) -> torch.Tensor:
+    """Samples `which` (B,) as uint8 (B, window, H, W), channels in time order; those marked in `filtered` (B,) low-passed."""
+    reach = samples.window // 2
+    rows = samples.rows[which][:, None] + torch.arange(-reach, reach + 1, device=samples.device)
+    batch = samples.pixels[rows]
+    if filtered is not None and filtered.any():
+        batch[filtered] = samples.filtered[rows[filtered]]
+    return batch
+
+
+def split(samples: Samples, how: str = "event", seed: int = 1265, cycles=(23, 24)) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the training and the test samples among the labelled samples of some solar cycles.
+
+    "event": the paper's 42 and 11 events (Section 4.1.1). "sample": all samples shuffled, four fifths to train, which
+    puts neighbouring frames on both sides (the shuffle bias of Section 4.1.2).
+    Raises `SqError` for an unknown split, a part without both classes, and an event on both sides of an event split.
+    """
+    known = ((samples.index["label"] >= 0) & samples.index["cycle"].isin(cycles)).to_numpy()
+    if how == "event":
+        train, test = ({event.key for event in part} for part in paper_split(catalogue()))
+        event = samples.index["event"]
+        parts = tuple(np.flatnonzero(known & event.isin(keys).to_numpy()) for keys in (train, test))
+        check_event_split(samples.index, *parts)
+    elif how == "sample":
+        shuffled = np.random.default_rng(seed).permutation(np.flatnonzero(known))
+        cut = int(0.8 * len(shuffled))
+        parts = np.sort(shuffled[:cut]), np.sort(shuffled[cut:])
+    else:
+        raise SqError(f"split {how!r} is unknown: {' or '.join(SPLITS)}")
+    labels = samples.index["label"].to_numpy()
+    for name, part in zip(("training", "test"), parts):
+        missing = [word for word, label in (("positive", 1), ("negative", 0)) if not (labels[part] == label).any()]
+        if missing:
+            raise SqError(f"the {name} part of the {how} split has no {' and no '.join(missing)} sample; "
+                          "learning needs both classes on both sides: add frames")  # fmt: skip
+    return parts
+
+
+def check_event_split(index: pd.DataFrame, train, test) -> None:
+    """Raise `SqError` where an event has samples on both sides of a split."""
+    both = sorted(set(index["event"].iloc[train]) & set(index["event"].iloc[test]))
+    if both:
+        raise SqError(f"the split has {len(both)} events on both sides, {both[0]} among them: the test would leak into training")
+
+
+def hold_out(index: pd.DataFrame, part: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Divide the samples `part` once more by event: those that train, and about `share` of the events to watch the loss on."""
+    if share <= 0:
+        return part, part[:0]
+    events = np.random.default_rng(seed).permutation(sorted(set(index["event"].iloc[part])))
+    if len(events) < 2:
+        raise SqError("the samples to train on are of one event: none can be held out to watch the loss (validation = 0)")
+    held = np.isin(index["event"].iloc[part], events[: max(1, round(share * len(events)))])
+    return part[~held], part[held]
+
+
+def thinned(index: pd.DataFrame, part: np.ndarray, every: int) -> np.ndarray:
+    """Of the samples `part` all positives, and the negatives whose frame number divides by `every`."""
+    rows = index.iloc[part]
+    return part[((rows["label"] == 1) | (rows["frame"] % every == 0)).to_numpy()]

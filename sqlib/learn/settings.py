@@ -1,0 +1,114 @@
+"""Settings of a training run: all that decides its result, beside the data."""
+
+from dataclasses import dataclass, field
+
+from sqlib.errors import SqError
+from sqlib.learn.augment import Views
+from sqlib.learn.models import Model
+
+OBJECTIVES = ("simclr", "supcon", "weighted", "authors", "classify", "focal", "autoencoder", "vae", "logcosh")
+OPTIMIZERS = ("sgd", "adam")
+SCHEDULES = ("cosine", "step", "constant")
+PRECISIONS = ("auto", "bf16", "fp32")
+
+
+@dataclass(frozen=True)
+class Loop:
+    """How it is trained. Lengths are in epochs: `warmup`, `milestones` (rate x 0.1 at each, for "step"), `patience`."""
+
+    epochs: int = 100
+    batch: int = 128
+    optimizer: str = "sgd"
+    rate: float = 0.05
+    momentum: float = 0.9
+    decay: float = 1e-4
+    warmup: float = 10
+    schedule: str = "cosine"
+    milestones: tuple[int, ...] = (500, 600, 700)
+    upsample: int = 1  # times that each positive sample is in an epoch; 0: as often as makes both classes equal
+    validation: float = 0.0  # share of the training events on which only the loss is watched
+    patience: int = 0  # epochs without a better watched loss before stopping; 0: never
+    precision: str = "auto"
+    compile: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A training run.
+
+    `objective`: simclr (Eq. 4), supcon (Eq. 5), weighted (Eqs. 2, 3), authors (their form of it), classify and focal (class
+    head with a gradient into the backbone), autoencoder, vae, logcosh. `split`, `cycles`: see `samples.split`.
+    `joint`: whether the class head of a contrastive run teaches the backbone too, or only watches. `thin`: only every so-many-th
+    negative frame trains. `start`: the run whose weights it begins with (the first of two steps).
+    `unfrozen`: that many of the last blocks of the backbone are trained; -1 all.
+    """
+
+    objective: str = "supcon"
+    model: Model = field(default_factory=Model)
+    views: Views = field(default_factory=Views)
+    loop: Loop = field(default_factory=Loop)
+    temperature: float = 0.07
+    beta: float = 0.9999
+    split: str = "event"
+    cycles: tuple[int, ...] = (23, 24)
+    window: int = 3
+    crop: int = 0
+    seed: int = 1265
+    joint: bool = False
+    thin: int = 1
+    start: "Settings | None" = None
+    unfrozen: int = -1
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether this trains an autoencoder."""
+        return self.objective in ("autoencoder", "vae", "logcosh")
+
+    @property
+    def contrasts(self) -> bool:
+        """Whether this trains by contrasting views."""
+        return self.objective in ("simclr", "supcon", "weighted", "authors")
+
+    @property
+    def views_each(self) -> int:
+        """Views that are drawn of each sample."""
+        return 2 if self.contrasts else 1
+
+
+def check(settings: Settings) -> None:
+    """Raise `SqError` for settings that cannot be trained with, before any work is done."""
+    loop = settings.loop
+    for name, word, known in (
+        ("objective", settings.objective, OBJECTIVES), ("optimizer", loop.optimizer, OPTIMIZERS),
+        ("schedule", loop.schedule, SCHEDULES), ("precision", loop.precision, PRECISIONS),
+    ):  # fmt: skip
+        if word not in known:
+            raise SqError(f"{name}={word!r} is unknown: one of {', '.join(known)}")
+    if loop.batch < 2:
+        raise SqError(f"batch={loop.batch}: a loss that contrasts samples needs at least 2 of them")
+    if not settings.temperature > 0:
+        raise SqError(f"temperature={settings.temperature}: it divides similarities and must be above 0")
+    if settings.thin < 1:
+        raise SqError(f"thin={settings.thin}: 1 takes every negative frame, 2 every other …")
+    if loop.epochs < 1 or not loop.rate > 0 or loop.upsample < 0 or loop.warmup < 0:
+        raise SqError("a run has at least 1 epoch, a rate above 0, and neither warm-up nor upsampling below 0")
+    if not 0 <= settings.beta < 1:
+        raise SqError(f"beta={settings.beta}: Equation 3 wants 0 <= beta < 1")
+    if loop.patience and not 0 < loop.validation < 1:
+        raise SqError("patience needs events on which the loss is watched: 0 < validation < 1, for example 0.1")
+
+
+def from_dict(content: dict) -> Settings:
+    """Settings from what `dataclasses.asdict` made of them (lists for tuples); `SqError` for an unknown or missing name."""
+    try:
+        parts = {"model": Model, "views": Views, "loop": Loop}
+        known = {key: parts[key](**_tuples(value)) if key in parts else value for key, value in _tuples(content).items()}
+        if known.get("start") is not None:
+            known["start"] = from_dict(known["start"])
+        return Settings(**known)
+    except (TypeError, AttributeError) as error:
+        raise SqError(f"these are no settings of a training run: {error}") from error
+
+
+def _tuples(content: dict) -> dict:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
