@@ -238,3 +238,18 @@ def test_colours_of_the_style_differ_for_red_green_blind_readers():
     seen = np.array([machado @ np.power(c, 2.2) for c in cycle]).clip(0, 1) ** (1 / 2.2)
     apart = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
     assert min(apart) > 0.15
+
+
+def test_embedding_map_shows_the_mark_saves_a_still_and_its_points_and_is_recorded(page, shown, tmp_path, rng):
+    index = pd.DataFrame({"event": ["2012_07_06_13_26_00"] * 4, "frame": [83, 84, 85, 86]})
+    points, pixels = rng.normal(size=(4, 2)), rng.integers(0, 255, size=(4, 8, 8)).astype(np.uint8)
+    chapter.embedding_map(page, points, index, pixels, ["TN", "TP", "FN", "FN"], "fig05", **WORDS, numbers={"found": 1})
+    assert '<figure class="sq-figure" id="fig05"><div class="sq-map"' in shown[0]
+    assert 'aria-label="A &quot;line&quot;."' in shown[0]
+    assert "SIMULATED (twin, seed 7)" in shown[0]
+    record = read_records(tmp_path)["fig05"]
+    assert (record["kind"], record["file"], record["numbers"]) == ("map", "figures/fig05.png", {"found": 1})
+    assert 0 < (tmp_path / "figures/fig05.png").stat().st_size <= 150_000
+    table = pd.read_csv(tmp_path / "tables/fig05.csv")
+    assert table["class"].tolist() == ["TN", "TP", "FN", "FN"]
+    np.testing.assert_allclose(table[["x", "y"]], points, atol=1e-4)

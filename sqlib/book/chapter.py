@@ -1,4 +1,4 @@
-"""What a notebook calls to publish: figures, tables, movies and claims, each shown, saved, marked and recorded."""
+"""What a notebook calls to publish: figures, tables, movies, maps and claims, each shown, saved, marked and recorded."""
 
 import base64
 import time
@@ -55,12 +55,8 @@ def figure(page: Page, fig, name: str, *, label: str, caption: str, alt: str, nu
     series : the plotted data for the CSV (DataFrame, or dict of equally long columns); without it `numbers` is written
     source : "simulated", "observed", "published", "theory" or several; default by the chapter's data set
     """
-    import matplotlib.pyplot as plt
-
     sources = _checked(page, name, label, caption, alt, source)
-    figures.stamp(fig, mark(page, sources), figures.INK[sources[0]])
-    data = figures.png(fig)
-    plt.close(fig)
+    data = _picture(page, fig, sources)
     _write_csv(page, name, series, numbers)
     picture = f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(data).decode()}">'
     _publish(page, "figure", f"{name}.png", data, picture, numbers, paper, sources, label, caption, alt)
@@ -79,6 +75,24 @@ def movie(page: Page, frames, name: str, *, label: str, caption: str, alt: str, 
     html, data = player(frames, name, alt, words, fps, len(frames) // 2 if still is None else still, limit=430_000)
     _write_csv(page, name, None, numbers)
     _publish(page, "movie", f"{name}.webp", data, html, numbers, paper, sources, label, caption, alt)
+
+
+def embedding_map(page: Page, points, index, pixels, status, name: str, *, label: str, caption: str, alt: str,
+                  axes=("UMAP 1", "UMAP 2"), numbers=None, paper=None, source=None) -> None:  # fmt: skip
+    """Show a map of embeddings with a mark a frame to explore, and save it as a still, figures/NAME.png.
+
+    points, index, pixels, status : see `sqlib.book.embedding_map`; at most 3,000 marks and 400 kB. Points and classes
+    are written to tables/NAME.csv.
+    """
+    from sqlib.book import plots_embedding
+    from sqlib.book.embedding_map import embedding_map as explorer
+
+    sources = _checked(page, name, label, caption, alt, source)
+    html = explorer(points, index, pixels, status, name, alt, axes)
+    data = _picture(page, plots_embedding.clusters(points, status, axes), sources)
+    x, y = (column.round(4) for column in points.T)
+    _write_csv(page, name, {"event": index["event"], "frame": index["frame"], "x": x, "y": y, "class": status})
+    _publish(page, "map", f"{name}.png", data, html, numbers, paper, sources, label, caption, alt)
 
 
 def table(page: Page, frame, name: str, *, label: str, caption: str, formats=None, numbers=None, paper=None,
@@ -157,6 +171,16 @@ def _publish(page: Page, kind: str, file: str, data: bytes, inner: str, numbers,
     _record(page, name, numbers, paper, sources, label, kind, caption=caption, alt=alt, file=f"figures/{file}")
     words = _caption(page, label, caption, sources)
     _show(f'<figure class="sq-figure" id="{name}">{inner}<figcaption>{words}</figcaption></figure>')
+
+
+def _picture(page: Page, fig, sources) -> bytes:
+    """The figure as a PNG with the mark of its source; closes it."""
+    import matplotlib.pyplot as plt
+
+    figures.stamp(fig, mark(page, sources), figures.INK[sources[0]])
+    data = figures.png(fig)
+    plt.close(fig)
+    return data
 
 
 def _write(path: Path, data: bytes) -> None:

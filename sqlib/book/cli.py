@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -54,12 +55,17 @@ def _parser() -> argparse.ArgumentParser:
     run = _command(commands, "run", _run, "execute notebooks, or find the run that is there already")
     run.add_argument("notebooks", metavar="NOTEBOOK", nargs="+", help="name (01_dataset) or path")
 
+    train = _command(commands, "train", _train, "train the networks of a notebook beforehand, in pieces or by torchrun")
+    train.add_argument("notebook", metavar="NOTEBOOK", help="name (03_contrastive) or path")
+    train.add_argument("--minutes", type=float, default=math.inf, help="stop after so many; the same command goes on")
+
     kept = _command(commands, "runs", _runs, "list the runs that are kept")
     book = _command(commands, "book", _book, "execute all chapters and build the book")
-    for command in (run, book):
+    for command in (run, train, book):
         _options(command, "a parameter of the notebooks, which goes before the profile's value")
+    for command in (run, book):
         command.add_argument("--force", action="store_true", help="run again even if nothing changed")
-    for command in (info, settable, run, kept):
+    for command in (info, settable, run, train, kept):
         command.add_argument("--json", action="store_true", help="print JSON, for a program to read")
     return parser
 
@@ -163,13 +169,28 @@ def _params(args) -> None:
 
 def _execute(args, notebooks: list[str]):
     """Yield the run folder of each notebook; the parameters of all are checked before the first runs."""
-    named = {name: value for name, value in (("data", args.data), ("root", args.root)) if value is not None}
-    overrides = []
-    for notebook in notebooks:
-        path = params.notebook_path(notebook)
-        overrides.append(named | params.parse(params.parameters(path), args.settings, path.name))
+    overrides = [_overrides(args, notebook) for notebook in notebooks]
     for notebook, values in zip(notebooks, overrides):
         yield runs.run_notebook(notebook, values, args.profile, force=args.force)
+
+
+def _overrides(args, notebook: str) -> dict:
+    """Return the parameters of a notebook that the command line sets."""
+    path = params.notebook_path(notebook)
+    named = {name: value for name, value in (("data", args.data), ("root", args.root)) if value is not None}
+    return named | params.parse(params.parameters(path), args.settings, path.name)
+
+
+def _train(args) -> None:
+    path, values = params.resolve(args.notebook, args.profile, _overrides(args, args.notebook))
+    from sqlib.book.training import train_chapter
+
+    cards = train_chapter(path.stem, values, progress=True, minutes=args.minutes)
+    if args.json:
+        _print_json(cards)
+        return
+    for name, card in cards.items():
+        print(f"{card['key']}  {name:<24} {card['epochs']:>4} epochs  {card['parameters']:>10,} weights  {card['device']}")
 
 
 def _run(args) -> None:

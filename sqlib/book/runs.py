@@ -121,13 +121,17 @@ def _kernel_manager(log):
 
 
 def _prepare(path: Path, values: dict[str, Any], progress: bool) -> None:
-    """Build the twin beforehand, with its own progress bar, for a notebook that calls `load_frames` on it."""
+    """Build the twin, and train what a notebook needs, beforehand: here their progress bars can be seen."""
     if values["data"] == "twin" and any("load_frames(" in source for source in _code(path)):
         from sqlib.data.build import build_twin
         from sqlib.sun.twin import TwinSettings
 
         names = {field.name for field in fields(TwinSettings)}
         build_twin(TwinSettings(**{k: v for k, v in values.items() if k in names}), progress=progress)
+    if any("recipes.plan(" in source for source in _code(path)):
+        from sqlib.book.training import train_chapter
+
+        train_chapter(path.stem, values, progress=progress)
 
 
 def _failure(path: Path, executed: Path, cell: str, last: str) -> str:
