@@ -1,18 +1,42 @@
-"""Training: the losses alone, ours beside those of lightly and pytorch-metric-learning, in one run.
+"""Training, ours beside lightly and pytorch-metric-learning, in one run: losses alone, views a second, time to a score.
 
-    python benchmarks/training.py [--device cpu --views 512 --projection 128]
+    python benchmarks/training.py [--device cuda --size 224 --batch 256]
+
+lightly as shipped is its SimCLR example: its transform on pictures in worker processes, its head, its loss, float32. Ours
+is sqlib's loop: frames on the device, augmentations on batches, bf16 where the hardware has it. On a processor the
+default is small (64 pixels, batch 64), on a GPU the paper's (224 pixels, batch 256).
 """
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import torch
+from torch import nn
+
+from sqlib.data import build_twin, catalogue, load_frames
+from sqlib.data.frames import make_frameset, make_index
+from sqlib.learn import losses
+from sqlib.learn.augment import Views
+from sqlib.learn.models import Model
+from sqlib.learn.objectives import autocast, objective, views_of, weights_of
+from sqlib.learn.samples import Samples, gather, make_samples, split
+from sqlib.learn.settings import Loop, Settings
+from sqlib.learn.train import begin
+from sqlib.sun.twin import TwinSettings
+
+OURS = Settings("simclr", Model("resnet18", encoding=512, projection=128), Views(), Loop(warmup=0), temperature=0.07)
 
 
-def seconds(ways: dict[str, Callable], device: torch.device, least: float = 2.0) -> dict[str, float]:
-    """Median seconds of a call of each way, taken in turns for at least `least` seconds each, after two calls to warm up."""
+def seconds(ways: dict[str, Callable], device: torch.device, least: float = 2.0, rounds: int = 10) -> dict[str, float]:
+    """Median seconds of a call of each way, taken in turns, after two calls to warm up.
+
+    Each is called at least `rounds` times and for `least` seconds.
+    """
     wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     taken = {name: [] for name in ways}
     for round in range(10**6):
@@ -23,7 +47,7 @@ def seconds(ways: dict[str, Callable], device: torch.device, least: float = 2.0)
             wait()
             if round >= 2:
                 taken[name].append(time.perf_counter() - start)
-        if round > 10 and min(map(sum, taken.values())) > least:
+        if round > rounds and min(map(sum, taken.values())) > least:
             break
     return {name: statistics.median(times) for name, times in taken.items()}
 
@@ -41,20 +65,18 @@ def losses_alone(views: int, projection: int, temperature: float, device: torch.
     from lightly.loss import NTXentLoss
     from pytorch_metric_learning.losses import SupConLoss
 
-    from sqlib.learn.losses import simclr, supcon
-
     draws = torch.Generator().manual_seed(1265)
     z = torch.randn(views, projection, generator=draws).to(device).requires_grad_()
     labels = (torch.rand(views // 2, generator=draws) < 0.06).long().repeat(2).to(device)  # 6 % positives, two views each
 
-    lightly, metric = NTXentLoss(temperature), SupConLoss(temperature)
+    theirs, metric = NTXentLoss(temperature), SupConLoss(temperature)
     contests = {
         "SimCLR (Equation 4)": {
-            "sqlib simclr": lambda: simclr(*z.chunk(2), temperature),
-            "lightly NTXentLoss": lambda: lightly(*z.chunk(2)),
+            "sqlib simclr": lambda: losses.simclr(*z.chunk(2), temperature),
+            "lightly NTXentLoss": lambda: theirs(*z.chunk(2)),
         },
         "SupCon (Equation 5)": {
-            "sqlib supcon": lambda: supcon(z, labels, temperature),
+            "sqlib supcon": lambda: losses.supcon(z, labels, temperature),
             "pytorch-metric-learning SupConLoss": lambda: metric(z, labels),
         },
     }
@@ -66,14 +88,172 @@ def losses_alone(views: int, projection: int, temperature: float, device: torch.
         show(f"{title}, forward and backward, {views} views × {projection}, {device}", found)
 
 
+def speckle(size: int, count: int = 1024):
+    """Frames of noise as bright as egression power, of 16 events, a sixteenth of them positive."""
+    events = [event for event in catalogue() if event.labelled][:16]
+    rows = [{"event": e.key, "cycle": e.cycle, "frame": f, "time": e.start, "label": int(f % 16 == 8), "boxes": ()}
+            for e in events for f in range(count // 16)]  # fmt: skip
+    pixels = np.random.default_rng(1265).exponential(12, (len(rows), size, size)).clip(0, 255).astype(np.uint8)
+    return make_frameset(pixels, make_index(rows), "twin", "cube")
+
+
+class Pictures(torch.utils.data.Dataset):
+    """Samples as pictures of three colours, as a data set of lightly's examples gives them."""
+
+    def __init__(self, samples: Samples, transform):
+        self.samples, self.transform = samples, transform
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, i: int):
+        from PIL import Image
+
+        frames = gather(self.samples, torch.tensor([i]))[0]
+        return self.transform(Image.fromarray(frames.permute(1, 2, 0).numpy()))
+
+
+def lightly_step(samples: Samples, size: int, batch: int, device: torch.device):
+    """lightly's SimCLR as in its example: returns its backbone, and a function that takes one step and tells its views."""
+    import torchvision
+    from lightly.loss import NTXentLoss
+    from lightly.models.modules import SimCLRProjectionHead
+    from lightly.transforms import SimCLRTransform
+
+    on_host = replace(samples, pool=samples.pixels.cpu(), filtered=False, rows=samples.rows.cpu())
+    pictures = Pictures(on_host, SimCLRTransform(input_size=size))
+    loader = torch.utils.data.DataLoader(pictures, batch, shuffle=True, drop_last=True, num_workers=os.cpu_count(),
+                                         persistent_workers=True)  # fmt: skip
+    backbone = nn.Sequential(*list(torchvision.models.resnet18().children())[:-1], nn.Flatten())
+    net = nn.Sequential(backbone, SimCLRProjectionHead(512, 512, 128)).to(device)
+    optimizer, criterion = torch.optim.SGD(net.parameters(), lr=0.06), NTXentLoss()
+    batches = iter(loader)
+
+    def step() -> int:
+        nonlocal batches
+        try:
+            views = next(batches)
+        except StopIteration:
+            batches = iter(loader)
+            views = next(batches)
+        first, second = (net(view.to(device)) for view in views)
+        loss = criterion(first, second)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return 2 * batch
+
+    return backbone, step
+
+
+def our_step(samples: Samples, settings: Settings, loss: Callable | None = None, loader: bool = True):
+    """A step of sqlib's training, or with another `loss` of (z, labels), or on the same views again without the loader."""
+    labels = samples.labels.cpu().numpy()
+    state, device = begin(settings, samples, np.arange(len(samples))), samples.device
+    draws, weights = torch.Generator(device).manual_seed(1), weights_of(settings, labels).to(device)
+    state.net.train()
+    which = torch.randint(len(samples), (settings.loop.batch,), generator=draws, device=device)
+    kept = views_of(samples, which, settings, draws)
+
+    def step() -> int:
+        which = torch.randint(len(samples), (settings.loop.batch,), generator=draws, device=device)
+        seen = views_of(samples, which, settings, draws) if loader else kept
+        with autocast(device, settings.loop.precision):
+            if loss is None:
+                value = objective(state.net, seen, (samples.labels[which] == 1).long(), settings, weights, draws)["loss"]
+            else:
+                frames = seen.float().contiguous(memory_format=torch.channels_last)
+                value = loss(state.net(frames)[1].float(), samples.labels[which].repeat(2))
+        state.optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        state.optimizer.step()
+        return len(seen)
+
+    return state.net, step
+
+
+def throughput(size: int, batch: int, device: torch.device) -> None:
+    """Views a second of whole training steps, ResNet-18."""
+    from lightly.loss import NTXentLoss
+    from pytorch_metric_learning.losses import SupConLoss
+
+    settings = replace(OURS, loop=replace(OURS.loop, batch=batch))
+    samples = make_samples(speckle(size), 3, 0, settings.views, device)
+    theirs, metric = NTXentLoss(0.07), SupConLoss(0.07)
+    ways = {
+        "sqlib, SimCLR": our_step(samples, settings)[1],
+        "sqlib, SupCon": our_step(samples, replace(settings, objective="supcon"))[1],
+        "sqlib's loop, lightly's loss": our_step(samples, settings, lambda z, labels: theirs(*z.chunk(2)))[1],
+        "sqlib's loop, metric-learning's loss": our_step(samples, settings, metric)[1],
+        "sqlib, model only (same views)": our_step(samples, settings, loader=False)[1],
+        "lightly as shipped": lightly_step(samples, size, batch, device)[1],
+    }
+    found = seconds(ways, device, least=4.0, rounds=4)
+    print(f"\nResNet-18, {size} pixels, batch {batch}, two views each, {device}\n{'':38}{'views/s':>9}{'ours ÷ it':>11}")
+    for name, value in found.items():
+        print(f"{name:38}{2 * batch / value:9.0f}{value / found['sqlib, SimCLR']:11.2f}")
+
+
+def time_to_score(epochs: int, batch: int, device: torch.device) -> None:
+    """Seconds of training until a logistic regression on the encodings has the same average precision on events held out."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import average_precision_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from torchvision.transforms import v2
+
+    twin = TwinSettings(size=128, frames=48)
+    build_twin(twin)
+    views = Views(low_pass=0, positional="dihedral", erasing="none", extra=("shift",), extra_probability=1)
+    settings = replace(OURS, objective="supcon", joint=True, loop=replace(OURS.loop, batch=batch), views=views)
+    samples = make_samples(load_frames("twin", size=128, settings=twin, progress=False), 3, 64, settings.views, device)
+    train, test = split(samples)
+    labels = samples.labels.cpu().numpy()
+    part = replace(samples, rows=samples.rows[train], labels=samples.labels[train], index=samples.index.iloc[train])
+
+    def score(encode) -> float:
+        with torch.no_grad():
+            code = torch.cat([encode(gather(samples, rows).float()).float().cpu()
+                              for rows in torch.arange(len(samples), device=device).split(256)]).numpy()  # fmt: skip
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000)).fit(code[train], labels[train])
+        return average_precision_score(labels[test], model.decision_function(code[test]))
+
+    curves, normal = {}, v2.Normalize([255 * x for x in (0.485, 0.456, 0.406)], [255 * x for x in (0.229, 0.224, 0.225)])
+    for name in ("sqlib", "lightly as shipped"):
+        net, step = our_step(part, settings) if name == "sqlib" else lightly_step(part, 64, batch, device)
+        curves[name], spent = [], 0.0
+        for _ in range(epochs):
+            start, seen = time.perf_counter(), 0
+            while seen < 2 * len(train):
+                seen += step()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            spent += time.perf_counter() - start
+            net.eval()
+            curves[name].append((spent, score(net.encode if name == "sqlib" else nn.Sequential(normal, net))))
+            net.train()
+    goal = min(max(ap for _, ap in curve) for curve in curves.values())
+    print(f"\ntime to average precision {goal:.3f} on held-out events (prevalence {labels[test].mean():.3f}; "
+          f"smoke twin, 64 pixels, {epochs} epochs each)")  # fmt: skip
+    reached = {name: next(t for t, ap in curve if ap >= goal) for name, curve in curves.items()}
+    for name, curve in curves.items():
+        ratio = reached[name] / reached["sqlib"]
+        print(f"{name:24}{reached[name]:8.1f} s   best {max(ap for _, ap in curve):.3f}   {ratio:.1f} × ours")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--views", type=int, default=512)
-    parser.add_argument("--projection", type=int, default=128)
-    parser.add_argument("--temperature", type=float, default=0.07)
+    parser.add_argument("--size", type=int, help="pixels a side of the frames")
+    parser.add_argument("--batch", type=int, help="samples in a batch")
+    parser.add_argument("--epochs", type=int, default=3, help="epochs of each side in the time to a score")
     options = parser.parse_args()
-    losses_alone(options.views, options.projection, options.temperature, torch.device(options.device))
+    device, gpu = torch.device(options.device), options.device != "cpu"
+    name = torch.cuda.get_device_name(device) if gpu else f"{torch.get_num_threads()} threads"
+    print(f"torch {torch.__version__}, {options.device} ({name}), {os.cpu_count()} cores")
+    losses_alone(512, 128, 0.07, device)
+    throughput(options.size or (224 if gpu else 64), options.batch or (256 if gpu else 64), device)
+    time_to_score(options.epochs, options.batch or (256 if gpu else 64), device)
 
 
 if __name__ == "__main__":

@@ -228,3 +228,13 @@ def test_batches_of_a_wrong_type_or_shape_are_refused():
             augment(batch, Views(), seeded())
     with pytest.raises(SqError, match="unknown"):
         positional(batch_of(), "quarter", seeded())
+
+
+@pytest.mark.parametrize("size", [32, 300])
+def test_a_shift_moves_each_sample_as_a_whole_by_at_most_an_eighth(size):
+    batch = torch.randint(0, 255, (6, 3, size, size), dtype=torch.uint8)
+    reach = size // 8
+    for before, after in zip(batch, EXTRAS["shift"](batch, torch.Generator().manual_seed(1))):
+        row = next(y for y in range(-reach, reach + 1) for x in range(-reach, reach + 1)
+                   if torch.equal(torch.roll(before[0, :2], x, 1)[0], after[0, y % size]))  # fmt: skip
+        assert any(torch.equal(torch.roll(before, (row, x), (1, 2)), after) for x in range(-reach, reach + 1))

@@ -20,13 +20,14 @@ SPLITS = ("event", "sample")
 class Samples:
     """Frames on a device, and the M samples that can be gathered from them.
 
-    `pixels`: uint8 (N, H, W). `filtered`: the same frames after Solarized Low-Pass, or None. `rows`: int64 (M,), position
-    of each sample's middle frame in `pixels`. `labels`: int64 (M,), 1, 0 or -1. `index`: a row per sample (event, cycle,
-    frame, time, label, boxes). `window`: frames in a sample, which become its channels. `fingerprint`: of the frame set.
+    `pool`: uint8 (N or 2N, H, W), the frames, and after them the same frames once more after Solarized Low-Pass where
+    `filtered`. `rows`: int64 (M,), position of each sample's middle frame among the N. `labels`: int64 (M,), 1, 0 or -1.
+    `index`: a row per sample (event, cycle, frame, time, label, boxes). `window`: frames in a sample, which become its
+    channels. `fingerprint`: of the frame set.
     """
 
-    pixels: torch.Tensor
-    filtered: torch.Tensor | None
+    pool: torch.Tensor
+    filtered: bool
     rows: torch.Tensor
     labels: torch.Tensor
     index: pd.DataFrame
@@ -36,7 +37,12 @@ class Samples:
     @property
     def device(self) -> torch.device:
         """Where the frames lie, and the samples are gathered."""
-        return self.pixels.device
+        return self.pool.device
+
+    @property
+    def pixels(self) -> torch.Tensor:
+        """The frames as they are, uint8 (N, H, W)."""
+        return self.pool[: len(self.pool) // 2] if self.filtered else self.pool
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -69,30 +75,27 @@ def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: View
     cut = (size - (crop or size)) // 2
     inner = slice(cut, cut + (crop or size))
 
-    def on_device(change):
-        kept = torch.empty((len(order), *[inner.stop - inner.start] * 2), dtype=torch.uint8, device=device)
-        for at in range(0, len(order), 256):  # the frame set may be a map of a file: never all of it at once
-            block = torch.from_numpy(np.ascontiguousarray(frameset.pixels[order[at : at + 256]])).to(device)
-            kept[at : at + 256] = change(block)[:, inner, inner]
-        return kept
-
+    filtered, count = views is not None and views.low_pass > 0, len(order)
+    pool = torch.empty((count * (1 + filtered), *[inner.stop - inner.start] * 2), dtype=torch.uint8, device=device)
+    for at in range(0, count, 256):  # the frame set may be a map of a file: never all of it at once
+        block = torch.from_numpy(np.ascontiguousarray(frameset.pixels[order[at : at + 256]])).to(device)
+        pool[at : at + len(block)] = block[:, inner, inner]
+        if filtered:
+            low = solarized_low_pass(block, views.threshold, views.variant)
+            pool[count + at : count + at + len(block)] = low[:, inner, inner]
     index = frameset.index.iloc[order[middle]].reset_index(drop=True)
-    filtered = None
-    if views is not None and views.low_pass > 0:
-        filtered = on_device(lambda frames: solarized_low_pass(frames, views.threshold, views.variant))
     labels = torch.from_numpy(index["label"].to_numpy(copy=True)).to(device)
     rows = torch.from_numpy(middle).to(device)
-    return Samples(on_device(lambda frames: frames), filtered, rows, labels, index, window, frameset.fingerprint)
+    return Samples(pool, filtered, rows, labels, index, window, frameset.fingerprint)
 
 
 def gather(samples: Samples, which: torch.Tensor, filtered: torch.Tensor | None = None) -> torch.Tensor:
     """Samples `which` (B,) as uint8 (B, window, H, W), channels in time order; those marked in `filtered` (B,) low-passed."""
     reach = samples.window // 2
     rows = samples.rows[which][:, None] + torch.arange(-reach, reach + 1, device=samples.device)
-    batch = samples.pixels[rows]
-    if filtered is not None and filtered.any():
-        batch[filtered] = samples.filtered[rows[filtered]]
-    return batch
+    if filtered is not None and samples.filtered:
+        rows = rows + filtered[:, None] * (len(samples.pool) // 2)
+    return samples.pool.index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
 
 def split(samples: Samples, how: str = "event", seed: int = 1265, cycles=(23, 24)) -> tuple[np.ndarray, np.ndarray]:

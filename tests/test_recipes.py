@@ -1,0 +1,85 @@
+"""The runs of each chapter: they follow from its parameters, in every profile, and are the paper's in the paper's."""
+
+import json
+
+import pytest
+
+from sqlib.book.cli import main
+from sqlib.book.params import profile_names, resolve
+from sqlib.errors import SqError
+from sqlib.learn import recipes
+from sqlib.learn.settings import check
+
+
+@pytest.mark.parametrize("profile", profile_names())
+@pytest.mark.parametrize("chapter", list(recipes.PLANS))
+def test_every_profile_gives_every_chapter_runs_that_can_be_trained(chapter, profile):
+    _, values = resolve(chapter, profile, {})
+    runs = recipes.plan(chapter, values)
+    assert runs
+    for settings in runs.values():
+        check(settings)
+        assert settings.crop <= values["resolution"]
+        assert settings.loop.warmup < settings.loop.epochs or profile != "paper"
+
+
+def test_the_papers_profile_has_the_papers_models():
+    _, values = resolve("03_contrastive", "paper", {})
+    runs = recipes.plan("03_contrastive", values)
+    precise, first = runs["High-Precision"], runs["High-Precision"].start
+    assert first == runs["SimCLR"]
+    assert (first.objective, first.loop.epochs, first.loop.upsample) == ("simclr", 500, 6)
+    assert (precise.objective, precise.loop.epochs, precise.loop.upsample) == ("weighted", 100, 1)
+    assert (precise.model.backbone, precise.model.encoding, precise.model.projection) == ("resnet18", 512, 128)
+    assert (precise.temperature, precise.split, precise.window, precise.crop) == (0.07, "event", 3, 0)
+    metrics = runs["High-Metrics"]
+    assert (metrics.model.backbone, metrics.model.encoding, metrics.model.projection) == ("densenet121", 20, 20)
+    assert (metrics.objective, metrics.temperature, metrics.split, metrics.loop.epochs) == ("supcon", 0.1, "sample", 50)
+    for run in (precise, first, metrics):
+        assert (run.views.low_pass, run.views.threshold, run.views.erasing, run.views.positional) == (0.5, 50, "paper", "turns")
+
+
+def test_only_the_split_tells_the_shuffled_model_from_its_honest_twin():
+    _, values = resolve("03_contrastive", "laptop", {})
+    runs = recipes.plan("03_contrastive", values)
+    one, other = runs["High-Metrics"], runs["High-Metrics, by event"]
+    assert [name for name in vars(one) if getattr(one, name) != getattr(other, name)] == ["split"]
+
+
+def test_variants_of_the_ablation_are_switched_alone():
+    _, values = resolve("04_augmentations", "laptop", {})
+    runs = recipes.plan("04_augmentations", {**values, "variants": list(recipes.VARIANTS), "seeds": [3]})
+    bare = runs["time mixing alone, seed 3"]
+    for name, settings in runs.items():
+        other = [field for field in vars(bare) if getattr(bare, field) != getattr(settings, field)]
+        assert other == ([] if settings is bare else ["views"]), name
+        if name.split(",")[0] not in ("time mixing alone", "all three", "low-pass as published"):
+            changed = [k for k in vars(bare.views) if getattr(bare.views, k) != getattr(settings.views, k)]
+            assert len(changed) == 1, name
+
+
+def test_unknown_variants_and_missing_parameters_are_named():
+    _, values = resolve("04_augmentations", "laptop", {})
+    with pytest.raises(SqError, match="swirl"):
+        recipes.plan("04_augmentations", {**values, "variants": ["swirl"]})
+    values.pop("pool")
+    with pytest.raises(SqError, match="pool"):
+        recipes.plan("04_augmentations", values)
+    assert recipes.plan("01_dataset", {}) == {}
+
+
+def test_a_chapters_networks_are_trained_in_pieces_by_the_command(tmp_path, monkeypatch, capfd):
+    from sqlib.book.params import home
+
+    for name in ("notebooks", "profiles"):
+        (tmp_path / name).symlink_to(home() / name)
+    monkeypatch.setenv("SQ_HOME", str(tmp_path))
+    small = ("windows=[1]", "epochs=2", "frames=40", "size=64", "resolution=64", "crop=32")
+    command = ["train", "05_recurrence", "--profile", "smoke", *[word for one in small for word in ("-p", one)]]
+    assert main([*command, "--minutes", "0"]) == 2
+    assert "1 of 2 epochs" in capfd.readouterr().err
+    assert main([*command, "--json"]) == 0
+    cards = json.loads(capfd.readouterr().out)
+    assert cards["window 1"]["epochs"] == 2
+    assert main(["train", "01_dataset", "--profile", "smoke"]) == 2
+    assert "trains no network" in capfd.readouterr().err
