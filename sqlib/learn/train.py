@@ -93,11 +93,11 @@ def fit(settings: Settings, samples: Samples, train: np.ndarray, watched: np.nda
                 _remember(state, row["watched"])
             state.history.append(row)
             bar.set_postfix_str(", ".join(f"{k} {row[k]:.3f}" for k in ("loss", "chance", "spread", "watched") if k in row))
-            now = time.monotonic()
-            if rank == 0 and (state.done(loop) or now - written > EVERY or now - begun > seconds):
+            late = _agreed(time.monotonic() - begun > seconds, samples.device)
+            if rank == 0 and (state.done(loop) or late or time.monotonic() - written > EVERY):
                 _save(state, path, key)
-                written = now
-            if now - begun > seconds:
+                written = time.monotonic()
+            if late:
                 break
     if state.done(loop) and loop.patience and state.best_weights is not None:
         state.net.load_state_dict(state.best_weights)
@@ -135,7 +135,7 @@ def _epoch(state: State, step: nn.Module, settings: Settings, samples: Samples, 
     batches = torch.from_numpy(train)[order].split(min(loop.batch, len(order)))
     step.train()
     for block in step.modules():  # frozen blocks keep the statistics that they were trained with
-        if isinstance(block, nn.BatchNorm2d) and not block.weight.requires_grad:
+        if isinstance(block, nn.modules.batchnorm._BatchNorm) and not block.weight.requires_grad:
             block.eval()
     for i, batch in enumerate(batches):
         which = batch[rank::world].to(samples.device)
@@ -173,6 +173,15 @@ def watch(step: nn.Module, settings: Settings, samples: Samples, watched: np.nda
         total += float(found["shown"]) * len(batch)
         count += len(batch)
     return total / max(count, 1)
+
+
+def _agreed(word: bool, device: torch.device) -> bool:
+    """What the first process says: clocks differ, and all must stop at the same epoch."""
+    if not dist.is_initialized():
+        return word
+    said = torch.tensor([int(word)], device=device)
+    dist.broadcast(said, 0)
+    return bool(said.item())
 
 
 def _remember(state: State, loss: float) -> None:
