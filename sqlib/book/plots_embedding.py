@@ -93,7 +93,8 @@ def along(index: pd.DataFrame, values: dict[str, np.ndarray], status, event: str
         ax.plot(frames, one, color="#777777", lw=0.8)
         _marks(ax, frames, one, status, looks, 24)
         ax.set_ylabel(words)
-    panels[0, 0].set_title(f"{event_name(event)}; shaded: annotated frames", fontsize=10)
+    shaded = "; shaded: annotated frames" if (index["label"].to_numpy()[own] == 1).any() else ", not annotated"
+    panels[0, 0].set_title(event_name(event) + shaded, fontsize=10)
     panels[-1, 0].set(xlabel="frame number")
     _legend(fig, panels[0, 0], len(looks))
     return fig

@@ -122,6 +122,7 @@ def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 126
         return PCA(2, random_state=seed).fit_transform(vectors)
     with warnings.catch_warnings():  # a graph in several pieces is a finding, and shows in the map
         warnings.filterwarnings("ignore", module="umap|sklearn")
+        warnings.filterwarnings("ignore", message="IProgress")  # umap brings tqdm's bar for notebooks, which we do not show
         from umap import UMAP
 
         made = UMAP(n_neighbors=min(neighbours, len(vectors) - 1), random_state=seed, n_jobs=1)

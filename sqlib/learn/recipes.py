@@ -67,7 +67,7 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
     SupCon" the same without weights; "SupCon" one step. "High-Metrics" is SupCon on shuffled samples (Section 4.1.2),
     "High-Metrics, by event" the same on the event split. Short runs of SupCon: "τ = 0.07" …, "SGD", "Adam".
     """
-    first = common.settings("simclr", epochs_self, temperature=0.07)
+    first = common.settings("simclr", epochs_self, temperature=0.07, joint=False)  # self-supervised: no label teaches it
     alone = replace(common.settings("supcon", epochs_supervised), temperature=0.07)
     second = replace(alone, objective="weighted", loop=replace(alone.loop, upsample=1), start=first)
     model = replace(alone.model, backbone=backbone_shuffled, encoding=encoding_shuffled, projection=encoding_shuffled, dropout=0.2)

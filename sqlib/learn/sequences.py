@@ -54,7 +54,9 @@ def components(vectors: np.ndarray, train, method: str, count: int, seed: int, n
     if method == "pca":
         reducer = PCA(count, random_state=seed)
     else:
-        import umap
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar that is not shown
+            import umap
 
         reducer = umap.UMAP(n_components=count, n_neighbors=min(neighbours, len(train) - 1), random_state=seed, n_jobs=1)
     found = np.empty((len(vectors), count), np.float32)
