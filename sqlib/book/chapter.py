@@ -53,7 +53,7 @@ def figure(page: Page, fig, name: str, *, label: str, caption: str, alt: str, nu
     alt : what the figure shows, for a reader who cannot see it; must not be empty
     numbers, paper : what the figure says in numbers, and the paper's values; go to the record
     series : the plotted data for the CSV (DataFrame, or dict of equally long columns); without it `numbers` is written
-    source : "simulated", "observed", "published", "theory" or several; default by the chapter's data set
+    source : "simulated", "observed", "published", "theory", "everyday" or several; default by the chapter's data set
     """
     sources = _checked(page, name, label, caption, alt, source)
     data = _picture(page, fig, sources)
@@ -143,6 +143,7 @@ def mark(page: Page, sources: tuple[str, ...]) -> str:
         "observed": "OBSERVED (SunquakeNet)",
         "published": "PUBLISHED (Mercea et al. 2023)",
         "theory": "CALCULATED (no data)",
+        "everyday": "EVERYDAY PICTURES (not of the Sun)",
     }
     return " · ".join(words[source] for source in sources)
 

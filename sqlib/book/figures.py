@@ -8,7 +8,7 @@ import numpy as np
 from sqlib.errors import SqError
 
 STYLE = Path(__file__).with_name("sqlib.mplstyle")
-INK = {"simulated": "#8a3b00", "observed": "#00507a", "published": "#444444", "theory": "#444444"}
+INK = {"simulated": "#8a3b00", "observed": "#00507a", "published": "#444444", "theory": "#444444", "everyday": "#444444"}
 
 
 def use_style() -> None:

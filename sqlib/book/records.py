@@ -10,8 +10,8 @@ from sqlib.errors import SqError
 from sqlib.paths import replacing
 
 # from the twin or another computation that stands for a measurement; measured on real frames; printed in the paper; a
-# closed form or a model without data
-SOURCES = ("simulated", "observed", "published", "theory")
+# closed form or a model without data; pictures of other things (digits, CIFAR-10)
+SOURCES = ("simulated", "observed", "published", "theory", "everyday")
 KEYS = ("name", "label", "kind", "numbers", "paper", "source", "simulated", "data", "profile", "seed", "commit",
         "notebook", "fingerprint")  # fmt: skip
 

@@ -22,8 +22,7 @@ from sqlib.learn.losses import chance_level, supcon
 from sqlib.learn.lowpass import low_pass, solarize, to_counts
 from sqlib.learn.models import ContrastiveNet, Model
 
-PLAIN = Views(low_pass=0, positional="none", erasing="none", extra=("crop",))
-"""Views of everyday pictures: random crops, which suit them, and nothing else."""
+PLAIN = Views(low_pass=0, positional="none", erasing="none", extra=("crop",))  # random crops suit everyday pictures
 READ = 5000  # at most so many encodings teach the logistic regression
 
 
@@ -68,7 +67,7 @@ def learn(pictures: Pictures, seed: int, epochs: int, *, filtered: torch.Tensor 
     """A row per epoch of SupCon: loss, its chance level, macro f1 and accuracy of a logistic regression on the encodings.
 
     filtered : the training pictures as the Solarized Low-Pass shows them; each view takes them with probability 0.5
-    Raises `SqError` for a batch below 2 and for more pictures in a batch than there are.
+    Raises `SqError` for a batch below 2 or above the number of pictures, and for no epoch.
     """
     if not 2 <= batch <= len(pictures.train) or epochs < 1:
         raise SqError(f"batch={batch}, epochs={epochs}: at least 2 pictures a batch, at most {len(pictures.train)}, and 1 epoch")
@@ -77,12 +76,11 @@ def learn(pictures: Pictures, seed: int, epochs: int, *, filtered: torch.Tensor 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = ContrastiveNet(model or Model("resnet6", encoding=64, projection=32, width=8), train.shape[1]).to(device)
-    optimizer = torch.optim.SGD(net.parameters(), rate, 0.9, weight_decay=1e-4)
-    rows = []
+    optimizer, rows = torch.optim.SGD(net.parameters(), rate, 0.9, weight_decay=1e-4), []
     for epoch in range(1, epochs + 1):
         net.train()
-        order, shown = torch.randperm(len(train), generator=draws, device=device), []
-        for which in order[: len(order) // batch * batch].split(batch):
+        shown = []
+        for which in torch.randperm(len(train), generator=draws, device=device).split(batch)[: len(train) // batch]:
             seen = []
             for _ in "ab":
                 chosen = decide_low_pass(len(which), views, draws)
@@ -91,12 +89,12 @@ def learn(pictures: Pictures, seed: int, epochs: int, *, filtered: torch.Tensor 
                     part[chosen] = filtered[which[chosen]]
                 seen.append(augment(part, views, draws, chosen))
             loss = supcon(net(torch.cat(seen).float())[1], labels[which].repeat(2), 0.1)
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             shown.append(loss.detach())
-        mean = float(torch.stack(shown).mean())
-        rows.append({"epoch": epoch, "loss": mean, "chance": chance_level(2 * batch), **read(net, pictures)})
+        mean, chance = float(sum(shown)) / len(shown), chance_level(2 * batch)
+        rows.append({"epoch": epoch, "loss": mean, "chance": chance, **read(net, pictures)})
     return pd.DataFrame(rows)
 
 
@@ -108,5 +106,5 @@ def read(net: ContrastiveNet, pictures: Pictures) -> dict[str, float]:
     both = (pictures.train[:READ], pictures.test)
     train, test = (torch.cat([net.encode(part.to(device).float()).cpu() for part in pixels.split(500)]) for pixels in both)
     fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(train.numpy(), pictures.labels[:READ].numpy())
-    said, truth = fitted.predict(test.numpy()), pictures.labels_test.numpy()
-    return {"f1": float(f1_score(truth, said, average="macro")), "accuracy": float(accuracy_score(truth, said))}
+    pair = pictures.labels_test.numpy(), fitted.predict(test.numpy())
+    return {"f1": float(f1_score(*pair, average="macro")), "accuracy": float(accuracy_score(*pair))}

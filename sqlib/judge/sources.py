@@ -1,0 +1,95 @@
+"""How an annotated source stands out in its frame, and what a transform does to that (Section 3.2, Appendix C)."""
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import roc_auc_score
+
+from sqlib.data.frames import FrameSet
+
+
+def annotated(frameset: FrameSet) -> np.ndarray:
+    """Positions (N,) of the positive frames of which a box holds at least one pixel of the frame."""
+    size = frameset.pixels.shape[1]
+    own = np.flatnonzero((frameset.index["label"] == 1).to_numpy())
+    inside = [inside_of(frameset.index["boxes"].iloc[place], size).any() for place in own]
+    return own[np.array(inside, dtype=bool)]
+
+
+def inside_of(boxes, size: int) -> torch.Tensor:
+    """bool (size, size): the pixels whose centres lie in one of the boxes (x0, y0, x1, y1) of a frame."""
+    centre, found = torch.arange(size) + 0.5, torch.zeros(size, size, dtype=torch.bool)
+    for x0, y0, x1, y1 in boxes:
+        found |= ((centre >= y0) & (centre < y1))[:, None] & ((centre >= x0) & (centre < x1))
+    return found
+
+
+def masks(index: pd.DataFrame, size: int) -> torch.Tensor:
+    """bool (N, size, size): the annotated pixels of each frame of `index` (N rows)."""
+    return torch.stack([inside_of(boxes, size) for boxes in index["boxes"]])
+
+
+def controls(frameset: FrameSet, positives: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
+    """As many frames (K,) without a sunquake of each event of `positives`, evenly spread, and where its sources are annotated.
+
+    Fewer where an event has fewer. The places are bool (K, size, size), the same for all frames of an event.
+    """
+    size, index, places, where = frameset.pixels.shape[1], frameset.index, [], []
+    for event, rows in index.iloc[positives].groupby("event", sort=False):
+        others = np.flatnonzero(((index["event"] == event) & (index["label"] == 0)).to_numpy())
+        chosen = others[np.unique(np.linspace(0, len(others) - 1, len(rows)).round().astype(int))] if len(others) else others
+        own = inside_of({box for boxes in rows["boxes"] for box in boxes}, size)
+        places.append(chosen)
+        where.append(own.expand(len(chosen), size, size))
+    return np.concatenate([*places, np.empty(0, int)]).astype(int), torch.cat(
+        [*where, torch.zeros(0, size, size, dtype=torch.bool)]
+    )
+
+
+def contrast(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
+    """(N,): greatest of the pixels `inside` (N, H, W) of frames (N, H, W), less the mean of the rest, in deviations of the rest.
+
+    NaN where nothing is inside; 0 where the frame is flat.
+    """
+    found = []
+    for some, own in zip(frames.split(64), inside.split(64)):  # double precision would not hold all frames at once
+        values, own = some.double().flatten(1), own.flatten(1)
+        rest = (~own).double()
+        mean = (values * rest).sum(1) / rest.sum(1)
+        spread = ((values - mean[:, None]).square() * rest).sum(1).div(rest.sum(1)).sqrt()
+        peak = values.masked_fill(~own, -np.inf).amax(1)
+        each = torch.where(peak == mean, 0.0, (peak - mean) / spread)
+        found.append(torch.where(own.any(1), each, torch.nan))
+    return torch.cat(found).numpy()
+
+
+def told_apart(values, labels, events) -> pd.Series:
+    """Per event with both labels: the share of pairs of a positive and another frame in which the positive has more (ROC AUC)."""
+    table = pd.DataFrame({"values": values, "labels": labels, "events": events})
+    both = {event: own for event, own in table.groupby("events", sort=False) if own["labels"].nunique() == 2}
+    return pd.Series({event: roc_auc_score(own["labels"], own["values"]) for event, own in both.items()}, dtype=float)
+
+
+def brightest(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
+    """float (N,): 1 where the greatest pixel of a frame (N, H, W) is `inside`, a share where several are equally great."""
+    top = frames.flatten(1) == frames.flatten(1).amax(1, keepdim=True)
+    return ((top & inside.flatten(1)).sum(1) / top.sum(1)).double().numpy()
+
+
+def hidden(erased: torch.Tensor, inside: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Share (N,) of each frame that rectangles (N, R, 4: top, left, bottom, right) cover, and share of its source (N, H, W)."""
+    top, left, bottom, right = erased[..., None].unbind(2)
+    rows, columns = (torch.arange(size) for size in inside.shape[-2:])
+    down, across = ((rows >= top) & (rows < bottom)).float(), ((columns >= left) & (columns < right)).float()
+    covered = (down.mT @ across) > 0
+    return covered.float().mean((1, 2)).numpy(), ((covered & inside).sum((1, 2)) / inside.sum((1, 2))).numpy()
+
+
+def spectrum(frames: torch.Tensor) -> np.ndarray:
+    """Mean amplitude of frames (N, S, S), less their means, by waves a frame: 0, 1 … S/2, as the greater of both axes."""
+    size = frames.shape[-1]
+    waves = torch.fft.fftfreq(size, 1 / size).abs().round().long()
+    ring = torch.maximum(waves[:, None], waves)
+    power = torch.fft.fft2(frames.float() - frames.float().mean((-2, -1), keepdim=True)).abs().square().mean(0)
+    total = torch.zeros(size // 2 + 1).index_add_(0, ring.flatten(), power.flatten())
+    return (total / torch.bincount(ring.flatten())).sqrt().numpy() / size
