@@ -64,7 +64,8 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
     """Section 4.1 and Appendix B: the two models, and what they are compared with.
 
     "High-Precision" is "SimCLR" with upsampled positives, then the weighted loss without (Section 4.1.1); "two-step
-    SupCon" the same without weights; "SupCon" one step. "High-Metrics" is SupCon on shuffled samples (Section 4.1.2),
+    SupCon" the same without weights; "SupCon" one step, and once with a class head that watches, once with one that teaches,
+    beside the "class head alone". "High-Metrics" is SupCon on shuffled samples (Section 4.1.2),
     "High-Metrics, by event" the same on the event split. Short runs of SupCon: "τ = 0.07" …, "SGD", "Adam".
     """
     first = common.settings("simclr", epochs_self, temperature=0.07, joint=False)  # self-supervised: no label teaches it
@@ -75,7 +76,9 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
     short = common.settings("supcon", epochs_short)
     adam = replace(short.loop, optimizer="adam", rate=1e-3)
     return {
-        "SimCLR": first, "SupCon": alone, "High-Precision": second, "two-step SupCon": replace(second, objective="supcon"),
+        "SimCLR": first, "SupCon": alone, "SupCon, head watches": replace(alone, joint=False),
+        "SupCon, head teaches": replace(alone, joint=True), "class head alone": replace(alone, objective="classify", joint=False),
+        "High-Precision": second, "two-step SupCon": replace(second, objective="supcon"),
         "High-Metrics": shuffled, "High-Metrics, by event": replace(shuffled, split="event"),
         **{f"τ = {t:g}": replace(short, temperature=t) for t in temperatures},
         "SGD": short, "Adam": replace(short, loop=adam),

@@ -1,0 +1,216 @@
+"""Figures and tables of the chapter on contrastive learning; each takes what was computed and draws or arranges it."""
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from sqlib.errors import SqError
+from sqlib.judge import metrics
+from sqlib.learn import classify
+
+GRAY, BLUE, GREEN, RED = "#777777", "#0072B2", "#009E73", "#D55E00"
+SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
+LOOKS = ("-o", "--s", "-.^", ":D", "-v", "--P", "-.X", ":h")
+# Section 4.1 and the authors' published code: the High-Precision model, and after the stroke High-Metrics where it differs
+PAPER = (
+    ("frames, pixels a side", "224", ("resolution",)),
+    ("part of a frame that is seen", "whole", ("crop",)),
+    ("negative frames trained on", "all", ("thin",)),
+    ("backbone", "resnet18 / densenet121", ("backbone", "backbone_shuffled")),
+    ("first weights", "imagenet", ("weights",)),
+    ("pooling over the frame", "avg", ("pool",)),
+    ("size of the encoding", "512 / 20", ("encoding", "encoding_shuffled")),
+    ("size of the projection", "128 / 20", ("projection", "encoding_shuffled")),
+    ("samples in a batch", "not printed (code: 8)", ("batch",)),
+    ("learning rate", "0.05", ("rate",)),
+    ("epochs of warm-up", "10", ("warmup",)),
+    ("weight decay", "0.0001", ("decay",)),
+    ("epochs self-supervised", "500", ("epochs_self",)),
+    ("epochs supervised", "100 / 50", ("epochs_supervised", "epochs_shuffled")),
+    ("times a positive is in an epoch", "more than 1, not printed", ("upsample",)),
+    ("class head", "monitors; a gradient is not excluded", ("joint",)),
+    ("Solarized Low-Pass, probability", "0.5", ("low_pass",)),
+    ("turns and flips", "turns", ("positional",)),
+    ("Random Erasing", "paper", ("erasing",)),
+    ("further augmentations", "none", ("extra",)),
+)  # fmt: skip
+
+
+def departures(parameters: dict) -> pd.DataFrame:
+    """What the paper did and what this run does, a row per setting: setting, paper, here, same ("yes" or "no", or a dash)."""
+    words = {
+        "crop": lambda n: f"middle {n}×{n}" if n else "whole",
+        "thin": lambda n: "all" if n == 1 else f"1 of {n}",
+        "upsample": lambda n: str(n) if n else "until classes are equal",
+        "joint": lambda on: "teaches the backbone too" if on else "watches only",
+        "extra": lambda names: ", ".join(names) or "none",
+    }
+
+    def plain(value):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+    rows = []
+    for setting, paper, names in PAPER:
+        here = " / ".join(dict.fromkeys(str(words.get(name, plain)(parameters[name])) for name in names))
+        unknown = "not" in paper
+        rows.append((setting, paper, here, None if unknown else "yes" if here == paper else "no"))
+    return pd.DataFrame(rows, columns=["setting", "paper", "here", "same"])
+
+
+def contrast(views: np.ndarray, others: np.ndarray):
+    """Figure 2: what is pulled to an anchor and what is pushed away, without labels (left) and with them (right).
+
+    views, others : uint8 (4, H, W), two views of four samples; the first two are sunquakes, the last two are not
+    """
+    fig = plt.figure(figsize=(7, 5.3))
+    rows = {
+        "self-supervised": [("near", [(others, 0)]), ("away", [(views, 1), (views, 2), (views, 3)])],
+        "supervised": [("near", [(others, 0), (views, 1), (others, 1)]), ("away", [(views, 2), (others, 2), (views, 3)])],
+    }
+    names = ("anchor", "sunquake", "no sunquake", "no sunquake")
+    for half, (title, parts) in zip(fig.subfigures(1, 2, wspace=0.04), rows.items()):
+        half.suptitle(title, fontsize=12, fontweight="bold")
+        axes = half.subplots(3, 3)
+        for ax in axes.ravel():
+            ax.axis("off")
+        for row, (kind, shown) in enumerate([("anchor", [(views, 0)]), *parts]):
+            ink = {"anchor": BLUE, "near": GREEN, "away": RED}[kind]
+            head = {"anchor": "", "near": "pulled near:", "away": "pushed away:"}[kind]
+            for column, (source, which) in enumerate(shown):
+                ax = axes[row, column + (kind == "anchor")]
+                ax.axis("on")
+                ax.set(xticks=[], yticks=[])
+                ax.spines[:].set(visible=True, color=ink, linewidth=2.5)
+                top = max(1, np.quantile(source[which], 0.995))
+                ax.imshow(np.floor(9 * np.minimum(source[which] / top, 1)), cmap="gray", vmin=0, vmax=9)
+                ax.set_xlabel("its other view" if source is others else names[which], fontsize=9, labelpad=3)
+            if head:
+                axes[row, 0].set_title(head, color=ink, fontsize=10, fontweight="bold")
+    return fig
+
+
+def histories(runs: dict[str, pd.DataFrame], floor: float):
+    """Loss as a share of its chance level, and spread of the projections, per epoch of each run; `floor`: least share of
+    a supervised loss where both classes are equally many."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7, 4.6))
+    for number, (name, history) in enumerate(runs.items()):
+        look = {"ms": 4, "color": f"C{number % 7}", "label": name}
+        left.plot(history["epoch"], history["loss"] / history["chance"], LOOKS[number % 8], **look)
+        right.plot(history["epoch"], history["spread"], LOOKS[number % 8], **look)
+    left.axhline(1, color="black", lw=1)
+    left.axhline(floor, color=GRAY, lw=1, ls=":")
+    for height, words in ((1, "chance"), (floor, "two points, equal classes")):
+        left.text(0.99, height, words, ha="right", va="bottom", fontsize=8, color="#444444", transform=left.get_yaxis_transform())
+    left.set(xlabel="epoch", ylabel="loss / chance level", ylim=(min(0.8, left.get_ylim()[0]), None))
+    right.set(xlabel="epoch", ylabel="spread of the projections", ylim=(-0.03, 1.05))
+    for ax in (left, right):
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.set_xlim(0.5, max(len(history) for history in runs.values()) + 0.5)
+    handles, words = left.get_legend_handles_labels()
+    fig.legend(handles, words, loc="outside upper left", ncols=2, fontsize=9)
+    return fig
+
+
+def precisions(table: pd.DataFrame, prevalence: float):
+    """Average precision of each run (columns run, ap, low, high) with its interval, and what knowing nothing gives."""
+    fig, ax = plt.subplots(figsize=(7, 0.9 + 0.36 * len(table)))
+    places = np.arange(len(table))[::-1]
+    ax.hlines(places, table["low"], table["high"], color=BLUE, lw=2)
+    ax.plot(table["ap"], places, "o", color=BLUE, ms=7)
+    ax.axvline(prevalence, color=GRAY, lw=1, ls="--")
+    ax.text(prevalence, len(table) - 0.45, " share of positives", fontsize=9, color="#444444", va="bottom")
+    ax.set_yticks(places, table["run"])
+    ax.set(xlabel="average precision on the test events, 95 % interval over events", xlim=(0, None), ylim=(-0.6, len(table) + 0.1))
+    return fig
+
+
+def temperatures(table: pd.DataFrame, prevalence: float, limits: dict[str, float]):
+    """Fall of the loss below chance, and average precision, against temperature (columns τ, fall, ap, low, high)."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.9))
+    left.plot(table["τ"], 100 * table["fall"], "-o")
+    right.errorbar(table["τ"], table["ap"], [table["ap"] - table["low"], table["high"] - table["ap"]], fmt="-o", capsize=4)
+    right.axhline(prevalence, color=GRAY, lw=1, ls="--")
+    left.axhline(0, color=GRAY, lw=1, ls="--")
+    left.set_ylabel("fall of the loss below chance (%)")
+    right.set(ylabel="average precision, 95 % interval", ylim=(0, None))
+    ticks = [t for i, t in enumerate(table["τ"]) if i == 0 or t / table["τ"].iloc[i - 1] > 1.5]
+    for ax in (left, right):
+        ax.set(xscale="log", xlabel="temperature τ")
+        ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+        ax.minorticks_off()
+        for (words, at), style in zip(limits.items(), (":", "-")):
+            ax.axvline(at, color=RED, lw=1, ls=style, label=words, zorder=0)
+    handles, words = right.get_legend_handles_labels()
+    fig.legend(handles[:2], words[:2], loc="outside upper left", ncols=2, fontsize=9)
+    return fig
+
+
+def leak(bars: dict[str, float], away: pd.DataFrame):
+    """Macro F1 with and without a leak (`bars`), and the score of test frames by their distance in time from training frames.
+
+    away : columns distance (words), ap, prevalence, frames
+    """
+    fig, (left, right) = plt.subplots(2, 1, figsize=(7, 6.2), height_ratios=[1.25, 1])
+    places = np.arange(len(bars))[::-1]
+    inks = [RED if "sample" in name else BLUE for name in bars]
+    left.barh(places, list(bars.values()), 0.62, color=inks)
+    left.set_yticks(places, list(bars))
+    for place, value in zip(places, bars.values()):
+        left.text(value + 0.01, place, f"{value:.2f}", va="center", fontsize=9)
+    left.set(xlabel="macro F1 (red: split by samples; blue: split by events)", xlim=(0, 1.08))
+    at = np.arange(len(away))
+    right.bar(at, away["ap"], 0.55, color=[BLUE if "by event" in words else RED for words in away["distance"]])
+    for place, row in zip(at, away.itertuples()):
+        right.hlines(row.prevalence, place - 0.4, place + 0.4, color="black", lw=1.4)
+        right.text(place, max(row.ap, row.prevalence) + 0.02, f"{row.frames:,}", ha="center", fontsize=9)
+    right.set_xticks(at, away["distance"])
+    right.set(ylabel="average precision", xlabel="nearest training frame (black: share of positives)", ylim=(0, 1.12))
+    return fig
+
+
+def choose(codes, labels, events, seed: int, names, folds: int = 3) -> pd.Series:
+    """Macro F1 of each classifier, with SMOTE, in a cross-validation by event of training rows; greatest first."""
+    found = {name: np.empty(len(labels), np.int64) for name in names}
+    folds = min(folds, len(set(events[labels == 1])))
+    if folds < 2:
+        raise SqError("positives of one training event cannot be cross-validated by event: add events")
+    for fit, ask in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(codes, labels, events):
+        for name, answer in classify.classify(codes[fit], labels[fit], codes[ask], True, seed, names).items():
+            found[name][ask] = answer.predictions
+    # not the tables' mean of four scores: where positives are rare, who always says no wins it
+    f1 = {name: metrics.scores(labels, said)["f1"] for name, said in found.items()}
+    return pd.Series(f1).sort_values(ascending=False, kind="stable")
+
+
+def scored(answers: dict[bool, dict], labels, events, seed: int, draws: int) -> pd.DataFrame:
+    """Tables 2 and 4: a row per classifier and balancing of `answers` {smote: {name: Answer}}, then one who always says no."""
+    rows = []
+    for name in dict.fromkeys(name for own in answers.values() for name in own):
+        for smote, own in answers.items():
+            said = own[name]
+            low, high, _ = metrics.interval(labels, said.decision, events, metrics.average_precision, seed, draws)
+            rows.append({"classifier": name, "smote": "SMOTE" if smote else "None", **metrics.scores(labels, *said[:2]),
+                         "low": low, "high": high, "yes": int(said.predictions.sum())})  # fmt: skip
+    lazy = metrics.scores(labels, np.zeros_like(labels))
+    return pd.DataFrame([*rows, {"classifier": "always no", "smote": "–", **lazy, "ap": float(np.mean(labels)), "yes": 0}])
+
+
+def beside(ours: pd.DataFrame, printed: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The rows of `scored` with the paper's printed scores before ours, and average precision with its interval in words."""
+    keys = ["classifier", "smote"]
+    both = ours if printed is None else ours.merge(printed, "left", keys, suffixes=("", ", paper"))
+    columns = {"classifier": both["classifier"], "balancing": both["smote"]}
+    for score, short in SCORES.items():
+        if printed is not None:
+            columns[f"{short}, paper"] = both[f"{score}, paper"]
+        columns[f"{short}, here" if printed is not None else short] = both[score]
+    columns |= {"said yes": both["yes"], "AP": both["ap"], "95 %": [words(*pair) for pair in zip(both["low"], both["high"])]}
+    return pd.DataFrame(columns)
+
+
+def words(low, high) -> str | None:
+    """An interval in words, or None where there is none."""
+    return None if low is None or not (math.isfinite(low) and math.isfinite(high)) else f"{low:.2f} … {high:.2f}"

@@ -1,0 +1,60 @@
+"""Tables and choices of the chapter on contrastive learning."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sqlib.book import plots_contrastive as plots
+from sqlib.book.params import resolve
+from sqlib.errors import SqError
+from sqlib.judge import published
+from sqlib.learn import classify
+
+NAMES = ["linear", "logistic regression"]
+
+
+def clusters(seed, apart):
+    """Embeddings of six events with 12 frames each, a third of them positive and `apart` from the others."""
+    rng, labels = np.random.default_rng(seed), np.tile([1, 0, 0], 24)
+    events = np.repeat([f"e{i}" for i in range(6)], 12)
+    return rng.normal(size=(72, 4)) + apart * labels[:, None], labels, events
+
+
+def test_the_table_of_departures_marks_as_equal_only_what_equals_the_paper():
+    same = {}
+    for profile in ("smoke", "paper"):
+        _, parameters = resolve("03_contrastive", profile, {})
+        table = plots.departures(parameters).set_index("setting")
+        same[profile] = table["same"] == "yes"
+        assert pd.isna(table.loc["samples in a batch", "same"])  # the paper does not print it
+    assert same["paper"].sum() > same["smoke"].sum()
+    assert same["paper"]["backbone"] and not same["smoke"]["backbone"]
+
+
+def test_scores_stand_beside_the_printed_ones_of_the_same_row_and_one_who_says_no_ends_the_table():
+    codes, labels, events = clusters(0, 3)
+    answers = {on: classify.classify(codes, labels, codes, on, 0, NAMES) for on in (False, True)}
+    printed = published.table("table2")
+    table = plots.beside(plots.scored(answers, labels, events, 0, 20), printed)
+    row = table[(table["classifier"] == "logistic regression") & (table["balancing"] == "SMOTE")].iloc[0]
+    assert row["P, paper"] == 0.64
+    assert row["F1, here"] > 0.9
+    lazy = table.iloc[-1]
+    assert lazy["said yes"] == 0
+    assert lazy["acc., here"] == pytest.approx(2 / 3)
+    assert lazy["AP"] == pytest.approx(1 / 3)
+    assert pd.isna(lazy["P, paper"])
+
+
+def test_the_choice_of_a_classifier_never_asks_about_an_event_that_it_learned_from():
+    codes, labels, events = clusters(1, 0)
+    codes = np.hstack([codes, 9.0 * (events[:, None] == np.unique(events)) * np.where(labels, 1, -1)[:, None]])
+    inside = classify.classify(codes, labels, codes, True, 0, NAMES)["linear"].predictions
+    assert (inside == labels).mean() > 0.95  # who has seen the event can look up the answer
+    assert plots.choose(codes, labels, events, 0, NAMES).max() < 0.8
+
+
+def test_positives_of_one_event_cannot_be_cross_validated_by_event():
+    codes, labels, events = clusters(2, 1)
+    with pytest.raises(SqError, match="one training event"):
+        plots.choose(codes, np.where(events == "e0", labels, 0), events, 0, NAMES)
