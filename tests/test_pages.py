@@ -69,7 +69,7 @@ def test_pictures_have_words_and_a_mark_and_stay_small(smoke_book, name):
     folder = _run(smoke_book, name)
     page = (smoke_book / "_build/html/notebooks" / f"{name}.html").read_text()
     for record in read_records(folder).values():
-        if record["kind"] in ("figure", "table", "movie"):
+        if record["kind"] in ("figure", "table", "movie", "map"):
             assert page.count(f'id="{record["name"]}"') == 1
         if record["kind"] == "figure":
             assert record["alt"].strip()

@@ -32,6 +32,7 @@ def test_contrast_is_the_peak_in_deviations_of_the_rest():
     assert sources.contrast(255 - frame, inside).tolist() == [0.0]  # turned round, its peak is the 1, the mean of the rest
     assert sources.contrast(torch.zeros(1, 4, 4), inside).tolist() == [0.0]
     assert math.isnan(sources.contrast(frame, torch.zeros_like(inside))[0])
+    assert math.isfinite(sources.contrast(9 * inside.byte(), inside)[0])  # nothing but the source is left in the frame
 
 
 def test_controls_are_looked_at_where_the_source_of_their_event_is():

@@ -49,6 +49,7 @@ def controls(frameset: FrameSet, positives: np.ndarray) -> tuple[np.ndarray, tor
 def contrast(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
     """(N,): greatest of the pixels `inside` (N, H, W) of frames (N, H, W), less the mean of the rest, in deviations of the rest.
 
+    A deviation is at least what rounding to whole gray levels leaves, 1/√12: nothing is infinitely bright in a flat frame.
     NaN where nothing is inside; 0 where the frame is flat.
     """
     found = []
@@ -56,7 +57,7 @@ def contrast(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
         values, own = some.double().flatten(1), own.flatten(1)
         rest = (~own).double()
         mean = (values * rest).sum(1) / rest.sum(1)
-        spread = ((values - mean[:, None]).square() * rest).sum(1).div(rest.sum(1)).sqrt()
+        spread = ((values - mean[:, None]).square() * rest).sum(1).div(rest.sum(1)).sqrt().clamp(min=12**-0.5)
         peak = values.masked_fill(~own, -np.inf).amax(1)
         each = torch.where(peak == mean, 0.0, (peak - mean) / spread)
         found.append(torch.where(own.any(1), each, torch.nan))

@@ -1,0 +1,194 @@
+"""Figures of the chapter on recurrence; each takes what was computed and returns a matplotlib figure."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.patches import Rectangle
+
+from sqlib.data.catalogue import INSTRUMENTS
+from sqlib.judge.duration import correlation
+
+GRAY, BLUE, GREEN, ORANGE, PINK = "#777777", "#0072B2", "#009E73", "#D55E00", "#CC79A7"
+LEVELS = 9  # of gray, for small PNGs
+INKS = {"MDI": BLUE, "HMI": ORANGE}
+# parameter: what it sets, the paper's value (Sections 3 and 4, and the published code), and a word for zero
+PAPER = {
+    "resolution": ("pixels a side of a frame", 224, ""), "crop": ("pixels a side of the middle that is seen", 0, "all"),
+    "thin": ("one of so many negative frames trains", 1, ""), "backbone": ("network", "resnet18", ""),
+    "weights": ("first weights", "imagenet", ""), "pool": ("pooling over the frame", "avg", ""),
+    "encoding": ("numbers in an encoding", 512, ""), "projection": ("numbers in a projection", 128, ""),
+    "rate": ("learning rate", 0.05, ""), "warmup": ("epochs of warm-up", 10.0, "none"), "decay": ("weight decay", 1e-4, ""),
+    "joint": ("the class head teaches the backbone", False, ""),
+    "low_pass": ("probability of the Solarized Low-Pass", 0.5, "never"), "positional": ("turns and flips", "turns", ""),
+    "erasing": ("Random Erasing", "paper", ""), "extra": ("further augmentations", [], ""), "epochs": ("epochs", 100, ""),
+    "windows": ("frames that are mixed", [3], ""),
+}  # fmt: skip
+
+
+def departures(parameters: dict) -> pd.DataFrame:
+    """What the paper did and what this run does, a row per setting, and whether they agree."""
+
+    def words(value, zero):
+        if isinstance(value, list):
+            return ", ".join(map(str, value)) or "none"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return zero if value == 0 and zero else f"{value:g}" if isinstance(value, float) else str(value)
+
+    rows = [(what, words(paper, zero), words(parameters[name], zero), "yes" if parameters[name] == paper else "no")
+            for name, (what, paper, zero) in PAPER.items()]  # fmt: skip
+    return pd.DataFrame(rows, columns=["setting", "paper", "here", "as in the paper"])
+
+
+def lifetimes(measured: dict, courses: pd.DataFrame):
+    """Top: autocorrelation of egression power in time, of the band and measured per instrument {name: (seconds, values)}, and how
+    far windows of frames reach. Bottom: mean `duration.courses` of sunquakes and of speckles."""
+    fig, (top, bottom) = plt.subplots(2, 1, figsize=(7, 7.6))
+    lag = np.linspace(0, 720, 300)
+    top.plot(lag, correlation(lag), color="black", label="sinc²(2 mHz · τ)")
+    for name, (seconds, values) in measured.items():
+        top.plot(seconds, values, "o" if name == "MDI" else "s", color=INKS[name], mfc="white", label=f"frames of {name}")
+    for row, (name, (cadence, _)) in enumerate(INSTRUMENTS.items()):
+        height = -0.1 - 0.13 * row
+        reach = cadence * np.arange(2, 12, 2)
+        top.plot([0, reach[-1]], [height] * 2, color=INKS[name], lw=1)
+        for window, end in zip(range(3, 13, 2), reach):
+            top.text(end, height, str(window), ha="center", va="center", fontsize=9, color="white",
+                     bbox={"boxstyle": "circle,pad=0.25", "fc": INKS[name], "ec": "none"})  # fmt: skip
+        top.text(reach[-1] + 22, height, f"{name}, {cadence:g} s", va="center", fontsize=9, color=INKS[name])
+    top.plot([500, 500], [0, 1], color=GRAY, lw=1, ls=":")
+    top.text(505, 0.6, "Eq. 1: 500 s", fontsize=9, color="#444444")
+    top.set(xlabel="time lag τ; first to last frame of a window (s)", ylabel="autocorrelation of power")
+    top.set(xlim=(0, 720), ylim=(-0.32, 1.05))
+    top.legend(loc="upper right")
+    _lines(bottom, courses)
+    return fig
+
+
+def _lines(ax, courses: pd.DataFrame) -> None:
+    for (kind, own), (colour, style) in zip(courses.groupby("kind"), ((GRAY, "--"), (GREEN, "-"))):
+        spread = own.groupby("seconds")["value"].quantile([0.1, 0.5, 0.9]).unstack()
+        label = f"{kind}s: median of {own['event'].nunique()} events"
+        ax.fill_between(spread.index, spread[0.1], spread[0.9], color=colour, alpha=0.15, lw=0)
+        ax.plot(spread.index, spread[0.5], style, color=colour, label=label)
+    if courses.empty:
+        ax.text(0.5, 0.5, "no boxes in these data", ha="center", transform=ax.transAxes)
+    else:
+        ax.legend(loc="upper right", title="shaded: 10–90 % of them", title_fontsize=9)
+    ax.set(xlabel="time from the peak (s)", ylabel="power over its peak", ylim=(0, 1.45))
+
+
+@torch.no_grad()
+def responses(net, frames: torch.Tensor) -> list[np.ndarray]:
+    """What a network makes of one sample (1, window, H, W): the last (C, h, w) of each size in its trunk, and the encoding (E,)."""
+    found, hooks = {}, []
+    for child in net.trunk:
+        hooks.append(child.register_forward_hook(lambda _, __, out: found.update({tuple(out.shape[-2:]): out[0].float().cpu()})))
+    code = net.encode(frames.float())[0]
+    for hook in hooks:
+        hook.remove()
+    return [each.numpy() for each in found.values()] + [code.float().cpu().numpy()]
+
+
+def through_network(frames: np.ndarray, numbers, made: list[np.ndarray], boxes=()):
+    """Figure 4: frames (window, H, W), their `numbers` and `boxes`, and a network's `responses`, first layer to encoding."""
+    *layers, code = made
+    fig = plt.figure(figsize=(7, 8.2))
+    upper, middle, lower = fig.subfigures(3, 1, height_ratios=[1.2, 1.75, 1.15])
+    count = len(frames)
+    axes = upper.subplots(1, count + (count == 3))
+    high = max(1.0, np.quantile(frames, 0.995))
+    shown = np.floor(LEVELS * np.minimum(frames / high, 1)) / LEVELS
+    for place, (ax, picture) in enumerate(zip(axes, shown)):
+        ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
+        for x0, y0, x1, y1 in boxes:
+            ax.add_patch(Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec="#E69F00", lw=1.5))
+        ax.set_title(f"channel {place + 1}: frame {numbers[place]}", fontsize=10, loc="center")
+    if count == 3:
+        axes[-1].imshow(shown.transpose(1, 2, 0))
+        axes[-1].set_title("as red, green, blue", fontsize=10, loc="center")
+    upper.suptitle(f"1. Time-Based Mixing: {count} × {frames.shape[1]} × {frames.shape[2]}", fontsize=11, x=0.01, ha="left")
+    first, most = layers[0], 8
+    middle.suptitle(f"2. First layer: {_shape(first)}" + (f", {most} of them shown" if len(first) > most else ""),
+                    fontsize=11, x=0.01, ha="left")  # fmt: skip
+    grid = middle.subplots(2, 4).ravel()
+    for ax, response in zip(grid, first[np.argsort(-first.std((1, 2)))[:most]]):
+        _map(ax, response)
+    names = [_shape(layer) for layer in layers[1:]]
+    lower.suptitle("3. Further layers (a mean over maps each), pooled into the encoding", fontsize=11, x=0.01, ha="left")
+    row = lower.subplots(1, len(names) + 1)
+    for ax, layer, name in zip(np.atleast_1d(row), layers[1:], names):
+        _map(ax, layer.mean(0))
+        ax.set_title(name, fontsize=10, loc="center")
+    side = int(np.ceil(np.sqrt(len(code))))
+    square = np.full(side * side, np.nan)
+    square[: len(code)] = code
+    np.atleast_1d(row)[-1].imshow(square.reshape(side, side), cmap="cividis")
+    np.atleast_1d(row)[-1].set_title(f"{len(code)} numbers", fontsize=10, loc="center")
+    for ax in fig.axes:
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    for ax in grid[len(first) :]:
+        ax.set_visible(False)
+    return fig
+
+
+def _shape(layer: np.ndarray) -> str:
+    return " × ".join(map(str, layer.shape))
+
+
+def _map(ax, values: np.ndarray) -> None:
+    low, high = np.quantile(values, [0.005, 0.995])
+    ax.imshow(np.round(np.clip((values - low) / max(high - low, 1e-9), 0, 1) * LEVELS), cmap="cividis")
+
+
+def precisions(table: pd.DataFrame, prevalence: float):
+    """Average precision (columns detector, group, ap, low, high) with its interval, and what knowing nothing gives."""
+    inks = dict(zip(dict.fromkeys(table["group"]), (GRAY, BLUE, PINK, GREEN, ORANGE)))
+    fig, ax = plt.subplots(figsize=(7, 1.0 + 0.34 * len(table)))
+    for place, row in zip(range(len(table))[::-1], table.itertuples()):
+        ax.plot([row.low, row.high], [place] * 2, color=inks[row.group], lw=2)
+        ax.plot(row.ap, place, "o", color=inks[row.group], ms=7)
+    ax.axvline(prevalence, color="black", lw=1, ls="--")
+    ax.text(prevalence, len(table) - 0.5, " share of positives", fontsize=9, va="bottom")
+    ax.set_yticks(range(len(table))[::-1], table["detector"])
+    ax.set(xlabel="average precision on test events, 95 % interval over events", xlim=(0, None), ylim=(-0.6, len(table) + 0.1))
+    return fig
+
+
+LOOKS = (("-o", GREEN), ("--s", ORANGE), ("-.^", PINK), (":D", BLUE), ("-v", GRAY))
+
+
+def against(lines: dict[str, pd.Series], xlabel: str, ylabel: str, marks: dict[str, float], across: dict[str, float]):
+    """Values against what they depend on (index of each series), with vertical `marks` and lines `across`, both in words."""
+    fig, ax = plt.subplots(figsize=(7, 4.6))
+    for (name, values), (style, colour) in zip(lines.items(), LOOKS):
+        ax.plot(values.index, values, style, color=colour, label=name, ms=6)
+    for words, x in marks.items():
+        ax.axvline(x, color=GRAY, lw=1, ls=":", zorder=0)
+        ax.text(x, 0.98, f" {words}", fontsize=9, va="top", color="#444444", transform=ax.get_xaxis_transform())
+    for words, y in across.items():
+        ax.axhline(y, color="black", lw=1, ls="--", zorder=0)
+        ax.text(0.99, y, words, fontsize=9, ha="right", va="bottom", transform=ax.get_yaxis_transform())
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.margins(y=0.1)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    fig.legend(loc="outside upper left", ncols=2)
+    return fig
+
+
+def rule(curves: dict[str, pd.DataFrame], chosen: dict[str, tuple[int, int]], events: int):
+    """The most events found with at most so many false runs (`duration.exchange`), a line per detector, and at one threshold."""
+    fig, ax = plt.subplots(figsize=(7, 4.8))
+    for (name, curve), (style, colour) in zip(curves.items(), LOOKS):
+        most = curve.groupby("false")["events"].max().cummax()
+        ax.step(most.index, most, style[:-1], where="post", color=colour, label=name)
+        if name in chosen:
+            ax.plot(*chosen[name][::-1], style[-1], color=colour, ms=9, mec="black")
+    ax.axhline(events, color=GRAY, lw=1, ls=":")
+    ax.set(xlabel="false runs in all test events", ylabel="test events found", ylim=(0, events + 0.5))
+    ax.set_xlim(-0.3, None)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    fig.legend(loc="outside upper left", ncols=2)
+    return fig

@@ -1,0 +1,121 @@
+"""How long things last: courses of sunquakes and speckles, the classical detector, and runs of frames (Sections 2.1, 3.3)."""
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import gaussian_filter
+
+from sqlib.data.catalogue import catalogue
+from sqlib.data.frames import FrameSet
+from sqlib.data.statistics import SMOOTH
+from sqlib.learn.sequences import sliding_window
+
+BAND = 2e-3  # Hz, width of the band 5–7 mHz (Eq. 1)
+RULE = 480.0  # s, the least duration of a sunquake (Section 2.1)
+
+
+def correlation(seconds):
+    """Autocorrelation in time of the power of noise in the band: sinc² of band width times lag, whose zero is Eq. 1's 500 s."""
+    return np.sinc(BAND * np.asarray(seconds, float)) ** 2
+
+
+def looks(frames: int, cadence: float) -> float:
+    """Independent looks at the noise in a row of `frames`: what the variance of their mean is divided by."""
+    lags = cadence * np.abs(np.subtract.outer(np.arange(frames), np.arange(frames)))
+    return frames**2 / float(correlation(lags).sum())
+
+
+def cadence_of(event: str) -> float:
+    """Seconds between the frames of an event of the catalogue."""
+    return next(one.cadence for one in catalogue() if one.key == event)
+
+
+def courses(frameset: FrameSet, rng: np.random.Generator, reach: float = 720.0, step: float = 30.0) -> pd.DataFrame:
+    """Power against time about its peak, over the peak: of annotated sources, and of the brightest speckle in random boxes.
+
+    A row per event, kind ("sunquake", "speckle") and lag (`seconds`, −reach…reach), from events whose frames have boxes.
+    The speckle's box is as large as the annotation's, does not touch it, and is searched in as many frames. `value` is
+    NaN where there is no frame. Empty where no event has a box.
+    """
+    lags, rows = np.arange(-reach, reach + step / 2, step), []
+    for event, own in frameset.index.groupby("event"):
+        marked = own[(own["label"] == 1) & (own["boxes"].map(len) > 0)]
+        if marked.empty:
+            continue
+        own = own.sort_values("frame")
+        power = np.asarray(frameset.pixels[own.index.to_numpy()], np.float32)
+        power /= np.maximum(power.mean((1, 2), keepdims=True), 1e-6)
+        times, inside = cadence_of(event) * own["frame"].to_numpy(), np.isin(own["frame"], marked["frame"])
+        height, width = power.shape[1:]
+        x0, y0, x1, y1 = (round(v) for v in marked["boxes"].iloc[0][0])
+        x0, x1, y0, y1 = max(x0, 0), min(x1, width), max(y0, 0), min(y1, height)
+        if x1 <= x0 or y1 <= y0:  # some published boxes lie outside
+            continue
+        tall, wide = y1 - y0, x1 - x0
+        corners = rng.integers(0, (height - tall + 1, width - wide + 1), (100, 2))
+        apart = (abs(corners[:, 0] - y0) > tall) | (abs(corners[:, 1] - x0) > wide)
+        boxes = [("sunquake", y0, x0), *(("speckle", *corner) for corner in corners[apart][:1])]
+        for kind, top, left in boxes:
+            found = np.flatnonzero(inside)
+            part = power[found, top : top + tall, left : left + wide]
+            when, y, x = np.unravel_index(part.argmax(), part.shape)
+            course, middle = power[:, top + y, left + x], found[when]
+            value = np.interp(lags, times - times[middle], course / course[middle], left=np.nan, right=np.nan)
+            rows.append(pd.DataFrame({"event": event, "kind": kind, "seconds": lags, "value": value}))
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["event", "kind", "seconds", "value"])
+
+
+def classical(pixels, index: pd.DataFrame, width: int) -> np.ndarray:
+    """A detector without learning (M,): power over its average in time, mean of `width` frames, greatest value of the frame.
+
+    pixels : (M, H, W), a row per row of `index` (event, frame). Frames are first divided by their mean, for they may have
+    been scaled one by one; the average in time is of the whole event, blurred by a few pixels, for it holds few
+    independent frames.
+    """
+    rows = sliding_window(np.arange(len(index))[:, None], index, width)
+    greatest = np.empty(len(index))
+    for places in index.groupby("event").indices.values():
+        ratio = np.array(pixels[places], np.float32)  # an event at a time
+        ratio /= np.maximum(ratio.mean((1, 2), keepdims=True), 1e-6)
+        ratio /= np.maximum(gaussian_filter(ratio.mean(0), SMOOTH, mode="nearest"), 1e-6)
+        for place, window in zip(places, np.searchsorted(places, rows[places])):
+            greatest[place] = ratio[window].mean(0).max()
+    return greatest
+
+
+def smoothed(decision, index: pd.DataFrame, width: int) -> np.ndarray:
+    """Median of decision values (M,) over `width` frames of the same event, the frame in the middle."""
+    return np.median(sliding_window(np.asarray(decision)[:, None], index, width), axis=1)
+
+
+def runs(index: pd.DataFrame, said, shortest: float = 0.0) -> pd.DataFrame:
+    """Runs of consecutive frames that were `said` (bool, (M,)) to be positive and last at least `shortest` seconds.
+
+    A row per run: event, first, last (frame numbers), seconds, hit (whether an annotated frame is among its own).
+    """
+    rows = []
+    for event, own in index.assign(said=np.asarray(said, bool)).sort_values("frame").groupby("event"):
+        frame, yes = own["frame"].to_numpy(), own["said"].to_numpy()
+        begins = yes & ~(np.r_[False, yes[:-1]] & np.r_[False, np.diff(frame) == 1])
+        number = np.cumsum(begins)[yes]
+        for _, run in own[yes].groupby(number):
+            seconds = len(run) * cadence_of(event)
+            if seconds >= shortest:
+                rows.append((event, run["frame"].iloc[0], run["frame"].iloc[-1], seconds, bool((run["label"] == 1).any())))
+    return pd.DataFrame(rows, columns=["event", "first", "last", "seconds", "hit"]).astype({"hit": bool})  # also where empty
+
+
+def found(index: pd.DataFrame, said, shortest: float = 0.0) -> tuple[int, int]:
+    """Number of annotated events of which a run of `runs` touches the annotation, and number of runs that touch none."""
+    kept = runs(index, said, shortest)
+    return kept.loc[kept["hit"], "event"].nunique(), int((~kept["hit"]).sum())
+
+
+def exchange(index: pd.DataFrame, decision, shortest: float = 0.0, most: float = 0.2, steps: int = 40) -> pd.DataFrame:
+    """`found` at `steps` thresholds of decision values (M,), from the strictest on: threshold, events, false.
+
+    At the last one the share `most` of the frames is positive. With many more, all runs of an event merge into one, which
+    touches the annotation and tells nothing.
+    """
+    share = np.geomspace(1 / len(decision), most, steps)
+    rows = [(cut, *found(index, np.asarray(decision) > cut, shortest)) for cut in np.quantile(decision, 1 - share)]
+    return pd.DataFrame(rows, columns=["threshold", "events", "false"])

@@ -1,0 +1,217 @@
+"""What autoencoders keep of a frame (Appendix A): errors beside yardsticks, used latent dimensions, and the source itself."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.optimize import minimize_scalar
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+
+from sqlib.errors import SqError
+from sqlib.judge import metrics
+from sqlib.learn.models import AutoEncoder
+from sqlib.learn.runs import Trained, load_net
+from sqlib.learn.samples import Samples, gather
+
+LEAST = 0.01  # variance over frames above which a latent dimension counts as used (Burda et al. 2016, arXiv 1509.00519)
+
+
+@torch.no_grad()
+def layers(net: AutoEncoder, size: int) -> pd.DataFrame:
+    """A row per layer of an autoencoder for frames of `size`: part, layer, channels, side (1: a vector), weights.
+
+    The frames are passed through it one layer after another, so the sizes are what the network itself makes.
+    """
+    up, kernel = net.decoder, "convolution 3×3"
+    steps = [("encoder", f"{kernel}, stride 2", net.trunk[0])]
+    steps += [("encoder", "residual block, stride 2", block) for block in net.trunk[1:]]
+    steps += [("encoder", "max pooling 2×2", net.encoding[0]), ("latent", "linear", net.encoding[1:])]
+    steps += [("decoder", "linear", up[:2])]
+    steps += [("decoder", f"upsampling ×2, {kernel}", up[at : at + 4]) for at in range(2, len(up) - 1, 4)]
+    steps += [("decoder", kernel, up[-1])]
+    frame = torch.zeros(1, net.trunk[0][0].in_channels, size, size, device=net.level.device)
+    rows, x = [("input", "frame", frame.shape[1], size, 0)], frame
+    for part, layer, step in steps:
+        x = step(x)
+        side = x.shape[-1] if x.ndim == 4 else 1
+        rows.append((part, layer, x.shape[1], side, sum(p.numel() for p in step.parameters())))
+        if part == "latent" and net.variational:
+            x = x.chunk(2, 1)[0]  # the mean; the other half is the logarithm of the variance
+    return pd.DataFrame(rows, columns=["part", "layer", "channels", "side", "weights"])
+
+
+class Copies(NamedTuple):
+    """Frames (N, S, S) and their reconstructions, both less the mean gray level, in its deviations; float32.
+
+    `mean`, `log_variance`: (N, E) of the code, the second None for a plain autoencoder. `level`: mean and deviation.
+    """
+
+    frames: np.ndarray
+    copies: np.ndarray
+    mean: np.ndarray
+    log_variance: np.ndarray | None
+    level: tuple[float, float]
+
+
+@torch.no_grad()
+def reconstruct(trained: Trained, samples: Samples, which, batch: int = 256) -> Copies:
+    """Frames of the samples at positions `which`, and what an autoencoder makes of them from the mean of their codes."""
+    if not trained.settings.reconstructs:
+        raise SqError(f"run {trained.key} was trained by {trained.settings.objective!r}: it has no decoder to reconstruct with")
+    net, parts = load_net(trained, samples.pixels.shape[-1], str(samples.device)), []
+    for some in torch.as_tensor(np.asarray(which), device=samples.device).split(batch):
+        copies, frames, mean, log_variance, _ = net(gather(samples, some).float())
+        middle = frames.shape[1] // 2
+        code = (mean,) if log_variance is None else (mean, log_variance)
+        parts.append([part.float().cpu().numpy() for part in (frames[:, middle], copies[:, middle], *code)])
+    found = [np.concatenate(part) for part in zip(*parts)]
+    return Copies(*found, *[None] * (4 - len(found)), tuple(net.level.tolist()))
+
+
+def yardsticks(train: np.ndarray, test: np.ndarray, sizes, seed: int) -> pd.DataFrame:
+    """Mean squared error of frames (N, S, S) by PCA fitted on `train`, with each number of components in `sizes`.
+
+    Columns: size, components (fewer than size where there are not so many), train, test. Size 0 is the mean frame.
+    """
+    train, test = (part.reshape(len(part), -1) for part in (train, test))
+    most = min(max(sizes), len(train) - 1, train.shape[1])
+    made, rows = PCA(most, random_state=seed).fit(train), []
+    parts = {"train": train - made.mean_, "test": test - made.mean_}
+    weights = {name: part @ made.components_.T for name, part in parts.items()}
+    for size in (0, *sizes):
+        kept = min(size, most)  # the components are orthonormal: what is kept of the square is that of the weights
+        left = {name: np.square(part).sum() - np.square(weights[name][:, :kept]).sum() for name, part in parts.items()}
+        rows.append({"size": size, "components": kept, **{name: float(left[name] / part.size) for name, part in parts.items()}})
+    return pd.DataFrame(rows)
+
+
+def dimensions(mean: np.ndarray, log_variance: np.ndarray) -> pd.DataFrame:
+    """Per latent dimension of codes (N, E): divergence from the prior (nats, mean over frames), variance of the mean, used."""
+    log_variance = log_variance.astype(float)
+    divergence = 0.5 * (np.square(mean) + np.exp(log_variance) - 1 - log_variance).mean(axis=0)
+    spread = mean.var(axis=0)
+    return pd.DataFrame({"divergence": divergence, "variance": spread, "used": spread > LEAST})
+
+
+def log_cosh(error: np.ndarray) -> np.ndarray:
+    """Logarithm of the hyperbolic cosine, without overflow."""
+    size = np.abs(error)
+    return size + np.log1p(np.exp(-2 * size)) - np.log(2)
+
+
+LOSSES = {"square": lambda error: np.square(error) / 2, "log-cosh": log_cosh, "absolute": np.abs}
+
+
+def best_constant(values: np.ndarray) -> dict[str, float]:
+    """The one number for all `values` (any shape) that each of `LOSSES` likes best: mean, something between, median."""
+    bounds = (float(values.min()), float(values.max()))
+    between = minimize_scalar(lambda at: log_cosh(values - at).mean(), bounds=bounds, method="bounded").x
+    return {"square": float(values.mean()), "log-cosh": float(between), "absolute": float(np.median(values))}
+
+
+def brightest_share(error: np.ndarray, values: np.ndarray, shares) -> pd.DataFrame:
+    """Share of each loss of `error` that the brightest `shares` of the pixels `values` (same shape) bear."""
+    order = np.argsort(values, axis=None)[::-1]
+    counts = np.maximum(1, np.round(np.asarray(shares) * order.size).astype(int))
+    borne = {}
+    for name, loss in LOSSES.items():
+        total = np.cumsum(loss(error.ravel()[order].astype(float)))
+        borne[name] = total[counts - 1] / total[-1]
+    return pd.DataFrame({"share": shares, **borne})
+
+
+def event_boxes(index: pd.DataFrame, full: int, size: int) -> dict[str, list[tuple[int, int, int, int]]]:
+    """Annotated boxes (x0, y0, x1, y1) of each event in pixels of the middle `size` of frames of `full`: those wholly inside."""
+    cut, found = (full - size) // 2, {}
+    for event, boxes in index.loc[index["label"] == 1, ["event", "boxes"]].itertuples(index=False):
+        for box in boxes:
+            whole = tuple(round(edge) - cut for edge in box)
+            if min(whole) >= 0 and max(whole) <= size and whole[0] < whole[2] and whole[1] < whole[3]:
+                found.setdefault(event, {})[whole] = None
+    return {event: list(boxes) for event, boxes in found.items()}
+
+
+def elsewhere(box, size: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """`count` random places (x0, y0, x1, y1) of boxes as large as `box` that do not overlap it, in a frame of `size`."""
+    x0, y0, x1, y1 = box
+    across, down = np.meshgrid(np.arange(size - (x1 - x0) + 1), np.arange(size - (y1 - y0) + 1))
+    free = (across >= x1) | (across + x1 - x0 <= x0) | (down >= y1) | (down + y1 - y0 <= y0)
+    if not free.any():
+        raise SqError(f"a box of {x1 - x0}×{y1 - y0} pixels leaves no room for another one in a frame of {size}")
+    left, top = (grid[free][chosen] for chosen in [rng.integers(0, free.sum(), count)] for grid in (across, down))
+    return np.stack([left, top, left + x1 - x0, top + y1 - y0], axis=1)
+
+
+def box_means(frames: np.ndarray, boxes) -> np.ndarray:
+    """Mean (N, K) of the pixels of frames (N, S, S) inside each of K boxes (x0, y0, x1, y1)."""
+    sums = np.pad(frames.astype(np.float64).cumsum(1).cumsum(2), ((0, 0), (1, 0), (1, 0)))
+    x0, y0, x1, y1 = np.asarray(boxes).T
+    return (sums[:, y1, x1] - sums[:, y0, x1] - sums[:, y1, x0] + sums[:, y0, x0]) / ((x1 - x0) * (y1 - y0))
+
+
+def standing(index: pd.DataFrame, found: Copies, full: int, seed: int, count: int = 100) -> pd.DataFrame:
+    """How the annotated place stands out among `count` random ones of the same size, in frames and in their copies.
+
+    index : row per frame of `found` (event, label, boxes); full : pixels a side of the whole frames that boxes refer to
+    A row per frame and box: event, inside (whether the sunquake is on), rank and rank_copy (share of the random places
+    that are darker, half of those alike), contrast and contrast_copy (mean of the box less that of the random places, in
+    deviations of the gray levels), error (mean square in the box) and error_elsewhere (in the random places).
+    """
+    size, rng, rows = found.frames.shape[-1], np.random.default_rng(seed), []
+    for event, boxes in event_boxes(index, full, size).items():
+        own = np.flatnonzero((index["event"] == event).to_numpy())
+        inside = index["label"].to_numpy()[own] == 1
+        frames, copies = found.frames[own], found.copies[own]
+        for box in boxes:
+            places = np.vstack([box, elsewhere(box, size, count, rng)])
+            means = [box_means(part, places) for part in (frames, copies, np.square(frames - copies))]
+            darker = [((m[:, 1:] < m[:, :1]) + 0.5 * (m[:, 1:] == m[:, :1])).mean(axis=1) for m in means[:2]]
+            lighter = [m[:, 0] - m[:, 1:].mean(axis=1) for m in means[:2]]
+            rows.append(pd.DataFrame({"event": event, "inside": inside, "rank": darker[0], "rank_copy": darker[1],
+                                      "contrast": lighter[0], "contrast_copy": lighter[1],
+                                      "error": means[2][:, 0], "error_elsewhere": means[2][:, 1:].mean(axis=1)}))  # fmt: skip
+    if not rows:
+        raise SqError("no annotated box lies wholly inside the part of the frames that the networks see: enlarge crop")
+    return pd.concat(rows, ignore_index=True)
+
+
+def during(table: pd.DataFrame, column: str, seed: int) -> dict[str, float]:
+    """`column` of `standing` at the annotated places: mean over events during the sunquake and at other times, and the
+    difference with its 95 % interval over events."""
+    means = table.groupby(["event", "inside"])[column].mean().unstack()
+    means = means.dropna()
+    gain = (means[True] - means[False]).to_numpy()
+    low, high, _ = metrics.interval(np.zeros(len(gain)), gain, means.index, lambda _, v: v.mean(), seed)
+    return {"during": float(means[True].mean()), "otherwise": float(means[False].mean()),
+            "difference": float(gain.mean()), "low": low, "high": high}  # fmt: skip
+
+
+def company(embeddings: np.ndarray, index: pd.DataFrame, count: int = 10) -> pd.DataFrame:
+    """Per frame of `index` (event, label): `own`, the share of its `count` nearest embeddings that are of its own event, and
+    `sunquakes`, the share of sunquakes among its `count` nearest embeddings of other events."""
+    events, labels = index["event"].to_numpy(), index["label"].to_numpy()
+    scale = embeddings.std(axis=0)
+    vectors = (embeddings / np.where(scale > 0, scale, 1)).astype(np.float32)
+    nearest = NearestNeighbors(n_neighbors=count + 1).fit(vectors).kneighbors(vectors, return_distance=False)
+    own = [np.mean(events[near[near != at][:count]] == events[at]) for at, near in enumerate(nearest)]
+    sunquakes = np.zeros(len(index))
+    for event in pd.unique(events):
+        here, others = np.flatnonzero(events == event), np.flatnonzero(events != event)
+        near = NearestNeighbors(n_neighbors=min(count, len(others))).fit(vectors[others])
+        sunquakes[here] = (labels[others][near.kneighbors(vectors[here], return_distance=False)] == 1).mean(axis=1)
+    return index[["event", "frame", "label"]].assign(own=own, sunquakes=sunquakes)
+
+
+def fitting(printed: pd.DataFrame, shares, total: int = 1000) -> np.ndarray:
+    """Which `shares` of positives in a test set of `total` allow the precision, recall, f1 and accuracy of each printed row.
+
+    Returns bool (rows, shares): whether any outcome on such a test set has all four scores, rounded to two decimals.
+    """
+    wanted, found = printed[["precision", "recall", "f1", "accuracy"]].to_numpy(float), []
+    for positives in (round(share * total) for share in shares):
+        tp, fp = (grid.ravel() for grid in np.mgrid[: positives + 1, : total - positives + 1])
+        scores = metrics.macro(tp, fp, positives - tp, total - positives - fp).to_numpy()
+        found.append([(np.abs(scores - row) <= 0.005 + 1e-9).all(axis=1).any() for row in wanted])
+    return np.array(found).T
