@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sqlib.errors import SqError
-from sqlib.learn.models import AutoEncoder, ContrastiveNet, Model, trunk
+from sqlib.learn.models import AutoEncoder, ContrastiveNet, Model, _take_channels, trunk
 
 
 @pytest.mark.parametrize(("backbone", "features"), [("resnet6", 64), ("resnet18", 512), ("resnet50", 2048), ("densenet121", 1024)])
@@ -47,13 +47,22 @@ def test_the_greatest_response_is_pooled_where_asked():
     assert moved["max"] > 5 * moved["avg"]
 
 
-def test_a_window_of_one_keeps_what_three_colours_had_learned():
-    torch.manual_seed(0)
+@pytest.mark.parametrize("channels", [1, 5])
+def test_other_windows_share_what_three_colours_had_learned_evenly(channels):
     three, _ = trunk(Model("resnet18"), 3)
-    torch.manual_seed(0)
-    one, _ = trunk(Model("resnet18"), 1)
+    other, _ = trunk(Model("resnet18"), 3)
+    other[0].weight.data.copy_(three[0].weight)
+    _take_channels(other, channels, learned=True)
     gray = torch.rand(2, 1, 32, 32)
-    assert torch.allclose(three[0](gray.expand(-1, 3, -1, -1)), one[0](gray), atol=1e-4)
+    answers = three[0](gray.expand(-1, 3, -1, -1)), other[0](gray.expand(-1, channels, -1, -1))
+    assert torch.allclose(*answers, atol=1e-4)
+
+
+def test_where_nothing_was_learned_all_windows_start_alike():
+    for window in (1, 3, 7):
+        weight = trunk(Model("resnet6", width=64), window)[0][0][0].weight
+        spread = weight.mean(1).std() / weight.std()  # of the mean over time: independent channels average out
+        assert float(spread.detach()) == pytest.approx(window**-0.5, rel=0.15)
 
 
 @pytest.mark.parametrize("latent", [32, 4096])

@@ -1,5 +1,6 @@
 """Two tiny notebooks and a home folder around them: what the book's machinery is tested with."""
 
+import re
 from pathlib import Path
 from shutil import copytree
 
@@ -73,10 +74,11 @@ def add_prose(folder: Path) -> Path:
     copytree(CHECKOUT / "book", folder / "book")
     for page in (folder / "book").glob("*.md"):
         text = page.read_text()
-        page.write_text(text.replace("notebooks/00_holography", "notebooks/00_first")
-                        .replace("notebooks/01_dataset", "notebooks/01_second"))  # fmt: skip
+        text = text.replace("notebooks/00_holography", "notebooks/00_first")
+        page.write_text(re.sub(r"notebooks/0[1-9]_\w+", "notebooks/01_second", text))
     (folder / "_config.yml").write_text((CHECKOUT / "_config.yml").read_text())
     toc = yaml.safe_load((CHECKOUT / "_toc.yml").read_text())
-    toc["parts"][0]["chapters"] = [{"file": f"notebooks/{name}"} for name in TITLES]
+    last = toc["parts"][-1]  # pages of prose
+    toc["parts"] = [{"chapters": [{"file": f"notebooks/{name}"} for name in TITLES]}, last]
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
     return folder

@@ -9,7 +9,7 @@ import pandas as pd
 
 from sqlib.errors import SqError
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).with_name("printed")
 
 
 def names() -> list[str]:

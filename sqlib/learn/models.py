@@ -56,7 +56,7 @@ def trunk(model: Model, channels: int) -> tuple[nn.Sequential, int]:
         else:
             net, features = nn.Sequential(*list(whole.children())[:-2]), whole.fc.in_features
     if channels != 3:
-        _take_channels(net, channels)
+        _take_channels(net, channels, model.weights == "imagenet")
     return net, features
 
 
@@ -69,16 +69,15 @@ def _torchvision(model: Model) -> nn.Module:
                       "connect once, or use weights='none'") from error  # fmt: skip
 
 
-def _take_channels(net: nn.Sequential, channels: int) -> None:
-    """Replace the first convolution by one that takes `channels`; what it had learned of colours is shared out evenly."""
-    holder, name = (net[0], "0") if isinstance(net[0], nn.Sequential) else (net, "0")
+def _take_channels(net: nn.Sequential, channels: int, learned: bool) -> None:
+    """Replace the first convolution by one that takes `channels`; what it had `learned` of colours is shared out evenly."""
+    holder = net[0] if isinstance(net[0], nn.Sequential) else net
     old = holder[0]
     new = nn.Conv2d(channels, old.out_channels, old.kernel_size, old.stride, old.padding, bias=False)
-    with torch.no_grad():
-        new.weight.copy_(old.weight.mean(1, keepdim=True).expand_as(new.weight) * old.in_channels / channels)
-        if channels > 1:
-            new.weight.add_(torch.randn_like(new.weight) * old.weight.std() / 10)  # else all channels would stay alike
-    setattr(holder, name, new)
+    if learned:
+        with torch.no_grad():
+            new.weight.copy_(old.weight.mean(1, keepdim=True).expand_as(new.weight) * old.in_channels / channels)
+    holder[0] = new
 
 
 def _scaled(frames: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
