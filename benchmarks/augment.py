@@ -120,7 +120,7 @@ def compare(views: Views, count: int, size: int, repeat: int) -> None:
     pixels, generator = frames(count + CHANNELS - 1, size), torch.Generator().manual_seed(1265)
     rows, none = torch.arange(count) + CHANNELS // 2, torch.zeros(count, dtype=torch.int64)
     filtered = lowpass.solarized_low_pass(pixels, views.threshold, views.variant)
-    samples = Samples(pixels, filtered, rows, none, None, CHANNELS, "")
+    samples = Samples(torch.cat([pixels, filtered]), True, rows, none, None, CHANNELS, "")
     every = torch.arange(count)
     batch = gather(samples, every)
     draws = augment.draw(augment.decide_low_pass(count, views, generator), (size, size), views, generator)
