@@ -7,7 +7,7 @@ import pytest
 from sqlib.book import plots_contrastive as plots
 from sqlib.book.params import resolve
 from sqlib.errors import SqError
-from sqlib.judge import published
+from sqlib.judge import published, tables
 from sqlib.learn import classify
 
 NAMES = ["linear", "logistic regression"]
@@ -35,7 +35,7 @@ def test_scores_stand_beside_the_printed_ones_of_the_same_row_and_one_who_says_n
     codes, labels, events = clusters(0, 3)
     answers = {on: classify.classify(codes, labels, codes, on, 0, NAMES) for on in (False, True)}
     printed = published.table("table2")
-    table = plots.beside(plots.scored(answers, labels, events, 0, 20), printed)
+    table = plots.beside(tables.with_always_no(tables.score(answers, labels, events, 0, 20), labels), printed)
     row = table[(table["classifier"] == "logistic regression") & (table["balancing"] == "SMOTE")].iloc[0]
     assert row["P, paper"] == 0.64
     assert row["F1, here"] > 0.9
@@ -51,10 +51,10 @@ def test_the_choice_of_a_classifier_never_asks_about_an_event_that_it_learned_fr
     codes = np.hstack([codes, 9.0 * (events[:, None] == np.unique(events)) * np.where(labels, 1, -1)[:, None]])
     inside = classify.classify(codes, labels, codes, True, 0, NAMES)["linear"].predictions
     assert (inside == labels).mean() > 0.95  # who has seen the event can look up the answer
-    assert plots.choose(codes, labels, events, 0, NAMES).max() < 0.8
+    assert tables.choose(codes, labels, events, 0, NAMES).max() < 0.8
 
 
 def test_positives_of_one_event_cannot_be_cross_validated_by_event():
     codes, labels, events = clusters(2, 1)
     with pytest.raises(SqError, match="one training event"):
-        plots.choose(codes, np.where(events == "e0", labels, 0), events, 0, NAMES)
+        tables.choose(codes, np.where(events == "e0", labels, 0), events, 0, NAMES)

@@ -5,11 +5,6 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
-
-from sqlib.errors import SqError
-from sqlib.judge import metrics
-from sqlib.learn import classify
 
 GRAY, BLUE, GREEN, RED = "#777777", "#0072B2", "#009E73", "#D55E00"
 SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
@@ -171,35 +166,8 @@ def leak(bars: dict[str, float], away: pd.DataFrame):
     return fig
 
 
-def choose(codes, labels, events, seed: int, names, folds: int = 3) -> pd.Series:
-    """Macro F1 of each classifier, with SMOTE, in a cross-validation by event of training rows; greatest first."""
-    found = {name: np.empty(len(labels), np.int64) for name in names}
-    folds = min(folds, len(set(events[labels == 1])))
-    if folds < 2:
-        raise SqError("positives of one training event cannot be cross-validated by event: add events")
-    for fit, ask in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(codes, labels, events):
-        for name, answer in classify.classify(codes[fit], labels[fit], codes[ask], True, seed, names).items():
-            found[name][ask] = answer.predictions
-    # not the tables' mean of four scores: where positives are rare, who always says no wins it
-    f1 = {name: metrics.scores(labels, said)["f1"] for name, said in found.items()}
-    return pd.Series(f1).sort_values(ascending=False, kind="stable")
-
-
-def scored(answers: dict[bool, dict], labels, events, seed: int, draws: int) -> pd.DataFrame:
-    """Tables 2 and 4: a row per classifier and balancing of `answers` {smote: {name: Answer}}, then one who always says no."""
-    rows = []
-    for name in dict.fromkeys(name for own in answers.values() for name in own):
-        for smote, own in answers.items():
-            said = own[name]
-            low, high, _ = metrics.interval(labels, said.decision, events, metrics.average_precision, seed, draws)
-            rows.append({"classifier": name, "smote": "SMOTE" if smote else "None", **metrics.scores(labels, *said[:2]),
-                         "low": low, "high": high, "yes": int(said.predictions.sum())})  # fmt: skip
-    lazy = metrics.scores(labels, np.zeros_like(labels))
-    return pd.DataFrame([*rows, {"classifier": "always no", "smote": "–", **lazy, "ap": float(np.mean(labels)), "yes": 0}])
-
-
 def beside(ours: pd.DataFrame, printed: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The rows of `scored` with the paper's printed scores before ours, and average precision with its interval in words."""
+    """The rows of `tables.score` with the paper's printed scores before ours, and average precision with its interval in words."""
     keys = ["classifier", "smote"]
     both = ours if printed is None else ours.merge(printed, "left", keys, suffixes=("", ", paper"))
     columns = {"classifier": both["classifier"], "balancing": both["smote"]}
@@ -207,7 +175,7 @@ def beside(ours: pd.DataFrame, printed: pd.DataFrame | None = None) -> pd.DataFr
         if printed is not None:
             columns[f"{short}, paper"] = both[f"{score}, paper"]
         columns[f"{short}, here" if printed is not None else short] = both[score]
-    columns |= {"said yes": both["yes"], "AP": both["ap"], "95 %": [words(*pair) for pair in zip(both["low"], both["high"])]}
+    columns |= {"said yes": both["yes"], "AP": both["ap"], "95 %": [words(*pair) for pair in zip(both["ap_low"], both["ap_high"])]}
     return pd.DataFrame(columns)
 
 

@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from sqlib.errors import SqError
 from sqlib.judge import metrics
+from sqlib.learn import losses
 from sqlib.learn.models import AutoEncoder
 from sqlib.learn.runs import Trained, load_net
 from sqlib.learn.samples import Samples, gather
@@ -96,9 +97,8 @@ def dimensions(mean: np.ndarray, log_variance: np.ndarray) -> pd.DataFrame:
 
 
 def log_cosh(error: np.ndarray) -> np.ndarray:
-    """Logarithm of the hyperbolic cosine, without overflow."""
-    size = np.abs(error)
-    return size + np.log1p(np.exp(-2 * size)) - np.log(2)
+    """The trainer's `losses.log_cosh` on an array."""
+    return losses.log_cosh(torch.as_tensor(error)).numpy()
 
 
 LOSSES = {"square": lambda error: np.square(error) / 2, "log-cosh": log_cosh, "absolute": np.abs}
@@ -209,9 +209,6 @@ def fitting(printed: pd.DataFrame, shares, total: int = 1000) -> np.ndarray:
 
     Returns bool (rows, shares): whether any outcome on such a test set has all four scores, rounded to two decimals.
     """
-    wanted, found = printed[["precision", "recall", "f1", "accuracy"]].to_numpy(float), []
-    for positives in (round(share * total) for share in shares):
-        tp, fp = (grid.ravel() for grid in np.mgrid[: positives + 1, : total - positives + 1])
-        scores = metrics.macro(tp, fp, positives - tp, total - positives - fp).to_numpy()
-        found.append([(np.abs(scores - row) <= 0.005 + 1e-9).all(axis=1).any() for row in wanted])
-    return np.array(found).T
+    rows = printed.rename(columns={"f1": "F1"})[["precision", "recall", "F1", "accuracy"]].to_dict("records")
+    counts = [round(share * total) for share in shares]
+    return np.array([[len(metrics.possible(n, total - n, **scores)) > 0 for n in counts] for scores in rows])

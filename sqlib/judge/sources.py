@@ -6,6 +6,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from sqlib.data.frames import FrameSet
+from sqlib.learn.augment import erase
 
 
 def annotated(frameset: FrameSet) -> np.ndarray:
@@ -79,10 +80,7 @@ def brightest(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
 
 def hidden(erased: torch.Tensor, inside: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Share (N,) of each frame that rectangles (N, R, 4: top, left, bottom, right) cover, and share of its source (N, H, W)."""
-    top, left, bottom, right = erased[..., None].unbind(2)
-    rows, columns = (torch.arange(size) for size in inside.shape[-2:])
-    down, across = ((rows >= top) & (rows < bottom)).float(), ((columns >= left) & (columns < right)).float()
-    covered = (down.mT @ across) > 0
+    covered = erase(torch.zeros_like(inside, dtype=torch.uint8)[:, None], erased, fill=1)[:, 0].bool()
     return covered.float().mean((1, 2)).numpy(), ((covered & inside).sum((1, 2)) / inside.sum((1, 2))).numpy()
 
 

@@ -1,28 +1,62 @@
-"""Tables 2, 4 and 6: every classifier, with and without SMOTE, scored on the test set."""
+"""Tables 2, 4 and 6: every classifier, with and without SMOTE, scored on the test set, and the choice of one."""
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
 
+from sqlib.errors import SqError
 from sqlib.judge.metrics import average_precision, interval, scores
-from sqlib.learn.classify import classify
+from sqlib.learn.classify import Answer, classify
 
 
 def compare(
     train, labels, test, labels_test, events_test, seed: int, names: Iterable[str] | None = None, draws: int = 1000
 ) -> pd.DataFrame:
-    """A row per classifier and balancing ("None", "SMOTE").
+    """`score` of all classifiers of `names` (default: all), trained on `train` (N, D), asked about `test` (T, D)."""
+    names = None if names is None else list(names)
+    answers = {smote: classify(train, labels, test, smote, seed, names) for smote in (False, True)}
+    return score(answers, labels_test, events_test, seed, draws)
 
-    `train` (N, D) and `test` (T, D) embeddings with labels of 0 and 1, `events_test` (T,) the event of each test row.
-    Columns: classifier, smote; macro precision, recall, f1, accuracy and their average; ap with its 95 % interval ap_low,
-    ap_high over events; auc; positives and negatives trained on; note. The interval costs 1.5 s a row at 1,000 draws.
+
+def score(answers: dict[bool, dict[str, Answer]], labels, events, seed: int, draws: int = 1000) -> pd.DataFrame:
+    """A row per classifier and balancing ("None", "SMOTE") of `answers` {smote: {name: Answer}} about T test rows.
+
+    `labels` (T,) of 0 and 1, `events` (T,) the event of each row. Columns: classifier, smote; macro precision, recall, f1,
+    accuracy and their average; ap with its 95 % interval ap_low, ap_high over events; auc; yes, how often it said so;
+    positives and negatives trained on; note. The interval costs 1.5 s a row at 1,000 draws.
     """
-    names, rows = None if names is None else list(names), []
-    for smote in (False, True):
-        for name, answer in classify(train, labels, test, smote, seed, names).items():
-            found = scores(labels_test, answer.predictions, answer.decision)
-            low, high, _ = interval(labels_test, answer.decision, events_test, average_precision, seed, draws)
-            rows.append({"classifier": name, "smote": "SMOTE" if smote else "None", **found, "ap_low": low, "ap_high": high,
-                         "positives": answer.positives, "negatives": answer.negatives, "note": answer.note})  # fmt: skip
-    order = {name: place for place, name in enumerate(dict.fromkeys(row["classifier"] for row in rows))}
-    return pd.DataFrame(sorted(rows, key=lambda row: order[row["classifier"]]))
+    rows = []
+    for name in dict.fromkeys(name for own in answers.values() for name in own):
+        for smote, own in answers.items():
+            said = own[name]
+            low, high, _ = interval(labels, said.decision, events, average_precision, seed, draws)
+            rows.append({"classifier": name, "smote": "SMOTE" if smote else "None",
+                         **scores(labels, said.predictions, said.decision), "ap_low": low, "ap_high": high,
+                         "yes": int(said.predictions.sum()), "positives": said.positives, "negatives": said.negatives,
+                         "note": said.note})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def with_always_no(table: pd.DataFrame, labels) -> pd.DataFrame:
+    """A table of `score`, and a last row for one who says no to every test row of `labels` (T,): its ap is the prevalence."""
+    lazy = scores(labels, np.zeros_like(labels)) | {"ap": float(np.mean(labels)), "yes": 0}
+    return pd.concat([table, pd.DataFrame([{"classifier": "always no", "smote": "–", **lazy}])], ignore_index=True)
+
+
+def choose(codes, labels, events, seed: int, names, folds: int = 3) -> pd.Series:
+    """Macro F1 of each classifier, with SMOTE, in a cross-validation by event of training rows (N, D); greatest first.
+
+    Raises `SqError` where only one event has positives.
+    """
+    found = {name: np.empty(len(labels), np.int64) for name in names}
+    folds = min(folds, len(set(events[labels == 1])))
+    if folds < 2:
+        raise SqError("positives of one training event cannot be cross-validated by event: add events")
+    for fit, ask in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(codes, labels, events):
+        for name, answer in classify(codes[fit], labels[fit], codes[ask], True, seed, names).items():
+            found[name][ask] = answer.predictions
+    # not the tables' mean of four scores: where positives are rare, who always says no wins it
+    f1 = {name: scores(labels, said)["f1"] for name, said in found.items()}
+    return pd.Series(f1).sort_values(ascending=False, kind="stable")

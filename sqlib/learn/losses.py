@@ -90,6 +90,12 @@ def focal(logits: Tensor, labels: Tensor, gamma: float = 2.0, weights: Tensor | 
     return _ratio((each * (-torch.expm1(-entropy)) ** gamma * entropy).sum(), each.sum())  # expm1: 1 - p, not cancelled
 
 
+def log_cosh(error: Tensor) -> Tensor:
+    """Logarithm of the hyperbolic cosine of errors of any shape (Chen, Chen & Zhang 2019), which cannot overflow."""
+    size = error.abs()
+    return size + F.softplus(-2 * size) - math.log(2)
+
+
 def chance_level(views: int) -> float:
     """Loss log(n - 1) of n = 2B views that all lie in one point, for `simclr` and `supcon` alike: collapse, in nats."""
     return math.log(views - 1)

@@ -1,7 +1,6 @@
 """What is minimised: networks, views and losses of a training step, by the name of the objective."""
 
 import contextlib
-import math
 
 import numpy as np
 import torch
@@ -85,11 +84,7 @@ def objective(net: nn.Module, batch: torch.Tensor, labels: torch.Tensor, setting
 
 def _reconstruction(error: torch.Tensor, mean: torch.Tensor, log_variance: torch.Tensor | None, kind: str) -> torch.Tensor:
     """Loss (B,) per pixel of reconstructions: square (A.1), half of it (A.2) or log cosh; variational ones with divergence."""
-    if kind == "logcosh":  # = |x| + log(1 + exp(-2|x|)) - log 2, which cannot overflow
-        size = error.abs()
-        loss = size + F.softplus(-2 * size) - math.log(2)
-    else:
-        loss = error.square() * (1 if log_variance is None else 0.5)
+    loss = losses.log_cosh(error) if kind == "logcosh" else error.square() * (1 if log_variance is None else 0.5)
     loss = loss.flatten(1).mean(1)
     if log_variance is None:
         return loss
