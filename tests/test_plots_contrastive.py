@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from sqlib.book import plots_contrastive as plots
+from sqlib.book.departures import departures
 from sqlib.book.params import resolve
 from sqlib.errors import SqError
 from sqlib.judge import published, tables
@@ -24,7 +25,7 @@ def test_the_table_of_departures_marks_as_equal_only_what_equals_the_paper():
     same = {}
     for profile in ("smoke", "paper"):
         _, parameters = resolve("03_contrastive", profile, {})
-        table = plots.departures(parameters).set_index("setting")
+        table = departures(parameters).set_index("setting")
         same[profile] = table["same"] == "yes"
         assert pd.isna(table.loc["samples in a batch", "same"])  # the paper does not print it
     assert same["paper"].sum() > same["smoke"].sum()

@@ -14,26 +14,6 @@ LEVELS = 12  # speckle hardly compresses: few gray levels leave room for sharper
 FOUR = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
 
 
-def departures(parameters: dict, test: tuple[int, int]) -> pd.DataFrame:
-    """What the paper did and what this run does, a row per setting; `test`: its positives and negatives in the test set."""
-    crop, sizes = parameters["crop"], ", ".join(map(str, parameters["latents"]))
-    rows = [
-        ("frames, pixels a side", "224", str(parameters["resolution"])),
-        ("part of a frame that is seen", "whole", f"middle {crop}×{crop}" if crop else "whole"),
-        ("solar cycle", "23", "23"),
-        ("test set", "26 positives, 171 negatives", "{} positives, {} negatives".format(*test)),
-        ("network", "ResNet-6, its widths not printed", f"ResNet-6, first layer of {parameters['width']} channels"),
-        ("latent sizes", "from 32 to 4096, which not printed", sizes),
-        ("frames in a batch", "not printed", str(parameters["batch"])),
-        ("learning rate (Adam)", "not printed", f"{parameters['rate']:g}"),
-        ("epochs", "not printed", str(parameters["epochs"])),
-        ("epochs of fine-tuning", "not printed", str(parameters["epochs_tuned"])),
-        ("neighbours of the two maps", "250, 15", ", ".join(map(str, parameters["neighbours"]))),
-    ]
-    same = [None if "not printed" in paper else "yes" if paper == here else "no" for _, paper, here in rows]
-    return pd.DataFrame(rows, columns=["setting", "paper", "here"]).assign(same=same)
-
-
 def reconstructions(table: pd.DataFrame, frames: np.ndarray, copies: dict[str, np.ndarray], titles, boxes):
     """Figure 18: the layers of `layers` (left), frames (N, S, S) with their copies by each model (right); boxes per frame."""
     fig, axes = plt.subplots(

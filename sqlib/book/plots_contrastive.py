@@ -9,50 +9,6 @@ import pandas as pd
 GRAY, BLUE, GREEN, RED = "#777777", "#0072B2", "#009E73", "#D55E00"
 SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
 LOOKS = ("-o", "--s", "-.^", ":D", "-v", "--P", "-.X", ":h")
-# Section 4.1 and the authors' published code: the High-Precision model, and after the stroke High-Metrics where it differs
-PAPER = (
-    ("frames, pixels a side", "224", ("resolution",)),
-    ("part of a frame that is seen", "whole", ("crop",)),
-    ("negative frames trained on", "all", ("thin",)),
-    ("backbone", "resnet18 / densenet121", ("backbone", "backbone_shuffled")),
-    ("first weights", "imagenet", ("weights",)),
-    ("pooling over the frame", "avg", ("pool",)),
-    ("size of the encoding", "512 / 20", ("encoding", "encoding_shuffled")),
-    ("size of the projection", "128 / 20", ("projection", "encoding_shuffled")),
-    ("samples in a batch", "not printed (code: 8)", ("batch",)),
-    ("learning rate", "0.05", ("rate",)),
-    ("epochs of warm-up", "10", ("warmup",)),
-    ("weight decay", "0.0001", ("decay",)),
-    ("epochs self-supervised", "500", ("epochs_self",)),
-    ("epochs supervised", "100 / 50", ("epochs_supervised", "epochs_shuffled")),
-    ("times a positive is in an epoch", "more than 1, not printed", ("upsample",)),
-    ("class head", "monitors; a gradient is not excluded", ("joint",)),
-    ("Solarized Low-Pass, probability", "0.5", ("low_pass",)),
-    ("turns and flips", "turns", ("positional",)),
-    ("Random Erasing", "paper", ("erasing",)),
-    ("further augmentations", "none", ("extra",)),
-)  # fmt: skip
-
-
-def departures(parameters: dict) -> pd.DataFrame:
-    """What the paper did and what this run does, a row per setting: setting, paper, here, same ("yes" or "no", or a dash)."""
-    words = {
-        "crop": lambda n: f"middle {n}×{n}" if n else "whole",
-        "thin": lambda n: "all" if n == 1 else f"1 of {n}",
-        "upsample": lambda n: str(n) if n else "until classes are equal",
-        "joint": lambda on: "teaches the backbone too" if on else "watches only",
-        "extra": lambda names: ", ".join(names) or "none",
-    }
-
-    def plain(value):
-        return f"{value:g}" if isinstance(value, float) else str(value)
-
-    rows = []
-    for setting, paper, names in PAPER:
-        here = " / ".join(dict.fromkeys(str(words.get(name, plain)(parameters[name])) for name in names))
-        unknown = "not" in paper
-        rows.append((setting, paper, here, None if unknown else "yes" if here == paper else "no"))
-    return pd.DataFrame(rows, columns=["setting", "paper", "here", "same"])
 
 
 def contrast(views: np.ndarray, others: np.ndarray):

@@ -12,33 +12,6 @@ from sqlib.judge.duration import correlation
 GRAY, BLUE, GREEN, ORANGE, PINK = "#777777", "#0072B2", "#009E73", "#D55E00", "#CC79A7"
 LEVELS = 9  # of gray, for small PNGs
 INKS = {"MDI": BLUE, "HMI": ORANGE}
-# parameter: what it sets, the paper's value (Sections 3 and 4, and the published code), and a word for zero
-PAPER = {
-    "resolution": ("pixels a side of a frame", 224, ""), "crop": ("pixels a side of the middle that is seen", 0, "all"),
-    "thin": ("one of so many negative frames trains", 1, ""), "backbone": ("network", "resnet18", ""),
-    "weights": ("first weights", "imagenet", ""), "pool": ("pooling over the frame", "avg", ""),
-    "encoding": ("numbers in an encoding", 512, ""), "projection": ("numbers in a projection", 128, ""),
-    "rate": ("learning rate", 0.05, ""), "warmup": ("epochs of warm-up", 10.0, "none"), "decay": ("weight decay", 1e-4, ""),
-    "joint": ("the class head teaches the backbone", False, ""),
-    "low_pass": ("probability of the Solarized Low-Pass", 0.5, "never"), "positional": ("turns and flips", "turns", ""),
-    "erasing": ("Random Erasing", "paper", ""), "extra": ("further augmentations", [], ""), "epochs": ("epochs", 100, ""),
-    "windows": ("frames that are mixed", [3], ""),
-}  # fmt: skip
-
-
-def departures(parameters: dict) -> pd.DataFrame:
-    """What the paper did and what this run does, a row per setting, and whether they agree."""
-
-    def words(value, zero):
-        if isinstance(value, list):
-            return ", ".join(map(str, value)) or "none"
-        if isinstance(value, bool):
-            return "yes" if value else "no"
-        return zero if value == 0 and zero else f"{value:g}" if isinstance(value, float) else str(value)
-
-    rows = [(what, words(paper, zero), words(parameters[name], zero), "yes" if parameters[name] == paper else "no")
-            for name, (what, paper, zero) in PAPER.items()]  # fmt: skip
-    return pd.DataFrame(rows, columns=["setting", "paper", "here", "as in the paper"])
 
 
 def lifetimes(measured: dict, courses: pd.DataFrame):
