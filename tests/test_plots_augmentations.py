@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sqlib.book import figures
 from sqlib.book import plots_augmentations as plots
 
 
@@ -16,11 +17,11 @@ def _close():
 
 def test_a_stretched_frame_has_few_levels_between_black_and_white():
     frame = np.arange(100).reshape(10, 10)
-    shown = plots.stretched(frame, 50)
+    shown = figures.stretched(frame, 50)
     assert shown.min() == 0 and shown.max() == 1
     assert (shown[5:] == 1).all()
     assert len(np.unique(shown)) <= plots.LEVELS + 1
-    assert (plots.stretched(np.zeros((4, 4))) == 0).all()
+    assert (figures.stretched(np.zeros((4, 4))) == 0).all()
 
 
 def test_panels_draw_the_boxes_of_each_picture_and_hide_what_is_over():

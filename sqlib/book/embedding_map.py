@@ -13,7 +13,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from sqlib.book.plots_embedding import GRAY, classes, event_name
+from sqlib.book.plots_embedding import PALE, classes, event_name
 from sqlib.data.frames import resize, to_bytes
 from sqlib.errors import SqError
 
@@ -131,7 +131,7 @@ def _places(points: np.ndarray) -> np.ndarray:
 
 def _look(colour: str, marker: str, radius: int) -> tuple[str, str]:
     """A class's attributes and the sub-path of one of its marks."""
-    radius = round(radius * (0.75 if colour == GRAY or marker == "x" else 1))
+    radius = round(radius * (0.75 if colour == PALE or marker == "x" else 1))
     wide = round(1.3 * radius)
     shape = SHAPES[marker].format(r=radius, d=2 * radius, l=wide, w=2 * wide)
     if marker in "ox":

@@ -8,6 +8,9 @@ import numpy as np
 from sqlib.errors import SqError
 
 STYLE = Path(__file__).with_name("sqlib.mplstyle")
+# colours that the colour-blind tell apart (Okabe and Ito), and a gray
+BLUE, VERMILION, GREEN, PINK, AMBER, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#777777"
+LEVELS = 9  # of gray: speckle hardly compresses, and few levels leave room for sharper pixels in a PNG of the same size
 INK = {"simulated": "#8a3b00", "observed": "#00507a", "published": "#444444", "theory": "#444444", "everyday": "#444444"}
 
 
@@ -46,6 +49,20 @@ def png(fig, limit: int = 150_000) -> bytes:
         if len(data) <= limit:
             break
     return data
+
+
+def stretched(frame: np.ndarray, top: float | None = None) -> np.ndarray:
+    """A frame (..., H, W) as 0…1 in few steps, `top` (default its own 0.995 quantile) being white."""
+    top = max(1.0, float(np.quantile(frame, 0.995))) if top is None else top
+    return np.floor(LEVELS * np.minimum(np.asarray(frame, float) / top, 1)) / LEVELS
+
+
+def draw_boxes(ax, boxes, colour: str = AMBER, width: float = 1.5, **look) -> None:
+    """Draw boxes (x0, y0, x1, y1) of a frame: they hold the pixels from x0 up to x1, and pixels are centred on whole numbers."""
+    from matplotlib.patches import Rectangle
+
+    for x0, y0, x1, y1 in boxes:
+        ax.add_patch(Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec=colour, lw=width, **look))
 
 
 def colour(values, cmap: str = "gray", vmin: float | None = None, vmax: float | None = None) -> np.ndarray:

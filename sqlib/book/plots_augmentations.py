@@ -5,14 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Rectangle
 
-LEVELS = 9  # of gray: speckle hardly compresses, and few levels leave room for sharper pixels in a PNG of the same size
-ORANGE, BLUE, GREEN, GRAY = "#D55E00", "#0072B2", "#009E73", "#777777"
-
-
-def stretched(frame: np.ndarray, top: float | None = None) -> np.ndarray:
-    """A frame (..., H, W) as 0…1 in few steps, `top` (default its own 0.995 quantile) being white."""
-    top = max(1.0, float(np.quantile(frame, 0.995))) if top is None else top
-    return np.floor(LEVELS * np.minimum(np.asarray(frame, float) / top, 1)) / LEVELS
+from sqlib.book.figures import BLUE, GRAY, GREEN, LEVELS, VERMILION, draw_boxes, stretched
 
 
 def panels(pictures, titles, columns: int, boxes=None, rows=(), height: float | None = None):
@@ -33,14 +26,8 @@ def panels(pictures, titles, columns: int, boxes=None, rows=(), height: float | 
     for ax, picture, title, own in zip(axes.flat, pictures, titles, boxes or [()] * len(pictures)):
         ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         ax.set_title(title, fontsize=9, loc="center")
-        frame(ax, own)
+        draw_boxes(ax, own)
     return fig
-
-
-def frame(ax, boxes) -> None:
-    """Draw boxes (x0, y0, x1, y1) of a frame; a picture's pixels are centred on whole numbers."""
-    for x0, y0, x1, y1 in boxes:
-        ax.add_patch(Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec="#E69F00", lw=1.5))
 
 
 def steps(picture: np.ndarray, low: np.ndarray, done: np.ndarray, threshold: int, boxes):
@@ -53,13 +40,13 @@ def steps(picture: np.ndarray, low: np.ndarray, done: np.ndarray, threshold: int
         axes[place].imshow(pixels, cmap="gray", vmin=0, vmax=1)
         axes[place].set(xticks=[], yticks=[])
         axes[place].set_title(title, fontsize=10)
-        frame(axes[place], boxes)
+        draw_boxes(axes[place], boxes)
     amplitude = np.fft.fftshift(np.abs(np.fft.fft2(picture - picture.mean())))
     shades = np.floor(LEVELS * np.clip(np.log10(np.maximum(amplitude, 1) / amplitude.max()) / 3 + 1, 0, 1)) / LEVELS
     edges = (-size / 2 - 0.5, size / 2 - 0.5)
     axes[0, 1].imshow(shades, cmap="gray", extent=(*edges, *edges[::-1]))
     reach = threshold // 2 + 0.5
-    axes[0, 1].add_patch(Rectangle((-reach, -reach), 2 * reach, 2 * reach, fill=False, ec=ORANGE, lw=1.5))
+    axes[0, 1].add_patch(Rectangle((-reach, -reach), 2 * reach, 2 * reach, fill=False, ec=VERMILION, lw=1.5))
     axes[0, 1].set_title("amplitude of its waves", fontsize=10)
     axes[0, 1].set(xlabel="waves a frame")
     level = np.arange(256)
@@ -68,7 +55,7 @@ def steps(picture: np.ndarray, low: np.ndarray, done: np.ndarray, threshold: int
     bins = np.arange(0, 261, 5)
     for pixels, colour, words in ((picture, GRAY, "frame"), (low, GREEN, "low-passed")):
         axes[1, 0].hist(np.clip(pixels, 0, 255).ravel(), bins, histtype="step", color=colour, label=words)
-    axes[1, 0].axvline(threshold, color=ORANGE, lw=1)
+    axes[1, 0].axvline(threshold, color=VERMILION, lw=1)
     axes[1, 0].set(yscale="log", xlabel="gray level", ylabel="pixels")
     axes[1, 0].legend(fontsize=8)
     return fig
@@ -91,7 +78,7 @@ def violins(groups: dict[str, dict[str, np.ndarray]], label: str):
     fig, axes = plt.subplots(1, len(groups), figsize=(7, 4), sharey=True, squeeze=False)
     for ax, (title, kinds) in zip(axes[0], groups.items()):
         parts = ax.violinplot(list(kinds.values()), showextrema=False)
-        for body, colour in zip(parts["bodies"], (GRAY, GREEN, BLUE, ORANGE)):
+        for body, colour in zip(parts["bodies"], (GRAY, GREEN, BLUE, VERMILION)):
             body.set(facecolor=colour, alpha=0.6)
         for place, values in enumerate(kinds.values(), 1):
             low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
@@ -114,7 +101,7 @@ def square(pictures: dict[str, np.ndarray], found: pd.DataFrame):
         ax.set(xticks=[], yticks=[])
         ax.set_title(name.replace("other transpose", "other\ntranspose"), fontsize=8, loc="center")
     ax = bottom.subplots()
-    for shift, (kind, colour, hatch) in zip((-0.27, 0, 0.27), zip(found.columns, (GREEN, ORANGE, GRAY), ("", "//", ""))):
+    for shift, (kind, colour, hatch) in zip((-0.27, 0, 0.27), zip(found.columns, (GREEN, VERMILION, GRAY), ("", "//", ""))):
         ax.bar(np.arange(len(found)) + shift, 100 * found[kind], 0.26, color=colour, hatch=hatch, ec="white", lw=0, label=kind)
     ax.set_xticks(range(len(found)), [name.replace("other ", "other\n") for name in found.index], fontsize=9)
     ax.set_ylabel("share of samples (%)")
@@ -139,7 +126,7 @@ def curves(history: pd.DataFrame):
             history[history["variant"] == name].groupby("seed"), ("-", "--", "-.", ":") * 9, "os^Dv" * 9
         ):
             ax.plot(own["epoch"], own["loss"] / own["chance"], style, marker=marker, ms=4, color=BLUE)
-        ax.axhline(1, color=ORANGE, lw=1.2)
+        ax.axhline(1, color=VERMILION, lw=1.2)
         ax.set_title(name, fontsize=10)
         ax.set_xticks(whole_epochs(history))
         ax.set_xlim(0.5, history["epoch"].max() + 0.5)
@@ -170,7 +157,7 @@ def ablation(scores: pd.DataFrame, prevalence: float):
             if column == "AP":
                 ax.plot(own[["low", "high"]].iloc[0], [place, place], color=BLUE, lw=1.5)
         if line is not None:
-            ax.axvline(line, color=ORANGE, lw=1.2)
+            ax.axvline(line, color=VERMILION, lw=1.2)
         ax.set_xlabel(words, fontsize=9)
         ax.tick_params(labelsize=9)
     axes[0].set_yticks(range(len(names)), names)
@@ -181,7 +168,7 @@ def ablation(scores: pd.DataFrame, prevalence: float):
 def everyday(history: pd.DataFrame):
     """Macro F1 on test pictures and loss over chance against the epoch, a line per way and seed (columns way, seed, …)."""
     fig, axes = plt.subplots(1, 2, figsize=(7, 3.6))
-    looks = ((GRAY, "-", "o"), (BLUE, "--", "s"), (ORANGE, ":", "^"))
+    looks = ((GRAY, "-", "o"), (BLUE, "--", "s"), (VERMILION, ":", "^"))
     for (way, own), (colour, style, marker) in zip(history.groupby("way", sort=False), looks):
         for number, (_, one) in enumerate(own.groupby("seed")):
             label = way if number == 0 else None

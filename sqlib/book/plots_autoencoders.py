@@ -3,13 +3,12 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from sqlib.book.figures import BLUE, GRAY, GREEN, PINK, VERMILION, draw_boxes
 from sqlib.judge.reconstructions import LOSSES
 
-GRAY, BLUE, RED, GREEN, PINK = "#777777", "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-MODELS = {"AE": (BLUE, "o", "-"), "VAE": (RED, "s", "--"), "log-cosh VAE": (GREEN, "D", "-.")}
+MODELS = {"AE": (BLUE, "o", "-"), "VAE": (VERMILION, "s", "--"), "log-cosh VAE": (GREEN, "D", "-.")}
 LEVELS = 12  # speckle hardly compresses: few gray levels leave room for sharper pixels in a PNG of the same size
 FOUR = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
 
@@ -32,15 +31,14 @@ def reconstructions(table: pd.DataFrame, frames: np.ndarray, copies: dict[str, n
             ax.spines[:].set_visible(False)
             if row == 0:
                 ax.set_title(name, fontsize=9, loc="center")
-            for x0, y0, x1, y1 in inside:
-                ax.add_patch(Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec="#E69F00", lw=1.3))
+            draw_boxes(ax, inside)
         own[0].set_ylabel(title, fontsize=8)
     return fig
 
 
 def _architecture(ax, table: pd.DataFrame) -> None:
     """A bar for each layer, as long as the root of its side, the numbers beside it."""
-    inks = {"input": GRAY, "encoder": BLUE, "latent": RED, "decoder": GREEN}
+    inks = {"input": GRAY, "encoder": BLUE, "latent": VERMILION, "decoder": GREEN}
     for place, row in enumerate(table.itertuples()):
         long = (row.side / table["side"].max()) ** 0.5
         ax.barh(-place, long, 0.62, left=-long / 2, color=inks[row.part])
@@ -129,7 +127,7 @@ def standing(table: pd.DataFrame):
     left.axvline(0.5, color=GRAY, lw=1, ls=":")
     left.hlines(place, table["otherwise"], table["during"], color=GRAY, lw=1)
     left.plot(table["otherwise"], place, "o", mfc="white", color=BLUE, label="other times")
-    left.plot(table["during"], place, "D", color=RED, label="during the sunquake")
+    left.plot(table["during"], place, "D", color=VERMILION, label="during the sunquake")
     left.set_yticks(place, table["picture"])
     left.set(xlim=(0, 1), xlabel="rank among random places", ylim=(-len(table) + 0.5, 0.5))
     fig.legend(loc="outside upper left", ncols=2)
@@ -148,7 +146,7 @@ def rings(table: pd.DataFrame, names: tuple[str, str]):
     ax.hlines(place, table["few"], table["many"], color=GRAY, lw=1)
     ax.plot(table["elsewhere"], place, "|", color="black", ms=12, label=f"annotation moved, {names[0]} neighbours")
     for name, words, look in (("few", names[1], "o"), ("many", names[0], "D")):
-        ax.plot(table[name], place, look, color=RED if name == "many" else BLUE, label=f"{words} neighbours")
+        ax.plot(table[name], place, look, color=VERMILION if name == "many" else BLUE, label=f"{words} neighbours")
     ax.set_yticks(place, table["event"], fontsize=9)
     ax.set(xlim=(-1, 1), ylim=(-len(table) + 0.4, 0.6), xlabel="rank correlation of distance in the map with distance in time")
     fig.legend(loc="outside upper left", ncols=3, columnspacing=1.2, handletextpad=0.4)

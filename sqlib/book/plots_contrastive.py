@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-GRAY, BLUE, GREEN, RED = "#777777", "#0072B2", "#009E73", "#D55E00"
+from sqlib.book.figures import BLUE, GRAY, GREEN, VERMILION
+
 SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
 LOOKS = ("-o", "--s", "-.^", ":D", "-v", "--P", "-.X", ":h")
 
@@ -28,7 +29,7 @@ def contrast(views: np.ndarray, others: np.ndarray):
         for ax in axes.ravel():
             ax.axis("off")
         for row, (kind, shown) in enumerate([("anchor", [(views, 0)]), *parts]):
-            ink = {"anchor": BLUE, "near": GREEN, "away": RED}[kind]
+            ink = {"anchor": BLUE, "near": GREEN, "away": VERMILION}[kind]
             head = {"anchor": "", "near": "pulled near:", "away": "pushed away:"}[kind]
             for column, (source, which) in enumerate(shown):
                 ax = axes[row, column + (kind == "anchor")]
@@ -65,19 +66,6 @@ def histories(runs: dict[str, pd.DataFrame], floor: float):
     return fig
 
 
-def precisions(table: pd.DataFrame, prevalence: float):
-    """Average precision of each run (columns run, ap, low, high) with its interval, and what knowing nothing gives."""
-    fig, ax = plt.subplots(figsize=(7, 0.9 + 0.36 * len(table)))
-    places = np.arange(len(table))[::-1]
-    ax.hlines(places, table["low"], table["high"], color=BLUE, lw=2)
-    ax.plot(table["ap"], places, "o", color=BLUE, ms=7)
-    ax.axvline(prevalence, color=GRAY, lw=1, ls="--")
-    ax.text(prevalence, len(table) - 0.45, " share of positives", fontsize=9, color="#444444", va="bottom")
-    ax.set_yticks(places, table["run"])
-    ax.set(xlabel="average precision on the test events, 95 % interval over events", xlim=(0, None), ylim=(-0.6, len(table) + 0.1))
-    return fig
-
-
 def temperatures(table: pd.DataFrame, prevalence: float, limits: dict[str, float]):
     """Fall of the loss below chance, and average precision, against temperature (columns τ, fall, ap, low, high)."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.9))
@@ -93,7 +81,7 @@ def temperatures(table: pd.DataFrame, prevalence: float, limits: dict[str, float
         ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
         ax.minorticks_off()
         for (words, at), style in zip(limits.items(), (":", "-")):
-            ax.axvline(at, color=RED, lw=1, ls=style, label=words, zorder=0)
+            ax.axvline(at, color=VERMILION, lw=1, ls=style, label=words, zorder=0)
     handles, words = right.get_legend_handles_labels()
     fig.legend(handles[:2], words[:2], loc="outside upper left", ncols=2, fontsize=9)
     return fig
@@ -106,14 +94,14 @@ def leak(bars: dict[str, float], away: pd.DataFrame):
     """
     fig, (left, right) = plt.subplots(2, 1, figsize=(7, 6.2), height_ratios=[1.25, 1])
     places = np.arange(len(bars))[::-1]
-    inks = [RED if "sample" in name else BLUE for name in bars]
+    inks = [VERMILION if "sample" in name else BLUE for name in bars]
     left.barh(places, list(bars.values()), 0.62, color=inks)
     left.set_yticks(places, list(bars))
     for place, value in zip(places, bars.values()):
         left.text(value + 0.01, place, f"{value:.2f}", va="center", fontsize=9)
     left.set(xlabel="macro F1 (red: split by samples; blue: split by events)", xlim=(0, 1.08))
     at = np.arange(len(away))
-    right.bar(at, away["ap"], 0.55, color=[BLUE if "by event" in words else RED for words in away["distance"]])
+    right.bar(at, away["ap"], 0.55, color=[BLUE if "by event" in words else VERMILION for words in away["distance"]])
     for place, row in zip(at, away.itertuples()):
         right.hlines(row.prevalence, place - 0.4, place + 0.4, color="black", lw=1.4)
         right.text(place, max(row.ap, row.prevalence) + 0.02, f"{row.frames:,}", ha="center", fontsize=9)

@@ -3,15 +3,13 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.patches import Rectangle
 
+from sqlib.book.figures import BLUE, GRAY, VERMILION, draw_boxes, stretched
 from sqlib.data.catalogue import catalogue
 from sqlib.data.frames import FrameSet
 
-COLOURS = {23: "#0072B2", 24: "#D55E00"}
+COLOURS = {23: BLUE, 24: VERMILION}
 NAMES = {23: "cycle 23 (MDI)", 24: "cycle 24 (HMI)"}
-GRAY = "#777777"
-LEVELS = 9
 
 
 def examples(frameset: FrameSet, negatives: list[int], positives: list[int]):
@@ -27,15 +25,10 @@ def examples(frameset: FrameSet, negatives: list[int], positives: list[int]):
             row[1].text(0.5, 0.5, f"no {word} frame\nin this folder", ha="center", va="center", transform=row[1].transAxes)
         for ax, place in zip(row, places):
             pixels, facts = np.asarray(frameset.pixels[place]), frameset.index.iloc[place]
-            top = max(1, np.quantile(pixels, 0.995))
-            # speckle hardly compresses: few gray levels leave room for sharper pixels in a PNG of the same size
-            ax.imshow(np.floor(LEVELS * np.minimum(pixels / top, 1)), cmap="gray", vmin=0, vmax=LEVELS)
+            ax.imshow(stretched(pixels), cmap="gray", vmin=0, vmax=1)
             event = names.get(facts["event"])
             ax.set_title(f"{event.name if event else facts['event']}\nframe {facts['frame']}", fontsize=10, loc="center")
-            for x0, y0, x1, y1 in facts["boxes"]:
-                # a box holds the pixels from x0 up to x1; a picture's pixels are centred on whole numbers
-                corner = (x0 - 0.5, y0 - 0.5)
-                ax.add_patch(Rectangle(corner, x1 - x0, y1 - y0, fill=False, ec="#E69F00", lw=1.8))
+            draw_boxes(ax, facts["boxes"], width=1.8)
     return fig
 
 

@@ -5,24 +5,25 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Rectangle
 
+from sqlib.book.figures import AMBER, BLUE, GRAY, GREEN, PINK, VERMILION
 from sqlib.data.catalogue import catalogue
 from sqlib.errors import SqError
 from sqlib.judge.embeddings import remoteness
 
-GRAY = "#999999"  # of the common classes, drawn smaller, as crosses are
+PALE = "#999999"  # of the common classes, drawn smaller, as crosses are
 # What a frame can be, in the order of drawing (the rare ones on top): colour (Okabe and Ito 2008), marker, words
 CLASSES = {
-    "TN": (GRAY, "o", "true negative"),
-    "not predicted": ("#777777", "x", "no annotation, not predicted"),
-    "no sunquake": (GRAY, "o", "no sunquake"),
+    "TN": (PALE, "o", "true negative"),
+    "not predicted": (GRAY, "x", "no annotation, not predicted"),
+    "no sunquake": (PALE, "o", "no sunquake"),
     "unlabelled": ("#000000", "x", "no annotation"),
-    "FN": ("#0072B2", "s", "false negative"),
-    "FP": ("#D55E00", "^", "false positive"),
-    "TP": ("#009E73", "D", "true positive"),
-    "predicted": ("#CC79A7", "v", "no annotation, predicted"),
-    "sunquake": ("#009E73", "D", "sunquake"),
+    "FN": (BLUE, "s", "false negative"),
+    "FP": (VERMILION, "^", "false positive"),
+    "TP": (GREEN, "D", "true positive"),
+    "predicted": (PINK, "v", "no annotation, predicted"),
+    "sunquake": (GREEN, "D", "sunquake"),
 }
-SPARE = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "s"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#000000", "x"))
+SPARE = ((BLUE, "o"), (VERMILION, "^"), (GREEN, "s"), (PINK, "D"), (AMBER, "v"), ("#000000", "x"))
 BAND = "#f0e6c8"
 
 
@@ -53,7 +54,7 @@ def event_name(key: str) -> str:
 def _marks(ax, x, y, status, looks, size: float) -> None:
     for name, (colour, marker, words) in looks.items():
         own = np.asarray(status) == name
-        plain = colour == GRAY or marker == "x"
+        plain = colour == PALE or marker == "x"
         look = {"s": size / 2, "linewidths": 0.8} if plain else {"s": size, "edgecolors": "white", "linewidths": 0.3}
         ax.scatter(x[own], y[own], c=colour, marker=marker, label=f"{words} ({own.sum():,})", **look)
 
@@ -113,7 +114,7 @@ def similarities(matrix, index: pd.DataFrame, event: str):
     fig, ax = plt.subplots(figsize=(6, 5))
     image = ax.imshow(matrix, extent=extent, vmax=1)
     for first, last in _annotated(frames, labels):
-        for colour, width in (("white", 3), ("#D55E00", 1.6)):
+        for colour, width in (("white", 3), (VERMILION, 1.6)):
             ax.add_patch(Rectangle((first, first), last - first, last - first, fill=False, ec=colour, lw=width))
     ax.set(xlabel="frame number", ylabel="frame number", title=event_name(event))
     fig.colorbar(image, ax=ax, label="cosine similarity", shrink=0.9)
@@ -140,4 +141,21 @@ def rings(maps: dict[int, np.ndarray], index: pd.DataFrame):
         if len(events) > 1:
             row[0].set_title(f"{event_name(event)}\n{next(iter(maps))} neighbours")
         fig.colorbar(image, ax=row.tolist(), label="frames from the sunquake", shrink=0.85)
+    return fig
+
+
+def precisions(table: pd.DataFrame, prevalence: float):
+    """Average precision (columns: names first, ap, low, high, and `group` where there are several) with its interval over
+    events, and what knowing nothing gives."""
+    groups = table["group"] if "group" in table else pd.Series("", table.index)
+    inks = dict(zip(dict.fromkeys(groups), (BLUE, VERMILION, GREEN, PINK, GRAY)))
+    fig, ax = plt.subplots(figsize=(7, 1 + 0.35 * len(table)))
+    places = np.arange(len(table))[::-1]
+    for place, group, row in zip(places, groups, table.itertuples()):
+        ax.plot([row.low, row.high], [place] * 2, color=inks[group], lw=2)
+        ax.plot(row.ap, place, "o", color=inks[group], ms=7)
+    ax.axvline(prevalence, color="black", lw=1, ls="--")
+    ax.text(prevalence, len(table) - 0.45, " share of positives", fontsize=9, va="bottom")
+    ax.set_yticks(places, table.iloc[:, 0])
+    ax.set(xlabel="average precision on the test events, 95 % interval over events", xlim=(0, None), ylim=(-0.6, len(table) + 0.1))
     return fig

@@ -4,14 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.patches import Rectangle
 
+from sqlib.book.figures import BLUE, GRAY, GREEN, LEVELS, PINK, VERMILION, draw_boxes, stretched
 from sqlib.data.catalogue import INSTRUMENTS
 from sqlib.judge.duration import correlation
 
-GRAY, BLUE, GREEN, ORANGE, PINK = "#777777", "#0072B2", "#009E73", "#D55E00", "#CC79A7"
-LEVELS = 9  # of gray, for small PNGs
-INKS = {"MDI": BLUE, "HMI": ORANGE}
+INKS = {"MDI": BLUE, "HMI": VERMILION}
 
 
 def lifetimes(measured: dict, courses: pd.DataFrame):
@@ -71,12 +69,10 @@ def through_network(frames: np.ndarray, numbers, made: list[np.ndarray], boxes=(
     upper, middle, lower = fig.subfigures(3, 1, height_ratios=[1.2, 1.75, 1.15])
     count = len(frames)
     axes = upper.subplots(1, count + (count == 3))
-    high = max(1.0, np.quantile(frames, 0.995))
-    shown = np.floor(LEVELS * np.minimum(frames / high, 1)) / LEVELS
+    shown = stretched(frames)
     for place, (ax, picture) in enumerate(zip(axes, shown)):
         ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
-        for x0, y0, x1, y1 in boxes:
-            ax.add_patch(Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec="#E69F00", lw=1.5))
+        draw_boxes(ax, boxes)
         ax.set_title(f"channel {place + 1}: frame {numbers[place]}", fontsize=10, loc="center")
     if count == 3:
         axes[-1].imshow(shown.transpose(1, 2, 0))
@@ -116,21 +112,7 @@ def _map(ax, values: np.ndarray) -> None:
     ax.imshow(np.round(np.clip((values - low) / max(high - low, 1e-9), 0, 1) * LEVELS), cmap="cividis")
 
 
-def precisions(table: pd.DataFrame, prevalence: float):
-    """Average precision (columns detector, group, ap, low, high) with its interval, and what knowing nothing gives."""
-    inks = dict(zip(dict.fromkeys(table["group"]), (GRAY, BLUE, PINK, GREEN, ORANGE)))
-    fig, ax = plt.subplots(figsize=(7, 1.0 + 0.34 * len(table)))
-    for place, row in zip(range(len(table))[::-1], table.itertuples()):
-        ax.plot([row.low, row.high], [place] * 2, color=inks[row.group], lw=2)
-        ax.plot(row.ap, place, "o", color=inks[row.group], ms=7)
-    ax.axvline(prevalence, color="black", lw=1, ls="--")
-    ax.text(prevalence, len(table) - 0.5, " share of positives", fontsize=9, va="bottom")
-    ax.set_yticks(range(len(table))[::-1], table["detector"])
-    ax.set(xlabel="average precision on test events, 95 % interval over events", xlim=(0, None), ylim=(-0.6, len(table) + 0.1))
-    return fig
-
-
-LOOKS = (("-o", GREEN), ("--s", ORANGE), ("-.^", PINK), (":D", BLUE), ("-v", GRAY))
+LOOKS = (("-o", GREEN), ("--s", VERMILION), ("-.^", PINK), (":D", BLUE), ("-v", GRAY))
 
 
 def against(lines: dict[str, pd.Series], xlabel: str, ylabel: str, marks: dict[str, float], across: dict[str, float]):
