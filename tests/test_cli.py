@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tinybook import make_home, write_notebook
 
-from sqlib.book import cli
+from sqlib.book import cli_data
 from sqlib.book.cli import main
 
 
@@ -31,7 +31,7 @@ def frames(monkeypatch):
             rows.append(facts | {"time": np.datetime64("2001-04-06T19:13", "ms") + 60_000 * frame})
     pixels = np.arange(6 * 64, dtype=np.uint8).reshape(6, 8, 8)
     frameset = make_frameset(pixels, make_index(rows), "twin", "cube")
-    monkeypatch.setattr(cli, "_frames", lambda args, build: (frameset, {}))
+    monkeypatch.setattr(cli_data, "_frames", lambda args, build: (frameset, {}))
     return frameset
 
 

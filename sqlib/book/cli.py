@@ -1,16 +1,12 @@
 """The command `sq`: data, parameters, runs and the book."""
 
 import argparse
-import json
 import math
 import sys
-from dataclasses import fields
-from pathlib import Path
 
-from sqlib.book import pages, params, records, runs  # none of which imports anything heavy
+from sqlib.book import cli_data, pages, params, records, runs  # none of which imports anything heavy
+from sqlib.book.cli_data import add_command, add_options, print_json
 from sqlib.errors import SqError
-
-DATA_HELP = "twin (simulated, the default) or sunquakenet (real frames)"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,129 +33,42 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    data = commands.add_parser("data", help="build, describe or export the frames").add_subparsers(
-        metavar="ACTION", required=True
-    )
-    build = _command(data, "build", _data_build, "make the simulated data set, or load and report the real one")
-    build.add_argument("--workers", type=int, metavar="N", help="processes to share the events among (default: by cores)")
-    build.add_argument("--scheduler", metavar="ADDR", help="address of a running Dask scheduler to use instead")
-    info = _command(data, "info", _data_info, "say what is in a data set: events, frames, labels")
-    export = _command(data, "export", _data_export, "write the frames as pictures in SunquakeNet's layout")
-    export.add_argument("folder", type=Path, metavar="FOLDER", help="where to write; must be new or empty")
-    for command in (build, info, export):
-        _options(command, "a setting of the twin, such as seed=7", data="twin", root="")
+    cli_data.add(commands)
 
-    settable = _command(commands, "params", _params, "say what can be set in a notebook")
+    settable = add_command(commands, "params", _params, "say what can be set in a notebook")
     settable.add_argument("notebook", metavar="NOTEBOOK", help="name (01_dataset) or path")
 
-    run = _command(commands, "run", _run, "execute notebooks, or find the run that is there already")
+    run = add_command(commands, "run", _run, "execute notebooks, or find the run that is there already")
     run.add_argument("notebooks", metavar="NOTEBOOK", nargs="+", help="name (01_dataset) or path")
 
-    train = _command(commands, "train", _train, "train the networks of a notebook beforehand, in pieces or by torchrun")
-    train.add_argument("notebook", metavar="NOTEBOOK", help="name (03_contrastive) or path")
+    train = add_command(commands, "train", _train, "train the networks of a notebook beforehand, in pieces or by torchrun")
+    train.add_argument("notebook", metavar="NOTEBOOK", help="name (03_contrastive) or path; or locator")
     train.add_argument("--minutes", type=float, default=math.inf, help="stop after so many; the same command goes on")
 
-    kept = _command(commands, "runs", _runs, "list the runs that are kept")
-    book = _command(commands, "book", _book, "execute all chapters and build the book")
+    kept = add_command(commands, "runs", _runs, "list the runs that are kept")
+    beside = add_command(commands, "compare", _compare, "set two runs side by side: parameters, numbers, and a page with figures")
+    for side in ("A", "B"):
+        beside.add_argument(side.lower(), metavar=side, help="key of a run (or its beginning), its folder, or a notebook's name")
+    swept = add_command(commands, "sweep", _sweep, "run a notebook over a grid of parameters: -p temperature=.05,.1 -p seed=1..5")
+    swept.add_argument("notebook", metavar="NOTEBOOK", help="name (03_contrastive) or path")
+    swept.add_argument("--workers", type=int, default=1, metavar="N", help="processes to share the runs among (default: 1)")
+    swept.add_argument("--scheduler", metavar="ADDR", help="address of a running Dask scheduler to use instead")
+    book = add_command(commands, "book", _book, "execute all chapters and build the book")
     for command in (run, train, book):
-        _options(command, "a parameter of the notebooks, which goes before the profile's value")
+        add_options(command, "a parameter of the notebooks, which goes before the profile's value")
+    add_options(swept, "a parameter with the values to try, name=a,b,c or name=1..5")
     for command in (run, book):
         command.add_argument("--force", action="store_true", help="run again even if nothing changed")
-    for command in (info, settable, run, train, kept):
+    for command in (settable, run, train, kept, beside, swept):
         command.add_argument("--json", action="store_true", help="print JSON, for a program to read")
     return parser
-
-
-def _command(commands, name: str, do, text: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    command.set_defaults(do=do)
-    return command
-
-
-def _options(command: argparse.ArgumentParser, setting: str, **defaults) -> None:
-    command.add_argument("--data", choices=("twin", "sunquakenet"), help=DATA_HELP)
-    command.add_argument("--root", metavar="FOLDER", help="folder of SunquakeNet")
-    command.add_argument("--profile", default="laptop", help="size of everything: smoke, laptop (default), paper")
-    command.add_argument("-p", metavar="name=value", action="append", default=[], dest="settings",
-                         help=f"{setting}; may be repeated")  # fmt: skip
-    command.set_defaults(**defaults)
-
-
-def _print_json(content) -> None:
-    print(json.dumps(records.plain(content, "output"), indent=1, ensure_ascii=False))
-
-
-def _twin_settings(args):
-    """Return the TwinSettings of --profile with the -p values over them, checked by name and type."""
-    from sqlib.sun.twin import TwinSettings
-
-    known = tuple(params.Parameter(f.name, f.type.__name__, f.default, "") for f in fields(TwinSettings))
-    values = params.check(known, params.load_profile(args.profile)["data"], f"{args.profile}.yml, data")
-    return TwinSettings(**values | params.parse(known, args.settings, "the twin"))
-
-
-def _frames(args, build: bool):
-    """Return the frame set that --data, --root and --profile name, and for real frames the report of what is odd there.
-
-    Only `build` makes a twin that is missing.
-    """
-    from sqlib.data.build import load_frames, twin_folder
-    from sqlib.data.sunquakenet import fetch, load_sunquakenet
-
-    if args.data == "sunquakenet":
-        frames, report = load_sunquakenet(Path(args.root) if args.root else fetch(), size=None, progress=True)
-        return frames, vars(report)
-    settings = _twin_settings(args)
-    if not build and not (twin_folder(settings) / "card.json").is_file():
-        raise SqError(f"this twin is not built yet: sq data build --profile {args.profile}")
-    return load_frames("twin", settings=settings, size=min(224, settings.size), progress=True), {}
-
-
-def _data_build(args) -> None:
-    from sqlib.data.build import build_twin, info
-
-    if args.data == "twin":
-        print(build_twin(_twin_settings(args), workers=args.workers, scheduler=args.scheduler, progress=True))
-    frames, report = _frames(args, build=True)
-    _print_info(info(frames), report)
-
-
-def _data_info(args) -> None:
-    from sqlib.data.build import info
-
-    frames, report = _frames(args, build=False)
-    if args.json:
-        _print_json(info(frames) | ({"report": report} if report else {}))
-    else:
-        _print_info(info(frames), report)
-
-
-def _data_export(args) -> None:
-    from sqlib.data.export import export_frames
-
-    print(export_frames(_frames(args, build=False)[0], args.folder))
-
-
-def _print_info(content: dict, report: dict) -> None:
-    """Print the counts of a frame set in words, then a row per cycle and per event, then what was odd."""
-    import pandas as pd
-
-    for name, value in content.items():
-        if not isinstance(value, dict | list):
-            print(f"{name:<14}{value}")
-    cycles = [{"cycle": cycle, **counts} for cycle, counts in content["cycles"].items()]
-    for rows in (cycles, content["per_event"]):
-        print("\n" + pd.DataFrame(rows).drop(columns="event", errors="ignore").to_string(index=False))
-    for name, value in report.items():
-        if isinstance(value, tuple) and name != "tables":
-            print(f"{name.replace('_', ' '):<22}{len(value)}" + "".join(f"\n  {one}" for one in value[:10]))
 
 
 def _params(args) -> None:
     path = params.notebook_path(args.notebook)
     known = params.parameters(path)
     if args.json:
-        _print_json([vars(p) for p in known])
+        print_json([vars(p) for p in known])
         return
     width = max(len(p.name) for p in known)
     print(f"parameters of {path.name}:")
@@ -181,13 +90,45 @@ def _overrides(args, notebook: str) -> dict:
     return named | params.parse(params.parameters(path), args.settings, path.name)
 
 
+def _compare(args) -> None:
+    from sqlib.book import compare
+
+    found = compare.compare(compare.find_run(args.a), compare.find_run(args.b))
+    page = compare.write_page(found)
+    if args.json:
+        print_json({**found, "page": str(page)})
+        return
+    print(f"{compare.as_text(found)}\n\npage: {page}")
+
+
+def _sweep(args) -> None:
+    from sqlib.book import sweep
+
+    path = params.notebook_path(args.notebook)
+    points = sweep.grid(params.parameters(path), args.settings, path.name)
+    fixed = {name: value for name, value in (("data", args.data), ("root", args.root)) if value is not None}
+    rows, folder = sweep.sweep(args.notebook, points, args.profile, fixed=fixed, workers=args.workers, scheduler=args.scheduler)
+    if args.json:
+        print_json({"folder": str(folder), "runs": rows})
+        return
+    for row in rows:
+        point = "  ".join(f"{name}={row[name]}" for name in points[0])
+        print(f"{point}  {row['run'] or 'failed: ' + row['error']}")
+    print(f"summary: {folder / 'summary.csv'}")
+
+
 def _train(args) -> None:
+    if args.notebook == "locator":
+        from sqlib.learn.locator_training import Teaching, teach
+
+        print(teach(Teaching(), seconds=60 * args.minutes))
+        return
     path, values = params.resolve(args.notebook, args.profile, _overrides(args, args.notebook))
     from sqlib.book.training import train_chapter
 
     cards = train_chapter(path.stem, values, progress=True, minutes=args.minutes)
     if args.json:
-        _print_json(cards)
+        print_json(cards)
         return
     for name, card in cards.items():
         print(f"{card['key']}  {name:<24} {card['epochs']:>4} epochs  {card['parameters']:>10,} weights  {card['device']}")
@@ -200,13 +141,13 @@ def _run(args) -> None:
         if not args.json:
             print(folder)
     if args.json:
-        _print_json(cards)
+        print_json(cards)
 
 
 def _runs(args) -> None:
     found = runs.runs()
     if args.json:
-        _print_json(found)
+        print_json(found)
         return
     if not found:
         print("no runs yet: sq run NOTEBOOK")

@@ -178,7 +178,7 @@ class Observation(NamedTuple):
     first_frame: int
 
 
-def dopplergrams(event, settings: TwinSettings) -> Observation:
+def dopplergrams(event, settings: TwinSettings, draw=None) -> Observation:
     """Simulate the Dopplergrams of one event; see `simulate` for the arguments."""
     check_settings(settings)
     if event.instrument not in INSTRUMENTS:
@@ -187,7 +187,7 @@ def dopplergrams(event, settings: TwinSettings) -> Observation:
     parts = model(settings.size, settings.frames, event.cadence, event.pixel, instrument.blur)
     bins, box, _ = parts.green.shape
     rim = (box - settings.size) // 2
-    scene = draw_scene(event, settings.size, rim, first, settings.frames, settings.seed, settings.limb)
+    scene = (draw or draw_scene)(event, settings.size, rim, first, settings.frames, settings.seed, settings.limb)
     generator = torch.Generator().manual_seed(int(generator_of(settings.seed, f"{event.key} waves").integers(2**62)))
     source = torch.view_as_complex(torch.randn((bins, box, box, 2), generator=generator))
     source *= torch.from_numpy(np.sqrt(scene.emission / 2)).float()
@@ -198,13 +198,14 @@ def dopplergrams(event, settings: TwinSettings) -> Observation:
     return Observation(observe(moved[:, seen, seen], scene, instrument, first, generator), parts, scene, first)
 
 
-def simulate(event, settings: TwinSettings) -> TwinCube:
+def simulate(event, settings: TwinSettings, draw=None) -> TwinCube:
     """Simulate one event, from sources to egression power.
 
     Parameters
     ----------
     event : anything with key, instrument ("MDI" or "HMI"), cadence (s), pixel (Mm), intervals ((first, last), …)
     settings : size and seed of the twin
+    draw : what draws the event's `Scene`, with the arguments of `draw_scene` (None: `draw_scene` itself)
 
     Returns
     -------
@@ -214,7 +215,7 @@ def simulate(event, settings: TwinSettings) -> TwinCube:
     ------
     SqError : for settings out of range or an unknown instrument
     """
-    doppler, parts, scene, first = dopplergrams(event, settings)
+    doppler, parts, scene, first = dopplergrams(event, settings, draw)
     power = egression_power(doppler, parts.kernel)
     del doppler
     top, kept = (power.shape[1] - settings.size) // 2, slice(0, settings.frames)

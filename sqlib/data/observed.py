@@ -1,0 +1,35 @@
+"""Real observations as cubes and frames, under home()/data/observed: made once for the same request, and found again."""
+
+import json
+from pathlib import Path
+
+from sqlib.data.cubes import Cube, read_cube, write_cube
+from sqlib.data.export import export_frames
+from sqlib.data.frames import frames_from_cube
+from sqlib.paths import home, remove
+
+
+def observed_frames(event, target, settings, *, folder: Path | None = None, **how) -> tuple[Path, Path]:
+    """The cube (FITS) of one real event, and the folder of its frames in SunquakeNet's layout.
+
+    Arguments and errors are those of `sqlib.sun.ingest.observe`, which does the work unless the same was asked for before.
+    """
+    from sqlib.sun.ingest import observe
+
+    kept = home() / "data" / "observed"
+    path, frames = kept / "cubes" / f"{event.key}.fits", kept / "frames" / event.key
+    asked = _plain({"settings": vars(settings), "folder": str(folder or ""), "place": [target.longitude, target.latitude]})
+    if not (path.is_file() and read_cube(path).truth.get("asked") == asked):
+        done = observe(event, target, settings, folder=folder, **how)
+        remove(frames)
+        facts = (event.key, event.instrument, event.cadence, event.pixel, done.start)
+        truth = _plain({**done.truth, "asked": asked})
+        write_cube(Cube(done.power, *facts, source="observed", band=settings.band, pupil=settings.pupil, truth=truth), path)
+    if not frames.exists():
+        export_frames(frames_from_cube(read_cube(path), settings.size, "frame"), frames)
+    return path, frames
+
+
+def _plain(content: dict) -> dict:
+    """Return `content` as it will be read back from the cube's JSON."""
+    return json.loads(json.dumps(content, default=lambda value: value.tolist()))
