@@ -1,0 +1,154 @@
+"""A chapter over a grid of parameters, on Dask: each point is a run of its own, kept and found again like any other."""
+
+import hashlib
+import json
+import re
+from contextlib import ExitStack
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from sqlib.book import params, runs
+from sqlib.book.compare import leaves
+from sqlib.book.records import read_records
+from sqlib.errors import SqError
+from sqlib.paths import home, replacing
+
+LOCAL = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
+MOST = 500  # runs of one sweep; more are a slip of the pen
+
+
+def alternatives(texts: list[str]) -> dict[str, list[str]]:
+    """The words of `name=a,b,c` and `name=1..5` by name; commas inside brackets part nothing: `latents=[1,2],[3]` has two."""
+    found = {}
+    for text in texts:
+        name, equals, word = text.partition("=")
+        if not equals or not word:
+            raise SqError(f"-p {text}: write -p name=a,b,c or -p name=1..5")
+        if name in found:
+            raise SqError(f"-p {name} is given twice; list all its values after one")
+        ends = re.fullmatch(r"(-?\d+)\.\.(-?\d+)", word)
+        if ends:
+            first, last = map(int, ends.groups())
+            found[name] = [str(value) for value in range(first, last + 1)]
+        else:
+            found[name] = re.split(r",(?![^\[]*\])", word)
+        if not found[name] or "" in found[name]:
+            raise SqError(f"-p {text}: there is an empty value in it")
+    return found
+
+
+def grid(known, texts: list[str], where: str) -> list[dict[str, Any]]:
+    """Every combination of the alternatives, checked by name and type against the parameters `known`."""
+    words = alternatives(texts)
+    many = 1
+    for values in words.values():
+        many *= len(values)
+    if not words or many > MOST:
+        raise SqError(f"a sweep has from 1 to {MOST} runs, not {many if words else 0}: give -p name=a,b,c")
+    values = [[params.parse(known, [f"{name}={word}"], where) for word in own] for name, own in words.items()]
+    return [{name: value for part in point for name, value in part.items()} for point in product(*values)]
+
+
+def one_run(notebook: str, point: dict[str, Any], profile: str) -> str:
+    """Execute one point of a sweep in a worker; the folder of its run."""
+    return str(runs.run_notebook(notebook, point, profile, progress=False))
+
+
+def sweep(notebook: str, points: list[dict[str, Any]], profile: str, *, fixed: dict[str, Any] | None = None, workers: int = 1,
+          scheduler: str | None = None, progress: bool = True) -> tuple[list[dict], Path]:  # fmt: skip
+    """Run a notebook at each point; rows of the summary, and the folder that holds it (summary.csv, summary.png).
+
+    fixed : parameters that are the same everywhere (data, root)
+    workers : processes on this machine; or `scheduler`, the address of a Dask scheduler whose workers see the same folders
+    A row has the point's parameters, `run` (key, "" where it failed), `error`, and every number of the records that is not
+    the same in all runs. A point that fails does not stop the others; the same call goes on where a cut-off one stopped, since
+    finished runs are found again. Raises `SqError` for no workers.
+    """
+    from tqdm import tqdm
+
+    folders: list[str | None] = [None] * len(points)
+    errors = [""] * len(points)
+    with ExitStack() as stack, tqdm(total=len(points), desc=f"sweep of {notebook}", unit="run", disable=not progress) as bar:
+        for place, result in _results(stack, notebook, [(fixed or {}) | point for point in points], profile, workers, scheduler):
+            if isinstance(result, str):
+                folders[place] = result
+            else:
+                errors[place] = str(result).splitlines()[0] if str(result) else type(result).__name__
+            bar.update()
+    rows = _rows(points, folders, errors)
+    name = hashlib.sha256(json.dumps([notebook, profile, fixed or {}, points], sort_keys=True).encode()).hexdigest()[:12]
+    folder = home() / "runs" / "sweeps" / f"{Path(notebook).stem}-{name}"
+    _write(rows, points, folder)
+    return rows, folder
+
+
+def _results(stack: ExitStack, notebook: str, points, profile: str, workers: int, scheduler: str | None):
+    """Yield (place, folder or exception) as they come."""
+    if scheduler is None and min(workers, len(points)) <= 1:
+        for place, point in enumerate(points):
+            try:
+                yield place, one_run(notebook, point, profile)
+            except Exception as error:  # one point must not cost the others
+                yield place, error
+        return
+    from dask.distributed import Client, LocalCluster, as_completed
+
+    try:
+        if scheduler is None:
+            scheduler = stack.enter_context(LocalCluster(n_workers=min(workers, len(points)), **LOCAL))
+        client = stack.enter_context(Client(scheduler))
+    except (OSError, RuntimeError) as error:
+        raise SqError(f"no Dask workers ({error}); --workers 1 does without") from error
+    tasks = {client.submit(one_run, notebook, point, profile, pure=False): place for place, point in enumerate(points)}
+    for task in as_completed(tasks):
+        yield tasks[task], task.result() if task.status == "finished" else task.exception()
+
+
+def _rows(points, folders, errors) -> list[dict]:
+    numbers = []
+    for folder in folders:
+        found = read_records(Path(folder)) if folder else {}
+        own = leaves({name: record["numbers"] for name, record in found.items()})
+        numbers.append({name: v for name, v in own.items() if isinstance(v, int | float) and not isinstance(v, bool)})
+    done = [own for own, folder in zip(numbers, folders) if folder]
+    names = [name for name in dict.fromkeys(name for own in done for name in own) if len({own.get(name) for own in done}) > 1]
+    return [
+        {**point, "run": Path(folder).name if folder else "", "error": error, **{name: own.get(name) for name in names}}
+        for point, folder, error, own in zip(points, folders, errors, numbers)
+    ]
+
+
+def _write(rows: list[dict], points: list[dict], folder: Path) -> None:
+    import pandas as pd
+
+    table = pd.DataFrame(rows)
+    with replacing(folder / "summary.csv") as aside:
+        table.to_csv(aside, index=False, lineterminator="\n")
+    swept = [name for name in points[0] if len({str(point[name]) for point in points}) > 1]
+    shown = [name for name in table.columns[len(points[0]) + 2 :] if table[name].notna().any()]
+    if swept and shown:
+        picture = summary_figure(table, swept[0], shown[:6])
+        with replacing(folder / "summary.png") as aside:
+            picture.savefig(aside, dpi=120)
+
+
+def summary_figure(table, swept: str, shown: list[str]):
+    """A panel for each of the numbers `shown` against the parameter `swept`, a dot a run."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    from sqlib.book.figures import BLUE, use_style
+
+    use_style()
+    fig, axes = plt.subplots(len(shown), 1, figsize=(7, 1 + 1.6 * len(shown)), sharex=True, squeeze=False)
+    numeric = table[swept].map(lambda value: isinstance(value, int | float)).all()
+    where = table[swept] if numeric else table[swept].map(str)
+    for ax, name in zip(axes[:, 0], shown):
+        ax.plot(where, table[name].astype(float), "o", color=BLUE)
+        ax.set_title(name, fontsize=9, loc="left")
+    axes[-1, 0].set_xlabel(swept)
+    plt.close(fig)
+    return fig

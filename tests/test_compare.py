@@ -1,0 +1,138 @@
+"""Two runs side by side, and a chapter over a grid of parameters."""
+
+import json
+
+import pandas as pd
+import pytest
+from browser import chromium, opened
+from tinybook import make_home, write_notebook
+
+from sqlib.book import compare as module
+from sqlib.book import params, sweep
+from sqlib.book.cli import main
+from sqlib.book.compare import as_text, compare, find_run, leaves, write_page
+from sqlib.book.runs import run_notebook
+from sqlib.errors import SqError
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A home with two runs of a chapter, whose level and seed differ."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("SQ_HOME", str(home))
+        make_home(home)
+        first = run_notebook("01_second", {"level": 2.0}, "smoke", progress=False)
+        second = run_notebook("01_second", {"level": 5.0}, "smoke", progress=False)
+        yield home, first.name, second.name
+
+
+def test_nested_numbers_become_one_level():
+    assert leaves({"a": 1, "rows": [{"x": 2.5}, {"x": None}]}) == {"a": 1, "rows[0].x": 2.5, "rows[1].x": None}
+    assert leaves(3) == {"": 3}
+
+
+def test_comparison_names_what_was_given_and_what_came_out(pair):
+    _, first, second = pair
+    found = compare(find_run(first), find_run(second))
+    assert found["parameters"] == {"level": [2.0, 5.0]}
+    mean = next(row for row in found["numbers"] if (row["record"], row["entry"]) == ("fig01", "mean"))
+    assert mean["b"] / mean["a"] == pytest.approx(2.5)  # the same noise, at 2.5 times the level
+    assert mean["difference"] == pytest.approx(mean["b"] - mean["a"])
+    assert found["same"] > 0  # such as the frames' numbers
+    json.dumps(found, allow_nan=False)
+    text = as_text(found)
+    assert "level: 2 -> 5" in text and "fig01 mean" in text
+
+
+def test_a_run_beside_itself_has_no_difference(pair):
+    _, first, _ = pair
+    found = compare(find_run(first), find_run(first))
+    assert not found["parameters"] and not found["numbers"] and not found["circumstances"]
+    assert "the same" in as_text(found)
+
+
+def test_a_run_is_named_by_key_beginning_folder_or_notebook(pair):
+    home, first, second = pair
+    assert find_run(first)["key"] == find_run(str(home / "runs/01_second" / first))["key"] == first
+    assert find_run("01_second")["key"] == second  # the latest
+    length = next(n for n in range(1, 13) if first[:n] != second[:n])
+    assert find_run(first[:length])["key"] == first
+    with pytest.raises(SqError, match=r"there is no run 'nothing'.*sq runs"):
+        find_run("nothing")
+    with pytest.raises(SqError, match="2 runs begin with ''"):
+        find_run("")
+
+
+def test_page_shows_both_figures_and_escapes_what_it_shows(pair, monkeypatch):
+    home, first, second = pair
+    found = compare(find_run(first), find_run(second))
+    found["parameters"]["name"] = ["<script>alert(1)</script>", "b"]
+    path = write_page(found)
+    assert path == home / "runs" / "compare" / f"{first}-{second}.html"
+    text = path.read_text()
+    assert "<script>" not in text and "&lt;script&gt;" in text
+    with chromium() as browser, opened(browser, path, viewport={"width": 390, "height": 800}) as (page, complaints):
+        sizes = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt.length])")
+        assert len(sizes) == 4 and all(width > 0 and words > 0 for width, words in sizes)  # a figure and a movie of each
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert not complaints
+
+
+def test_alternatives_are_lists_ranges_and_lists_of_lists():
+    assert sweep.alternatives(["t=.05,.1", "seed=1..3", "latents=[1,2],[3]"]) == {
+        "t": [".05", ".1"], "seed": ["1", "2", "3"], "latents": ["[1,2]", "[3]"],
+    }  # fmt: skip
+    for wrong, words in (("t", "write -p"), ("t=", "write -p"), ("t=1,,2", "empty"), ("seed=3..1", "empty")):
+        with pytest.raises(SqError, match=words):
+            sweep.alternatives([wrong])
+    with pytest.raises(SqError, match="twice"):
+        sweep.alternatives(["t=1", "t=2"])
+
+
+def test_grid_is_every_combination_and_checks_names_and_types(pair):
+    known = params.parameters(params.notebook_path("01_second"))
+    points = sweep.grid(known, ["level=1,2", "seed=1..3"], "01_second")
+    assert points == [{"level": a, "seed": s} for a in (1.0, 2.0) for s in (1, 2, 3)]
+    with pytest.raises(SqError, match="did you mean 'level'"):
+        sweep.grid(known, ["levle=1,2"], "01_second")
+    with pytest.raises(SqError, match="must be int"):
+        sweep.grid(known, ["seed=1,two"], "01_second")
+    with pytest.raises(SqError, match="from 1 to 500 runs, not 600"):
+        sweep.grid(known, ["seed=1..600"], "01_second")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sweep_isolates_what_fails_sums_up_the_rest_and_goes_on(pair, workers, monkeypatch):
+    home, *_ = pair
+    code = "from sqlib.book import chapter\nassert seed != 2, 'an unlucky seed'\n"
+    code += "page = chapter.begin('NAME', data=data, seed=seed, profile=profile, out=out)\n"
+    code += "chapter.claim(page, 'claim-C1', {'twice': 2 * seed, 'fixed': 7})\nchapter.close(page)"
+    write_notebook(home / f"notebooks/0{workers + 3}_swept.ipynb", code)
+    points = [{"seed": seed} for seed in (1, 2, 3)]
+    rows, folder = sweep.sweep(f"0{workers + 3}_swept", points, "smoke", workers=workers, progress=False)
+    assert [row["seed"] for row in rows] == [1, 2, 3]
+    assert [row["claim-C1.twice"] for row in rows] == [2, None, 6]
+    assert [bool(row["run"]) for row in rows] == [True, False, True] and "an unlucky seed" in rows[1]["error"]
+    assert "claim-C1.fixed" not in rows[0]  # the same in all runs: nothing to sum up
+    assert pd.read_csv(folder / "summary.csv")["seed"].tolist() == [1, 2, 3]
+    assert (folder / "summary.png").stat().st_size > 1000
+    monkeypatch.setattr(module.runs, "_execute", lambda *_: pytest.fail("a finished run was executed again"))
+    again, same = sweep.sweep(f"0{workers + 3}_swept", points[::2], "smoke", workers=1, progress=False)
+    assert [row["run"] for row in again] == [rows[0]["run"], rows[2]["run"]] and same != folder
+
+
+def test_commands_compare_and_sweep(pair, capsys):
+    _, first, second = pair
+    assert main(["compare", first, second]) == 0
+    out = capsys.readouterr().out
+    assert "level: 2 -> 5" in out and out.strip().endswith(".html")
+    assert main(["compare", first, second, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["parameters"] == {"level": [2.0, 5.0]}
+    assert main(["compare", first, "nothing"]) == 2
+    assert "sq runs" in capsys.readouterr().err
+    assert main(["sweep", "01_second", "-p", "level=2,5", "--profile", "smoke", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["run"] for row in found["runs"]] == [first, second]  # the same runs as alone: found again
+    assert main(["sweep", "01_second", "-p", "level=2,five"]) == 2
+    assert "must be float" in capsys.readouterr().err
