@@ -72,7 +72,7 @@ def test_mark_is_drawn_into_the_picture_itself(page, fig, tmp_path):
     ("data", "source", "mark", "simulated"),
     [
         ("twin", None, "SIMULATED (twin, seed 7)", True),
-        ("sunquakenet", None, "OBSERVED (SunquakeNet)", False),
+        ("sunquakenet", None, "OBSERVED (real frames)", False),
         ("sunquakenet", "simulated", "SIMULATED (twin, seed 7)", True),
         ("twin", "published", "PUBLISHED (Mercea et al. 2023)", False),
         ("twin", "theory", "CALCULATED (no data)", False),

@@ -138,14 +138,7 @@ def close(page: Page, fingerprint: str = "") -> None:
 
 def mark(page: Page, sources: tuple[str, ...]) -> str:
     """Return the words that say where the data come from: "SIMULATED (twin, seed 1265)"."""
-    words = {
-        "simulated": f"SIMULATED (twin, seed {page.parameters['seed']})",
-        "observed": "OBSERVED (SunquakeNet)",
-        "published": "PUBLISHED (Mercea et al. 2023)",
-        "theory": "CALCULATED (no data)",
-        "everyday": "EVERYDAY PICTURES (not of the Sun)",
-    }
-    return " · ".join(words[source] for source in sources)
+    return records.mark(sources, page.parameters["seed"])
 
 
 def _sources(page: Page, source) -> tuple[str, ...]:

@@ -11,8 +11,10 @@ from html import escape
 from pathlib import Path
 
 from sqlib.book.offline import check_offline
-from sqlib.book.params import parameters, profile_names, profile_values
-from sqlib.book.records import read_json
+from sqlib.book.params import parameters, profile_names, profile_values, resolve
+from sqlib.book.provenance import add_provenance
+from sqlib.book.records import read_json, read_records
+from sqlib.book.scorecard import scorecard_page
 from sqlib.errors import SqError
 from sqlib.paths import home, remove, replacing
 
@@ -56,7 +58,7 @@ def build_book(run_folders: dict[str, Path]) -> Path:
 
 
 def assemble(source: Path, run_folders: dict[str, Path]) -> None:
-    """Fill the fresh folder `source` with what jupyter-book reads: prose, executed notebooks, MathJax, rerun page."""
+    """Fill the fresh folder `source` with what jupyter-book reads: prose, executed notebooks, MathJax, the generated pages."""
     remove(source)
     shutil.copytree(home() / "book", source / "book", ignore=shutil.ignore_patterns("static", ".*"))
     shutil.copytree(home() / "book" / "static", source / "_static")
@@ -64,12 +66,19 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
         shutil.copyfile(home() / name, source / name)
     _copy_mathjax(source / "_extra" / "mathjax")
     (source / "book" / "rerun.md").write_text(rerun_page(list(run_folders)), encoding="utf-8")
+    (source / "book" / "scorecard.md").write_text(scorecard_page(run_folders), encoding="utf-8")
     for page in (source / "book").rglob("*.md"):
         text = page.read_text(encoding="utf-8")
         page.write_text(with_header(text, [reading(text)]), encoding="utf-8")
     (source / "notebooks").mkdir()
     for name, folder in run_folders.items():
-        notebook = dress(read_json(folder / "executed.ipynb"), read_json(folder / "card.json"))
+        card, csv = read_json(folder / "card.json"), sorted(folder.glob("tables/*.csv"))
+        notebook = dress(read_json(folder / "executed.ipynb"), card)
+        usual = resolve(name, card["profile"], {})[1]
+        add_provenance(notebook["cells"], card, read_records(folder), {path.stem for path in csv}, usual)
+        (source / "_extra" / "records" / name).mkdir(parents=True)
+        for path in csv:
+            shutil.copyfile(path, source / "_extra" / "records" / name / path.name)
         (source / "notebooks" / f"{name}.ipynb").write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
 
 

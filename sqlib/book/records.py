@@ -54,6 +54,18 @@ def check_sources(source: str | tuple[str, ...]) -> tuple[str, ...]:
     return sources
 
 
+def mark(sources, seed: int) -> str:
+    """Words that say where a figure's or table's data come from: "SIMULATED (twin, seed 1265)"."""
+    words = {
+        "simulated": f"SIMULATED (twin, seed {seed})",
+        "observed": "OBSERVED (real frames)",
+        "published": "PUBLISHED (Mercea et al. 2023)",
+        "theory": "CALCULATED (no data)",
+        "everyday": "EVERYDAY PICTURES (not of the Sun)",
+    }
+    return " · ".join(words[source] for source in sources)
+
+
 def record(name: str, numbers, paper=None, *, card: dict, folder: Path, source, label: str, kind: str, replace: bool,
            **more) -> None:  # fmt: skip
     """Write the record `name` (`table1`, `fig01`, `claim-C1`) to `folder`/records.
