@@ -16,6 +16,8 @@ CHAPTERS = {
                        *(f"claim-C{n}" for n in (4, 5, 6, 7, 8, 14, 15, 16, 17, 18))},
     "04_augmentations": {"fig03", "fig20", *(f"claim-C{n}" for n in (9, 10, 11, 12, 23))},
     "05_recurrence": {"fig04", "fig17", "claim-C13"},
+    "06_object_detection": {"table5", "fig21", "claim-C19", "claim-C20"},
+    "07_case_studies": {"fig10-cases", "fig11-cases", *(f"fig{n}" for n in range(12, 17)), "claim-C21", "claim-C22"},
 }  # fmt: skip
 VERDICTS = {"reproduced", "contradicted", "undecided"}
 

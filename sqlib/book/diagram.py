@@ -5,6 +5,7 @@ from itertools import pairwise
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyBboxPatch
 
+from sqlib.judge.cases import LENGTH, NEAR
 from sqlib.learn.settings import Settings
 
 STAGES = {"data": ("#e3eef6", "#0072B2", "-"), "standard": ("#e6e6e6", "#555555", "-"), "custom": ("#fbe3cf", "#D55E00", "-"),
@@ -44,6 +45,8 @@ def stages(run: Settings, resolution: int) -> list[list[tuple[str, str, str]]]:
          ("class head", "teaches too" if run.joint else "watches only", "learning")],
         [("raw frames", "encoded once more", "data"), ("SMOTE", "and under-sampling", "standard"),
          ("classifier", "sunquake or not", "standard")],
+        [("candidate", f"{LENGTH} frames in a row", "data"), ("detector", "says where", "standard"),
+         ("one place", f"within {NEAR:g} px", "standard")],
     ]  # fmt: skip
 
 

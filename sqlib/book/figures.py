@@ -9,7 +9,8 @@ from sqlib.errors import SqError
 
 STYLE = Path(__file__).with_name("sqlib.mplstyle")
 # colours that the colour-blind tell apart (Okabe and Ito), and a gray
-BLUE, VERMILION, GREEN, PINK, AMBER, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#777777"
+BLUE, VERMILION, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+AMBER, SKY, GRAY = "#E69F00", "#56B4E9", "#777777"
 LEVELS = 9  # of gray: speckle hardly compresses, and few levels leave room for sharper pixels in a PNG of the same size
 INK = {"simulated": "#8a3b00", "observed": "#00507a", "published": "#444444", "theory": "#444444", "everyday": "#444444"}
 

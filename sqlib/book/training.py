@@ -10,7 +10,7 @@ from typing import Any
 from sqlib.data.build import load_frames
 from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError
-from sqlib.learn import recipes
+from sqlib.learn import detector, detector_recipes, recipes
 from sqlib.learn import runs as trained
 from sqlib.sun.twin import TwinSettings
 
@@ -30,9 +30,12 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True, m
     """
     import time
 
+    if chapter == detector_recipes.CHAPTER:
+        return _train_detectors(values, progress, minutes)
     runs = recipes.plan(chapter, values)
     if not runs:
-        raise SqError(f"{chapter} trains no network; those that do: {', '.join(recipes.PLANS)}")
+        known = ", ".join([*recipes.PLANS, detector_recipes.CHAPTER])
+        raise SqError(f"{chapter} trains no network; those that do: {known}")
     frameset, started, cards, samples = frames_of(values, progress), time.monotonic(), {}, {}
     with _processes():
         for number, (name, settings) in enumerate(runs.items()):
@@ -44,6 +47,26 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True, m
                 samples = {what: trained.samples_for(settings, frameset)}  # only the latest is kept: it may fill the device
             own = samples.get(what)
             cards[name] = trained.train(settings, frameset, samples=own, progress=progress, seconds=max(left, 0)).card
+    return cards
+
+
+def simulated(values: dict[str, Any], progress: bool = True) -> FrameSet:
+    """The twin that a chapter on real frames learns from beside them: its frames scaled one by one, as published ones are."""
+    return frames_of({**values, "data": "twin", "scaling": "frame"}, progress)
+
+
+def _train_detectors(values: dict[str, Any], progress: bool, minutes: float) -> dict[str, Any]:
+    """Train the detectors of the chapter on object detection that are not there yet; return the card of each by name."""
+    import time
+
+    frameset, started, cards = frames_of(values, progress), time.monotonic(), {}
+    planned = detector_recipes.plan(values, frameset)
+    for number, (name, (settings, data)) in enumerate(planned.items()):
+        frames = frameset if data == "own" else simulated(values, progress)
+        if progress and not detector.is_trained(settings, frames):
+            print(f"{detector_recipes.CHAPTER}: {name} ({number + 1} of {len(planned)})", file=sys.stderr, flush=True)
+        left = max(60 * minutes - (time.monotonic() - started), 0)
+        cards[name] = detector.train_detector(settings, frames, progress=progress, seconds=left).card
     return cards
 
 

@@ -23,6 +23,7 @@ def table(name: str) -> pd.DataFrame:
     table2, table4, table6 : classifier, smote ("None" or "SMOTE"), precision, recall, f1 (macro), accuracy, average; table6
         also model ("AE" or "log-cosh VAE")
     table3 : event (key of the catalogue), TP, FP, FN, GT
+    table5 : metric, sc23, sc24 (percent)
     recurrence : Section 3.3's four scores of the sliding window
     samples : set, positives, negatives: the test sets of the captions, "balanced" (trained on after SMOTE and
         under-sampling, Section 4.1.1) and "all" (Section 2.3)

@@ -117,8 +117,18 @@ def recurrence(common: Common, *, epochs: int, windows: list[int]) -> dict[str, 
     return {f"window {window}": common.settings("supcon", epochs, window=window) for window in windows}
 
 
+def cases(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, backbone_shuffled: str,
+          encoding_shuffled: int) -> dict[str, Settings]:  # fmt: skip
+    """Section 4.3: the two models of Section 4.1, the same runs as `contrastive` has them, found again where these agree."""
+    runs = contrastive(common, epochs_self=epochs_self, epochs_supervised=epochs_supervised, epochs_shuffled=epochs_shuffled,
+                       epochs_short=1, backbone_shuffled=backbone_shuffled, encoding_shuffled=encoding_shuffled,
+                       temperatures=[])  # fmt: skip
+    return {name: runs[name] for name in ("High-Precision", "High-Metrics")}
+
+
 PLANS: dict[str, Callable[..., dict[str, Settings]]] = {
     "02_autoencoders": autoencoders, "03_contrastive": contrastive, "04_augmentations": augmentations, "05_recurrence": recurrence,
+    "07_case_studies": cases,
 }  # fmt: skip
 
 

@@ -1,0 +1,129 @@
+"""Figures of the chapter on object detection; each takes what was computed and returns a matplotlib figure."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.patches import Rectangle
+
+from sqlib.book.figures import BLUE, GRAY, GREEN, PINK, SKY, VERMILION
+
+LEVELS = 11  # of gray, for small PNGs
+STYLES = ((BLUE, "-"), (GREEN, "--"), (VERMILION, "-."), (PINK, ":"), (GRAY, (0, (5, 1))), (SKY, (0, (3, 1, 1, 1))))
+
+
+def losses(histories: dict[str, pd.DataFrame]):
+    """Left: the whole loss of each detector against epochs. Right: the four parts of the first detector's."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7, 4.4))
+    for (name, history), (colour, style) in zip(histories.items(), STYLES):
+        left.plot(history["epoch"], history["loss"], color=colour, ls=style, marker="o", ms=4, label=name)
+    history = next(iter(histories.values()))
+    words = {"objectness": "1: source or not", "rpn_box_reg": "1: place of the region", "classifier": "2: source or not",
+             "box_reg": "2: place of the box"}  # fmt: skip
+    for (part, label), (colour, style) in zip(words.items(), STYLES):
+        right.plot(history["epoch"], history[part].clip(lower=1e-5), color=colour, ls=style, marker="o", ms=4, label=label)
+    left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
+    right.set(xlabel="epoch", ylabel="parts, first detector", yscale="log")
+    for ax in (left, right):
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
+    return fig
+
+
+def boxes_on_frames(frames: np.ndarray, truth: list, found: pd.DataFrame, titles: list[str], reach: int = 32):
+    """Cut-outs of frames (N, S, S) about the annotated boxes `truth` (a tuple of boxes each) and the boxes `found` (N rows).
+
+    A cut-out reaches `reach` px beyond the middle of what it shows, further where a found box lies further away.
+    """
+    columns = min(len(frames), 4 if len(frames) > 6 else 3)
+    rows = -(-len(frames) // columns)
+    fig, axes = plt.subplots(rows, columns, figsize=(7, 0.5 + 7 / columns * 1.14 * rows), squeeze=False)
+    for ax in axes.ravel()[len(frames) :]:
+        ax.set_visible(False)
+    size = frames.shape[-1]
+    for ax, frame, own, (_, box), title in zip(axes.ravel(), frames, truth, found.iterrows(), titles):
+        corners = np.array([*own, *([] if np.isnan(box["x0"]) else [box[["x0", "y0", "x1", "y1"]].to_numpy(float)])])
+        low, high = corners[:, :2].min(0), corners[:, 2:].max(0)
+        middle, half = (low + high) / 2, max(reach, (high - low).max() / 2 + 6)
+        left, top = np.clip(middle - half, 0, max(size - 2 * half, 0))
+        part = frame[int(top) : int(top + 2 * half), int(left) : int(left + 2 * half)].astype(float)
+        part = np.floor(LEVELS * np.clip(part / max(np.quantile(part, 0.997), 1), 0, 1)) / LEVELS
+        extent = (int(left), int(left) + part.shape[1], int(top) + part.shape[0], int(top))
+        ax.imshow(part, cmap="gray", vmin=0, vmax=1, extent=extent)
+        for x0, y0, x1, y1 in own:
+            ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, ec="#E69F00", lw=1.8))
+        if not np.isnan(box["x0"]):
+            wide, high = box["x1"] - box["x0"], box["y1"] - box["y0"]
+            ax.add_patch(Rectangle((box["x0"], box["y0"]), wide, high, fill=False, ec=SKY, lw=1.6, ls="--"))
+        ax.set_title(title, fontsize=9, loc="center")
+        ax.tick_params(labelsize=8)
+        ax.xaxis.set_major_locator(plt.MaxNLocator(3))
+        ax.yaxis.set_major_locator(plt.MaxNLocator(3))
+    handles = [Rectangle((0, 0), 1, 1, fill=False, ec=ink, lw=1.8, ls=style) for ink, style in (("#E69F00", "-"), (SKY, "--"))]
+    fig.legend(handles, ["annotated", "detected"], loc="outside upper left", ncols=2)
+    fig.supxlabel("x (pixels)", fontsize=9)
+    fig.supylabel("y (pixels, down)", fontsize=9)
+    return fig
+
+
+def area_and_iou(found: pd.DataFrame, correct):
+    """IoU against area of the detected box over area of the annotated one, and the most that this ratio allows: min(r, 1/r)."""
+    fig, ax = plt.subplots(figsize=(7, 4.6))
+    ratio = np.geomspace(0.02, 50, 400)
+    ax.plot(ratio, np.minimum(ratio, 1 / ratio), color="black", lw=1.5, label="one box within the other: the most there can be")
+    correct = np.asarray(correct, bool)
+    kinds = ((~correct, GRAY, "x", "centre elsewhere"), (correct, GREEN, "o", "centre in the annotated box"))
+    for own, colour, mark, words in kinds:
+        ax.plot(found["ratio"][own], found["iou"][own], mark, color=colour, ms=5, alpha=0.6, label=f"{words}: {own.sum()} frames")
+    ax.axhline(0.5, color=VERMILION, lw=1, ls="--")
+    ax.text(0.99, 0.51, "usual threshold", ha="right", va="bottom", fontsize=9, color=VERMILION, transform=ax.get_yaxis_transform())
+    ax.set(xscale="log", xlabel="area of the detected box / area of the annotated box", ylabel="intersection over union")
+    ax.set(xlim=(0.02, 50), ylim=(-0.03, 1.05))
+    fig.legend(loc="outside upper left", ncols=1)
+    return fig
+
+
+def beside_the_printed(table: pd.DataFrame):
+    """Table 5 as marks (columns metric, cycle, value, low, high, printed; in %), an axis per cycle."""
+    cycles = sorted(set(table["cycle"]))
+    fig, axes = plt.subplots(1, len(cycles), figsize=(7, 4.2), sharey=True, squeeze=False)
+    for ax, cycle in zip(axes[0], cycles):
+        own = table[table["cycle"] == cycle].iloc[::-1]
+        place = np.arange(len(own))
+        ax.hlines(place, own["low"], own["high"], color=BLUE, lw=2)
+        ax.plot(own["value"], place, "o", color=BLUE, ms=7, label="here, 95 %")
+        ax.plot(own["printed"], place, "D", color="black", mfc="none", ms=7, label="printed")
+        ax.set_yticks(place, own["metric"])
+        ax.set(xlabel="%", xlim=(-3, 103))
+        ax.set_title(f"cycle {cycle}", fontsize=11, loc="center")
+    axes[0, 0].figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
+    return fig
+
+
+def reach(distances: dict[str, np.ndarray], size: int, spot: float):
+    """Share of frames whose place lies within so many pixels of an annotated centre, a line per method; NaN counts as never."""
+    fig, ax = plt.subplots(figsize=(7, 4.6))
+    most = size / 2
+    grid = np.linspace(0, most, 400)
+    for (name, own), (colour, style) in zip(distances.items(), STYLES):
+        own = np.asarray(own, float)
+        ax.plot(grid, [(own <= g).mean() for g in grid], color=colour, ls=style, label=name)
+    ax.plot(grid, np.minimum(np.pi * grid**2 / size**2, 1), color="black", lw=1, label="a random place (but for edges)")
+    ax.axvline(spot, color=GRAY, lw=1, ls=":")
+    ax.text(spot, 1.0, f" {spot:g} px", fontsize=9, va="top", color="#444444", transform=ax.get_xaxis_transform())
+    ax.set(xlabel="distance from the nearest annotated centre (pixels)", ylabel="share of annotated frames")
+    ax.set(xlim=(0, most), ylim=(0, 1.02))
+    fig.legend(loc="outside upper left", ncols=2)
+    return fig
+
+
+def methods(table: pd.DataFrame):
+    """Frames marked rightly (columns method, value, low, high: shares) and events with one box for all frames (fused)."""
+    fig, ax = plt.subplots(figsize=(7, 1.4 + 0.42 * len(table)))
+    place = np.arange(len(table))[::-1]
+    ax.hlines(place + 0.12, table["low"], table["high"], color=BLUE, lw=2)
+    ax.plot(table["value"], place + 0.12, "o", color=BLUE, ms=7, label="frame by frame, 95 %")
+    ax.plot(table["fused"], place - 0.18, "s", color=VERMILION, ms=6, label="one box an event")
+    ax.set_yticks(place, table["method"])
+    ax.set(xlabel="share with the centre in the annotated box, or 2 px off", xlim=(-0.02, 1.02), ylim=(-0.6, len(table) - 0.3))
+    fig.legend(loc="outside upper left", ncols=2)
+    return fig

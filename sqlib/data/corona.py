@@ -1,0 +1,228 @@
+"""The atmosphere above a source: AIA and RHESSI images, from files or simulated, and places carried from map to map by WCS.
+
+A frame of egression power is a Postel (azimuthal equidistant, "ARC") patch of the photosphere; AIA and RHESSI see the Sun in
+projection (helioprojective, "TAN"). sunpy and the world coordinates in the headers do all the geometry. Frames are taken to
+show north up and west right; the published frames do not say.
+"""
+
+import warnings
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from sqlib.errors import SqError
+
+SOLAR_RADIUS = 695.7  # Mm, sunpy's
+AIA = {304: (3, 0.6, 2.0), 94: (4, 0.6, 2.9)}  # Å: telescope, arcsec a pixel, exposure in s (Lemen et al. 2012)
+XRAY = (6, 12)  # keV; the paper prints eV
+NEEDED = ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "CDELT1", "CDELT2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "DATE-OBS")
+
+
+def patch(shape, time: datetime, longitude: float, latitude: float, pixel: float):
+    """Empty sunpy map of a Postel patch: `shape` (H, W) pixels of `pixel` Mm about a Stonyhurst place (degrees) at `time`.
+
+    Its first row is the southernmost, as in FITS; `place` turns the rows of our frames. `SqError` beyond the limb.
+    """
+    import astropy.units as u
+    from astropy.coordinates import SkyCoord
+    from sunpy.coordinates import HeliographicStonyhurst
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar for notebooks that is not shown
+        import sunpy.map
+        from sunpy.map.header_helper import make_fitswcs_header
+
+    middle = SkyCoord(longitude * u.deg, latitude * u.deg, frame=HeliographicStonyhurst(obstime=time))
+    if seen_from_earth(middle).angle > 90:
+        raise SqError(f"longitude {longitude:g}°, latitude {latitude:g}° lies behind the limb at {time:%Y-%m-%d %H:%M}")
+    scale = np.degrees(pixel / SOLAR_RADIUS) * np.ones(2) * u.deg / u.pix
+    header = make_fitswcs_header(tuple(shape), middle, scale=scale, projection_code="ARC")
+    return sunpy.map.Map(np.zeros(shape, np.float32), header)
+
+
+def place(on, x, y):
+    """Places on the photosphere (SkyCoord, Stonyhurst) of pixels of a frame, x right, y down, the first pixel's middle at 0.5."""
+    import astropy.units as u
+
+    rows = on.data.shape[0]
+    return on.pixel_to_world((np.asarray(x) - 0.5) * u.pix, (rows - np.asarray(y) - 0.5) * u.pix)
+
+
+def raised(where, height: float):
+    """The same places `height` Mm above the photosphere, radially."""
+    import astropy.units as u
+    from astropy.coordinates import SkyCoord
+    from sunpy.coordinates import HeliographicStonyhurst
+
+    own = where.transform_to(HeliographicStonyhurst(obstime=where.obstime))
+    radius = (SOLAR_RADIUS + height) * u.Mm
+    return SkyCoord(own.lon, own.lat, radius, frame=HeliographicStonyhurst(obstime=where.obstime))
+
+
+class Seen(NamedTuple):
+    """Where the Earth sees places: `tx`, `ty` (arcsec from disk centre), `angle` (degrees, vertical to line of sight)."""
+
+    tx: np.ndarray
+    ty: np.ndarray
+    angle: np.ndarray
+
+
+def seen_from_earth(where) -> Seen:
+    """Helioprojective place as seen from the Earth at the time of `where` (SkyCoord)."""
+    from sunpy.coordinates import HeliographicStonyhurst, Helioprojective, get_earth
+
+    earth = get_earth(where.obstime)
+    seen = where.transform_to(Helioprojective(observer=earth, obstime=where.obstime))
+    up = where.transform_to(HeliographicStonyhurst(obstime=where.obstime)).cartesian.xyz.value
+    to_earth = earth.cartesian.xyz.value
+    cosine = np.tensordot(to_earth, up, 1) / np.linalg.norm(up, axis=0) / np.linalg.norm(to_earth)
+    return Seen(seen.Tx.to_value("arcsec"), seen.Ty.to_value("arcsec"), np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+
+
+def displaced(where, height: float) -> float:
+    """How far (arcsec) `height` Mm of corona shift what stands above a place: 0 at disk centre, most at the limb."""
+    low, high = seen_from_earth(raised(where, 0)), seen_from_earth(raised(where, height))
+    return float(np.hypot(high.tx - low.tx, high.ty - low.ty))
+
+
+def simulated(channel: int | str, where, time: datetime, minutes: float, rng, half: float = 90.0):
+    """sunpy map of a small simulated flare that stands over `where` (SkyCoord), `minutes` after its onset.
+
+    channel : 304 (two ribbons 1 Mm up, bright at once), 94 (a hot arcade up to 12 Mm, later and longer) or "x-ray" (6–12 keV,
+    a source at the top of the arcade). Headers are those of AIA and RHESSI files; the field is 2 · `half` arcsec wide.
+    Shapes and courses are made up, for their geometry: nothing is to be learned from them about flares.
+    """
+    import astropy.units as u
+    import sunpy.map
+    from astropy.coordinates import SkyCoord
+    from scipy.ndimage import gaussian_filter
+    from sunpy.coordinates import Helioprojective, get_earth
+    from sunpy.map.header_helper import make_fitswcs_header
+
+    if channel not in (*AIA, "x-ray"):
+        raise SqError(f"channel {channel!r} is not simulated: {', '.join(map(str, AIA))} (Å) or x-ray")
+    earth, own = get_earth(time), seen_from_earth(where)
+    scale = 4.0 if channel == "x-ray" else AIA[channel][1]
+    side = round(2 * half / scale)
+    frame = Helioprojective(observer=earth, obstime=time)
+    middle = SkyCoord(float(own.tx) * u.arcsec, float(own.ty) * u.arcsec, frame=frame)
+    more = {"telescope": "RHESSI", "instrument": "RHESSI"}
+    if channel != "x-ray":
+        telescope, _, exposure = AIA[channel]
+        more = {"telescope": "SDO/AIA", "instrument": f"AIA_{telescope}", "wavelength": channel * u.angstrom,
+                "exposure": exposure * u.s}  # fmt: skip
+    header = make_fitswcs_header((side, side), middle, scale=[scale] * 2 * u.arcsec / u.pix, **more)
+    if channel == "x-ray":
+        header |= {"energy_l": float(XRAY[0]), "energy_h": float(XRAY[1]), "origin": "RHESSI", "ctype1": "HPLN-TAN"}
+    empty = sunpy.map.Map(np.zeros((side, side)), header)
+
+    lon, lat, height, weight = _shape(channel, minutes)
+    degree = np.degrees(1 / SOLAR_RADIUS)
+    base = raised(where, 0)
+    points = SkyCoord(base.lon + lon * degree / np.cos(base.lat) * u.deg, base.lat + lat * degree * u.deg,
+                      (SOLAR_RADIUS + height) * u.Mm, frame=base.frame.replicate_without_data())  # fmt: skip
+    px, py = (np.asarray(v) for v in empty.wcs.world_to_pixel(points.transform_to(frame)))
+    image = np.histogram2d(py, px, bins=[np.arange(side + 1) - 0.5] * 2, weights=weight)[0]
+    image = gaussian_filter(image, (9.0 if channel == "x-ray" else 1.6) / scale)
+    if channel != "x-ray":
+        quiet = gaussian_filter(rng.standard_normal(image.shape), 2.5)
+        image = 40_000 * image + 120 * np.exp(4 * quiet) + rng.normal(0, 4, image.shape)
+    return sunpy.map.Map(image.astype(np.float32), header)
+
+
+def _shape(channel, minutes: float):
+    """Points (longitude, latitude, height in Mm) that shine, and how much: ribbons, or loops between them."""
+    ribbon, loops = np.linspace(-8, 8, 33), np.linspace(0, np.pi, 61)
+    if channel == 304:
+        grow = np.exp(-0.5 * ((minutes - 4) / 4) ** 2) if minutes < 4 else np.exp(-(minutes - 4) / 14)
+        along = np.concatenate([ribbon, ribbon])
+        across = np.repeat([-5.0, 5.0], len(ribbon))
+        # the western ribbon passes through the source itself, which is where the photosphere was struck
+        return across + 5, along, np.full(along.shape, 1.0), grow * np.exp(-0.5 * (along / 4) ** 2)
+    late = np.exp(-0.5 * ((minutes - 10) / 5) ** 2) if minutes < 10 else np.exp(-(minutes - 10) / 20)
+    along, angle = (grid.ravel() for grid in np.meshgrid(ribbon, loops))
+    height, across = 1 + 11 * np.sin(angle), 5 - 5 * np.cos(angle)
+    top = np.exp(-0.5 * ((angle - np.pi / 2) / 0.35) ** 2) if channel == "x-ray" else 1.0
+    when = 1.0 if channel == "x-ray" else late
+    return across, along, height, when * top * np.exp(-0.5 * (along / (2 if channel == "x-ray" else 4)) ** 2) / 20
+
+
+def check_header(header, name: str) -> None:
+    """`SqError` for a header without world coordinates, or with other units than angles: sunpy would guess."""
+    import astropy.units as u
+
+    known = {key.upper(): value for key, value in header.items()}
+    if missing := [key for key in NEEDED if key not in known]:
+        raise SqError(f"{name}: no world coordinates, the header lacks {', '.join(missing)}; take the file as the archive has it, "
+                      "level 1 or later")  # fmt: skip
+    for key in ("CUNIT1", "CUNIT2"):
+        try:
+            u.Unit(known[key]).to(u.arcsec)
+        except (ValueError, TypeError, u.UnitConversionError) as error:
+            raise SqError(f"{name}: {key} is {known[key]!r}, it must be an angle such as arcsec") from error
+
+
+def read_maps(folder: Path) -> list:
+    """All images of a folder (FITS) as sunpy maps, by time. `SqError` for no folder, no image and headers that cannot be used."""
+    import sunpy.map
+    from astropy.io import fits
+
+    folder, found = Path(folder), []
+    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".fits", ".fts", ".fit")) if folder.is_dir() else []
+    if not files:
+        raise SqError(f"{folder} holds no FITS file: put AIA and RHESSI images there, or name no folder to have them simulated")
+    for file in files:
+        try:
+            with warnings.catch_warnings(action="ignore"), fits.open(file) as units:  # what is torn raises an error below
+                unit = next(unit for unit in units if unit.is_image and unit.header["NAXIS"] == 2)
+                data, header = np.array(unit.data), unit.header.copy()
+        except (OSError, StopIteration, TypeError, ValueError) as error:
+            raise SqError(f"{file} holds no image ({error or 'none of two dimensions'}); fetch it again") from error
+        check_header(header, str(file))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of keys beside the coordinates, which are checked
+            found.append(sunpy.map.Map(data, header))
+    return sorted(found, key=lambda one: one.date.datetime)
+
+
+def channel_of(one) -> int | str | None:
+    """What a map shows: its wavelength in Å, "x-ray" for RHESSI images that hold 6–12 keV, or None."""
+    header = one.meta
+    if "rhessi" in f"{header.get('telescop', '')} {header.get('origin', '')} {header.get('instrume', '')}".lower():
+        low, high = (float(header.get(key, np.nan)) for key in ("energy_l", "energy_h"))
+        return "x-ray" if low < XRAY[1] and high > XRAY[0] else None
+    wave = header.get("wavelnth")
+    return None if wave is None else round(float(wave))
+
+
+def pick(maps: Iterable, channel: int | str, start: datetime, end: datetime) -> list:
+    """The maps of a channel (304, 94, "x-ray") taken from `start` to `end`. `SqError`, with what is there, for none."""
+    maps = list(maps)
+    own = [one for one in maps if channel_of(one) == channel and start <= one.date.datetime <= end]
+    if not own:
+        kinds = sorted({str(channel_of(one)) for one in maps})
+        times = [one.date.datetime for one in maps]
+        span = f", from {min(times):%Y-%m-%d %H:%M} to {max(times):%Y-%m-%d %H:%M}" if times else ""
+        raise SqError(f"no image of channel {channel} from {start:%Y-%m-%d %H:%M} to {end:%H:%M}; there are: "
+                      f"{', '.join(kinds) or 'none'}{span}")  # fmt: skip
+    return own
+
+
+def cut_out(one, where, half: float = 60.0):
+    """The part of a map within `half` arcsec of a place (SkyCoord) as the map sees it. `SqError` where it does not show it."""
+    import astropy.units as u
+    from astropy.coordinates import SkyCoord
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        own = where.transform_to(one.coordinate_frame)
+        tx, ty = own.Tx.to_value("arcsec"), own.Ty.to_value("arcsec")
+        x, y = one.wcs.world_to_pixel(SkyCoord(own.Tx, own.Ty, frame=one.coordinate_frame))
+        high, wide = one.data.shape
+        if not (0 <= x < wide and 0 <= y < high):
+            raise SqError(f"the image of {one.date.datetime:%Y-%m-%d %H:%M} does not show the source at ({tx:.0f}″, {ty:.0f}″)")
+        corners = SkyCoord([tx - half, tx + half] * u.arcsec, [ty - half, ty + half] * u.arcsec, frame=one.coordinate_frame)
+        return one.submap(corners[0], top_right=corners[1])

@@ -1,0 +1,166 @@
+"""Light curves of a place: egression power over its average in kernels of several sizes, and how sure they are (Fig. 16).
+
+The power of noise in one pixel is exponential, so the mean of n independent ones has Gamma's law with shape n: mean 1,
+deviation 1/√n, and a tail that is fatter than a Gaussian's. Places are in pixels, x right, y down; the middle of the first
+pixel is at 0.5.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, label
+from scipy.optimize import brentq
+from scipy.special import gammaln
+from scipy.stats import gamma, norm
+
+from sqlib.data.statistics import SMOOTH
+from sqlib.errors import SqError
+from sqlib.judge.duration import BAND
+
+APART = 15.0  # px: what is nearer to the source than this is no background
+LEAST = 40  # frames that an average in time needs: some ten independent looks
+
+
+class Regions(NamedTuple):
+    """bool (H, W) each: the shadow of the active region, and the quiet Sun; between them lies what is neither."""
+
+    active: np.ndarray
+    quiet: np.ndarray
+
+
+class Above(NamedTuple):
+    """The longest unbroken time above a level: positions of the first and the last frame (-1: none), and its seconds."""
+
+    first: int
+    last: int
+    seconds: float
+
+
+def check(power: np.ndarray) -> np.ndarray:
+    """Power (T, H, W) as an array, or `SqError`: too few frames for an average in time, not finite, or no cube at all."""
+    power = np.asarray(power)
+    if power.ndim != 3 or len(power) < LEAST:
+        raise SqError(f"a light curve needs {LEAST} frames or more (T, H, W), to know what is usual; not shape {power.shape}")
+    if not np.isfinite(power).all():
+        raise SqError("a light curve needs finite power; fill the gaps first")
+    return power
+
+
+def kernel(shape, x: float, y: float, radius: float) -> np.ndarray:
+    """bool (H, W): the pixels whose middles are at most `radius` from (x, y). `SqError` where there is none in the frame."""
+    down, right = (np.arange(size) + 0.5 for size in shape)
+    inside = np.hypot(down[:, None] - y, right - x) <= radius
+    if not inside.any():
+        raise SqError(f"no pixel of a {shape[0]}×{shape[1]} frame lies within {radius:g} px of x = {x:g}, y = {y:g}")
+    return inside
+
+
+def course(power: np.ndarray, x: float, y: float, radius: float) -> np.ndarray:
+    """Mean power (T,) of the pixels within `radius` of (x, y)."""
+    return check(power)[:, kernel(power.shape[1:], x, y, radius)].mean(1, dtype=np.float64)
+
+
+def regions(power: np.ndarray) -> Regions:
+    """The shadow and the quiet Sun, from the average in time blurred by 5 px.
+
+    Shadow: the connected patch round the least of it that is below half of its depth. Quiet: what has lost less than a quarter.
+    """
+    power = check(power)
+    mean = gaussian_filter(power.mean(0, dtype=np.float64), SMOOTH, mode="reflect")
+    rim, inner = 2 * SMOOTH, np.zeros(mean.shape, bool)
+    inner[rim:-rim, rim:-rim] = True
+    if not inner.any():
+        raise SqError(f"frames of {mean.shape} hold no pixel farther than {rim} px from their edge")
+    quiet = float(np.median(mean[inner & (mean > np.median(mean[inner]))]))
+    low = float(mean[inner].min())
+    patches, _ = label(inner & (mean <= (low + quiet) / 2))
+    lowest = np.unravel_index(np.where(inner, mean, np.inf).argmin(), mean.shape)
+    return Regions(patches == patches[lowest], inner & (mean > (low + 3 * quiet) / 4))
+
+
+def deviation(power: np.ndarray, where: np.ndarray, radius: float, away: tuple[float, float], rng, average: float = 0.0,
+              places: int = 60) -> float:  # fmt: skip
+    """Standard deviation in time of the power of kernels, as a root mean square over `places` drawn from `where` (H, W).
+
+    In units of `average`, or, where none is given, of each kernel's own average in time. Places within 15 px of `away`
+    (x, y), the source, are left out; NaN where fewer than five remain.
+    """
+    y, x = np.nonzero(where)
+    far = np.hypot(x + 0.5 - away[0], y + 0.5 - away[1]) >= APART
+    x, y = x[far], y[far]
+    if len(x) < 5:
+        return float("nan")
+    drawn = rng.choice(len(x), min(places, len(x)), replace=False)
+    curves = [course(power, x[i] + 0.5, y[i] + 0.5, radius) for i in drawn]
+    return float(np.sqrt(np.mean([(one / (average or usual(one))).var() for one in curves])))
+
+
+def usual(values: np.ndarray, inside=None) -> float:
+    """Average in time of a light curve (T,); without the frames `inside` (bool, T) of a known source where these are given."""
+    kept = values if inside is None or np.all(inside) else values[~np.asarray(inside, bool)]
+    average = float(np.mean(kept))
+    if not average > 0:
+        raise SqError("the place has no power outside of the event: nothing to compare it with")
+    return average
+
+
+def above(values: np.ndarray, level: float, cadence: float) -> Above:
+    """The longest run of frames of a light curve (T,) above `level`; frames times `cadence` (s), as the paper counts."""
+    over = np.flatnonzero(np.asarray(values) > level)
+    if not len(over):
+        return Above(-1, -1, 0.0)
+    best = max(np.split(over, np.flatnonzero(np.diff(over) > 1) + 1), key=len)
+    return Above(int(best[0]), int(best[-1]), len(best) * cadence)
+
+
+def independent(sigma: float) -> float:
+    """Independent pixels n in a kernel whose power has the relative deviation `sigma`: 1/σ²."""
+    return 1 / sigma**2
+
+
+def sigma_level(k: float, n: float) -> float:
+    """P/P_avg at k deviations for the mean of n independent exponentials: 1 + k/√n."""
+    return 1 + k / np.sqrt(n)
+
+
+def chance(level, n: float):
+    """Share of the time that noise is above `level` (P/P_avg): the upper tail of Gamma(n) with mean 1."""
+    return gamma.sf(np.asarray(level, float), n, scale=1 / n)
+
+
+def honest_level(k: float, n: float) -> float:
+    """P/P_avg that noise exceeds as rarely as a Gaussian exceeds k deviations; above `sigma_level` by Gamma's fatter tail."""
+    return float(gamma.isf(norm.sf(k), n, scale=1 / n))
+
+
+def upcrossings(level, n: float):
+    """How often (1/s) the mean power of n independent waves in the band rises through `level` (P/P_avg).
+
+    √(λ/π) (n u)^(n − 1/2) exp(−n u) / Γ(n), with λ = (2π Δν)²/12 of a flat band of width Δν. Source: Rice (1944), DOI
+    10.1002/j.1538-7305.1944.tb00874.x, for the sum of n squared envelopes.
+    """
+    return np.exp(_log_rate(np.asarray(level, float), n))
+
+
+def _log_rate(u, n: float):
+    return np.log(np.sqrt(np.pi / 3) * BAND) + (n - 0.5) * np.log(n * u) - n * u - gammaln(n)
+
+
+def once(seconds: float, n: float) -> float:
+    """P/P_avg through which noise in a kernel of n independent pixels rises once in so many seconds, on average."""
+    busiest = max((n - 0.5) / n, 0.1)  # below this level the rate falls again
+    if _log_rate(busiest, n) + np.log(seconds) <= 0:
+        return busiest
+    return float(brentq(lambda u: _log_rate(u, n) + np.log(seconds), busiest, 200 + 1e3 / n))
+
+
+def noise(seconds: float, cadence: float, n: float, rng: np.random.Generator) -> np.ndarray:
+    """A light curve of nothing but noise: the mean power of round(n) independent random waves in the band, mean 1 (T,).
+
+    Its autocorrelation is sinc²(2 mHz · τ), as `duration.correlation` says.
+    """
+    count, waves = round(seconds / cadence), max(1, round(n))
+    inside = np.abs(np.fft.fftfreq(count, cadence)) <= BAND / 2
+    spectrum = (rng.standard_normal((waves, count)) + 1j * rng.standard_normal((waves, count))) * inside
+    power = np.abs(np.fft.ifft(spectrum, axis=1)) ** 2
+    return (power / power.mean()).mean(0)

@@ -1,0 +1,65 @@
+"""The detectors that the chapter on object detection trains, from its parameters (Section 3.4)."""
+
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+from sqlib.data.frames import FrameSet
+from sqlib.errors import SqError
+from sqlib.learn.rcnn import Detector, check, weights_at_hand
+
+CHAPTER = "06_object_detection"
+PAPER, BOTH, TWIN = "as in the paper", "both cycles", "twin alone"
+
+
+class Planned(NamedTuple):
+    """Settings of a detector, and the frames that it learns from: the chapter's "own", or those of the "twin"."""
+
+    settings: Detector
+    data: str
+
+
+def plan(parameters: dict[str, Any], frameset: FrameSet) -> dict[str, Planned]:
+    """The detectors by name: "as in the paper" learns from cycle 23, "both cycles" from both where both have boxes, and on real
+    frames "twin alone" from simulated frames of both.
+
+    parameters : the chapter's; those named as settings of `Detector` decide, and `epochs_all` for the latter two.
+    Raises `SqError` where one of them is missing, and as `rcnn.check` does.
+    """
+    names = [field.name for field in fields(Detector) if field.name not in ("train_on", "step")]
+    if missing := [name for name in [*names, "epochs_all", "data"] if name not in parameters]:
+        raise SqError(f"{CHAPTER} lacks the parameters {', '.join(missing)}, which decide what it trains")
+    own = {name: tuple(v) if isinstance(v := parameters[name], list) else v for name in names}
+    own["weights"] = weights_at_hand(own["backbone"], own["weights"])
+    both = Detector(**{**own, "epochs": parameters["epochs_all"], "train_on": "all"})
+    planned = {PAPER: Planned(Detector(**own), "own")}
+    marked = frameset.index[(frameset.index["label"] == 1) & (frameset.index["boxes"].map(len) > 0)]
+    if marked["cycle"].nunique() > 1:
+        planned[BOTH] = Planned(both, "own")
+    if parameters["data"] != "twin":
+        planned[TWIN] = Planned(both, "twin")
+    for one in planned.values():
+        check(one.settings)
+    return planned
+
+
+# parameter: what it sets, and the authors' value: of their published code, and where that says nothing torchvision's default
+PRINTED = {
+    "resolution": ("frames, pixels a side", "256"),
+    "backbone": ("backbone", "resnet50"),
+    "weights": ("first weights", "coco"),
+    "enlarge": ("enlargement before the network", "3.125"),
+    "anchors": ("sides of anchors, pixels of the frame", "10.24, 20.48, 40.96, 81.92, 163.84"),
+    "gray": ("gray levels", "published"),
+    "flips": ("flips", "horizontal"),
+    "patch": ("part of a frame that a step sees (0: all)", "0"),
+    "epochs": ("epochs", "10"),
+    "batch": ("frames in a batch", "8"),
+    "optimizer": ("optimizer", "sgd"),
+    "rate": ("learning rate", "0.0003"),
+    "momentum": ("momentum (sgd)", "0.8"),
+    "decay": ("weight decay", "0.0001"),
+    "schedule": ("course of the rate", "step"),
+    "proposals": ("regions handed on, a frame", "2000"),
+    "sampled": ("regions learned from, a frame", "512"),
+    "least": ("lowest score of a box", "0.05"),
+}

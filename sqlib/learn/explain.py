@@ -1,0 +1,123 @@
+"""Where a contrastive model looks: Grad-CAM and occlusion by captum, and whether it is at the sunquake (left open by the paper).
+
+An encoding has no yes or no of its own. What is explained is the answer of a linear classifier upon it (`Reader`): the
+classifier that says when, if it is linear, seen through the network down to the pixels.
+Sources: Selvaraju et al. (2017), Grad-CAM, DOI 10.1109/ICCV.2017.74; Zeiler & Fergus (2014), occlusion,
+DOI 10.1007/978-3-319-10590-1_53; Zhang et al. (2018), the pointing game, DOI 10.1007/s11263-017-1059-x.
+"""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from sqlib.errors import SqError
+from sqlib.learn.samples import Samples, gather
+
+METHODS = ("Grad-CAM", "occlusion")
+
+
+def direction(fitted) -> tuple[np.ndarray, float]:
+    """Weights (E,) and bias of a fitted linear pipeline of `classify`, scaling included: decision = encoding · weights + bias."""
+    scaling, last = fitted.named_steps["scaling"], fitted[-1]
+    if not hasattr(last, "coef_"):
+        raise SqError(f"{type(last).__name__} is not linear in the encoding: explain 'logistic regression', 'linear' or 'SGD'")
+    weights = last.coef_.reshape(-1) / scaling.scale_
+    return weights, float(np.ravel(last.intercept_)[0] - weights @ scaling.mean_)
+
+
+class Reader(nn.Module):
+    """A network's encoder and a linear answer upon it: frames (B, window, H, W) -> decision (B, 1)."""
+
+    def __init__(self, net: nn.Module, weights, bias: float):
+        super().__init__()
+        self.net = net
+        self.answer = nn.Linear(len(weights), 1)
+        with torch.no_grad():
+            self.answer.weight.copy_(torch.as_tensor(np.asarray(weights), dtype=torch.float32)[None])
+            self.answer.bias.fill_(bias)
+        self.to(next(net.parameters()).device).eval()
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        return self.answer(self.net.encode(frames))
+
+
+def grad_cam(reader: Reader, frames: torch.Tensor, layer: int = -1) -> np.ndarray:
+    """Grad-CAM (B, H, W), 0 or more, of frames (B, window, H, W) at a part of the trunk (-1: the last), interpolated."""
+    from captum.attr import LayerAttribution, LayerGradCam
+
+    found = LayerGradCam(reader, reader.net.trunk[layer]).attribute(frames.float(), target=0, relu_attributions=True)
+    large = LayerAttribution.interpolate(found, tuple(frames.shape[-2:]), "bilinear")
+    return large[:, 0].detach().cpu().numpy()
+
+
+def occlusion(reader: Reader, frames: torch.Tensor, side: int = 8, stride: int = 4) -> np.ndarray:
+    """How much the decision falls where a square is covered with the frame's median (B, H, W); below 0 where it rises.
+
+    `side`, `stride`: px. All frames of the window are covered at once. A pixel has the mean over the squares that cover it.
+    """
+    from captum.attr import Occlusion
+
+    frames = frames.float()
+    if not 0 < stride <= side <= frames.shape[-1]:
+        raise SqError(f"a square of {side} px in steps of {stride} does not cover frames of {frames.shape[-1]} px")
+    plain = frames.flatten(1).median(1).values[:, None, None, None].expand_as(frames)
+    window = frames.shape[1]
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        found = Occlusion(reader).attribute(frames, (window, side, side), (window, stride, stride), plain, target=0,
+                                            perturbations_per_eval=8)  # fmt: skip
+    return found.mean(1).cpu().numpy()
+
+
+def explain(reader: Reader, samples: Samples, rows, side: int = 8, stride: int = 4, batch: int = 32) -> dict[str, np.ndarray]:
+    """Maps (R, H, W) of both methods for the samples `rows` (R,)."""
+    found = {method: [] for method in METHODS}
+    for which in torch.as_tensor(np.asarray(rows)).to(samples.device).split(batch):
+        frames = gather(samples, which).float()
+        found["Grad-CAM"].append(grad_cam(reader, frames))
+        found["occlusion"].append(occlusion(reader, frames, side, stride))
+    return {method: np.concatenate(maps) for method, maps in found.items()}
+
+
+def cropped(boxes, cut: int, size: int) -> tuple:
+    """Boxes of a whole frame in the `size` px that are left when `cut` px are taken off each side; without those outside."""
+    moved = (tuple(float(np.clip(v - cut, 0, size)) for v in box) for box in boxes)
+    return tuple(box for box in moved if box[2] > box[0] and box[3] > box[1])
+
+
+def peaks(maps: np.ndarray) -> np.ndarray:
+    """x and y (R, 2) of the greatest value of each map, as the mean of the places where it is reached; NaN for a flat map.
+
+    A coarse map that was interpolated may reach it on a plateau.
+    """
+    found = np.full((len(maps), 2), np.nan)
+    for place, one in enumerate(maps):
+        if np.ptp(one) > 0:
+            y, x = np.nonzero(one == one.max())
+            found[place] = x.mean() + 0.5, y.mean() + 0.5
+    return found
+
+
+def inside_of_boxes(maps: np.ndarray, masks: np.ndarray, tolerance: float = 2.0) -> pd.DataFrame:
+    """Does the evidence lie in the box? A row per map (R, H, W) with its annotated pixels, bool (R, H, W).
+
+    share : of the map's positive part that is inside (NaN: no evidence for anything); area : share of pixels inside;
+    excess : their ratio, 1 for who looks everywhere alike; points : whether the peak is at most `tolerance` px from an
+    inside pixel's middle (the pointing game; chance is the share of pixels for which that holds, `luck`)
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    if maps.shape != masks.shape:
+        raise SqError(f"maps of shape {maps.shape} and boxes of shape {masks.shape}: one each, of one size")
+    rows = []
+    for one, own, (x, y) in zip(np.maximum(maps, 0), masks, peaks(maps)):
+        if not own.any():
+            raise SqError("a frame without an annotated pixel has nothing to be compared with: leave it out")
+        total, near = float(one.sum()), distance_transform_edt(~own) <= tolerance
+        share = float(one[own].sum()) / total if total > 0 else np.nan
+        points = bool(near[int(y), int(x)]) if np.isfinite(x) else False
+        rows.append((share, own.mean(), share / own.mean(), points, near.mean()))
+    return pd.DataFrame(rows, columns=["share", "area", "excess", "points", "luck"])

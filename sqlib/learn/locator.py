@@ -1,0 +1,221 @@
+"""Where a sunquake is: a small convolutional network that the simulated twin alone has taught (it goes past Section 3.4).
+
+A run of consecutive frames is what it looks at, for a source stays where it is while it brightens and fades, and speckle of
+the same brightness is of another shape. It answers with a probability for each place, and one for "nowhere".
+"""
+
+import json
+import math
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from sqlib.errors import SqError
+from sqlib.learn import checkpoint
+
+WEIGHTS = Path(__file__).with_name("locator.safetensors")
+BINS = 8  # the run's frames are averaged to so many
+CHANNELS = BINS + 4
+STEP = 2  # pixels of a frame to a cell of the map of probabilities
+SIDE = 14  # pixels; a box drawn by an annotator has about this side (chapter 01)
+LONGEST = 24  # frames; a longer run is looked at through windows
+WINDOW, STRIDE = 16, 4
+SAME = 0.5  # correlation of neighbours; speckle of the 5–7 mHz band keeps it for about 4 minutes, other events have none
+
+
+class Found(NamedTuple):
+    """What `find_sources` found; coordinates in pixels of the frames, x right, y down, boxes (x0, y0, x1, y1).
+
+    `frames`: a row per frame with run, x0, y0, x1, y1, x, y, score. `runs`: a row per run of consecutive frames with run,
+    first, last (positions in the stack), the same columns, and `none`, the probability that there is no source. `score`: the
+    probability that the source is in the box.
+    """
+
+    frames: pd.DataFrame
+    runs: pd.DataFrame
+
+
+def _convolutions(*channels: int) -> nn.Sequential:
+    layers = []
+    for before, after in pairwise(channels):
+        layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
+
+
+class Locator(nn.Module):
+    """A small U-Net: (B, `CHANNELS`, H, W) from `picture` to logits of the places (B, H / 2, W / 2) and of "nowhere" (B,)."""
+
+    def __init__(self, widths: tuple[int, ...] = (16, 32, 48, 64)):
+        super().__init__()
+        self.down = nn.ModuleList(_convolutions(before, after, after) for before, after in zip((CHANNELS, *widths), widths))
+        self.up = nn.ModuleList(_convolutions(a + b, b, b) for a, b in zip(widths[:1:-1], widths[-2:0:-1]))
+        self.place = nn.Conv2d(widths[1], 1, 1)
+        self.nowhere = nn.Linear(widths[-1], 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        kept = []
+        for level, block in enumerate(self.down):
+            x = block(F.max_pool2d(x, 2) if level else x)
+            kept.append(x)
+        x = deepest = kept.pop()
+        for block in self.up:
+            own = kept.pop()
+            x = block(torch.cat([F.interpolate(x, size=own.shape[-2:], mode="nearest"), own], 1))
+        return self.place(x)[:, 0].float(), self.nowhere(deepest.float().amax((2, 3)))[:, 0]
+
+
+def picture(frames: torch.Tensor) -> torch.Tensor:
+    """A run of gray frames (L, H, W) as the network sees it: float32 (`CHANNELS`, H, W).
+
+    Power over the frame's mean, averaged in `BINS` parts of the run; its mean and its maximum over the run; all as logarithms,
+    in which speckle has the same strength everywhere; the run's length; and the distance from the frame's middle, for the
+    frames are cut out round an active region.
+    """
+    power = frames.float() / frames.float().mean((1, 2), keepdim=True).clamp_min(1e-3)
+    length, height, width = power.shape
+    parts = F.adaptive_avg_pool1d(power.reshape(length, -1).T[None], BINS)[0].T.reshape(BINS, height, width)
+    mean = power.mean(0, keepdim=True)
+    seen = torch.cat([parts, mean, power.amax(0, keepdim=True) / 2]).add(0.1).log()
+    y, x = (torch.arange(n, device=power.device) - (n - 1) / 2 for n in (height, width))
+    remote = torch.hypot(y[:, None], x[None, :])[None] / 100
+    return torch.cat([seen, torch.full_like(mean, math.log(length) / 3), remote])
+
+
+@lru_cache(maxsize=1)
+def _shipped(device: str) -> Locator:
+    return load(WEIGHTS, device)
+
+
+def load(path: Path, device: str = "cpu") -> Locator:
+    """A trained locator from its weights, in evaluation mode; `SqError` where they are damaged or of another network."""
+    net, (groups, _) = Locator(), checkpoint.load(path)
+    try:
+        net.load_state_dict(groups["net"])
+    except (KeyError, RuntimeError) as error:
+        words = str(error).splitlines()[0]
+        raise SqError(f"{path} holds no weights of the locator ({words}); train it: sq train locator") from error
+    return net.to(device).eval()
+
+
+def card() -> dict:
+    """Run card of the weights that come with sqlib: settings, practice cubes, steps, versions, duration."""
+    return json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def runs_of(frames: np.ndarray) -> np.ndarray:
+    """Number of the run that each frame of a stack (N, H, W) belongs to, int64 (N,).
+
+    Two neighbours belong together where their speckle is the same, that is, where power over its surroundings correlates.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    runs, last, number = np.zeros(len(frames), np.int64), None, 0
+    for place, frame in enumerate(frames):
+        power = np.asarray(frame, np.float32)
+        speckle = power - gaussian_filter(power, 4)
+        speckle /= max(float(np.sqrt((speckle**2).mean())), 1e-6)
+        if last is not None and float((speckle * last).mean()) < SAME:
+            number += 1
+        runs[place], last = number, speckle
+    return runs
+
+
+@torch.no_grad()
+def probabilities(net: Locator, frames: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """Probability of each cell (H / 2, W / 2) for the source of a run (L, H, W), and of "nowhere".
+
+    Logits are averaged over the eight turns and reflections of the run, so that the answer turns with the frames.
+    """
+    seen = picture(frames)
+    height, width = seen.shape[1:]
+    deep = 2 ** (len(net.down) - 1)
+    seen = F.pad(seen[None], (0, -width % deep, 0, -height % deep), mode="replicate")[0]
+    places, nowhere = [], []
+    for turn in range(8):
+        view = torch.rot90(seen, turn % 4, (1, 2))
+        view = view.flip(2) if turn > 3 else view
+        place, none = net(view[None].contiguous(memory_format=torch.channels_last))
+        place = place[0].flip(1) if turn > 3 else place[0]
+        places.append(torch.rot90(place, -(turn % 4), (0, 1)))
+        nowhere.append(none)
+    place = torch.stack(places).mean(0)[: -(-height // STEP), : -(-width // STEP)]
+    chances = torch.cat([place.flatten(), torch.stack(nowhere).mean(0)]).softmax(0)
+    return chances[:-1].reshape(place.shape), float(chances[-1])
+
+
+def brightest_box(chances: torch.Tensor, shape: tuple[int, int], side: float = SIDE) -> dict[str, float]:
+    """The box of that side (pixels) that most probably holds the source: x0, y0, x1, y1, its middle x, y, and score."""
+    cells = max(1, 2 * round((side / STEP - 1) / 2) + 1)
+    inside = F.avg_pool2d(chances[None, None], cells, 1, cells // 2, divisor_override=1)[0, 0]
+    y, x = divmod(int(inside.argmax()), inside.shape[1])
+    score, (x, y) = float(inside[y, x]), (STEP * (x + 0.5), STEP * (y + 0.5))
+    x0, x1 = (float(np.clip(edge, 0, shape[1])) for edge in (x - side / 2, x + side / 2))
+    y0, y1 = (float(np.clip(edge, 0, shape[0])) for edge in (y - side / 2, y + side / 2))
+    return {"x0": x0, "y0": y0, "x1": x1, "y1": y1, "x": x, "y": y, "score": min(score, 1.0)}
+
+
+def find_sources(frames: np.ndarray, *, runs=None, device: str = "cpu", net: Locator | None = None) -> Found:
+    """Say where in each frame a sunquake's source most probably is, and fuse consecutive frames of one event to one box.
+
+    Parameters
+    ----------
+    frames : uint8 (N, H, W), egression power as gray, in time order within an event; published frames are 256 x 256
+    runs : int (N,), equal for consecutive frames of one event; by default found by `runs_of`
+    device : "cpu", "cuda" …
+    net : a locator (default the one that comes with sqlib, taught by simulated frames alone)
+
+    Returns
+    -------
+    Found : a box with a score for each frame, and one for each run. A run of up to 24 frames is looked at as a whole, and each
+        of its frames has its box, for a source does not move; a longer one through windows of 16 frames, 3/4 of which overlap:
+        a frame has the box of the window round it, the run that of its surest window.
+
+    Raises
+    ------
+    SqError : for an empty stack, another type or shape, frames under 64 pixels, constant frames, or runs that do not fit
+    """
+    frames = np.asarray(frames)
+    _check(frames, runs)
+    net = _shipped(device) if net is None else net
+    runs = runs_of(frames) if runs is None else np.asarray(runs)
+    per_frame, per_run = [], []
+    starts = np.flatnonzero(np.r_[True, runs[1:] != runs[:-1]])
+    for number, (first, end) in enumerate(zip(starts, np.r_[starts[1:], len(frames)])):
+        windows = windows_of(int(end - first))
+        found = []
+        for a, b in windows:
+            chances, none = probabilities(net, torch.from_numpy(frames[first + a : first + b]).to(device))
+            found.append(brightest_box(chances.cpu(), frames.shape[1:]) | {"none": none})
+        middles = np.array([(a + b - 1) / 2 for a, b in windows])
+        near = [int(np.abs(middles - place).argmin()) for place in range(end - first)]
+        per_frame += [{"run": number, **found[window]} for window in near]
+        surest = max(range(len(found)), key=lambda window: found[window]["score"])
+        a, b = windows[surest]
+        per_run.append({"run": number, "first": int(first + a), "last": int(first + b - 1), **found[surest]})
+    return Found(pd.DataFrame(per_frame), pd.DataFrame(per_run))
+
+
+def windows_of(length: int) -> list[tuple[int, int]]:
+    """The windows (first, end) through which a run of so many frames is looked at."""
+    if length <= LONGEST:
+        return [(0, length)]
+    return [(a, a + WINDOW) for a in [*range(0, length - WINDOW, STRIDE), length - WINDOW]]
+
+
+def _check(frames: np.ndarray, runs) -> None:
+    if frames.ndim != 3 or frames.dtype != np.uint8:
+        raise SqError(f"frames are uint8 of shape (N, H, W), not {frames.dtype} of shape {frames.shape}")
+    if not len(frames) or min(frames.shape[1:]) < 64:
+        raise SqError(f"at least one frame of 64 × 64 pixels or more is needed, not {frames.shape}")
+    flat = np.flatnonzero(frames.min((1, 2)) == frames.max((1, 2)))
+    if len(flat):
+        raise SqError(f"frame {flat[0]} is blank (every pixel is {frames[flat[0], 0, 0]}); leave blank frames out")
+    if runs is not None and np.shape(runs) != (len(frames),):
+        raise SqError(f"runs names the run of each of the {len(frames)} frames; it has the shape {np.shape(runs)}")

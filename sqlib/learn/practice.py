@@ -1,0 +1,108 @@
+"""Simulated cubes with many sunquakes each, to teach a network where a source is: the twin's physics in more varied scenes.
+
+The scenes are drawn more widely than the twin's own (several shadows, bright rims, faint and strong sources, sources off the
+region, doubles), so that what is learned from them does not hang on one set of distributions. No real frame enters.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from sqlib.data.catalogue import INSTRUMENTS
+from sqlib.data.statistics import as_published
+from sqlib.sun.scene import POPULATIONS, SOLAR_RADIUS, Scene, draw_quake, draw_region, generator_of, smooth_noise
+from sqlib.sun.twin import TwinSettings, simulate
+
+DURATIONS = {"MDI": (13.7, 3.3), "HMI": (15.0, 3.4)}  # annotated frames, mean and spread (chapter 01)
+QUIET = 8  # every so-many-th cube has no source
+
+
+@dataclass(frozen=True)
+class Event:
+    """A simulated event that Table 1 does not list."""
+
+    key: str
+    instrument: str
+    cadence: float
+    pixel: float
+    intervals: tuple[tuple[int, int], ...]
+
+
+class Practice(NamedTuple):
+    """Frames of one practice cube, uint8 (T, S, S), scaled to their own maximum and most of them through JPEG as the
+    published ones are, and its sources (Q, 4): first and last frame, y and x in pixels."""
+
+    frames: np.ndarray
+    sources: np.ndarray
+
+
+def draw_event(number: int, rng: np.random.Generator, frames: int = 256) -> Event:
+    """An event of MDI or HMI with an annotated interval after the other, or with none."""
+    instrument = str(rng.choice(["MDI", "HMI"], p=[0.35, 0.65]))
+    intervals, at = [], int(rng.integers(2, 10))
+    while number % QUIET != QUIET - 1:
+        length = int(np.clip(round(rng.normal(*DURATIONS[instrument])), 8, 24))
+        if at + length > frames - 2:
+            break
+        intervals.append((at, at + length - 1))
+        at += length + int(rng.integers(9, 14))
+    return Event(f"practice {number}", instrument, *INSTRUMENTS[instrument], tuple(intervals))
+
+
+def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed: int, limb: bool = True) -> Scene:
+    """A scene for all intervals of an event, in the place of `sqlib.sun.scene.draw_scene`."""
+    rng = generator_of(seed, event.key)
+    n, population = size + 2 * rim, POPULATIONS[event.instrument]
+    area = min(population.area[0] * math.exp(0.6 * rng.standard_normal()), 0.2 * size * size)
+    weight, shape = draw_region(n, n / 2, area, rng)
+    weight = _moved(weight, rng.normal(0, 12, 2))
+    emission = 1 - weight * (1 - rng.uniform(0, 0.35))
+    for _ in range(int(rng.choice(4, p=[0.4, 0.3, 0.2, 0.1]))):  # smaller shadows beside it, mostly east and west
+        small, _ = draw_region(n, n / 2, math.exp(rng.uniform(math.log(200), math.log(2500))), rng)
+        small = _moved(small, rng.normal(0, (14, 45)))
+        emission *= 1 - small * (1 - rng.uniform(0, 0.6))
+        weight = np.maximum(weight, small)
+    if rng.random() < 0.4:  # the acoustic halo
+        emission *= 1 + rng.uniform(0.2, 1.2) * gaussian_filter(weight, rng.uniform(8, 16)) * (1 - weight)
+    mottle = rng.uniform(0.1, 0.3)
+    emission *= np.exp(mottle * smooth_noise(n, rng.uniform(15, 30), rng) - mottle**2 / 2)
+    longitude = float(np.clip(rng.normal(0, 32), -68, 68)) if limb else 0.0
+    theta = math.radians(longitude) + (np.arange(n) - n / 2) * event.pixel / SOLAR_RADIUS
+    gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** 0.5
+    quakes = [
+        _quake(interval, weight, rim, size, population, rng)
+        for interval in event.intervals
+        for _ in range(2 if rng.random() < 0.12 else 1)
+    ]
+    return Scene(emission, np.broadcast_to(gain, (n, n)), shape, 0.0, longitude, tuple(quakes), ())
+
+
+def _moved(weight: np.ndarray, by) -> np.ndarray:
+    return np.roll(weight, tuple(int(step) for step in by), (0, 1))
+
+
+def _quake(interval, weight, rim, size, population, rng: np.random.Generator):
+    places = ((0.3, 0.95), (0.7, 1.0), (0.05, 0.4))  # anywhere in a region, in its heart, on its outskirts
+    seen_at = places[int(rng.choice(3, p=[0.6, 0.2, 0.2]))]
+    quake = draw_quake(interval, weight, rim, size, replace(population, seen_at=seen_at), rng)
+    grains = quake.grains.copy()
+    grains[1:, 3] *= rng.uniform(0.5, 1.3)
+    grains[1:, :2] *= rng.uniform(0.7, 1.3)
+    strength = float(np.exp(rng.normal(math.log(5.0), 0.5)))  # from lost in the noise to unmistakable
+    return quake._replace(strength=strength, time=quake.time + float(rng.normal(0, 1.2)), grains=grains)
+
+
+def practise(number: int, seed: int, size: int = 256, frames: int = 256) -> Practice:
+    """The practice cube `number` of a seed: the same whenever it is made."""
+    rng = generator_of(seed, f"practice {number}, frames")
+    cube = simulate(draw_event(number, rng, frames), TwinSettings(size, frames, seed), draw_scene)
+    if rng.random() < 0.85:
+        pixels = as_published(cube.power, int(rng.integers(75, 96)))
+    else:
+        pixels = np.rint(cube.power * (255 / cube.power.max((1, 2), keepdims=True))).astype(np.uint8)
+    sources = [(*quake["interval"], quake["y"], quake["x"]) for quake in cube.truth["quakes"]]
+    return Practice(pixels, np.array(sources, np.float32).reshape(-1, 4))
+

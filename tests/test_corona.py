@@ -1,0 +1,153 @@
+"""Places carried between maps by their headers, against spherical trigonometry; simulated images; files that cannot be used."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from sqlib.data import corona
+from sqlib.errors import SqError
+
+TIME = datetime(2012, 5, 8, 13, 2)
+AU, MM_ARCSEC = 149_597.87, 180 * 3600 / np.pi
+
+
+@pytest.fixture(scope="module")
+def near_limb():
+    return corona.patch((256, 256), TIME, 60.0, 0.0, 1.1)
+
+
+def test_a_postel_patch_keeps_distances_from_its_middle(near_limb):
+    # 60 px of 1.1 Mm along a great circle are 66 Mm, whatever the direction; the middle is its place
+    middle = corona.place(near_limb, 128, 128)
+    assert (middle.lon.deg, middle.lat.deg) == (pytest.approx(60), pytest.approx(0, abs=1e-9))
+    for dx, dy in ((60, 0), (0, 60), (36, -48)):
+        there = corona.place(near_limb, 128 + dx, 128 + dy)
+        assert there.separation(middle).rad * corona.SOLAR_RADIUS == pytest.approx(66, rel=1e-6)
+
+
+def test_right_is_west_and_down_is_south(near_limb):
+    middle, west, south = (corona.place(near_limb, 128 + dx, 128 + dy) for dx, dy in ((0, 0), (40, 0), (0, 40)))
+    assert west.lon > middle.lon and west.lat.deg == pytest.approx(0, abs=1e-6)
+    assert south.lat.deg == pytest.approx(-np.degrees(44 / corona.SOLAR_RADIUS))
+
+
+def test_the_earth_sees_a_place_where_trigonometry_has_it():
+    from sunpy.coordinates import get_earth
+
+    earth = get_earth(TIME)
+    tilt, distance = earth.lat.rad, earth.radius.to_value("Mm")
+    seen = corona.seen_from_earth(corona.place(corona.patch((64, 64), TIME, 40.0, 12.0, 1.1), 32, 32))
+    lon, lat = np.radians([40, 12])
+    x = np.cos(lat) * np.sin(lon)
+    y = np.sin(lat) * np.cos(tilt) - np.cos(lat) * np.cos(lon) * np.sin(tilt)
+    toward = np.sin(lat) * np.sin(tilt) + np.cos(lat) * np.cos(lon) * np.cos(tilt)
+    depth = distance - corona.SOLAR_RADIUS * toward
+    assert float(seen.tx) == pytest.approx(MM_ARCSEC * np.arctan(corona.SOLAR_RADIUS * x / depth), abs=0.3)
+    assert float(seen.ty) == pytest.approx(MM_ARCSEC * np.arctan(corona.SOLAR_RADIUS * y / depth), abs=0.3)
+    assert float(seen.angle) == pytest.approx(np.degrees(np.arccos(toward)), abs=1e-6)
+
+
+@pytest.mark.parametrize("longitude", [0.0, 30.0, 70.0])
+def test_height_shifts_by_its_sine_over_the_distance(longitude):
+    from sunpy.coordinates import get_earth
+
+    where = corona.place(corona.patch((64, 64), TIME, longitude, 0.0, 1.1), 32, 32)
+    distance, angle = get_earth(TIME).radius.to_value("Mm"), np.radians(float(corona.seen_from_earth(where).angle))
+    exact = [MM_ARCSEC * np.arctan(r * np.sin(angle) / (distance - r * np.cos(angle))) for r in (695.7, 707.7)]
+    assert corona.displaced(where, 12) == pytest.approx(exact[1] - exact[0], abs=0.02)
+    assert corona.displaced(where, 12) == pytest.approx(MM_ARCSEC * 12 * np.sin(angle) / distance, rel=0.02, abs=0.01)
+
+
+def test_behind_the_limb_there_is_no_patch():
+    with pytest.raises(SqError, match="behind the limb"):
+        corona.patch((64, 64), TIME, 120.0, 0.0, 1.1)
+
+
+def test_a_simulated_flare_stands_over_its_source_and_higher_parts_are_shifted_outward(near_limb, rng):
+    where = corona.place(near_limb, 140, 120)
+    seen = corona.seen_from_earth(where)
+    low = corona.simulated(304, where, TIME, 4, rng)
+    high = corona.simulated("x-ray", where, TIME, 9, rng)
+    assert low.wavelength.value == 304 and type(low).__name__ == "AIAMap" and type(high).__name__ == "RHESSIMap"
+    y, x = np.unravel_index(low.data.argmax(), low.data.shape)
+    top = low.wcs.pixel_to_world(x, y)
+    assert np.hypot(top.Tx.value - seen.tx, top.Ty.value - seen.ty) < 15  # one of two ribbons, 10 Mm apart
+    y, x = np.unravel_index(high.data.argmax(), high.data.shape)
+    top = high.wcs.pixel_to_world(x, y)
+    assert top.Tx.value > seen.tx + 5  # the arcade's top, 12 Mm up, at 60 degrees west
+    with pytest.raises(SqError, match="171"):
+        corona.simulated(171, where, TIME, 4, rng)
+
+
+def test_ribbons_are_bright_before_the_hot_loops(near_limb):
+    where = corona.place(near_limb, 128, 128)
+
+    def light(channel, minutes):
+        return corona.simulated(channel, where, TIME, minutes, np.random.default_rng(0)).data.astype(float).sum()
+
+    assert light(304, 4) > light(304, 15)
+    assert light(94, 10) > light(94, 2)
+    assert light(94, 30) / light(94, 10) > light(304, 24) / light(304, 4) - 0.1
+
+
+def test_a_cut_out_holds_the_source_in_its_middle_and_refuses_places_off_the_map(near_limb, rng):
+    where = corona.place(near_limb, 128, 128)
+    seen = corona.seen_from_earth(where)
+    part = corona.cut_out(corona.simulated(304, where, TIME, 4, rng), where, 30)
+    assert part.data.shape == pytest.approx((100, 100), abs=2)
+    centre = part.wcs.pixel_to_world(*(np.array(part.data.shape[::-1]) - 1) / 2)
+    assert (centre.Tx.value, centre.Ty.value) == (pytest.approx(float(seen.tx), abs=1), pytest.approx(float(seen.ty), abs=1))
+    with pytest.raises(SqError, match="does not show"):
+        corona.cut_out(corona.simulated(304, where, TIME, 4, rng), corona.place(near_limb, 20, 30), 30)
+
+
+def write(folder, channel, minutes, where, change=None):
+    from astropy.io import fits
+
+    one = corona.simulated(channel, where, TIME + timedelta(minutes=minutes), 4.0, np.random.default_rng(0))
+    header = dict(one.meta)
+    (change or (lambda h: None))(header)
+    header = fits.Header({key.upper(): value for key, value in header.items() if value is not None and key != "keycomments"})
+    fits.PrimaryHDU(one.data, header).writeto(folder / f"{channel}-{minutes}.fits")
+
+
+def test_files_come_back_by_channel_and_time(tmp_path, near_limb):
+    where = corona.place(near_limb, 128, 128)
+    for channel, minutes in ((304, 4), (94, 2), (304, 1), ("x-ray", 3)):
+        write(tmp_path, channel, minutes, where)
+    maps = corona.read_maps(tmp_path)
+    assert [corona.channel_of(one) for one in maps] == [304, 94, "x-ray", 304]
+    late = corona.pick(maps, 304, TIME + timedelta(minutes=2), TIME + timedelta(minutes=9))
+    assert [one.date.datetime for one in late] == [TIME + timedelta(minutes=4)]
+    first, again = corona.simulated(94, where, TIME + timedelta(minutes=2), 4.0, np.random.default_rng(0)), maps[1]
+    there = again.wcs.world_to_pixel(where.transform_to(again.coordinate_frame))
+    assert np.array(there) == pytest.approx(np.array(first.wcs.world_to_pixel(where.transform_to(first.coordinate_frame))))
+    with pytest.raises(SqError, match=r"channel 171 .* there are: 304, 94, x-ray"):
+        corona.pick(maps, 171, TIME, TIME + timedelta(hours=1))
+    with pytest.raises(SqError, match="channel 94"):
+        corona.pick(maps, 94, TIME + timedelta(hours=1), TIME + timedelta(hours=2))
+
+
+def test_x_rays_of_other_energies_are_not_taken_for_6_to_12_kev(tmp_path, near_limb):
+    write(tmp_path, "x-ray", 3, corona.place(near_limb, 128, 128), lambda h: h.update(energy_l=25.0, energy_h=50.0))
+    assert corona.channel_of(corona.read_maps(tmp_path)[0]) is None
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (lambda h: [h.pop(key) for key in ("ctype1", "crval1")], "lacks CTYPE1, CRVAL1"),
+    (lambda h: h.update(cunit1="m"), "CUNIT1 is 'm'"),
+    (lambda h: h.update(cunit2="furlong"), "CUNIT2 is 'furlong'"),
+])  # fmt: skip
+def test_images_without_usable_coordinates_are_refused(tmp_path, near_limb, change, words):
+    write(tmp_path, 304, 4, corona.place(near_limb, 128, 128), change)
+    with pytest.raises(SqError, match=words):
+        corona.read_maps(tmp_path)
+
+
+def test_folders_without_images_are_refused(tmp_path):
+    with pytest.raises(SqError, match="no FITS file"):
+        corona.read_maps(tmp_path / "absent")
+    (tmp_path / "torn.fits").write_bytes(b"SIMPLE  =                    T")
+    with pytest.raises(SqError, match="holds no image"):
+        corona.read_maps(tmp_path)

@@ -1,0 +1,166 @@
+"""Where a model looks: Grad-CAM and occlusion against closed forms, and on a network that has learned to see a source."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from sqlib.errors import SqError
+from sqlib.learn import classify, explain
+from sqlib.learn.models import ContrastiveNet, Model
+
+SIZE = 64
+
+
+class Sums(nn.Module):
+    """A network whose answers can be worked out by hand: two channels, the frames' mean and its half, averaged over the frame."""
+
+    def __init__(self):
+        super().__init__()
+        mix = nn.Conv2d(3, 2, 1, bias=False)
+        with torch.no_grad():
+            mix.weight.copy_(torch.tensor([1 / 3, 1 / 6])[:, None, None, None].expand(2, 3, 1, 1))
+        self.trunk = nn.Sequential(mix)
+
+    def encode(self, frames):
+        return self.trunk(frames).mean((2, 3))
+
+
+def test_grad_cam_of_a_linear_network_is_its_activation(rng):
+    frames = torch.from_numpy(rng.random((2, 3, 8, 8), dtype=np.float32))
+    found = explain.grad_cam(explain.Reader(Sums(), [1.0, 2.0], 0.0), frames)
+    # the gradient to channel k is w_k / 64 everywhere, so the map is Σ_k w_k/64 · A_k, with A = m and m/2
+    assert found == pytest.approx(frames.mean(1).numpy() * 2 / 64, rel=1e-4)
+    assert not explain.grad_cam(explain.Reader(Sums(), [-1.0, -2.0], 0.0), frames).any()  # what speaks against is left out
+
+
+def test_occlusion_is_what_is_lost_with_the_covered_pixels(rng):
+    frames = torch.zeros(1, 3, 8, 8)
+    frames[0, :, 2, 5] = 64.0  # the median, which covers, is 0
+    found = explain.occlusion(explain.Reader(Sums(), [1.0, 0.0], 7.0), frames, side=2, stride=2)
+    expected = np.zeros((8, 8))
+    expected[2:4, 4:6] = 64 / 64  # the square with the bright pixel: the mean of 64 px falls by one
+    assert found[0] == pytest.approx(expected, abs=1e-5)
+    assert explain.occlusion(explain.Reader(Sums(), [-1.0, 0.0], 0.0), frames, 2, 2).min() == pytest.approx(-1)
+    with pytest.raises(SqError, match="does not cover"):
+        explain.occlusion(explain.Reader(Sums(), [1.0, 0.0], 0.0), frames, 2, 3)
+
+
+@pytest.mark.parametrize("name", ["logistic regression", "linear", "SGD"])
+def test_the_reader_answers_as_the_linear_classifier_does(rng, name):
+    codes, labels = rng.normal(3, 2, (80, 2)), np.tile([0, 1], 40)
+    codes[:, 0] += labels
+    fitted = classify.fit(name, codes, labels, True, 0)
+    weights, bias = explain.direction(fitted)
+    assert codes @ weights + bias == pytest.approx(classify.decide(fitted, codes)[1])
+    frames = torch.from_numpy(rng.random((5, 3, 8, 8), dtype=np.float32))
+    reader = explain.Reader(Sums(), weights, bias)
+    own = Sums().encode(frames).detach().numpy()
+    assert reader(frames)[:, 0].detach().numpy() == pytest.approx(classify.decide(fitted, own)[1], abs=1e-4)
+
+
+def test_a_classifier_that_is_not_linear_is_refused(rng):
+    fitted = classify.fit("random forest", rng.normal(size=(30, 2)), np.tile([0, 1], 15), False, 0)
+    with pytest.raises(SqError, match="not linear"):
+        explain.direction(fitted)
+
+
+def test_shares_and_peaks_by_hand():
+    one = np.zeros((1, 10, 10))
+    one[0, 2, 2], one[0, 8, 8], one[0, 5, 5] = 3.0, 1.0, -9.0
+    inside = np.zeros((1, 10, 10), bool)
+    inside[0, 1:4, 1:4] = True
+    row = explain.inside_of_boxes(one, inside).iloc[0]
+    assert (row["share"], row["area"]) == (0.75, 0.09)
+    assert row["excess"] == pytest.approx(0.75 / 0.09)
+    assert row["points"]
+    assert not explain.inside_of_boxes(one, inside[:, ::-1, ::-1]).iloc[0]["points"]
+    # within two pixels of a square of 3 by 3 lie its 9, 4 · 6 beside it and 4 · 1 at its corners; a row and a column of the
+    # frame are cut off, with 3 pixels each
+    assert explain.inside_of_boxes(one, inside, 2.0).iloc[0]["luck"] == pytest.approx((9 + 24 + 4 - 6) / 100)
+
+
+def test_a_map_without_evidence_points_nowhere_and_a_plateau_to_its_middle():
+    empty, inside = np.zeros((1, 6, 6)), np.ones((1, 6, 6), bool)
+    row = explain.inside_of_boxes(empty, inside).iloc[0]
+    assert np.isnan(row["share"]) and not row["points"]
+    flat = np.zeros((1, 6, 6))
+    flat[0, 2:4, 0:2] = 5
+    assert explain.peaks(flat).tolist() == [[1.0, 3.0]]
+    with pytest.raises(SqError, match="leave it out"):
+        explain.inside_of_boxes(empty, ~inside)
+    with pytest.raises(SqError, match="one size"):
+        explain.inside_of_boxes(empty, inside[:, :4])
+
+
+def test_who_looks_everywhere_alike_has_an_excess_of_one_and_the_luck_of_chance(rng):
+    maps, inside = rng.random((300, 20, 20)), np.zeros((300, 20, 20), bool)
+    inside[:, 4:9, 10:16] = True
+    table = explain.inside_of_boxes(maps, inside)
+    assert table["excess"].mean() == pytest.approx(1, abs=0.05)
+    assert table["points"].mean() == pytest.approx(table["luck"].mean(), abs=0.07)
+
+
+def test_boxes_move_with_the_crop_and_those_outside_are_dropped():
+    assert explain.cropped(((50, 60, 70, 80), (0, 0, 9, 9), (90, 60, 120, 70)), 40, 64) == ((10, 20, 30, 40), (50, 20, 64, 30))
+
+
+def speckle(rng, count, source):
+    """Three-frame samples of exponential noise, in half of which a clump of a source's size and strength stands; places (B, 2)."""
+    frames = rng.exponential(19, (count, 3, SIZE, SIZE))
+    places = rng.uniform(10, SIZE - 10, (count, 2))
+    y, x = np.mgrid[:SIZE, :SIZE] + 0.5
+    for i in np.flatnonzero(source):
+        frames[i] += 200 * np.exp(-((x - places[i, 0]) ** 2 + (y - places[i, 1]) ** 2) / (2 * 1.5**2))
+    return torch.from_numpy(frames.clip(0, 255).astype(np.float32)), places
+
+
+@pytest.fixture(scope="module")
+def learned():
+    """A contrastive network's encoder whose class head has been taught to tell frames with a source from those without."""
+    rng = np.random.default_rng(3)
+    torch.manual_seed(3)
+    net = ContrastiveNet(Model("resnet6", encoding=16, projection=8, pool="max", width=8), 3, watch=False)
+    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+    for _ in range(60):
+        labels = torch.arange(32) % 2
+        loss = nn.functional.cross_entropy(net(speckle(rng, 32, labels.numpy())[0])[2], labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    net.eval()
+    weight, bias = net.classifier.weight.detach(), net.classifier.bias.detach()
+    return explain.Reader(net, (weight[1] - weight[0]).numpy(), float(bias[1] - bias[0]))
+
+
+def test_grad_cam_and_occlusion_find_the_source_that_a_network_has_learned_to_see(learned):
+    labels = np.tile([1, 0], 20)
+    frames, places = speckle(np.random.default_rng(8), 40, labels)
+    with torch.no_grad():
+        assert ((learned(frames)[:, 0] > 0).numpy() == labels).mean() > 0.9  # it does see them
+    bright, where = frames[labels == 1], places[labels == 1]
+    for method, maps, within in (("Grad-CAM", explain.grad_cam(learned, bright), 12),  # a cell of its layer is 8 px
+                                 ("occlusion", explain.occlusion(learned, bright, 8, 4), 8)):  # fmt: skip
+        far = np.hypot(*(explain.peaks(maps) - where).T)
+        assert np.median(far) < within / 2, method
+        assert (far < within).mean() >= 0.8, method
+
+
+def test_a_network_that_has_learned_nothing_does_not_find_it():
+    torch.manual_seed(0)
+    net = ContrastiveNet(Model("resnet6", encoding=16, projection=8, width=8), 3)
+    rng = np.random.default_rng(8)
+    frames, places = speckle(rng, 30, np.zeros(30))  # nor is there anything
+    inside = np.stack([np.hypot(*(np.mgrid[:SIZE, :SIZE][::-1] + 0.5 - p[:, None, None])) < 6 for p in places])
+    table = explain.inside_of_boxes(explain.grad_cam(explain.Reader(net.eval(), rng.normal(size=16), 0), frames), inside)
+    assert isinstance(table, pd.DataFrame) and abs(table["points"].mean() - table["luck"].mean()) < 0.2
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "densenet121"])
+def test_the_papers_backbones_can_be_explained(backbone):
+    torch.manual_seed(0)
+    net = ContrastiveNet(Model(backbone, encoding=20, projection=20), 3).eval()
+    frames, _ = speckle(np.random.default_rng(0), 1, [1])
+    found = explain.grad_cam(explain.Reader(net, np.ones(20), 0.0), frames)
+    assert found.shape == (1, SIZE, SIZE) and np.isfinite(found).all() and (found >= 0).all()

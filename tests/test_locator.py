@@ -1,0 +1,168 @@
+"""The locator: what it is shown, what it answers, and that it finds what the twin, and the Sun, have put there."""
+
+import numpy as np
+import pytest
+import torch
+
+from sqlib.data import load_sunquakenet, select
+from sqlib.errors import SqError
+from sqlib.learn import locator, practice
+from sqlib.learn import locator_training as training
+from sqlib.learn.locator import find_sources
+
+SMALL = training.Teaching(steps=4, batch=2, crop=48, pool=2, renew=2, seed=3, size=64, frames=60)
+
+
+@pytest.fixture(scope="module")
+def cubes():
+    """Two practice cubes that no locator was taught with: with sources, and another without."""
+    return practice.practise(0, 4, 128, 96), practice.practise(7, 4, 128, 96)
+
+
+def test_a_practice_cube_is_bright_where_it_says_that_its_sources_are(cubes):
+    """Power round a source over that of its surroundings; elsewhere it is 1 but for the noise of 40 such places."""
+    frames, sources = cubes[0]
+
+    def over_surroundings(first, last, y, x):
+        power = frames[int(first) : int(last) + 1].astype(float).mean(0)
+        y, x = round(float(y)), round(float(x))
+        return power[y - 2 : y + 3, x - 2 : x + 3].mean() / power[y - 12 : y + 13, x - 12 : x + 13].mean()
+
+    rng = np.random.default_rng(1)
+    away = np.array([over_surroundings(*sources[i % len(sources)][:2], *rng.uniform(13, 114, 2)) for i in range(40)])
+    marked = np.array([over_surroundings(*row) for row in sources])
+    assert abs(away.mean() - 1) < 4 * away.std() / np.sqrt(len(away)) + 0.05
+    assert np.median(marked) > away.mean() + 2 * away.std()
+    assert not len(cubes[1].sources)
+
+
+def test_practice_cubes_are_the_same_whenever_they_are_made(cubes):
+    again = practice.practise(7, 4, 128, 96)
+    assert (again.frames == cubes[1].frames).all()
+    assert (practice.practise(7, 5, 128, 96).frames != cubes[1].frames).any()
+
+
+def test_frames_whose_speckle_goes_on_belong_together(cubes):
+    one, other = cubes[0].frames, cubes[1].frames
+    stack = np.concatenate([one[10:20], other[10:16], one[60:63], one[5:6]])
+    assert locator.runs_of(stack).tolist() == [0] * 10 + [1] * 6 + [2] * 3 + [3]
+
+
+def test_the_answer_turns_with_the_frames(cubes):
+    torch.manual_seed(0)
+    net = locator.Locator().eval()
+    frames = torch.from_numpy(cubes[0].frames[:6].copy())
+    chances, none = locator.probabilities(net, frames)
+    turned, same = locator.probabilities(net, torch.rot90(frames, 1, (1, 2)))
+    assert chances.shape == (64, 64)
+    assert float(chances.sum()) + none == pytest.approx(1, abs=1e-5)
+    assert same == pytest.approx(none, rel=1e-3)
+    assert torch.allclose(torch.rot90(chances, 1, (0, 1)), turned, rtol=1e-3, atol=1e-9)
+
+
+def test_frames_of_any_size_are_answered_cell_by_cell(cubes):
+    torch.manual_seed(0)
+    chances, _ = locator.probabilities(locator.Locator().eval(), torch.from_numpy(cubes[0].frames[:2, :75, :90].copy()))
+    assert chances.shape == (38, 45)
+
+
+def test_the_box_holds_the_greatest_probability_that_a_box_of_its_size_can_hold(rng):
+    chances = torch.from_numpy(rng.dirichlet(np.full(400, 0.05)).reshape(20, 20)).float()
+    box = locator.brightest_box(chances, (40, 40), side=10)
+    best = max(float(chances[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3].sum()) for y in range(20) for x in range(20))
+    assert box["score"] == pytest.approx(best, abs=1e-5)
+    for low, middle, high in (("x0", "x", "x1"), ("y0", "y", "y1")):
+        assert box[low] == max(box[middle] - 5, 0) and box[high] == min(box[middle] + 5, 40)
+
+
+def test_every_frame_of_a_long_run_is_seen_through_a_window():
+    assert locator.windows_of(1) == [(0, 1)]
+    assert locator.windows_of(24) == [(0, 24)]
+    for length in (25, 40, 256):
+        windows = locator.windows_of(length)
+        assert {place for a, b in windows for place in range(a, b)} == set(range(length))
+        assert {b - a for a, b in windows} == {16}
+
+
+def test_the_wanted_probability_lies_at_the_source_or_nowhere():
+    wanted = training.target([(10.0, 31.0)], 48)
+    assert float(wanted.sum()) == pytest.approx(1)
+    y, x = divmod(int(wanted[:-1].argmax()), 24)
+    assert abs(2 * y + 0.5 - 10) <= 1 and abs(2 * x + 0.5 - 31) <= 1
+    two = training.target([(10.0, 31.0), (40.0, 8.0)], 48)[:-1].reshape(24, 24)
+    assert float(two[:12].sum()) == pytest.approx(0.5, abs=0.01)
+    for nothing in ([], [(-5.0, 10.0)]):
+        assert training.target(nothing, 48)[-1] == 1 and float(training.target(nothing, 48)[:-1].sum()) == 0
+
+
+def test_outlines_change_few_pixels_and_leave_the_rest(cubes, rng):
+    frames = cubes[0].frames[:3]
+    changed = np.mean([(training.with_lines(frames, rng) != frames).any(0).mean() for _ in range(40)])
+    assert 0 < changed < 0.02
+
+
+def test_a_teaching_that_was_cut_off_ends_like_one_that_was_not(tmp_path):
+    whole = training.teach(SMALL, tmp_path / "whole" / "locator.safetensors", workers=0, progress=False)
+    part = tmp_path / "part" / "locator.safetensors"
+    for _ in range(SMALL.steps - 1):
+        with pytest.raises(SqError, match="steps of the locator are done"):
+            training.teach(SMALL, part, workers=0, progress=False, seconds=0)
+    assert not part.exists()
+    training.teach(SMALL, part, workers=0, progress=False, seconds=0)
+    first, second = (locator.load(path).state_dict() for path in (whole, part))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert sorted(path.name for path in part.parent.iterdir()) == ["locator.json", "locator.safetensors"]
+
+
+def hits(found, boxes, slack=2.0):
+    """Whether each found place lies in one of its frame's boxes, or at most `slack` pixels outside."""
+    return [
+        any(x0 - slack <= x <= x1 + slack and y0 - slack <= y <= y1 + slack for x0, y0, x1, y1 in own)
+        for x, y, own in zip(found["x"], found["y"], boxes)
+    ]
+
+
+def test_the_shipped_locator_finds_simulated_sources_that_it_was_not_taught_with():
+    """Within 6 px, of sources of all strengths; a box of 12 px anywhere would be right for one place in 450."""
+    assert locator.card()["teaching"]["seed"] != 4
+    frames, sources = practice.practise(1, 4)
+    alone = [row for row in sources if (sources[:, 0] == row[0]).sum() == 1]
+    right = 0
+    for first, last, y, x in alone:
+        found = find_sources(frames[int(first) : int(last) + 1]).runs
+        assert len(found) == 1
+        right += float(np.hypot(found["x"][0] - x, found["y"][0] - y)) <= 6
+    assert right >= 0.5 * len(alone)
+
+
+def test_the_shipped_locator_finds_real_sunquakes(real):
+    """It has seen no real frame; nine events of cycle 23 are in the sample."""
+    positives = select(load_sunquakenet(real, progress=False)[0], labels=1)
+    found = find_sources(positives.pixels)
+    assert len(found.frames) == len(positives.pixels) == 115
+    assert len(found.runs) == positives.index["event"].nunique() == 9
+    right = hits(found.frames, positives.index["boxes"])
+    assert sum(np.logical_or.reduceat(right, found.runs["first"])) >= 6
+
+
+@pytest.mark.parametrize(
+    ("frames", "runs", "words"),
+    [
+        (np.zeros((2, 64, 64), np.float32), None, "uint8"),
+        (np.zeros((64, 64), np.uint8), None, "uint8 of shape"),
+        (np.zeros((0, 64, 64), np.uint8), None, "at least one frame"),
+        (np.ones((1, 32, 64), np.uint8), None, "64 × 64"),
+        (np.full((2, 64, 64), 7, np.uint8), None, "frame 0 is blank"),
+        (np.arange(2 * 64 * 64).reshape(2, 64, 64).astype(np.uint8), [0], "2 frames"),
+    ],
+)
+def test_what_is_no_stack_of_frames_is_refused(frames, runs, words):
+    with pytest.raises(SqError, match=words):
+        find_sources(frames, runs=runs)
+
+
+def test_damaged_weights_are_refused(tmp_path):
+    path = tmp_path / "locator.safetensors"
+    path.write_bytes(b"no weights")
+    with pytest.raises(SqError, match="damaged"):
+        locator.load(path)

@@ -1,0 +1,104 @@
+"""What the figures of the case studies show."""
+
+from datetime import datetime
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.patches import Circle, Rectangle
+
+from sqlib.book import figures
+from sqlib.book import plots_cases as plots
+from sqlib.data import corona
+
+matplotlib.use("Agg")
+EVENT, OTHER = "2012_05_08_13_02_00", "2011_12_30_03_03_00"
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with matplotlib.style.context(figures.STYLE):
+        yield
+    plt.close("all")
+
+
+def test_a_strip_has_a_box_on_every_frame_and_a_circle_on_its_low_pass(rng):
+    frames = rng.exponential(20, (6, 32, 32)).astype(np.uint8)
+    places = pd.DataFrame({"x0": np.arange(6.0), "y0": 2.0, "x1": np.arange(6.0) + 5, "y1": 9.0}, index=range(40, 46))
+    spots = pd.DataFrame({"x": np.arange(6.0) + 7, "y": 11.0}, index=range(6))
+    fig = plots.strip(frames, frames, range(180, 186), places, spots)
+    raw = [ax for ax in fig.axes if ax.get_title(loc="left")]
+    assert [ax.get_title(loc="left") for ax in raw] == [f"frame {n}" for n in range(180, 186)]
+    corners = [ax.patches[0].get_xy() for ax in raw]
+    assert corners == [(i - 0.5, 1.5) for i in range(6)]  # edges of pixels, on a picture whose first pixel is at 0
+    circles = [patch for ax in fig.axes for patch in ax.patches if isinstance(patch, Circle)]
+    assert sorted(circle.center[0] for circle in circles) == [i + 6.5 for i in range(6)]
+    boxed = plots.strip(frames[:2], frames[:2], [1, 2], places, spots, [(1, 1, 4, 4)])
+    assert sum(isinstance(patch, Rectangle) for patch in boxed.axes[0].patches) == 2
+
+
+def test_the_timeline_has_a_panel_per_event_and_a_bar_per_run():
+    index = pd.DataFrame({"event": [EVENT] * 20 + [OTHER] * 20, "frame": [*range(20), *range(5, 25)]})
+    runs = pd.DataFrame({"event": [EVENT, EVENT, OTHER], "first": [1, 12, 6], "last": [8, 19, 13]})
+    curves = {"High-Precision": np.linspace(0, 1, 40), "detector": np.linspace(1, 0, 40)}
+    fig = plots.timeline(index, curves, {"High-Precision": runs}, {EVENT: (3, 10)})
+    assert [ax.get_title(loc="left") for ax in fig.axes] == ["08 May 2012 13:02", "30 December 2011 03:03"]
+    assert [len(ax.lines) for ax in fig.axes] == [2 + 2, 2 + 1]
+    bar = fig.axes[0].lines[1]
+    assert bar.get_xdata().tolist() == [0.6, 8.4] and min(bar.get_ydata()) > 1  # above the curves
+    assert [len(ax.patches) for ax in fig.axes] == [1, 0]
+
+
+def test_the_light_curves_stand_with_their_levels_and_the_cube_within_a_day(rng):
+    minutes = np.arange(60) * 0.75
+    curves = {"radius 2.5 px": rng.random(60), "radius 5 px": rng.random(60)}
+    noise = np.arange(96) * 15.0, rng.random(96), 690.0, 1.4
+    fig = plots.light(rng.random((50, 60)), (22.0, 31.0), (2.5, 5.0), minutes, curves, {"3σ": 1.2, "5σ": 1.5}, (4.0, 12.0), noise)
+    map_of, near, middle, day = (ax for ax in fig.axes if ax.get_label() != "<colorbar>")
+    assert {patch.radius for patch in near.patches} == {2.5, 5.0}
+    assert all(patch.center == (21.5, 30.5) for patch in near.patches)
+    assert [text.get_text() for text in middle.texts] == [" 3σ", " 5σ"]
+    red = [line for line in middle.lines if line.get_color() == "#c00000"]
+    assert red[0].get_xdata().tolist() == [4, 12] and set(red[0].get_ydata()) == {1.2}
+    assert day.lines[1].get_xdata()[0] == pytest.approx(690 / 60)
+    for ax in (map_of, middle, day):
+        assert ax.get_xlabel() and ax.get_ylabel()
+    without = plots.light(rng.random((50, 60)), (22, 31), (2.5,), minutes, curves, {"3σ": 1.2}, None, noise)
+    assert not [line for ax in without.axes for line in ax.lines if line.get_color() == "#c00000"]
+
+
+def test_the_box_lies_on_the_picture_of_the_atmosphere_where_the_place_is_seen(rng):
+    when = datetime(2012, 5, 8, 13, 2)
+    patch = corona.patch((64, 64), when, 35.0, 5.0, 1.1)
+    where = corona.place(patch, 30, 30)
+    maps = [corona.simulated(304, where, when, minutes, rng, half=40) for minutes in (1, 5)]
+    outline = corona.place(patch, [25, 35, 35, 25], [25, 25, 35, 35])
+    fig = plots.corona(maps, outline, where, corona.simulated("x-ray", where, when, 9, rng, half=40))
+    assert len(fig.axes) == 2
+    for ax, one in zip(fig.axes, maps):
+        assert ax.get_title(loc="left").startswith("304 Å  13:0")
+        box = next(line for line in ax.lines if len(line.get_xdata()) == 5)
+        x, y = one.wcs.world_to_pixel(where.transform_to(one.coordinate_frame))
+        drawn = (box.get_transform() - ax.transData).transform(np.column_stack(box.get_data()))[:4]
+        assert drawn.mean(0) == pytest.approx([float(x), float(y)], abs=0.2)
+        assert np.ptp(drawn[:, 1]) == pytest.approx(11 / 0.727 / 0.6, rel=0.1)  # ten pixels of 1.1 Mm, seen in pixels of 0.6″
+        assert ax.get_xlim() == (-0.5, one.data.shape[1] - 0.5)  # contours do not widen the view
+    assert len(plots.corona(maps[:1], None).axes) == 1
+
+
+def test_shifts_maps_and_shares_are_labelled(rng):
+    fig = plots.offsets(np.arange(0, 90, 10), {"12 Mm": np.arange(9.0)}, {"an event": (60, 14.0)}, (10, 15))
+    assert "arcsec" in fig.axes[0].get_ylabel() and "degrees" in fig.axes[0].get_xlabel()
+    frames, maps = rng.exponential(20, (2, 16, 16)), {"Grad-CAM": rng.normal(size=(2, 16, 16)), "occlusion": np.zeros((2, 16, 16))}
+    fig = plots.looked(frames, maps, [((2, 3, 8, 9),), ()], np.array([[5, 5], [30, 2.0]]), ["a", "b"])
+    assert len(fig.axes) == 6
+    assert [len(ax.patches) for ax in fig.axes] == [1, 1, 1, 0, 0, 0]
+    assert fig.axes[3].get_xlim() == (-0.5, 15.5)  # a place outside of the frame does not widen it
+    rows = [{"label": name, "luck": 0.1, **{f"{key}{end}": 0.5 for key in ("excess", "points") for end in ("", "_low", "_high")}}
+            for name in ("Grad-CAM, annotated", "Grad-CAM, untrained network")]  # fmt: skip
+    fig = plots.attention(pd.DataFrame(rows))
+    chance = [ax.lines[-1].get_xdata()[0] for ax in fig.axes]
+    assert chance == [1.0, pytest.approx(0.1)]
+    assert fig.axes[0].lines[0].get_color() != fig.axes[0].lines[2].get_color()  # the control is gray
