@@ -34,7 +34,7 @@ def scorecard_page(run_folders: dict[str, Path]) -> str:
     words = ", ".join(f"{number} {verdict}" for verdict, number in count.items())
     intro = (f"## Claims\n\nOf {len(rules)} claims, {len(judged)} were tried in this build: {words}. \"Undecided\" means that the "
              "95 % interval holds the bound that the rule set before any result was seen.\n")  # fmt: skip
-    columns = ("claim", "the paper says", "rule", "paper", "here", "95 % interval", "verdict", "data")
+    columns = ("the paper says", "verdict", "here", "95 % interval", "paper", "rule", "data")
     rows = [_claim(name, rules.loc[name], found.get(f"claim-{name}")) for name in rules.index]
     parts = [TEXT, intro, _table("Claims of the paper", columns, rows)]
     for title, names, word in (("Tables", TABLES, "Table"), ("Figures", FIGURES, "Figure")):
@@ -56,14 +56,14 @@ def _numbers(record: dict) -> dict:
 
 def _claim(name: str, rule: pd.Series, record: dict | None) -> tuple[str, ...]:
     sought = f"{rule['quantity']}: {'above ' if rule['kind'] == 'above' else 'within ±'}{rule['bound']:g}"
-    head = (escape(name), escape(rule["statement"]), escape(sought))
+    head = f"{escape(name)}: {escape(rule['statement'])}"
     if record is None:
-        return (*head, "–", "–", "–", "not tried in this build", "–")
+        return (head, "not tried in this build", "–", "–", "–", escape(sought), "–")
     own, paper = _numbers(record), record["paper"]
     interval = "–" if own.get("low") is None or own.get("high") is None else f"{own['low']:.2f} … {own['high']:.2f}"
     said = _word(paper) if isinstance(paper, int | float) else "–"
     verdict = f'<a href="../notebooks/{record["chapter"]}.html#table-claims">{escape(str(own.get("verdict", "–")))}</a>'
-    return (*head, said, _word(own.get("value")), interval, verdict, _mark(record))
+    return (head, verdict, _word(own.get("value")), interval, said, escape(sought), _mark(record))
 
 
 def _item(name: str, label: str, found: dict) -> tuple[str, ...]:
