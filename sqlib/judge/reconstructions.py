@@ -63,7 +63,7 @@ def reconstruct(trained: Trained, samples: Samples, which, batch: int = 256) -> 
         raise SqError(f"run {trained.key} was trained by {trained.settings.objective!r}: it has no decoder to reconstruct with")
     net, parts = load_net(trained, samples.pixels.shape[-1], str(samples.device)), []
     for some in torch.as_tensor(np.asarray(which), device=samples.device).split(batch):
-        copies, frames, mean, log_variance, _ = net(gather(samples, some).float())
+        copies, frames, mean, log_variance, _ = net(gather(samples, some).float().contiguous(memory_format=torch.channels_last))
         middle = frames.shape[1] // 2
         code = (mean,) if log_variance is None else (mean, log_variance)
         parts.append([part.float().cpu().numpy() for part in (frames[:, middle], copies[:, middle], *code)])

@@ -153,7 +153,8 @@ def load_net(trained: Trained, size: int, device: str = "auto") -> nn.Module:
     except (KeyError, RuntimeError) as error:
         raise SqError(f"the weights in {trained.folder} are not of its network ({str(error).splitlines()[0]}); "
                       "delete the folder and train again") from error  # fmt: skip
-    return net.to(device_of(device)).eval()
+    # laid out so, the convolutions take half the time on a processor
+    return net.to(device_of(device), memory_format=torch.channels_last).eval()
 
 
 @torch.no_grad()
