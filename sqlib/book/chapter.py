@@ -95,6 +95,21 @@ def embedding_map(page: Page, points, index, pixels, status, name: str, *, label
     _publish(page, "map", f"{name}.png", data, html, numbers, paper, sources, label, caption, alt)
 
 
+def threshold(page: Page, scores, labels, events, name: str, *, label: str, caption: str, alt: str, source=None) -> None:
+    """Show what a detector's threshold does to precision, recall and events found, with a slider; a still for the record.
+
+    scores, labels, events : see `sqlib.book.threshold.levels`, whose rows are written to tables/NAME.csv
+    """
+    from sqlib.book import threshold as thresholds
+
+    sources = _checked(page, name, label, caption, alt, source)
+    levels = thresholds.levels(scores, labels, events)
+    data = _picture(page, thresholds.still(levels), sources)
+    _write_csv(page, name, levels)
+    html = thresholds.slider(levels, name, alt)
+    _publish(page, "figure", f"{name}.png", data, html, levels, None, sources, label, caption, alt)
+
+
 def table(page: Page, frame, name: str, *, label: str, caption: str, formats=None, numbers=None, paper=None,
           source=None) -> None:  # fmt: skip
     """Show `frame` (DataFrame) as a table, save it as tables/NAME.csv, and record it.
