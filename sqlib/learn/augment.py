@@ -119,7 +119,7 @@ def apply(batch: torch.Tensor, draws: Draws, views: Views, already_filtered: boo
     for part, low_passed, symmetry, boxes, result in parts:
         if views.low_pass > 0 and not already_filtered:
             part = filter_some(part, low_passed, views)
-        result.copy_(erase(turn(part, symmetry), boxes))
+        erase(turn(part, symmetry, result), boxes)
     return done
 
 
@@ -146,18 +146,22 @@ def draw_symmetry(count: int, kind: str, generator: torch.Generator) -> torch.Te
     return torch.bucketize(uniform((count,), generator).double(), bounds, right=True)
 
 
-def turn(batch: torch.Tensor, symmetry: torch.Tensor) -> torch.Tensor:
-    """A new batch, each sample (C, H, W) in its symmetry (B,). Raises `SqError` for quarter turns of frames not square."""
+def turn(batch: torch.Tensor, symmetry: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+    """A new batch (or `out`, written over), each sample (C, H, W) in its symmetry (B,).
+
+    Raises `SqError` for quarter turns of frames not square.
+    """
     order = symmetry.argsort()
     groups = order.split(torch.bincount(symmetry, minlength=len(SYMMETRIES)).tolist())  # the one wait for a GPU
     if batch.shape[-2] != batch.shape[-1] and any(len(group) for group in groups[4:]):
         raise SqError(f"a quarter turn needs square frames, not {batch.shape[-2]} × {batch.shape[-1]}: take 'published' or 'none'")
-    turned = batch.clone()
-    for number, group in enumerate(groups[1:], 1):
+    turned = torch.empty_like(batch) if out is None else out
+    for number, group in enumerate(groups):
         # a processor copies one sample after the other faster than it gathers and scatters them
-        for part in (group.split(1) if batch.device.type == "cpu" else [group]) if len(group) else []:
+        for part in (group.tolist() if batch.device.type == "cpu" else [group]) if len(group) else []:
             own = batch[part].transpose(-1, -2) if number & 4 else batch[part]
-            turned[part] = own.flip([axis for axis, bit in ((-2, 2), (-1, 1)) if number & bit])
+            axes = [axis for axis, bit in ((-2, 2), (-1, 1)) if number & bit]
+            turned[part] = own.flip(axes) if axes else own
     return turned
 
 
