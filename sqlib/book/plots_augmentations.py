@@ -25,7 +25,7 @@ def panels(pictures, titles, columns: int, boxes=None, rows=(), height: float | 
         ax.set_ylabel(words, fontsize=10)
     for ax, picture, title, own in zip(axes.flat, pictures, titles, boxes or [()] * len(pictures)):
         ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        ax.set_title(title, fontsize=9, loc="center")
+        ax.set_title(title, fontsize=8 if columns > 3 else 9, loc="center")
         draw_boxes(ax, own)
     return fig
 
