@@ -17,8 +17,11 @@ CHAPTERS = {
     "04_augmentations": {"fig03", "fig20", *(f"claim-C{n}" for n in (9, 10, 11, 12, 23))},
     "05_recurrence": {"fig04", "fig17", "claim-C13"},
     "06_object_detection": {"table5", "fig21", "claim-C19", "claim-C20"},
+    "08_pitfalls": {"fig-pit-leak", "fig-pit-threshold", "table-pit-imbalance"},
     "07_case_studies": {"fig10-cases", "fig11-cases", *(f"fig{n}" for n in range(12, 17)), "claim-C21", "claim-C22"},
 }  # fmt: skip
+# on published frames these show something simulated, too: a detector that the twin taught, flares, a day of noise
+SIMULATED = {"fig-od-losses", "fig13", "fig15", "fig16", "fig16-known"}
 VERDICTS = {"reproduced", "contradicted", "undecided"}
 
 
@@ -43,7 +46,7 @@ def test_a_learning_chapter_runs_on_published_frames_and_holds_its_records(check
     assert CHAPTERS[chapter] <= set(records)
     for name, record in records.items():
         assert record["data"] == "sunquakenet"
-        assert not record["simulated"], name
+        assert not record["simulated"] or name in SIMULATED, name
         if name.startswith("claim-"):
             assert record["numbers"]["verdict"] in VERDICTS
             assert record["numbers"]["rule"]

@@ -53,11 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     swept.add_argument("notebook", metavar="NOTEBOOK", help="name (03_contrastive) or path")
     swept.add_argument("--workers", type=int, default=1, metavar="N", help="processes to share the runs among (default: 1)")
     swept.add_argument("--scheduler", metavar="ADDR", help="address of a running Dask scheduler to use instead")
+    deck = add_command(commands, "slides", _slides, "make a slide deck of a chapter: one file, which needs no network")
+    deck.add_argument("notebook", metavar="NOTEBOOK", help="name (01_dataset) or path")
+    class_ = add_command(commands, "student", _student, "write the notebooks without their solutions, for a class")
+    class_.add_argument("folder", metavar="FOLDER", help="where to write; must be new, empty, or written so before")
+    class_.add_argument("--check", action="store_true", help="only say whether writing again would change anything")
     book = add_command(commands, "book", _book, "execute all chapters and build the book")
-    for command in (run, train, book):
+    for command in (run, train, deck, book):
         add_options(command, "a parameter of the notebooks, which goes before the profile's value")
     add_options(swept, "a parameter with the values to try, name=a,b,c or name=1..5")
-    for command in (run, book):
+    for command in (run, deck, book):
         command.add_argument("--force", action="store_true", help="run again even if nothing changed")
     for command in (settable, run, train, kept, beside, swept):
         command.add_argument("--json", action="store_true", help="print JSON, for a program to read")
@@ -142,6 +147,23 @@ def _run(args) -> None:
             print(folder)
     if args.json:
         print_json(cards)
+
+
+def _slides(args) -> None:
+    from sqlib.book import slides
+
+    for folder in _execute(args, [args.notebook]):
+        print(slides.write_slides(folder))
+
+
+def _student(args) -> None:
+    from sqlib.book import student
+
+    if args.check:
+        print(f"{student.check_student(args.folder)} student notebooks in {args.folder}: all as they would be written")
+        return
+    for path in student.write_student(args.folder):
+        print(path)
 
 
 def _runs(args) -> None:

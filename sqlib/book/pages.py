@@ -4,9 +4,11 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import sysconfig
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 
@@ -14,11 +16,12 @@ from sqlib.book.offline import check_offline
 from sqlib.book.params import parameters, profile_names, profile_values, resolve
 from sqlib.book.provenance import add_provenance
 from sqlib.book.records import read_json, read_records
-from sqlib.book.scorecard import scorecard_page
+from sqlib.book.student import exercises
 from sqlib.errors import SqError
 from sqlib.paths import home, remove, replacing
 
 WORDS_A_MINUTE = 180
+TEACHING = "<!-- chapters -->"  # in a page of prose: where the table of chapters comes, as measured
 MATHJAX = ("tex-mml-chtml.js", "output/chtml/fonts", "input/tex/extensions", "ui", "a11y")
 BUILD = "from jupyter_book.cli.main import main; main()"
 
@@ -59,6 +62,8 @@ def build_book(run_folders: dict[str, Path]) -> Path:
 
 def assemble(source: Path, run_folders: dict[str, Path]) -> None:
     """Fill the fresh folder `source` with what jupyter-book reads: prose, executed notebooks, MathJax, the generated pages."""
+    from sqlib.book.scorecard import scorecard_page  # pandas: too slow to import for `sq --help`
+
     remove(source)
     shutil.copytree(home() / "book", source / "book", ignore=shutil.ignore_patterns("static", ".*"))
     shutil.copytree(home() / "book" / "static", source / "_static")
@@ -69,6 +74,8 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
     (source / "book" / "scorecard.md").write_text(scorecard_page(run_folders), encoding="utf-8")
     for page in (source / "book").rglob("*.md"):
         text = page.read_text(encoding="utf-8")
+        if TEACHING in text:
+            text = text.replace(TEACHING, teaching_table(run_folders))
         page.write_text(with_header(text, [reading(text)]), encoding="utf-8")
     (source / "notebooks").mkdir()
     for name, folder in run_folders.items():
@@ -112,8 +119,60 @@ def with_header(text: str, facts: list[str]) -> str:
 
 def reading(text: str) -> str:
     """Return the time it takes to read Markdown `text`."""
+    return f"time to read: {minutes(text)} min"
+
+
+def minutes(text: str) -> int:
+    """Minutes that it takes to read Markdown `text`."""
     words = len(re.findall(r"[^\W\d_]{2,}", re.sub(r"<[^>]*>", " ", text)))
-    return f"time to read: {max(1, round(words / WORDS_A_MINUTE))} min"
+    return max(1, round(words / WORDS_A_MINUTE))
+
+
+def teaching_table(run_folders: dict[str, Path]) -> str:
+    """Return an HTML table of what each chapter costs a class, measured on its run: {name: run folder}.
+
+    The caption says what the runs' data, their networks and the Python environment take on disk.
+    """
+    columns = ("Chapter", "Minutes to read", "Time to run", "Threads", "Profile", "Pictures (kB)", "Exercises")
+    rows, read = [], set()
+    for name, folder in run_folders.items():
+        card, notebook = read_json(folder / "card.json"), read_json(folder / "executed.ipynb")
+        text = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+        size = round(_bytes(folder / "figures") / 1000)
+        facts = (minutes(text), _duration(card["seconds_in_all"]), card["threads"], card["profile"], size, exercises(notebook))
+        cells = "".join(f'<td class="sq-number">{escape(str(fact))}</td>' for fact in facts)
+        rows.append(f'<tr><th scope="row"><code>{escape(name)}</code></th>{cells}</tr>')
+        read.add(card["fingerprint"])
+    used = {path.parents[1] for path in (home() / "data" / "twin").glob("*/frames-*/card.json") if _made_of(path, read)}
+    taught = {path.parent for path in (home() / "data" / "models").glob("*/card.json") if _made_of(path, read)}
+    data, networks, python = (_size(sum(map(_bytes, folders))) for folders in (used, taught, [Path(sys.prefix)]))
+    caption = (f"What the chapters took when the runs of this build were made (data and networks that were there already took no "
+               f"time). On this machine's disk: the simulated data that they read {data}; networks trained on "
+               f"these data so far ({len(taught)}) {networks}; Python with all packages {python}.")  # fmt: skip
+    head = "".join(f'<th scope="col"{" class=sq-number" * (i > 0)}>{escape(c)}</th>' for i, c in enumerate(columns))
+    return (
+        f'<div class="sq-table" id="table-chapters" tabindex="0" role="region" aria-label="What the chapters take"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _made_of(card: Path, fingerprints: set[str]) -> bool:
+    return read_json(card).get("fingerprint") in fingerprints
+
+
+def _bytes(folder: Path) -> int:
+    """Bytes of the files in `folder`; a link, and what goes away meanwhile, counts nothing."""
+    total = 0
+    for top, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                status = os.lstat(f"{top}/{name}")
+                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return total
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def rerun_page(notebooks: list[str]) -> str:

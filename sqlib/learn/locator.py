@@ -26,7 +26,7 @@ CHANNELS = BINS + 4
 STEP = 2  # pixels of a frame to a cell of the map of probabilities
 SIDE = 14  # pixels; a box drawn by an annotator has about this side (chapter 01)
 LONGEST = 24  # frames; a longer run is looked at through windows
-WINDOW, STRIDE = 16, 4
+WINDOW, STRIDE = 16, 8
 SAME = 0.5  # correlation of neighbours; speckle of the 5–7 mHz band keeps it for about 4 minutes, other events have none
 
 
@@ -128,17 +128,18 @@ def runs_of(frames: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def probabilities(net: Locator, frames: torch.Tensor) -> tuple[torch.Tensor, float]:
+def probabilities(net: Locator, frames: torch.Tensor, views: int = 8) -> tuple[torch.Tensor, float]:
     """Probability of each cell (H / 2, W / 2) for the source of a run (L, H, W), and of "nowhere".
 
-    Logits are averaged over the eight turns and reflections of the run, so that the answer turns with the frames.
+    Logits are averaged over the eight turns and reflections of the run, so that the answer turns with the frames; or over
+    fewer `views` of them (1, 2 or 4), which takes less time.
     """
     seen = picture(frames)
     height, width = seen.shape[1:]
     deep = 2 ** (len(net.down) - 1)
     seen = F.pad(seen[None], (0, -width % deep, 0, -height % deep), mode="replicate")[0]
     places, nowhere = [], []
-    for turn in range(8):
+    for turn in range(0, 8, 8 // views):
         view = torch.rot90(seen, turn % 4, (1, 2))
         view = view.flip(2) if turn > 3 else view
         place, none = net(view[None].contiguous(memory_format=torch.channels_last))
@@ -174,8 +175,8 @@ def find_sources(frames: np.ndarray, *, runs=None, device: str = "cpu", net: Loc
     Returns
     -------
     Found : a box with a score for each frame, and one for each run. A run of up to 24 frames is looked at as a whole, and each
-        of its frames has its box, for a source does not move; a longer one through windows of 16 frames, 3/4 of which overlap:
-        a frame has the box of the window round it, the run that of its surest window.
+        of its frames has its box, for a source does not move; a longer one through windows of 16 frames that overlap by
+        half, in two views instead of eight: a frame has the box of the window nearest to it, the run that of its surest window.
 
     Raises
     ------
@@ -191,7 +192,8 @@ def find_sources(frames: np.ndarray, *, runs=None, device: str = "cpu", net: Loc
         windows = windows_of(int(end - first))
         found = []
         for a, b in windows:
-            chances, none = probabilities(net, torch.from_numpy(frames[first + a : first + b]).to(device))
+            run = torch.from_numpy(frames[first + a : first + b]).to(device)
+            chances, none = probabilities(net, run, 8 if len(windows) == 1 else 2)
             found.append(brightest_box(chances.cpu(), frames.shape[1:]) | {"none": none})
         middles = np.array([(a + b - 1) / 2 for a, b in windows])
         near = [int(np.abs(middles - place).argmin()) for place in range(end - first)]

@@ -1,0 +1,150 @@
+"""Five ways to fool oneself, as small experiments without any network: leakage, imbalance, metric, threshold, augmentation."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch.nn.functional import avg_pool2d
+
+from sqlib.data.frames import FrameSet
+from sqlib.errors import SqError
+from sqlib.judge import detection, duration, metrics, sources
+from sqlib.learn.samples import Samples
+
+DOT = 3.0  # px, side of the dot that stands for the middle of a source
+Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+
+
+def blocks(samples: Samples, block: int = 4) -> np.ndarray:
+    """float32 (M, K): averages of blocks of `block` px a side of each sample's middle frame, over the mean of the frame."""
+    if not 1 <= block <= samples.pixels.shape[-1]:
+        raise SqError(f"block={block} does not fit frames of {samples.pixels.shape[-1]} pixels: take 1 up to that")
+    parts = [avg_pool2d(part.float()[:, None], block)[:, 0] for part in samples.pixels[samples.rows].cpu().split(512)]
+    means = torch.cat(parts).flatten(1)
+    return (means / means.mean(1, keepdim=True).clamp(min=1e-6)).numpy()
+
+
+def ratios(samples: Samples, widths=(1, 5, 9)) -> np.ndarray:
+    """(M, W): logarithm of `duration.classical` with each of `widths`, on the samples' middle frames."""
+    pixels = samples.pixels[samples.rows].cpu().numpy()
+    return np.log(np.maximum(np.stack([duration.classical(pixels, samples.index, w) for w in widths], 1), 1e-6))
+
+
+def nearest(train, labels, test, neighbours: int = 5) -> np.ndarray:
+    """(T,): share of positives, weighted by closeness, among the `neighbours` rows of `train` (N, D) next to each of `test`."""
+    return KNeighborsRegressor(min(neighbours, len(train)), weights="distance").fit(train, labels).predict(test)
+
+
+def logistic(train, labels, test, smote: bool = False, seed: int = 0) -> np.ndarray:
+    """(T,): decision of a logistic regression on scaled features; `smote` first makes both classes of `train` equally many."""
+    if smote:
+        from imblearn.over_sampling import SMOTE
+
+        train, labels = SMOTE(random_state=seed).fit_resample(train, labels)
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(train, labels).decision_function(test)
+
+
+def calendar(index: pd.DataFrame, train, test) -> np.ndarray:
+    """(T,): the label of the training row of the same event that is nearest in time, 0 where the event has none. No picture."""
+    asked = index.iloc[test][["event", "frame"]].assign(row=range(len(test))).sort_values("frame")
+    known = index.iloc[train][["event", "frame", "label"]].sort_values("frame")
+    said = pd.merge_asof(asked, known, on="frame", by="event", direction="nearest").set_index("row")["label"]
+    return said.sort_index().fillna(0).astype(np.int64).to_numpy()
+
+
+def reading(labels, decision, limit: float, events, seed: int, draws: int) -> dict[str, float]:
+    """`metrics.scores` of "yes above `limit`", yes (how often), and 95 % intervals by event: f1_low, f1_high, ap_low, ap_high."""
+    labels, decision = np.asarray(labels), np.asarray(decision, float)
+    found = {"yes": int((decision > limit).sum()), **metrics.scores(labels, (decision > limit).astype(int), decision)}
+    ways = {"f1": lambda y, v: metrics.scores(y, (v > limit).astype(int))["f1"], "ap": metrics.average_precision}
+    for name, statistic in ways.items():
+        found[f"{name}_low"], found[f"{name}_high"], _ = metrics.interval(labels, decision, events, statistic, seed, draws)
+    return found
+
+
+def beside(table: pd.DataFrame, boxes: pd.DataFrame, side: float, scale: float = 1.0) -> dict[str, float]:
+    """Measures (see `detection.compare`) of `boxes` redrawn with `side` px about their middles: means, of the distance a median."""
+    x, y = (boxes[["x0", "y0"]].to_numpy(float) + boxes[["x1", "y1"]].to_numpy(float)).T / 2
+    boxes = boxes.assign(x0=x - side / 2, y0=y - side / 2, x1=x + side / 2, y1=y + side / 2)
+    found = detection.compare(table, boxes, scale)
+    return {"IoU": found["iou"].mean(), "middle within the truth": detection.correct(found).mean(),
+            "whole box within the truth": found["inside"].mean(), "boxes touch": (found["iou"] > 0).mean(),
+            "distance of the middles (px)": found["pixels"].median()}  # fmt: skip
+
+
+def optimism(decision, labels, events, held: int, splits: int, rng: np.random.Generator, levels: int = 100) -> pd.DataFrame:
+    """Macro F1 on `held` test events drawn at random, with the threshold that is best for the others, and that best for them.
+
+    decision, labels (0 and 1), events : (M,). A row per split: honest (threshold of the training events), tuned (of the test
+    events themselves), optimism, their difference. `levels` quantiles of the decision are tried; a split without both
+    classes on both sides is left out. Raises `SqError` for too few events, and where no split is left.
+    """
+    decision, labels = np.asarray(decision, float), np.asarray(labels)
+    names, which = np.unique(np.asarray(events), return_inverse=True)
+    if not 1 <= held < len(names) or splits < 1 or levels < 2:
+        raise SqError(f"{held} of {len(names)} events held out, {splits} splits, {levels} levels: keep an event, ask for more")
+    yes = decision[:, None] > np.quantile(decision, np.linspace(0, 1, levels + 2)[1:-1])
+    counts = np.zeros((2, len(names), levels + 1))  # yes at each level, and how many there are, by class and event
+    for label in (0, 1):
+        np.add.at(counts[label], which[labels == label], np.c_[yes, np.ones(len(yes))][labels == label])
+    tests = rng.permuted(np.tile(np.arange(len(names)) < held, (splits, 1)), axis=1)
+    sides = [np.einsum("se,cek->csk", side.astype(float), counts) for side in (~tests, tests)]
+    whole = np.all([side[..., -1] > 0 for side in sides], axis=(0, 1))
+    if not whole.any():
+        raise SqError("no split has both classes on both sides: add events with annotated frames")
+    kept = [(side[:, whole, :-1], side[:, whole, -1:]) for side in sides]
+    every = [metrics.macro(*(x.ravel() for x in (tp, fp, p - tp, n - fp))) for (fp, tp), (n, p) in kept]
+    train, test = (scores["F1"].to_numpy().reshape(-1, levels) for scores in every)
+    honest, tuned = test[np.arange(len(test)), train.argmax(1)], test.max(1)
+    return pd.DataFrame({"honest": honest, "tuned": tuned, "optimism": tuned - honest})
+
+
+def marks(boxes, size: int) -> torch.Tensor:
+    """uint8 (P, 2, size, size), 255 or 0: the pixels of the boxes of P frames, and dots of `DOT` px in the middles of these."""
+    half = np.array([-DOT, -DOT, DOT, DOT]) / 2
+    dots = [[np.tile(np.reshape(box, (2, 2)).mean(0), 2) + half for box in own] for own in boxes]
+    kinds = [torch.stack([sources.inside_of(own, size) for own in kind]) for kind in (boxes, dots)]
+    return torch.stack(kinds, 1).to(torch.uint8) * 255
+
+
+def changed(frames: torch.Tensor, marked: torch.Tensor, change: Change, seed: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+    """Frames uint8 (P, S, S) after `change`, their annotated pixels after it (bool), and whether the middle of a box is left (P,).
+
+    The `marks` go through the same change as two more channels, so whatever moves or covers the frame does it to them too.
+    `change` of (B, C, H, W) must treat channels alike.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    new = torch.cat([change(part, generator) for part in torch.cat([frames[:, None], marked], 1).split(64)])
+    return new[:, 0], new[:, 1] > 127, (new[:, 2] > 127).flatten(1).any(1).numpy()
+
+
+def survives(frameset: FrameSet, positives, changes: dict[str, tuple[Change, bool]], views: int, seed: int) -> pd.DataFrame:
+    """What `changes` {name: (change, whether it moves pixels)} leave of annotated sources: a row each, means over `views` views.
+
+    views with a label: how many samples would be called positive; source kept: share whose box keeps its middle; brightest:
+    share whose brightest pixel is in the box; told apart: mean over events of the share of pairs in which the source has more
+    contrast than the same place of a quiet frame (`sources.told_apart`), a source that is gone having none. A filter moves
+    and covers nothing, so the annotation stays as it was.
+    """
+    places = np.r_[positives, sources.controls(frameset, positives)[0]]
+    table, labels = frameset.index.iloc[places], np.arange(len(places)) < len(positives)
+    frames = torch.from_numpy(np.ascontiguousarray(frameset.pixels[places]))
+    near = table[labels].groupby("event")["boxes"].agg(lambda own: tuple({box for boxes in own for box in boxes}))
+    boxes = [own if yes else near[event] for own, event, yes in zip(table["boxes"], table["event"], labels)]
+    marked, rows = marks(boxes, frames.shape[-1]), []
+    for name, (change, moves) in changes.items():
+        found = []
+        for view in range(views):
+            new, inside, left = changed(frames, marked, change, seed + view)
+            if not moves:
+                inside, left = marked[:, 0] > 127, (marked[:, 1] > 127).flatten(1).any(1).numpy()
+            contrast = np.nan_to_num(sources.contrast(new, inside))
+            told = sources.told_apart(contrast, labels, table["event"].to_numpy()).mean()
+            found.append((left[labels].mean(), sources.brightest(new, inside)[labels].mean(), told))
+        rows.append((name, views * len(positives), *np.mean(found, 0)))
+    return pd.DataFrame(rows, columns=["augmentation", "views with a label", "source kept", "brightest", "told apart"])

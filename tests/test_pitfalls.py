@@ -1,0 +1,180 @@
+"""The pitfalls laboratory: each experiment shows the mistake that it is about, and what it counts is counted right."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sqlib.book import plots_pitfalls as plots
+from sqlib.data.frames import make_frameset, make_index
+from sqlib.errors import SqError
+from sqlib.judge import pitfalls
+from sqlib.learn.augment import crop, erase, positional
+from sqlib.learn.samples import make_samples
+
+NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "08_pitfalls.ipynb"
+
+
+def movies(rng, events=6, frames=20, size=16, bright=60):
+    """Frames of a few events; frames 5 to 9 of each are positive and have a bright pixel in a box of 4 px at (6, 6)."""
+    pixels = rng.integers(0, 50, (events, frames, size, size)).astype(np.uint8)
+    label = np.isin(np.arange(frames), range(5, 10))
+    pixels[:, label, 8, 8] = 50 + bright
+    rows = [{"event": f"e{e}", "cycle": 24, "frame": n, "time": np.datetime64("2012-01-01"), "label": int(label[n]),
+             "boxes": ((6.0, 6.0, 10.0, 10.0),) if label[n] else ()} for e in range(events) for n in range(frames)]  # fmt: skip
+    return make_frameset(pixels.reshape(-1, size, size), make_index(rows), "twin", "cube")
+
+
+def test_blocks_are_averages_over_the_mean_of_the_frame(rng):
+    frameset = movies(rng)
+    found = pitfalls.blocks(make_samples(frameset, 1), 4)
+    frame = frameset.pixels[3].astype(float)
+    by_hand = [frame[y : y + 4, x : x + 4].mean() / frame.mean() for y in range(0, 16, 4) for x in range(0, 16, 4)]
+    assert np.allclose(found[3], by_hand, rtol=1e-5)
+    with pytest.raises(SqError, match="block=17 does not fit frames of 16"):
+        pitfalls.blocks(make_samples(frameset, 1), 17)
+
+
+def test_the_calendar_copies_the_nearest_frame_of_the_same_event_and_says_no_without_one():
+    index = pd.DataFrame({"event": list("aaaabbc"), "frame": [0, 5, 6, 9, 5, 6, 5], "label": [0, 1, 0, 1, 0, 1, 1]})
+    train, test = np.array([0, 1, 3, 4]), np.array([6, 2, 5])
+    assert pitfalls.calendar(index, train, test).tolist() == [0, 1, 0]  # c: none; a 6: like a 5; b 6: like b 5
+
+
+def test_a_reader_that_copies_its_neighbour_does_well_on_shuffled_frames_and_not_on_new_events(rng):
+    events, steps = np.repeat(np.arange(12), 40), np.tile(np.arange(40), 12)
+    labels = ((steps // 10) % 4 == 1).astype(int)
+    level = rng.normal(size=(12, 1, 5)) * 30  # what an event looks like; within it frames drift, each event in its own direction
+    codes = (level + steps.reshape(12, 40, 1) * rng.normal(size=(12, 1, 5))).reshape(-1, 5)
+    shuffled = rng.permutation(480)
+    scores = {}
+    for name, test in {"sample": np.isin(np.arange(480), shuffled[:96]), "event": events < 3}.items():
+        decision = pitfalls.nearest(codes[~test], labels[~test], codes[test])
+        scores[name] = pitfalls.reading(labels[test], decision, 0.5, events[test], 0, 20)
+    assert scores["sample"]["f1"] > 0.9 > 0.7 > scores["event"]["f1"]
+    assert scores["sample"]["f1_low"] <= scores["sample"]["f1"] <= scores["sample"]["f1_high"]
+
+
+def test_smote_makes_a_silent_classifier_speak_and_leaves_its_ranking_of_one_feature_as_it_was(rng):
+    labels = (np.arange(800) % 20 == 0).astype(int)
+    codes = rng.normal(size=(800, 1)) + 0.8 * labels[:, None]
+    plain, balanced = (pitfalls.logistic(codes, labels, codes, smote, 0) for smote in (False, True))
+    assert (plain > 0).sum() < 5 < 100 < (balanced > 0).sum()
+    assert (np.argsort(plain) == np.argsort(balanced)).all()
+
+
+def test_the_side_of_a_box_changes_iou_and_not_the_place():
+    table = pd.DataFrame({"event": ["2012_05_08_13_02_00"], "cycle": [24], "frame": [3], "boxes": [((10.0, 10.0, 24.0, 24.0),)]})
+    points = pd.DataFrame({"position": [0], "x0": [16.0], "y0": [16.0], "x1": [18.0], "y1": [18.0], "score": [1.0]})
+    small, equal, large = (pitfalls.beside(table, points, side) for side in (4, 14, 28))
+    assert small["IoU"] == pytest.approx(16 / 196) and equal["IoU"] == 1 and large["IoU"] == pytest.approx(1 / 4)
+    assert small["distance of the middles (px)"] == large["distance of the middles (px)"] == 0
+    assert (small["whole box within the truth"], large["whole box within the truth"]) == (1, 0)
+
+
+def best_by_hand(decision, labels, events, test, levels):
+    """Honest and tuned macro F1 of one split by scikit-learn."""
+    from sklearn.metrics import f1_score
+
+    cuts = np.quantile(decision, np.linspace(0, 1, levels + 2)[1:-1])
+    inside = np.isin(events, test)
+    f1 = np.array([[f1_score(labels[own], decision[own] > cut, average="macro", zero_division=0) for cut in cuts]
+                   for own in (~inside, inside)])  # fmt: skip
+    return f1[1, f1[0].argmax()], f1[1].max()
+
+
+def test_optimism_is_what_a_slow_loop_over_all_splits_of_three_events_finds(rng):
+    events, labels = np.repeat([5, 7, 9], 30), np.tile([0, 0, 1], 30)
+    decision = rng.normal(size=90) + 0.5 * labels
+    found = pitfalls.optimism(decision, labels, events, 1, 60, np.random.default_rng(0), levels=9)
+    slow = {tuple(np.round(best_by_hand(decision, labels, events, [e], 9), 9)) for e in (5, 7, 9)}
+    assert {tuple(row) for row in found[["honest", "tuned"]].round(9).to_numpy()} == slow
+    assert (found["optimism"] >= 0).all() and np.allclose(found["optimism"], found["tuned"] - found["honest"])
+
+
+def test_a_threshold_tuned_on_few_events_flatters_even_random_numbers_and_less_so_on_many(rng):
+    events, labels = np.repeat(np.arange(40), 25), np.tile([1] + [0] * 4, 200)
+    decision = rng.normal(size=1000)
+    few, many = (pitfalls.optimism(decision, labels, events, n, 200, rng)["optimism"].mean() for n in (1, 20))
+    assert few > 0.05 and few > 2 * many
+
+
+@pytest.mark.parametrize(("held", "splits"), [(0, 5), (3, 5), (1, 0)])
+def test_splits_that_cannot_be_drawn_are_refused(held, splits):
+    with pytest.raises(SqError, match="events held out"):
+        pitfalls.optimism(np.arange(6.0), np.tile([0, 1], 3), np.repeat([1, 2, 3], 2), held, splits, np.random.default_rng(0))
+
+
+def test_a_split_without_both_classes_is_refused():
+    with pytest.raises(SqError, match="no split has both classes"):
+        pitfalls.optimism(np.arange(4.0), [0, 1, 0, 0], [1, 1, 2, 2], 1, 5, np.random.default_rng(0))
+
+
+def test_a_box_that_is_covered_or_cut_away_is_gone_and_one_that_is_turned_is_not():
+    frames, box = torch.zeros(1, 16, 16, dtype=torch.uint8), [((10.0, 1.0, 14.0, 5.0),)]
+    frames[0, 2, 12] = 200
+    marked = pitfalls.marks(box, 16)
+    assert marked[0, 0].nonzero().amin(0).tolist() == [1, 10] and (marked[0, 0] > 0).sum() == 16
+    assert (marked[0, 1] > 0).sum() == 9 and marked[0, 1, 1:4, 10:13].min() == 255
+    corner = torch.tensor([[[0, 8, 8, 16]]])
+    other = torch.tensor([[[8, 0, 16, 8]]])
+    _, inside, left = pitfalls.changed(frames, marked, lambda part, g: erase(part.clone(), corner), 0)
+    assert not left[0] and not inside.any()
+    _, inside, left = pitfalls.changed(frames, marked, lambda part, g: erase(part.clone(), other), 0)
+    assert left[0] and inside.sum() == 16
+    for seed in range(10):
+        new, inside, left = pitfalls.changed(frames, marked, lambda part, g: positional(part, "dihedral", g), seed)
+        assert left[0] and inside[0][new[0] == 200].all()
+    _, _, left = pitfalls.changed(frames, marked, lambda part, g: part[..., 8:, :8], 0)
+    assert not left[0]
+
+
+def test_random_crops_lose_a_source_in_the_corner_often_and_one_in_the_middle_hardly_ever():
+    frames = torch.zeros(300, 32, 32, dtype=torch.uint8)
+    lost = {}
+    for name, at in {"corner": 0.0, "middle": 14.0}.items():
+        marked = pitfalls.marks([((at, at, at + 4, at + 4),)] * 300, 32)
+        lost[name] = 1 - pitfalls.changed(frames, marked, crop, 1)[2].mean()
+    assert lost["corner"] > 0.5 and lost["middle"] < 0.1
+
+
+def test_what_survives_is_counted_per_augmentation(rng):
+    frameset = movies(rng)
+    positives = np.flatnonzero(frameset.index["label"] == 1)
+    changes = {"none": (lambda part, g: part, True), "black": (lambda part, g: torch.zeros_like(part), True),
+               "filter": (lambda part, g: torch.zeros_like(part), False)}  # fmt: skip
+    found = pitfalls.survives(frameset, positives, changes, 2, 0).set_index("augmentation")
+    assert (found["views with a label"] == 60).all()
+    assert found.loc["none", ["source kept", "brightest", "told apart"]].tolist() == [1, 1, 1]
+    assert found.loc["black", "source kept"] == 0 and found.loc["filter", "source kept"] == 1
+    assert found.loc["filter", "told apart"] == 0.5  # nothing to see, in either
+
+
+def test_figures_show_what_they_are_given():
+    rows = [{"reader": r, "split": s, "f1": f, "f1_low": f - 0.1, "f1_high": f + 0.1}
+            for r, s, f in (("calendar", "sample", 0.9), ("calendar", "event", 0.4))]  # fmt: skip
+    ax = plots.leak(pd.DataFrame(rows), 0.4).axes[0]
+    assert sorted(round(bar.get_height(), 2) for bar in ax.patches) == [0.4, 0.9]
+    sweep = pd.DataFrame({"detector": ["sharp"] * 2 + ["broad"] * 2, "side": [4.0, 14.0] * 2,
+                          **{name: [0.1, 0.2, 0.3, 0.4] for name in "abcd"}})  # fmt: skip
+    fig = plots.sides(sweep, {"sharp": 4.0, "broad": 14.0}, 13)
+    assert [ax.get_title(loc="left") or ax.get_title() for ax in fig.axes] == list("abcd")
+    trials = pd.DataFrame([{"held": n, "quantity": q, "low": 0, "middle": m, "high": 1}
+                           for q, m in (("honest", 0.5), ("tuned", 0.6), ("optimism", 0.1)) for n in (1, 11)])  # fmt: skip
+    _, right = plots.optimism(trials, 11).axes
+    assert right.get_lines()[0].get_ydata().tolist() == [0.1, 0.1]
+
+
+def test_every_question_of_the_quiz_marks_itself_without_scripts_and_has_one_right_answer():
+    cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text())["cells"]}
+    questions = cells["quiz"].split('<div class="sq-quiz">')[1:]
+    assert len(questions) == 5
+    for own in questions:
+        own = own.split("</div>")[0]
+        assert own.count("<strong>Right.") == 1 and own.count("<strong>Not quite.") == own.count("<details>") - 1 >= 2
+    assert "<script" not in cells["quiz"] and "http" not in cells["quiz"]
+    solutions = [text for name, text in cells.items() if name.endswith("-exercise")]
+    assert len(solutions) == 5 and all("assert " in text for text in solutions)

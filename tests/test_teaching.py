@@ -1,0 +1,140 @@
+"""The teaching guide: what it names exists, its commands are commands, and its numbers are measured."""
+
+import json
+import re
+import shlex
+
+import pytest
+from tinybook import CHECKOUT, TITLES, add_prose, make_home
+
+from sqlib.book import pages
+from sqlib.book.cli import _parser
+from sqlib.book.params import parameters, parse, profile_names
+from sqlib.book.runs import run_notebook
+from sqlib.book.sweep import grid
+
+GUIDE = (CHECKOUT / "book" / "teaching.md").read_text(encoding="utf-8")
+NOTEBOOKS = {path.stem: json.loads(path.read_text()) for path in (CHECKOUT / "notebooks").glob("*.ipynb")}
+
+
+def _text(name: str, kind: str) -> str:
+    return "\n".join("".join(cell["source"]) for cell in NOTEBOOKS[name]["cells"] if cell["cell_type"] == kind)
+
+
+def _rows() -> list[str]:
+    return [line for line in GUIDE.splitlines() if line.startswith("|")]
+
+
+def test_every_chapter_has_two_or_three_misconceptions_with_the_place_that_answers_them():
+    place = r'\| "[^|]+" \| \[[^]]+\]\(\.\./notebooks/(\w+)\), \*([^*]+)\*, ((?:Figure|Table) \w+) \|'
+    found = re.findall(place, GUIDE)
+    counts = {name: sum(chapter == name for chapter, *_ in found) for name in NOTEBOOKS}
+    assert all(2 <= count <= 3 for count in counts.values()), counts
+    for chapter, section, label in found:
+        assert section in re.findall(r"^#+ (.+)$", _text(chapter, "markdown"), flags=re.MULTILINE), (chapter, section)
+        assert f'"{label}"' in _text(chapter, "code"), (chapter, label)
+    quoted = [row for row in _rows() if row.startswith('| "')]
+    assert len(quoted) == len(found)  # none was overlooked above
+
+
+def test_figures_and_exercises_of_the_paths_are_those_of_their_chapters():
+    from sqlib.book.student import exercises
+
+    named = 0
+    for row in _rows():
+        chapters = [name for name in re.findall(r"\.\./notebooks/(\w+)\)", row) if name in NOTEBOOKS]
+        for label in re.findall(r"(?:Figure|Table|Movie) \w+", row):
+            assert any(f'"{label}"' in _text(name, "code") for name in chapters), (row, label)
+            named += 1
+        for number in re.findall(r"\d", row.split("|")[4]) if row.count("|") > 4 else []:
+            assert any(exercises(NOTEBOOKS[name]) >= int(number) for name in chapters), row
+    assert named > 40
+
+
+def test_links_lead_to_notebooks_and_pages_of_the_book():
+    toc = (CHECKOUT / "_toc.yml").read_text()
+    assert set(NOTEBOOKS) <= set(re.findall(r"\.\./notebooks/(\w+)\)", GUIDE))
+    for target in re.findall(r"\]\(([^)#]+)\)", GUIDE):
+        if target.startswith("../"):
+            assert (CHECKOUT / "book" / f"{target}.ipynb").is_file(), target
+        else:
+            assert f"book/{target}" in toc, target
+
+
+COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", GUIDE, flags=re.DOTALL) for line in block.splitlines()]
+COMMANDS += re.findall(r"`(sq [^`]+)`", GUIDE)
+OURS = [re.sub(r"^.*?\bsq ", "sq ", line) for line in COMMANDS if re.search(r"(?:^|/)sq ", line)]
+
+
+@pytest.mark.parametrize("line", sorted(set(OURS)))
+def test_command_is_one_that_sq_takes(line):
+    words = shlex.split(line)[1:]
+    if len(words) == 1 and words != ["runs"]:  # named in a sentence, without what it is applied to
+        words.append("x")
+    args = _parser().parse_args(words)
+    assert getattr(args, "profile", "smoke") in profile_names()
+    for name in getattr(args, "notebooks", [getattr(args, "notebook", "NOTEBOOK")]):
+        if name not in ("NOTEBOOK", "x"):
+            known = parameters(CHECKOUT / "notebooks" / f"{name}.ipynb")
+            settings = getattr(args, "settings", [])
+            grid(known, settings, name) if words[0] == "sweep" else parse(known, settings, name)
+
+
+def test_commands_are_found():
+    assert len(set(OURS)) > 12
+
+
+def test_no_measured_number_is_typed():
+    """Seconds, bytes and megabytes are inserted when the book is built; minutes of a lesson are a plan."""
+    assert GUIDE.count(pages.TEACHING) == 1
+    assert re.findall(r"\d\s*(?:s|kB|MB|GB|GiB|MiB|seconds)\b", GUIDE) == []
+
+
+@pytest.fixture
+def runs(sq_home):
+    """Two made-up runs of one chapter's data, with data sets and networks of these and of other data."""
+
+    def write(path, content):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content) if isinstance(content, bytes) else path.write_text(json.dumps(content))
+
+    folders = {}
+    for name, seconds, threads in (("00_a", 12.4, 1), ("01_b", 200.0, 4)):
+        folders[name] = sq_home / "runs" / name / "key"
+        card = {"seconds_in_all": seconds, "threads": threads, "profile": "smoke", "fingerprint": "mine"}
+        solved = {"cell_type": "code", "source": "1", "metadata": {"tags": ["hide-cell"]}}
+        cells = [{"cell_type": "markdown", "source": "word " * 540, "metadata": {}}, *[solved] * 2]
+        write(folders[name] / "card.json", card)
+        write(folders[name] / "executed.ipynb", {"cells": cells})
+        write(folders[name] / "figures" / "fig01.png", bytes(7_000))
+    for key, owner in (("one", "mine"), ("two", "other")):
+        write(sq_home / "data/twin" / key / "frames-8" / "card.json", {"fingerprint": owner})
+        write(sq_home / "data/twin" / key / "cubes" / "x.fits", bytes(5_000_000))
+        write(sq_home / "data/models" / key / "card.json", {"fingerprint": owner})
+        write(sq_home / "data/models" / key / "weights", bytes(2_000_000))
+    return folders
+
+
+def test_table_says_what_the_runs_and_their_files_say(runs, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "environment"))
+    html = pages.teaching_table(runs)
+    rows = [re.findall(r"<t[hd][^>]*>(?:<code>)?([^<]*)", row) for row in html.split("<tr>")[2:]]
+    assert rows == [["00_a", "3", "12 s", "1", "smoke", "7", "2"], ["01_b", "3", "3 min", "4", "smoke", "7", "2"]]
+    assert "data that they read 5 MB; networks trained on these data so far (1) 2 MB; Python with all packages 0 MB" in html
+
+
+def test_table_follows_the_files(runs, sq_home):
+    before = pages.teaching_table(runs)
+    (sq_home / "data/models/one/more").write_bytes(bytes(3_000_000))
+    assert "so far (1) 2 MB" in before and "so far (1) 5 MB" in pages.teaching_table(runs)
+
+
+def test_guide_of_a_built_book_has_the_table_in_place_of_its_mark(tmp_path, monkeypatch):
+    home = add_prose(make_home(tmp_path))
+    monkeypatch.setenv("SQ_HOME", str(home))
+    folders = {name: run_notebook(name, {}, "smoke", progress=False) for name in TITLES}
+    pages.assemble(home / "source", folders)
+    text = (home / "source" / "book" / "teaching.md").read_text()
+    assert pages.TEACHING not in text
+    assert all(f"<code>{name}</code>" in text for name in TITLES)
+    assert (home / "book" / "teaching.md").read_text().count(pages.TEACHING) == 1  # the source is left alone
