@@ -24,6 +24,7 @@ made from the real frames (`sq book --data sunquakenet --root FOLDER`) speaks of
 
 """
 
+
 def scorecard_page(run_folders: dict[str, Path]) -> str:
     """Markdown of the scorecard from the runs of a build ({chapter: run folder})."""
     found = {name: record | {"chapter": chapter} for chapter, folder in run_folders.items()
