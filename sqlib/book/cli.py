@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     beside = add_command(commands, "compare", _compare, "set two runs side by side: parameters, numbers, and a page with figures")
     for side in ("A", "B"):
         beside.add_argument(side.lower(), metavar=side, help="key of a run (or its beginning), its folder, or a notebook's name")
-    swept = add_command(commands, "sweep", _sweep, "run a notebook over a grid of parameters: -p temperature=.05,.1 -p seed=1..5")
+    swept = add_command(commands, "sweep", _sweep, "run a notebook over a grid of parameters: -p rate=.02,.05 -p seed=1..5")
     swept.add_argument("notebook", metavar="NOTEBOOK", help="name (03_contrastive) or path")
     swept.add_argument("--workers", type=int, default=1, metavar="N", help="processes to share the runs among (default: 1)")
     swept.add_argument("--scheduler", metavar="ADDR", help="address of a running Dask scheduler to use instead")

@@ -211,7 +211,7 @@ sq params 01_dataset          # what can be set
 sq run 01_dataset -p seed=7   # one chapter with another value
 sq runs                       # what has been run
 sq compare 01_dataset KEY     # two runs side by side: parameters, numbers, and a page with both figures
-sq sweep 03_contrastive -p temperatures=[.05,.1] -p seed=1..5 --workers 2   # a grid of runs, summed up at its end
+sq sweep 03_contrastive -p rate=.02,.05 -p seed=1..5 --workers 2   # a grid of runs, summed up at its end
 sq book --profile smoke       # the whole book at the smallest size
 ```
 
