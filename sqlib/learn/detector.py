@@ -191,7 +191,7 @@ def load_detector(trained: Trained, device: str = "auto") -> nn.Module:
 
 
 @torch.no_grad()
-def detect(detector, pixels: np.ndarray, *, batch: int = 8, device: str = "auto", progress: bool = False) -> pd.DataFrame:
+def detect(detector, pixels: np.ndarray, *, batch: int = 4, device: str = "auto", progress: bool = False) -> pd.DataFrame:
     """Boxes in frames uint8 (N, H, W): a row each, with its frame's position in the stack, x0, y0, x1, y1 (pixels), score.
 
     detector : a `Trained` one, or a network of `make_detector` or `load_detector`
