@@ -52,9 +52,9 @@ def png(fig, limit: int = 150_000) -> bytes:
     return data
 
 
-def stretched(frame: np.ndarray, top: float | None = None) -> np.ndarray:
-    """A frame (..., H, W) as 0…1 in few steps, `top` (default its own 0.995 quantile) being white."""
-    top = max(1.0, float(np.quantile(frame, 0.995))) if top is None else top
+def stretched(frame: np.ndarray, top: float | None = None, share: float = 0.995) -> np.ndarray:
+    """A frame (..., H, W) as 0…1 in few steps, `top` (default its own quantile `share`) being white."""
+    top = max(1.0, float(np.quantile(frame, share))) if top is None else top
     return np.floor(LEVELS * np.minimum(np.asarray(frame, float) / top, 1)) / LEVELS
 
 

@@ -3,28 +3,17 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.patches import Circle
 
-from sqlib.book.figures import BLUE, GRAY, GREEN, SKY, VERMILION
+from sqlib.book.figures import AMBER, BLUE, GRAY, GREEN, SKY, VERMILION, draw_boxes, stretched
 from sqlib.book.plots_embedding import BAND, event_name
 
-LEVELS = 9  # of gray, for small PNGs
 LOOKS = (("-", "#6a3d9a"), ("--", BLUE), ("-.", GREEN), (":", VERMILION))
-
-
-def shown(frame: np.ndarray, share: float = 0.998) -> np.ndarray:
-    """A frame (H, W) as 0…1 in few steps, white at its `share` quantile."""
-    return np.floor(LEVELS * np.minimum(frame / max(float(np.quantile(frame, share)), 1e-9), 1)) / LEVELS
 
 
 def _bare(ax) -> None:
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
-
-
-def _box(ax, box, **look) -> None:
-    x0, y0, x1, y1 = box  # edges of pixels; imshow has the middle of the first at 0
-    ax.add_patch(Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, **look))
 
 
 def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame, boxes=(), columns: int = 4):
@@ -38,16 +27,15 @@ def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame, boxes
         _bare(ax)
     for i, number in enumerate(numbers):
         upper, lower = axes[2 * (i // columns), i % columns], axes[2 * (i // columns) + 1, i % columns]
-        upper.imshow(shown(frames[i]), cmap="gray", vmin=0, vmax=1)
+        upper.imshow(stretched(frames[i], share=0.998), cmap="gray", vmin=0, vmax=1)
         lower.imshow(np.round(low[i] / 16) * 16, cmap="gray", vmin=0, vmax=255)
         upper.set_title(f"frame {number}", fontsize=10)
-        for box in boxes:
-            _box(upper, box, ec="#E69F00", lw=1.2)
-        _box(upper, places.loc[places.index[i], ["x0", "y0", "x1", "y1"]], ec=SKY, lw=1.6)
+        draw_boxes(upper, boxes, width=1.2)
+        draw_boxes(upper, [places.loc[places.index[i], ["x0", "y0", "x1", "y1"]]], SKY, 1.6)
         spot = spots.iloc[i]
         lower.add_patch(Circle((spot["x"] - 0.5, spot["y"] - 0.5), 0.05 * low.shape[1], fill=False, ec=VERMILION, lw=1.6))
     words = [("detector's box", SKY), ("brightest spot of the Solarized Low-Pass", VERMILION)]
-    words += [("annotated box", "#E69F00")] if boxes else []
+    words += [("annotated box", AMBER)] if boxes else []
     handles = [plt.Line2D([], [], color=ink, lw=1.8) for _, ink in words]
     fig.legend(handles, [word for word, _ in words], loc="outside upper left", ncols=3)
     return fig
@@ -90,7 +78,7 @@ def light(ratio: np.ndarray, place: tuple, radii, minutes, curves: dict, levels:
     x, y = place
     image = left.imshow(np.minimum(ratio, np.quantile(ratio, 0.9995)), cmap="cividis")
     half = min(18, *(side / 2 for side in ratio.shape))
-    _box(left, (x - half, y - half, x + half, y + half), ec="white", lw=1.2)
+    draw_boxes(left, [(x - half, y - half, x + half, y + half)], "white", 1.2)
     low = [max(0, int(v - half)) for v in (x, y)]
     high = [min(side, int(v + half)) for v, side in zip((x, y), ratio.shape[::-1])]
     part = ratio[low[1] : high[1], low[0] : high[0]]
@@ -192,19 +180,19 @@ def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles):
     """Frames (R, H, W) and what a model looks at in them, {method: (R, H, W)}, with true boxes and the detector's places (R, 2)."""
     fig, axes = plt.subplots(len(frames), 1 + len(maps), figsize=(7, 0.4 + 2.25 * len(frames)), squeeze=False)
     for row, (frame, own, place, title) in enumerate(zip(frames, boxes, places, titles)):
-        pictures = [(shown(frame), "gray", 1.0), *((np.maximum(one[row], 0), "cividis", None) for one in maps.values())]
+        pictures = [(stretched(frame, share=0.998), "gray", 1.0)]
+        pictures += [(np.maximum(one[row], 0), "cividis", None) for one in maps.values()]
         for ax, (picture, cmap, top) in zip(axes[row], pictures):
             top = top or max(float(picture.max()), 1e-12)
             ax.imshow(np.round(24 * picture / top), cmap=cmap, vmin=0, vmax=24)
-            for box in own:
-                _box(ax, box, ec="#E69F00", lw=1.6)
+            draw_boxes(ax, own, width=1.6)
             ax.plot(place[0] - 0.5, place[1] - 0.5, "x", color=SKY, ms=9, mew=2)
             ax.set(xlim=(-0.5, frame.shape[1] - 0.5), ylim=(frame.shape[0] - 0.5, -0.5))
             _bare(ax)
         axes[row, 0].set_title(title, fontsize=9)
         for ax, words in zip(axes[row, 1:], maps):
             ax.set_title(words, fontsize=9)
-    handles = [plt.Line2D([], [], color="#E69F00", lw=1.8), plt.Line2D([], [], color=SKY, ls="", marker="x", ms=9, mew=2)]
+    handles = [plt.Line2D([], [], color=AMBER, lw=1.8), plt.Line2D([], [], color=SKY, ls="", marker="x", ms=9, mew=2)]
     fig.legend(handles, ["true box", "detector's place"], loc="outside upper left", ncols=2)
     return fig
 

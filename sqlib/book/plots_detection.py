@@ -5,9 +5,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Rectangle
 
-from sqlib.book.figures import BLUE, GRAY, GREEN, PINK, SKY, VERMILION
+from sqlib.book.figures import AMBER, BLUE, GRAY, GREEN, PINK, SKY, VERMILION, draw_boxes, stretched
 
-LEVELS = 11  # of gray, for small PNGs
 STYLES = ((BLUE, "-"), (GREEN, "--"), (VERMILION, "-."), (PINK, ":"), (GRAY, (0, (5, 1))), (SKY, (0, (3, 1, 1, 1))))
 
 
@@ -46,19 +45,16 @@ def boxes_on_frames(frames: np.ndarray, truth: list, found: pd.DataFrame, titles
         middle, half = (low + high) / 2, max(reach, (high - low).max() / 2 + 6)
         left, top = np.clip(middle - half, 0, max(size - 2 * half, 0))
         part = frame[int(top) : int(top + 2 * half), int(left) : int(left + 2 * half)].astype(float)
-        part = np.floor(LEVELS * np.clip(part / max(np.quantile(part, 0.997), 1), 0, 1)) / LEVELS
-        extent = (int(left), int(left) + part.shape[1], int(top) + part.shape[0], int(top))
-        ax.imshow(part, cmap="gray", vmin=0, vmax=1, extent=extent)
-        for x0, y0, x1, y1 in own:
-            ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, ec="#E69F00", lw=1.8))
+        extent = (int(left), int(left) + part.shape[1], int(top) + part.shape[0], int(top))  # edges of pixels
+        ax.imshow(stretched(part, share=0.997), cmap="gray", vmin=0, vmax=1, extent=extent)
+        draw_boxes(ax, np.array(own) + 0.5, width=1.8)
         if not np.isnan(box["x0"]):
-            wide, high = box["x1"] - box["x0"], box["y1"] - box["y0"]
-            ax.add_patch(Rectangle((box["x0"], box["y0"]), wide, high, fill=False, ec=SKY, lw=1.6, ls="--"))
+            draw_boxes(ax, [box[["x0", "y0", "x1", "y1"]] + 0.5], SKY, 1.6, ls="--")
         ax.set_title(title, fontsize=9, loc="center")
         ax.tick_params(labelsize=8)
         ax.xaxis.set_major_locator(plt.MaxNLocator(3))
         ax.yaxis.set_major_locator(plt.MaxNLocator(3))
-    handles = [Rectangle((0, 0), 1, 1, fill=False, ec=ink, lw=1.8, ls=style) for ink, style in (("#E69F00", "-"), (SKY, "--"))]
+    handles = [Rectangle((0, 0), 1, 1, fill=False, ec=ink, lw=1.8, ls=style) for ink, style in ((AMBER, "-"), (SKY, "--"))]
     fig.legend(handles, ["annotated", "detected"], loc="outside upper left", ncols=2)
     fig.supxlabel("x (pixels)", fontsize=9)
     fig.supylabel("y (pixels, down)", fontsize=9)

@@ -13,8 +13,8 @@ from sqlib.book.compare import leaves
 from sqlib.book.records import read_records
 from sqlib.errors import SqError
 from sqlib.paths import home, replacing
+from sqlib.workers import dask_client
 
-LOCAL = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
 MOST = 500  # runs of one sweep; more are a slip of the pen
 
 
@@ -92,14 +92,9 @@ def _results(stack: ExitStack, notebook: str, points, profile: str, workers: int
             except Exception as error:  # one point must not cost the others
                 yield place, error
         return
-    from dask.distributed import Client, LocalCluster, as_completed
+    from dask.distributed import as_completed
 
-    try:
-        if scheduler is None:
-            scheduler = stack.enter_context(LocalCluster(n_workers=min(workers, len(points)), **LOCAL))
-        client = stack.enter_context(Client(scheduler))
-    except (OSError, RuntimeError) as error:
-        raise SqError(f"no Dask workers ({error}); --workers 1 does without") from error
+    client = stack.enter_context(dask_client(min(workers, len(points)), scheduler, "--workers 1 does without"))
     tasks = {client.submit(one_run, notebook, point, profile, pure=False): place for place, point in enumerate(points)}
     for task in as_completed(tasks):
         yield tasks[task], task.result() if task.status == "finished" else task.exception()

@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
@@ -28,8 +29,6 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True, m
     minutes : stop after so long at the end of an epoch; the same call goes on. Raises `SqError` for a chapter that trains
     nothing, and what training raises.
     """
-    import time
-
     if chapter == detector_recipes.CHAPTER:
         return _train_detectors(values, progress, minutes)
     runs = recipes.plan(chapter, values)
@@ -57,8 +56,6 @@ def simulated(values: dict[str, Any], progress: bool = True) -> FrameSet:
 
 def _train_detectors(values: dict[str, Any], progress: bool, minutes: float) -> dict[str, Any]:
     """Train the detectors of the chapter on object detection that are not there yet; return the card of each by name."""
-    import time
-
     frameset, started, cards = frames_of(values, progress), time.monotonic(), {}
     planned = detector_recipes.plan(values, frameset)
     for number, (name, (settings, data)) in enumerate(planned.items()):

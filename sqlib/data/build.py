@@ -19,8 +19,8 @@ from sqlib.errors import SqError
 from sqlib.paths import alone, home, remove, replacing
 from sqlib.sun.twin import TwinSettings, check_settings
 from sqlib.sun.twin import simulate as simulate_twin
+from sqlib.workers import dask_client
 
-LOCAL = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
 SMALL = 100e6  # pixels of all cubes together, below which starting workers costs more time than they save
 GUARD = "a script that builds the twin with workers must do so under “if __name__ == '__main__'”"
 
@@ -143,7 +143,7 @@ def _complete(folder: Path) -> bool:
 
 def _run(events, settings, folder, simulate, workers, scheduler, progress) -> list[tuple[Event, Exception]]:
     """Make the cubes of `events`; returns those that failed, with their errors."""
-    from dask.distributed import Client, LocalCluster, as_completed
+    from dask.distributed import as_completed
     from dask.system import CPU_COUNT
     from tqdm import tqdm
 
@@ -160,14 +160,8 @@ def _run(events, settings, folder, simulate, workers, scheduler, progress) -> li
                     failures.append((event, error))
                 bar.update()
             return failures
-        before = dict(os.environ)  # Dask sets OMP_NUM_THREADS for its workers here, and leaves it
-        stack.callback(lambda: (os.environ.clear(), os.environ.update(before)))
-        try:
-            if scheduler is None:
-                scheduler = stack.enter_context(LocalCluster(n_workers=min(workers, len(events)), **LOCAL))
-            client = stack.enter_context(Client(scheduler))
-        except (OSError, RuntimeError) as error:
-            raise SqError(f"no Dask workers ({error}); {GUARD}. workers=0 does without") from error
+        advice = f"{GUARD}. workers=0 does without"
+        client = stack.enter_context(dask_client(min(workers or 0, len(events)), scheduler, advice))
         tasks = {
             client.submit(make_cube, event, settings, cube_path(folder, event), simulate, 1, pure=False): event
             for event in events

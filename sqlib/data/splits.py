@@ -8,9 +8,15 @@ from sqlib.data.catalogue import Event
 def paper_split(events) -> tuple[tuple[Event, ...], tuple[Event, ...]]:
     """Training and test events as in the authors' code: 42 and 11, the 11 of Table 3.
 
-    The labelled events, sorted by time and shuffled with Python's generator seeded 1265; the first 80 % train.
+    The labelled events, sorted by time and `divide`d.
     """
-    events = sorted((event for event in events if event.labelled), key=lambda event: event.time)
+    first, rest = divide(sorted((event for event in events if event.labelled), key=lambda event: event.time))
+    return tuple(first), tuple(rest)
+
+
+def divide(events: list) -> tuple[list, list]:
+    """Events in order of time, shuffled with Python's generator seeded 1265 as the authors do; the first 80 %, and the rest."""
+    events = list(events)
     random.Random(1265).shuffle(events)
     cut = int(0.8 * len(events))
-    return tuple(events[:cut]), tuple(events[cut:])
+    return events[:cut], events[cut:]

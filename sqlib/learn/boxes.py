@@ -1,12 +1,11 @@
 """Annotated boxes: made fit to learn from, divided into training and test, and turned with their frames (Section 3.4)."""
 
-import random
-
 import numpy as np
 import pandas as pd
 import torch
 
 from sqlib.data.frames import FrameSet
+from sqlib.data.splits import divide
 from sqlib.errors import SqError
 from sqlib.learn.augment import known
 
@@ -48,14 +47,6 @@ def annotated(frameset: FrameSet) -> tuple[pd.DataFrame, dict[str, int]]:
     return table[whole].reset_index(drop=True), counts
 
 
-def divide(events: list[str]) -> tuple[list[str], list[str]]:
-    """Keys of one cycle's events, divided as the authors do: sorted, shuffled with Python's generator seeded 1265, first 80 %."""
-    events = sorted(events)  # keys sort by time
-    random.Random(1265).shuffle(events)
-    cut = int(0.8 * len(events))
-    return events[:cut], events[cut:]
-
-
 def parts(table: pd.DataFrame, train_on: str = "sc23") -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of `annotated` to train on, and those of all events that were not trained on.
 
@@ -65,7 +56,7 @@ def parts(table: pd.DataFrame, train_on: str = "sc23") -> tuple[pd.DataFrame, pd
     taught = []
     for cycle, own in table.groupby("cycle"):
         if cycle == 23 or train_on == "all":
-            taught += divide(sorted(set(own["event"])))[0]
+            taught += divide(sorted(set(own["event"])))[0]  # keys sort by time
     own = table["event"].isin(taught)
     if own.all() or not own.any():
         have = f"{table['event'].nunique()} events with boxes"

@@ -34,6 +34,16 @@ def load(path: Path) -> tuple[dict[str, dict[str, torch.Tensor]], dict]:
     return groups, facts
 
 
+def load_into(net: torch.nn.Module, path: Path, advice: str) -> torch.nn.Module:
+    """Give `net` the weights that `save` wrote as the group "net"; `SqError`, with `advice`, where they are of another network."""
+    groups, _ = load(path)
+    try:
+        net.load_state_dict(groups["net"])
+    except (KeyError, RuntimeError) as error:
+        raise SqError(f"the weights in {path} are not of this network ({str(error).splitlines()[0]}); {advice}") from error
+    return net
+
+
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """State of an optimizer (momentum, moments, steps) as named tensors."""
     state = optimizer.state_dict()["state"]

@@ -23,7 +23,7 @@ from sqlib.errors import SqError
 from sqlib.learn import checkpoint
 from sqlib.learn.boxes import annotated, cropped, flipped, parts
 from sqlib.learn.rcnn import Detector, check, looked_at, make_detector, seen
-from sqlib.learn.runs import Trained, Unfinished, run_folder
+from sqlib.learn.runs import AGAIN, Trained, Unfinished, run_folder, words_of
 from sqlib.learn.train import device_of
 from sqlib.paths import alone, replacing
 
@@ -102,7 +102,7 @@ def _train(settings: Detector, frameset: FrameSet, folder: Path, key: str, progr
         "key": key, "settings": asdict(settings), "fingerprint": frameset.fingerprint, "source": frameset.source, "code": CODE[:12],
         "size": pixels.shape[-1], "events": sorted(set(own["event"])), "train": len(own), "test": len(held), "boxes": counts,
         "epochs": len(history), "parameters": sum(p.numel() for p in net.parameters()),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
+        "device": words_of(device),
         "seconds_last": round(time.monotonic() - begun, 1), "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     with replacing(folder / "card.json") as aside:  # last: a folder with a card is complete
@@ -181,12 +181,7 @@ def load_trained(key: str) -> Trained:
 def load_detector(trained: Trained, device: str = "auto") -> nn.Module:
     """Network of a trained detector, in evaluation mode; `gray` tells how it sees frames."""
     net = make_detector(trained.settings, learned=False)
-    groups, _ = checkpoint.load(trained.folder / "weights.safetensors")
-    try:
-        net.load_state_dict(groups["net"])
-    except (KeyError, RuntimeError) as error:
-        raise SqError(f"the weights in {trained.folder} are not of its network ({str(error).splitlines()[0]}); "
-                      "delete the folder and train again") from error  # fmt: skip
+    checkpoint.load_into(net, trained.folder / "weights.safetensors", AGAIN)
     return net.to(device_of(device)).eval()
 
 

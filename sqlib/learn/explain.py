@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from sqlib.errors import SqError
+from sqlib.learn.boxes import clean
 from sqlib.learn.samples import Samples, gather
 
 METHODS = ("Grad-CAM", "occlusion")
@@ -84,8 +85,7 @@ def explain(reader: Reader, samples: Samples, rows, side: int = 8, stride: int =
 
 def cropped(boxes, cut: int, size: int) -> tuple:
     """Boxes of a whole frame in the `size` px that are left when `cut` px are taken off each side; without those outside."""
-    moved = (tuple(float(np.clip(v - cut, 0, size)) for v in box) for box in boxes)
-    return tuple(box for box in moved if box[2] > box[0] and box[3] > box[1])
+    return clean([tuple(side - cut for side in box) for box in boxes], size)
 
 
 def peaks(maps: np.ndarray) -> np.ndarray:

@@ -95,13 +95,7 @@ def _shipped(device: str) -> Locator:
 
 def load(path: Path, device: str = "cpu") -> Locator:
     """A trained locator from its weights, in evaluation mode; `SqError` where they are damaged or of another network."""
-    net, (groups, _) = Locator(), checkpoint.load(path)
-    try:
-        net.load_state_dict(groups["net"])
-    except (KeyError, RuntimeError) as error:
-        words = str(error).splitlines()[0]
-        raise SqError(f"{path} holds no weights of the locator ({words}); train it: sq train locator") from error
-    return net.to(device).eval()
+    return checkpoint.load_into(Locator(), path, "train a locator: sq train locator").to(device).eval()
 
 
 def card() -> dict:

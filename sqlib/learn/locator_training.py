@@ -14,10 +14,11 @@ import torch
 
 from sqlib import __version__
 from sqlib.data.build import PHYSICS
-from sqlib.errors import SqError
 from sqlib.learn import checkpoint
 from sqlib.learn.locator import STEP, Locator, picture
+from sqlib.learn.objectives import autocast
 from sqlib.learn.practice import Practice, practise
+from sqlib.learn.runs import Unfinished, words_of
 from sqlib.learn.settings import Loop
 from sqlib.learn.train import device_of, rate_at
 from sqlib.paths import home, replacing
@@ -142,7 +143,7 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int = 1, dev
 
     path : default data/models/locator/locator.safetensors (`find_sources` uses those that come with sqlib, see `load`)
     workers : processes that make practice cubes; 0 makes them in this one
-    seconds : stop after so long, by raising `SqError`; the same call goes on
+    seconds : stop after so long, by raising `runs.Unfinished`; the same call goes on
     """
     from tqdm import tqdm
 
@@ -164,7 +165,7 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int = 1, dev
     batches = torch.utils.data.DataLoader(_Batches(teaching, first), batch_size=None, num_workers=workers)
     net.train()
     for step, (pictures, wanted) in enumerate(batches, first + 1):
-        with torch.autocast(where.type, torch.bfloat16):
+        with autocast(where, "auto"):
             place, nowhere = net(pictures.to(where).contiguous(memory_format=torch.channels_last))
         loss = -(wanted.to(where) * torch.cat([place.flatten(1), nowhere.float()[:, None]], 1).log_softmax(1)).sum(1).mean()
         optimizer.zero_grad()
@@ -182,7 +183,7 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int = 1, dev
             groups = {"net": net.state_dict(), "optimizer": checkpoint.optimizer_state(optimizer)}
             checkpoint.save(going_on, groups, facts | {"seconds": spent + time.monotonic() - clock})
             if late:
-                raise SqError(f"{step} of {teaching.steps} steps of the locator are done; the same call goes on")
+                raise Unfinished(f"{step} of {teaching.steps} steps of the locator are done; the same call goes on")
     bar.close()
     checkpoint.save(path, {"net": net.state_dict()}, {"steps": teaching.steps})
     card = {
@@ -191,7 +192,7 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int = 1, dev
         "windows": teaching.steps * teaching.batch, "cubes": teaching.pool + (teaching.steps - 1) // teaching.renew,
         "loss": [float(np.mean(part)) for part in np.array_split(losses, min(60, len(losses)))],
         "seconds": round(spent + time.monotonic() - clock), "version": __version__,
-        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
+        "device": words_of(where),
         "versions": {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip

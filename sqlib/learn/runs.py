@@ -26,6 +26,7 @@ from sqlib.learn.train import device_of, fit, ranks
 from sqlib.paths import alone, home, replacing
 
 SOURCES = ("augment", "lowpass", "losses", "models", "objectives", "samples", "settings", "train")
+AGAIN = "delete the folder and train again"
 
 
 def _code() -> str:
@@ -36,6 +37,11 @@ def _code() -> str:
 
 
 CODE = _code()  # taken when the code is loaded, as for the twin: what is edited later did not train this process's runs
+
+
+def words_of(device: torch.device) -> str:
+    """A device in words, for run cards."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +131,7 @@ def _keep(settings: Settings, samples: Samples, state, folder: Path, key: str, c
         "key": key, "settings": asdict(settings), "fingerprint": samples.fingerprint, "code": CODE[:12],
         **dict(zip(("train", "watched", "test"), counts)), "epochs": len(history),
         "parameters": sum(p.numel() for p in state.net.parameters()), "processes": ranks()[1],
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
+        "device": words_of(device),
         "views_per_s": float(history["views_per_s"].median()), "seconds_last": round(time.monotonic() - clock, 1),
         "versions": {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -147,12 +153,7 @@ def load(key: str) -> Trained:
 def load_net(trained: Trained, size: int, device: str = "auto") -> nn.Module:
     """Network of a run for frames of `size` pixels, in evaluation mode."""
     net = make_net(trained.settings, size)
-    groups, _ = checkpoint.load(trained.folder / "weights.safetensors")
-    try:
-        net.load_state_dict(groups["net"])
-    except (KeyError, RuntimeError) as error:
-        raise SqError(f"the weights in {trained.folder} are not of its network ({str(error).splitlines()[0]}); "
-                      "delete the folder and train again") from error  # fmt: skip
+    checkpoint.load_into(net, trained.folder / "weights.safetensors", AGAIN)
     # laid out so, the convolutions take half the time on a processor
     return net.to(device_of(device), memory_format=torch.channels_last).eval()
 

@@ -5,7 +5,6 @@ which is what holography's travel times ask for. The middle follows the differen
 """
 
 import math
-import os
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ import numpy as np
 from sqlib.errors import SqError
 from sqlib.sun.ingest.records import Archive, check_header, opened, scale, whole
 from sqlib.sun.ingest.target import ROTATIONS, Target, follow
+from sqlib.workers import dask_client
 
 RADIUS = 696.0  # Mm, RSUN_REF of both instruments
 METHODS = ("adaptive", "interp")
 SMALL_DISK = 1024  # pixels a side; a record of MDI is read faster than it is thought about
 LIMB = 80.0  # degrees from disk centre; beyond, a pixel is seen under less than a fifth of its width
-WORKERS = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def project_all(jobs: list[Job], patch: Patch, archive: Archive, workers: int | 
     workers : processes with one thread each; 0 or 1 works in this process; None: one a core, none for few records
     scheduler : address of a Dask scheduler whose workers see the same files, instead
     """
-    from dask.distributed import Client, LocalCluster, as_completed
+    from dask.distributed import as_completed
     from dask.system import CPU_COUNT
     from tqdm import tqdm
 
@@ -169,13 +168,7 @@ def project_all(jobs: list[Job], patch: Patch, archive: Archive, workers: int | 
                 stack[i] = project(job, patch, archive)
                 bar.update()
             return stack
-        before = dict(os.environ)  # Dask sets OMP_NUM_THREADS for its workers here, and leaves it
-        held.callback(lambda: (os.environ.clear(), os.environ.update(before)))
-        try:
-            scheduler = scheduler or held.enter_context(LocalCluster(n_workers=workers, **WORKERS))
-            client = held.enter_context(Client(scheduler))
-        except (OSError, RuntimeError, ValueError) as error:
-            raise SqError(f"no Dask workers ({error}); workers=0 does without") from error
+        client = held.enter_context(dask_client(workers, scheduler))
         tasks = {client.submit(project, job, patch, archive, pure=False): i for i, job in enumerate(jobs)}
         for task, result in as_completed(list(tasks), with_results=True):
             stack[tasks[task]] = result

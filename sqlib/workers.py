@@ -1,0 +1,30 @@
+"""Dask for whoever has many small things to do: workers of this machine, or those of a scheduler."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from sqlib.errors import SqError
+
+LOCAL = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
+
+
+@contextmanager
+def dask_client(workers: int, scheduler: str | None = None, advice: str = "workers=0 does without") -> Iterator:
+    """Yield a Dask client: of `workers` new processes with a thread each, or of the scheduler at the address `scheduler`.
+
+    The environment is as before afterwards, for Dask sets OMP_NUM_THREADS for its workers here and leaves it. Raises `SqError`,
+    with `advice`, where no worker can be had.
+    """
+    from dask.distributed import Client, LocalCluster
+
+    with ExitStack() as stack:
+        before = dict(os.environ)
+        stack.callback(lambda: (os.environ.clear(), os.environ.update(before)))
+        try:
+            if scheduler is None:
+                scheduler = stack.enter_context(LocalCluster(n_workers=workers, **LOCAL))
+            client = stack.enter_context(Client(scheduler))
+        except (OSError, RuntimeError, ValueError) as error:
+            raise SqError(f"no Dask workers ({error}); {advice}") from error
+        yield client
