@@ -64,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     add_options(swept, "a parameter with the values to try, name=a,b,c or name=1..5")
     for command in (run, deck, book):
         command.add_argument("--force", action="store_true", help="run again even if nothing changed")
+    for command in (run, book):
+        command.add_argument("--workers", type=int, metavar="N", help="chapters at a time, with one thread each (default: run 1; "
+                             "book one a core as far as memory reaches, one on a GPU)")  # fmt: skip
     for command in (settable, run, train, kept, beside, swept):
         command.add_argument("--json", action="store_true", help="print JSON, for a program to read")
     return parser
@@ -81,11 +84,14 @@ def _params(args) -> None:
         print(f"  {p.name:<{width}}  {p.type:<11} {p.default!r:<12} {p.help}")
 
 
-def _execute(args, notebooks: list[str]):
-    """Yield the run folder of each notebook; the parameters of all are checked before the first runs."""
-    overrides = [_overrides(args, notebook) for notebook in notebooks]
-    for notebook, values in zip(notebooks, overrides):
-        yield runs.run_notebook(notebook, values, args.profile, force=args.force)
+def _execute(args, notebooks: list[str], workers: int | None = 1) -> list:
+    """The run folders of notebooks; the parameters of all are checked before the first runs. workers None: as many as fit."""
+    from sqlib.book import many
+
+    jobs = [(notebook, _overrides(args, notebook)) for notebook in notebooks]
+    if workers is not None and workers < 1:
+        raise SqError(f"--workers {workers}: at least 1")
+    return many.run_all(jobs, args.profile, workers=workers or many.default_workers(len(jobs)), force=args.force)
 
 
 def _overrides(args, notebook: str) -> dict:
@@ -142,7 +148,7 @@ def _train(args) -> None:
 
 def _run(args) -> None:
     cards = []
-    for folder in _execute(args, args.notebooks):
+    for folder in _execute(args, args.notebooks, 1 if args.workers is None else args.workers):
         cards.append({**records.read_json(folder / "card.json"), "folder": str(folder)})
         if not args.json:
             print(folder)
@@ -181,7 +187,7 @@ def _runs(args) -> None:
 
 def _book(args) -> None:
     names = pages.chapters()
-    folders = dict(zip(names, _execute(args, names)))
+    folders = dict(zip(names, _execute(args, names, args.workers)))
     print("building the pages ...", file=sys.stderr)
     print(pages.build_book(folders) / "index.html")
 

@@ -121,14 +121,19 @@ def _kernel_manager(log):
     return Quiet
 
 
-def _prepare(path: Path, values: dict[str, Any], progress: bool) -> None:
-    """Build the twin, and train what a notebook needs, beforehand: here their progress bars can be seen."""
+def build_data(path: Path, values: dict[str, Any], progress: bool) -> None:
+    """Build the twin that a notebook asks for, if it does, and is not there yet."""
     if values["data"] == "twin" and any("load_frames(" in source for source in _code(path)):
         from sqlib.data.build import build_twin
         from sqlib.sun.twin import TwinSettings
 
         names = {field.name for field in fields(TwinSettings)}
         build_twin(TwinSettings(**{k: v for k, v in values.items() if k in names}), progress=progress)
+
+
+def _prepare(path: Path, values: dict[str, Any], progress: bool) -> None:
+    """Build the data, and train what a notebook needs, beforehand: here their progress bars can be seen."""
+    build_data(path, values, progress)
     planned = next((source for source in _code(path) if "recipes.plan(" in source), None)
     if planned is not None:
         from sqlib.book.training import train_chapter

@@ -3,17 +3,16 @@
 import hashlib
 import json
 import re
-from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from sqlib.book import params, runs
+from sqlib.book import params
 from sqlib.book.compare import leaves
+from sqlib.book.many import run_many
 from sqlib.book.records import read_records
 from sqlib.errors import SqError
 from sqlib.paths import home, replacing
-from sqlib.workers import dask_client
 
 MOST = 500  # runs of one sweep; more are a slip of the pen
 
@@ -50,11 +49,6 @@ def grid(known, texts: list[str], where: str) -> list[dict[str, Any]]:
     return [{name: value for part in point for name, value in part.items()} for point in product(*values)]
 
 
-def one_run(notebook: str, point: dict[str, Any], profile: str) -> str:
-    """Execute one point of a sweep in a worker; the folder of its run."""
-    return str(runs.run_notebook(notebook, point, profile, progress=False))
-
-
 def sweep(notebook: str, points: list[dict[str, Any]], profile: str, *, fixed: dict[str, Any] | None = None, workers: int = 1,
           scheduler: str | None = None, progress: bool = True) -> tuple[list[dict], Path]:  # fmt: skip
     """Run a notebook at each point; rows of the summary, and the folder that holds it (summary.csv, summary.png).
@@ -67,11 +61,12 @@ def sweep(notebook: str, points: list[dict[str, Any]], profile: str, *, fixed: d
     """
     from tqdm import tqdm
 
-    folders: list[str | None] = [None] * len(points)
+    folders: list[Path | None] = [None] * len(points)
     errors = [""] * len(points)
-    with ExitStack() as stack, tqdm(total=len(points), desc=f"sweep of {notebook}", unit="run", disable=not progress) as bar:
-        for place, result in _results(stack, notebook, [(fixed or {}) | point for point in points], profile, workers, scheduler):
-            if isinstance(result, str):
+    jobs = [(notebook, (fixed or {}) | point) for point in points]
+    with tqdm(total=len(points), desc=f"sweep of {notebook}", unit="run", disable=not progress) as bar:
+        for place, result in run_many(jobs, profile, workers=workers, scheduler=scheduler, progress=False):
+            if isinstance(result, Path):
                 folders[place] = result
             else:
                 errors[place] = str(result).splitlines()[0] if str(result) else type(result).__name__
@@ -83,33 +78,16 @@ def sweep(notebook: str, points: list[dict[str, Any]], profile: str, *, fixed: d
     return rows, folder
 
 
-def _results(stack: ExitStack, notebook: str, points, profile: str, workers: int, scheduler: str | None):
-    """Yield (place, folder or exception) as they come."""
-    if scheduler is None and min(workers, len(points)) <= 1:
-        for place, point in enumerate(points):
-            try:
-                yield place, one_run(notebook, point, profile)
-            except Exception as error:  # one point must not cost the others
-                yield place, error
-        return
-    from dask.distributed import as_completed
-
-    client = stack.enter_context(dask_client(min(workers, len(points)), scheduler, "--workers 1 does without"))
-    tasks = {client.submit(one_run, notebook, point, profile, pure=False): place for place, point in enumerate(points)}
-    for task in as_completed(tasks):
-        yield tasks[task], task.result() if task.status == "finished" else task.exception()
-
-
 def _rows(points, folders, errors) -> list[dict]:
     numbers = []
     for folder in folders:
-        found = read_records(Path(folder)) if folder else {}
+        found = read_records(folder) if folder else {}
         own = leaves({name: record["numbers"] for name, record in found.items()})
         numbers.append({name: v for name, v in own.items() if isinstance(v, int | float) and not isinstance(v, bool)})
     done = [own for own, folder in zip(numbers, folders) if folder]
     names = [name for name in dict.fromkeys(name for own in done for name in own) if len({own.get(name) for own in done}) > 1]
     return [
-        {**point, "run": Path(folder).name if folder else "", "error": error, **{name: own.get(name) for name in names}}
+        {**point, "run": folder.name if folder else "", "error": error, **{name: own.get(name) for name in names}}
         for point, folder, error, own in zip(points, folders, errors, numbers)
     ]
 

@@ -1,0 +1,69 @@
+"""Several runs at once, on Dask: the chapters of the book, the points of a sweep."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlib.book import params, runs
+from sqlib.errors import SqError
+from sqlib.workers import dask_client
+
+EACH = 4e9  # bytes of memory that a chapter at the laptop profile and its kernel may take together
+
+
+def default_workers(jobs: int) -> int:
+    """Runs at a time: one a core, as far as memory reaches; a single one where a GPU does the work, which they would share."""
+    import torch
+    from dask.system import CPU_COUNT
+    from distributed.system import MEMORY_LIMIT
+
+    return 1 if torch.cuda.is_available() else max(1, min(jobs, CPU_COUNT, int(MEMORY_LIMIT // EACH)))
+
+
+def run_many(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, *, workers: int = 1, scheduler: str | None = None,
+             force: bool = False, progress: bool = True) -> Iterator[tuple[int, Path | Exception]]:  # fmt: skip
+    """Execute notebooks with their parameters; yield the place of each in `jobs` with its folder, or with what went wrong.
+
+    workers : processes on this machine, each with one thread, or `scheduler`: address of a Dask scheduler whose workers see the
+        same folders; then they come as they are done, else in their order, with progress bars of their own
+    A run that fails does not stop the others. Raises `SqError` for no workers.
+    """
+    if scheduler is None and min(workers, len(jobs)) <= 1:
+        for place, job in enumerate(jobs):
+            yield place, _one(job, profile, force, progress)
+        return
+    from dask.distributed import as_completed
+
+    for notebook, values in jobs:  # here its progress is seen, and it may start workers, which a worker may not
+        runs.build_data(*params.resolve(notebook, profile, values), progress)
+    with dask_client(min(workers, len(jobs)), scheduler, "--workers 1 does without") as client:
+        tasks = {client.submit(_one, job, profile, force, False, pure=False): place for place, job in enumerate(jobs)}
+        for task in as_completed(tasks):
+            yield tasks[task], task.result() if task.status == "finished" else task.exception()
+
+
+def _one(job: tuple[str | Path, dict[str, Any]], profile: str, force: bool, progress: bool) -> Path | Exception:
+    notebook, values = job
+    try:
+        return runs.run_notebook(notebook, values, profile, force=force, progress=progress)
+    except Exception as error:  # one run must not cost the others, and Dask would print it
+        return error
+
+
+def run_all(jobs: list[tuple[str, dict[str, Any]]], profile: str, *, workers: int, force: bool = False) -> list[Path]:
+    """`run_many` with a bar over all; the folders in the order of `jobs`. `SqError` names all that failed, after the others."""
+    from tqdm import tqdm
+
+    found: dict[int, Path | Exception] = {}
+    with tqdm(total=len(jobs), desc="chapters", unit="chapter", disable=workers == 1) as bar:
+        for place, result in run_many(jobs, profile, workers=workers, force=force):
+            found[place] = result
+            if workers > 1:
+                bar.write(f"{jobs[place][0]}: {'failed' if isinstance(result, Exception) else 'done'}", file=bar.fp)
+            bar.update()
+    failures = [result for _, result in sorted(found.items()) if isinstance(result, Exception)]
+    if failures and not isinstance(failures[0], SqError):
+        raise failures[0]
+    if failures:
+        raise SqError("\n  ".join(str(error) for error in failures))
+    return [found[place] for place in range(len(jobs))]

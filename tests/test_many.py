@@ -1,0 +1,46 @@
+"""Several runs at once: the same results as one by one, in the order asked for, and a failure costs no other run."""
+
+import pytest
+from tinybook import make_home, write_notebook
+
+from sqlib.book.cli import main
+from sqlib.book.many import run_all, run_many
+from sqlib.book.records import read_records
+from sqlib.errors import SqError
+
+QUICK = "from pathlib import Path\nif seed == 5: raise ValueError('five')\nPath(out, 'seed.txt').write_text(str(seed))"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SQ_HOME", str(tmp_path / "home"))
+    return make_home(tmp_path / "home")
+
+
+def test_two_workers_give_the_folders_in_order_with_the_numbers_of_one(home):
+    jobs = [("01_second", {"seed": 3}), ("00_first", {"seed": 4})]
+    folders = run_all(jobs, "smoke", workers=2)
+    assert [(folder.parent.name, folder.name) for folder in folders] == [
+        (folder.parent.name, folder.name) for folder in run_all(jobs, "smoke", workers=1)
+    ]
+    apart = [read_records(folder)["fig01"]["numbers"] for folder in folders]
+    again = [read_records(folder)["fig01"]["numbers"] for folder in run_all(jobs, "smoke", workers=1, force=True)]
+    assert apart == again
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_that_fails_costs_no_other(home, workers):
+    write_notebook(home / "notebooks/02_quick.ipynb", QUICK)
+    jobs = [("02_quick", {"seed": seed}) for seed in (5, 6, 7)]
+    found = dict(run_many(jobs, "smoke", workers=workers, progress=False))
+    assert isinstance(found[0], SqError) and "five" in str(found[0])
+    assert [(found[place] / "seed.txt").read_text() for place in (1, 2)] == ["6", "7"]
+    with pytest.raises(SqError, match=r"02_quick.ipynb failed in cell \d+ .*five"):
+        run_all(jobs, "smoke", workers=workers)
+
+
+def test_command_runs_two_chapters_at_once_and_refuses_none(home, capsys):
+    assert main(["run", "00_first", "01_second", "--profile", "smoke", "--workers", "2"]) == 0
+    assert [line.split("/")[-2] for line in capsys.readouterr().out.splitlines()] == ["00_first", "01_second"]
+    assert main(["run", "00_first", "--workers", "0"]) == 2
+    assert "--workers 0: at least 1" in capsys.readouterr().err
