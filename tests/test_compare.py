@@ -11,7 +11,7 @@ from sqlib.book import compare as module
 from sqlib.book import params, sweep
 from sqlib.book.cli import main
 from sqlib.book.compare import as_text, compare, find_run, leaves, write_page
-from sqlib.book.runs import run_notebook
+from sqlib.book.runs import publish, run_notebook
 from sqlib.errors import SqError
 
 
@@ -136,3 +136,14 @@ def test_commands_compare_and_sweep(pair, capsys):
     assert [row["run"] for row in found["runs"]] == [first, second]  # the same runs as alone: found again
     assert main(["sweep", "01_second", "-p", "level=2,five"]) == 2
     assert "must be float" in capsys.readouterr().err
+
+
+def test_published_records_stand_beside_a_new_run(pair, capsys):
+    home, first, second = pair
+    for _ in range(2):  # the second time replaces, and mixes nothing
+        target = publish({"01_second": home / "runs/01_second" / first}, "smoke")
+    assert [path.name for path in target.iterdir()] == ["01_second"]
+    assert sorted(path.name for path in (target / "01_second").iterdir()) == ["card.json", "figures", "records", "tables"]
+    assert main(["compare", str(target / "01_second"), second]) == 0
+    text = capsys.readouterr().out
+    assert f"a  {first}  01_second" in text and f"b  {second}" in text

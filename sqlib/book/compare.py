@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlib.book import runs
 from sqlib.book.params import nearest
-from sqlib.book.records import read_records
+from sqlib.book.records import read_json, read_records
 from sqlib.errors import SqError
 from sqlib.paths import home, replacing
 
@@ -25,15 +25,18 @@ figure { margin: 0; } img { max-width: 100%; background: white; } figcaption { f
 def find_run(name: str) -> dict:
     """Card of the run that `name` means: a key, its beginning, its folder, or a notebook, of which the latest run is meant.
 
-    Raises `SqError` where there is none, or where several keys begin so.
+    A folder may lie elsewhere: results/laptop/03_contrastive is what was published. Raises `SqError` where there is none, or
+    where several keys begin so.
     """
+    if (Path(name) / "card.json").is_file():
+        return {**read_json(Path(name) / "card.json"), "folder": str(Path(name).resolve())}
     kept = runs.runs()
     if not kept:
         raise SqError("there are no runs yet: sq run NOTEBOOK")
     as_notebook = [card for card in kept if card["notebook"] == name]
     if as_notebook:
         return as_notebook[-1]
-    found = [card for card in kept if card["key"].startswith(name) or Path(card["folder"]) == Path(name).resolve()]
+    found = [card for card in kept if card["key"].startswith(name)]
     if len(found) == 1:
         return found[0]
     if found:

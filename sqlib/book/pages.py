@@ -210,7 +210,8 @@ are made from the parameter cells, so they cannot be out of date.
 sq params 01_dataset          # what can be set
 sq run 01_dataset -p seed=7   # one chapter with another value
 sq runs                       # what has been run
-sq compare 01_dataset KEY     # two runs side by side: parameters, numbers, and a page with both figures
+sq run 00_holography 01_dataset --workers 2   # two chapters side by side, each in one thread
+sq compare 01_dataset KEY     # two runs beside each other: parameters, numbers, and a page with both figures
 sq sweep 03_contrastive -p rate=.02,.05 -p seed=1..5 --workers 2   # a grid of runs, summed up at its end
 sq book --profile smoke       # the whole book at the smallest size
 ```

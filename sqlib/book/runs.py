@@ -80,6 +80,18 @@ def runs() -> list[dict]:
     return sorted(found, key=lambda card: card["made"])
 
 
+def publish(folders: dict[str, Path], profile: str) -> Path:
+    """Copy what runs found ({chapter: folder}) to home()/results/PROFILE, a folder a chapter, and return that: for the archive.
+
+    The executed notebook stays behind; `sq compare results/PROFILE/CHAPTER CHAPTER` sets a new run beside what was published.
+    """
+    target = home() / "results" / profile
+    with replacing(target) as aside:
+        for name, folder in folders.items():
+            shutil.copytree(folder, aside / name, ignore=shutil.ignore_patterns("executed.ipynb"))
+    return target
+
+
 def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -> None:
     import papermill
     from nbclient.exceptions import DeadKernelError
