@@ -66,12 +66,3 @@ def components(vectors: np.ndarray, train, method: str, count: int, seed: int, n
         if len(others):
             found[others] = reducer.transform(scaled[others])
     return found
-
-
-def sequence_features(embeddings, index: pd.DataFrame, width: int, train, pca: int = 2, umap: int = 2, seed: int = 0) -> np.ndarray:
-    """The paper's recurrent features: windows of embeddings, each frame together with its PCA and UMAP components.
-
-    (M, D) -> (M, width * (D + pca + umap)). 0 leaves a method out. `train`: positions of the training rows.
-    """
-    extra = [components(embeddings, train, method, count, seed) for method, count in (("pca", pca), ("umap", umap)) if count]
-    return sliding_window(np.hstack([embeddings, *extra]), index, width)
