@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from sqlib.book.compare import leaves
 from sqlib.book.records import read_records
 from sqlib.errors import SqError
 from sqlib.paths import home, replacing
-from sqlib.workers import dask_client
+from sqlib.workers import each
 
 MOST = 500  # runs of one sweep; more are a slip of the pen
 
@@ -69,35 +68,18 @@ def sweep(notebook: str, points: list[dict[str, Any]], profile: str, *, fixed: d
 
     folders: list[str | None] = [None] * len(points)
     errors = [""] * len(points)
-    with ExitStack() as stack, tqdm(total=len(points), desc=f"sweep of {notebook}", unit="run", disable=not progress) as bar:
-        for place, result in _results(stack, notebook, [(fixed or {}) | point for point in points], profile, workers, scheduler):
-            if isinstance(result, str):
-                folders[place] = result
-            else:
-                errors[place] = str(result).splitlines()[0] if str(result) else type(result).__name__
-            bar.update()
+    jobs = [(notebook, (fixed or {}) | point, profile) for point in points]
+    made = each(one_run, jobs, workers, scheduler, "--workers 1 does without")
+    for place, result in tqdm(made, total=len(points), desc=f"sweep of {notebook}", unit="run", disable=not progress):
+        if isinstance(result, str):
+            folders[place] = result
+        else:
+            errors[place] = str(result).splitlines()[0] if str(result) else type(result).__name__
     rows = _rows(points, folders, errors)
     name = hashlib.sha256(json.dumps([notebook, profile, fixed or {}, points], sort_keys=True).encode()).hexdigest()[:12]
     folder = home() / "runs" / "sweeps" / f"{Path(notebook).stem}-{name}"
     _write(rows, points, folder)
     return rows, folder
-
-
-def _results(stack: ExitStack, notebook: str, points, profile: str, workers: int, scheduler: str | None):
-    """Yield (place, folder or exception) as they come."""
-    if scheduler is None and min(workers, len(points)) <= 1:
-        for place, point in enumerate(points):
-            try:
-                yield place, one_run(notebook, point, profile)
-            except Exception as error:  # one point must not cost the others
-                yield place, error
-        return
-    from dask.distributed import as_completed
-
-    client = stack.enter_context(dask_client(min(workers, len(points)), scheduler, "--workers 1 does without"))
-    tasks = {client.submit(one_run, notebook, point, profile, pure=False): place for place, point in enumerate(points)}
-    for task in as_completed(tasks):
-        yield tasks[task], task.result() if task.status == "finished" else task.exception()
 
 
 def _rows(points, folders, errors) -> list[dict]:

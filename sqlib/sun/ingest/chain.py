@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from astropy.io import fits
+from sunpy.coordinates import sun
 
 from sqlib.errors import SqError
 from sqlib.paths import replacing
@@ -79,8 +81,6 @@ def extent(event, settings: IngestSettings, rays: Rays | None = None) -> tuple[i
 
 def check_place(event, target: Target, patch: Patch, frames: int) -> None:
     """Refuse a target that comes too near to the limb during the movie, before gigabytes of it are fetched."""
-    from sunpy.coordinates import sun
-
     check_patch(patch)
     times = [event.start, event.start + timedelta(seconds=frames * event.cadence)]
     for time, (longitude, latitude) in zip(times, np.radians(follow(target, times, patch.rotation))):
@@ -235,8 +235,6 @@ def save_magnetogram(event, target: Target, path: Path, settings: IngestSettings
 
     record : a full-disk magnetogram that you have; without it, it is fetched from JSOC. Errors as for `observe`.
     """
-    from astropy.io import fits
-
     settings, archive = settings or IngestSettings(), archive_of(event)
     record = record or fetch_magnetogram(archive, event.time, email)
     patch = Patch(settings.size, event.pixel, settings.method, settings.rotation)
