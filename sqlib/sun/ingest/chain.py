@@ -153,12 +153,7 @@ def dopplergrams(
     without_surface(stack, settings.degree)
     stack[:, blind] = 0  # as beyond the edge of a patch: nothing is known there, and nothing added
     stack[missing] = np.nan
-    gaps = find_gaps(missing)
-    if long := [f"frames {a}–{b}" for a, b in gaps if b - a + 1 > LONGEST_GAP]:
-        raise SqError(
-            f"{int(missing.sum())} of {frames} records of {event.key} are missing or lack pixels; gaps of more than {LONGEST_GAP} "
-            f"frames cannot be interpolated: {', '.join(long)}; choose another time, or frames that end before the gap"
-        )
+    gaps = _short_gaps(missing, f"records of {event.key} are missing or lack pixels")
     doppler = without_trend(fill_gaps(torch.from_numpy(stack)), event.cadence, settings.slowest)
     return Movie(doppler, event.start + timedelta(seconds=offset), tuple(gaps), float(blind.mean()))
 
@@ -173,11 +168,16 @@ def _check_slots(number: np.ndarray, frames: int, records, event, archive: Archi
         raise SqError(f"two records are of the same frame: {', '.join(double)}; keep one of each, {event.cadence:g} s apart")
     lacking = np.ones(frames, bool)
     lacking[number] = False
-    if long := [f"frames {a}–{b}" for a, b in find_gaps(lacking) if b - a + 1 > LONGEST_GAP]:
-        raise SqError(
-            f"{int(lacking.sum())} of {frames} records of {archive.doppler} are missing; gaps of more than {LONGEST_GAP} frames "
-            f"cannot be interpolated: {', '.join(long)}; choose another time, or frames that end before the gap"
-        )
+    _short_gaps(lacking, f"records of {archive.doppler} are missing")
+
+
+def _short_gaps(lacking: np.ndarray, words: str) -> list[tuple[int, int]]:
+    """The gaps of frames that are `lacking`, or `SqError` for one too long to be interpolated."""
+    gaps = find_gaps(lacking)
+    if long := [f"frames {a}–{b}" for a, b in gaps if b - a + 1 > LONGEST_GAP]:
+        raise SqError(f"{int(lacking.sum())} of {len(lacking)} {words}; gaps of more than {LONGEST_GAP} frames cannot be "
+                      f"interpolated: {', '.join(long)}; choose another time, or frames that end before the gap")  # fmt: skip
+    return gaps
 
 
 def observe(
