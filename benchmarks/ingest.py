@@ -3,12 +3,13 @@
     python benchmarks/ingest.py [--disk 1024 --size 160 --frames 48 --method adaptive]
     python benchmarks/ingest.py --disk 4096 --size 340 --frames 32        # HMI as it comes, a patch of the paper's size
 
-The records are painted by `sqlib.sun.ingest.paint`; a movie of 256 frames and its pupil's travel time has 301 of them.
+The records are painted by `tests/paint.py`; a movie of 256 frames and its pupil's travel time has 301 of them.
 "Worker" is a Dask process with one thread; starting them is timed apart.
 """
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from datetime import datetime
@@ -24,8 +25,10 @@ def painted(options, folder: Path) -> list:
     """The jobs of a painted movie."""
     import numpy as np
 
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from paint import CAMERAS, paint
+
     from sqlib.sun.ingest import Target, whole_records
-    from sqlib.sun.ingest.paint import CAMERAS, paint
     from sqlib.sun.ingest.track import make_jobs
 
     movie = np.random.default_rng(0).normal(0, 100, (options.frames, options.size, options.size)).astype(np.float32)

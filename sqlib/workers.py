@@ -1,8 +1,9 @@
 """Dask for whoever has many small things to do: workers of this machine, or those of a scheduler."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from sqlib.errors import SqError
 
@@ -28,3 +29,25 @@ def dask_client(workers: int, scheduler: str | None = None, advice: str = "worke
         except (OSError, RuntimeError, ValueError) as error:
             raise SqError(f"no Dask workers ({error}); {advice}") from error
         yield client
+
+
+def each(function: Callable, jobs: list[tuple], workers: int, scheduler: str | None = None,
+         advice: str = "workers=0 does without") -> Iterator[tuple[int, Any]]:  # fmt: skip
+    """Yield the place in `jobs` and the result of `function(*job)`, or the exception that it raised, as they come.
+
+    In this process where there is no `scheduler` and but one worker or one job; else by `dask_client`, whose errors it raises.
+    """
+    if scheduler is None and min(workers, len(jobs)) <= 1:
+        for place, job in enumerate(jobs):
+            try:
+                yield place, function(*job)
+            except Exception as error:  # one job must not cost the others
+                yield place, error
+        return
+    from dask.distributed import as_completed
+
+    with dask_client(min(workers, len(jobs)), scheduler, advice) as client:
+        tasks = {client.submit(function, *job, pure=False): place for place, job in enumerate(jobs)}
+        for task in as_completed(list(tasks)):
+            yield tasks[task], task.result() if task.status == "finished" else task.exception()
+            task.release()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from standin import Settings, simulate
 
 from sqlib.data import build
@@ -106,10 +105,9 @@ def test_dask_workers_make_the_same_twin_and_name_what_failed(sq_home, tmp_path)
     assert (build_twin(settings, **QUIET) / "card.json").read_text() == together
 
 
-def test_workers_of_a_given_scheduler_are_used(logged, monkeypatch):
+def test_workers_of_a_given_scheduler_are_used(logged):
     from dask.distributed import LocalCluster
 
-    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)  # these workers are threads of this process
     with LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
         build_twin(logged, scheduler=cluster.scheduler_address, progress=False, simulate=simulate)
     assert len(simulated(logged)) == 57

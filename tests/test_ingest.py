@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import numpy as np
+import paint
 import pytest
 import torch
 from astropy.io import fits
@@ -19,7 +20,7 @@ from sqlib.errors import SqError
 from sqlib.paths import home
 from sqlib.sun import ingest
 from sqlib.sun.holography import Holography, egression_power, make_kernel
-from sqlib.sun.ingest import chain, fetch, paint, track
+from sqlib.sun.ingest import chain, fetch, track
 from sqlib.sun.ingest.target import Target, carrington, follow, target_at, target_region
 from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.scene import draw_scene, smooth_noise

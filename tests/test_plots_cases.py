@@ -101,4 +101,4 @@ def test_shifts_maps_and_shares_are_labelled(rng):
     fig = plots.attention(pd.DataFrame(rows))
     chance = [ax.lines[-1].get_xdata()[0] for ax in fig.axes]
     assert chance == [1.0, pytest.approx(0.1)]
-    assert fig.axes[0].lines[0].get_color() != fig.axes[0].lines[2].get_color()  # the control is gray
+    assert fig.axes[0].lines[0].get_color() != fig.axes[0].lines[1].get_color() == figures.GRAY  # the control

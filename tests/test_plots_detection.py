@@ -62,7 +62,8 @@ def test_both_cycles_stand_side_by_side_with_the_printed_values():
     rows = [(cycle, metric, 40.0 + cycle, 20.0, 60.0, 30.0) for cycle in (23, 24) for metric in ("IoU", "coverage")]
     fig = plots.beside_the_printed(pd.DataFrame(rows, columns=["cycle", "metric", "value", "low", "high", "printed"]))
     assert [ax.get_title() for ax in fig.axes] == ["cycle 23", "cycle 24"]
-    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["coverage", "IoU"]  # the first on top
+    rows = dict(zip((label.get_text() for label in fig.axes[0].get_yticklabels()), fig.axes[0].get_yticks()))
+    assert rows == {"IoU": 1, "coverage": 0}  # the first on top
     assert fig.axes[1].lines[0].get_xdata().tolist() == [64, 64]
     assert fig.axes[1].lines[1].get_xdata().tolist() == [30, 30]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sqlib.book import plots_autoencoders as plots
-from sqlib.book.departures import AUTOENCODERS, departures
+from sqlib.book.departures import departures
 from sqlib.errors import SqError
 from sqlib.judge import reconstructions as rc
 from sqlib.judge.published import table
@@ -117,7 +117,7 @@ def test_the_halves_of_table_6_fit_test_sets_with_different_shares_of_positives(
 def test_departures_name_what_differs_and_what_the_paper_does_not_say():
     parameters = {"resolution": 224, "crop": 0, "width": 8, "latents": [32], "batch": 64, "rate": 1e-3, "epochs": 2,
                   "epochs_tuned": 1, "neighbours": [250, 8], "test": "26 positives, 171 negatives"}  # fmt: skip
-    found = departures(parameters, AUTOENCODERS).set_index("setting")["same"]
+    found = departures(parameters, "autoencoders").set_index("setting")["same"]
     assert found["frames, pixels a side"] == found["test set"] == found["part of a frame that is seen"] == "yes"
     assert found["neighbours of the two maps"] == "no" and pd.isna(found["epochs"])
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sqlib.errors import SqError
-from sqlib.learn.sequences import components, sequence_features, sliding_window
+from sqlib.learn.sequences import components, sliding_window
 
 
 def index_of(**frames):
@@ -100,15 +100,6 @@ def test_pca_components_are_the_closed_form_of_the_scaled_training_rows(rng):
     axes = np.linalg.svd(scaled[train])[2][:2]
     found = components(vectors, train, "pca", 2, 0)
     assert np.allclose(np.abs(found), np.abs(scaled @ axes.T), atol=1e-4)
-
-
-def test_each_frame_of_a_window_brings_its_own_components(two_events):
-    index, embeddings = two_events
-    train = np.flatnonzero(index["event"] == "b")
-    features = sequence_features(embeddings + np.arange(2), index, 3, train, pca=1, umap=0)
-    own = components(embeddings + np.arange(2), train, "pca", 1, 0)
-    assert features.shape == (14, 3 * 3)
-    assert np.allclose(features[:, [2, 5, 8]], sliding_window(own, index, 3))
 
 
 def test_components_that_cannot_be_had_are_refused(rng):

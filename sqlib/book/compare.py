@@ -11,15 +11,8 @@ from sqlib.book.records import read_json, read_records
 from sqlib.errors import SqError
 from sqlib.paths import home, replacing
 
-STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { margin: 1rem auto; max-width: 72rem; padding: 0 1rem; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; margin: 1rem 0; }
-caption { text-align: left; font-weight: 600; } th, td { border-bottom: 1px solid #8888; padding: .2rem .6rem; text-align: left; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
-figure { margin: 0; } img { max-width: 100%; background: white; } figcaption { font-size: .85rem; }
-"""
+STYLE = Path(__file__).with_name("compare.css").read_text(encoding="utf-8")
+
 
 
 def find_run(name: str) -> dict:

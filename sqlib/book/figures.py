@@ -1,6 +1,7 @@
 """Figures in the book's style: the style sheet, the mark of the data's source, PNGs small enough for a page."""
 
 import io
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ STYLE = Path(__file__).with_name("sqlib.mplstyle")
 BLUE, VERMILION, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 AMBER, SKY, GRAY = "#E69F00", "#56B4E9", "#777777"
 LEVELS = 9  # of gray: speckle hardly compresses, and few levels leave room for sharper pixels in a PNG of the same size
+# how lines are told apart: colour, line, marker
+LOOKS = ((BLUE, "-", "o"), (VERMILION, "--", "s"), (GREEN, "-.", "^"), (PINK, ":", "D"), (GRAY, (0, (5, 1)), "v"),
+         (SKY, (0, (3, 1, 1, 1)), "P"), (AMBER, (0, (1, 1)), "X"))  # fmt: skip
 INK = {"simulated": "#8a3b00", "observed": "#00507a", "published": "#444444", "theory": "#444444", "everyday": "#444444"}
 
 
@@ -64,6 +68,81 @@ def draw_boxes(ax, boxes, colour: str = AMBER, width: float = 1.5, **look) -> No
 
     for x0, y0, x1, y1 in boxes:
         ax.add_patch(Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec=colour, lw=width, **look))
+
+
+def bare(ax) -> None:
+    """Take ticks and frame from `ax`."""
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+
+
+def picture(ax, shown, title: str = "", boxes=(), size: float = 9, loc: str = "center", vmax: float = 1, **look) -> None:
+    """Show a picture on `ax`, gray (H, W) from 0 (black) to `vmax` or coloured (H, W, 3), with boxes (`look`: `draw_boxes`)."""
+    ax.imshow(shown, cmap="gray", vmin=0, vmax=vmax)
+    bare(ax)
+    ax.set_title(title, fontsize=size, loc=loc)
+    draw_boxes(ax, boxes, **look)
+
+
+def panels(pictures, titles, columns: int, boxes=None, rows=()):
+    """A figure of pictures, (H, W) or (H, W, 3) of 0…1, side by side in so many columns, each with its title and its boxes.
+
+    rows : words to the left of each row
+    """
+    import matplotlib.pyplot as plt
+
+    lines = -(-len(pictures) // columns)
+    fig, axes = plt.subplots(lines, columns, figsize=(7, lines * (7 / columns + 0.28)), squeeze=False)
+    for ax, shown, title, own in zip(axes.flat, pictures, titles, boxes or [()] * len(pictures)):
+        picture(ax, shown, title, own, size=8 if columns > 3 else 9)
+    for ax in axes.flat[len(pictures) :]:
+        ax.set_visible(False)
+    for ax, words in zip(axes[:, 0], rows):
+        ax.set_ylabel(words, fontsize=10)
+    return fig
+
+
+def lines(ax, curves: dict, looks=LOOKS, **how) -> None:
+    """Draw `curves`, {words: (x, y)}, each in a look of its own; `how` as for `Axes.plot`, before the look."""
+    for (words, pair), (ink, style, marker) in zip(curves.items(), cycle(looks)):
+        ax.plot(*pair, **{"color": ink, "ls": style, "marker": marker, "ms": 4, "label": words, **how})
+
+
+def guide(ax, words: str = "", *, x: float | None = None, y: float | None = None, ink: str = GRAY, ls: str = ":") -> None:
+    """A thin line through all of `ax` at `x`, with words at its top, or at `y`, with words at its right end."""
+    if x is not None:
+        ax.axvline(x, color=ink, lw=1, ls=ls, zorder=0)
+        ax.text(x, 0.98, f" {words}", fontsize=9, va="top", color="#444444", transform=ax.get_xaxis_transform())
+    if y is not None:
+        ax.axhline(y, color=ink, lw=1, ls=ls, zorder=0)
+        ax.text(0.99, y, words, fontsize=9, ha="right", va="bottom", color="#444444", transform=ax.get_yaxis_transform())
+
+
+def dots(ax, names, values, low, high, inks=BLUE, marker: str = "o", lift: float = 0.0, label: str | None = None) -> None:
+    """A row each from the top down: its name, a mark at its value, and a bar from `low` to `high`.
+
+    inks : a colour, or one a row; lift : how far above the middle of its row a mark stands (rows are 1 apart)
+    """
+    places, inks = np.arange(len(names))[::-1], np.broadcast_to(inks, len(names))
+    for ink in dict.fromkeys(inks):
+        own = inks == ink
+        ax.hlines(places[own] + lift, np.asarray(low)[own], np.asarray(high)[own], color=ink, lw=2)
+        ax.plot(np.asarray(values)[own], places[own] + lift, marker, color=ink, ms=7, label=label)
+    ax.set_yticks(places, names)
+    ax.set_ylim(-0.6, len(names) - 0.4)
+
+
+def whole_numbers(ax) -> None:
+    """Ticks at whole numbers alone: of epochs, frames, events."""
+    ax.xaxis.get_major_locator().set_params(integer=True)
+
+
+def key(fig, entries: dict[str, dict], ncols: int = 3) -> None:
+    """A legend above the figure, {words: look of a line or marker}, where no drawn line says it."""
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], **{"lw": 1.8, **look}) for look in entries.values()]
+    fig.legend(handles, list(entries), loc="outside upper left", ncols=ncols)
 
 
 def colour(values, cmap: str = "gray", vmin: float | None = None, vmax: float | None = None) -> np.ndarray:

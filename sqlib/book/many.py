@@ -1,12 +1,13 @@
 """Several runs at once, on Dask: the chapters of the book, the points of a sweep."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlib.book import params, runs
 from sqlib.errors import SqError
-from sqlib.workers import dask_client
+from sqlib.workers import each
 
 EACH = 4e9  # bytes of memory that a chapter at the laptop profile and its kernel may take together
 
@@ -28,25 +29,19 @@ def run_many(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, *, wor
         same folders; then they come as they are done, else in their order, with progress bars of their own
     A run that fails does not stop the others. Raises `SqError` for no workers.
     """
-    if scheduler is None and min(workers, len(jobs)) <= 1:
-        for place, job in enumerate(jobs):
-            yield place, _one(job, profile, force, progress)
-        return
-    from dask.distributed import as_completed
-
-    for notebook, values in jobs:  # here its progress is seen, and it may start workers, which a worker may not
-        runs.build_data(*params.resolve(notebook, profile, values), progress)
-    with dask_client(min(workers, len(jobs)), scheduler, "--workers 1 does without") as client:
-        tasks = {client.submit(_one, job, profile, force, False, pure=False): place for place, job in enumerate(jobs)}
-        for task in as_completed(tasks):
-            yield tasks[task], task.result() if task.status == "finished" else task.exception()
+    if scheduler is not None or min(workers, len(jobs)) > 1:
+        for notebook, values in jobs:  # here its progress is seen, and it may start workers, which a worker may not
+            with suppress(SqError):  # the run will say it
+                runs.build_data(*params.resolve(notebook, profile, values), progress)
+        progress = False
+    tasks = [(notebook, values, profile, force, progress) for notebook, values in jobs]
+    yield from each(_run, tasks, workers, scheduler, "--workers 1 does without")
 
 
-def _one(job: tuple[str | Path, dict[str, Any]], profile: str, force: bool, progress: bool) -> Path | Exception:
-    notebook, values = job
+def _run(notebook: str | Path, values: dict[str, Any], profile: str, force: bool, progress: bool) -> Path | Exception:
     try:
         return runs.run_notebook(notebook, values, profile, force=force, progress=progress)
-    except Exception as error:  # one run must not cost the others, and Dask would print it
+    except Exception as error:  # given back, not raised: Dask would print it
         return error
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from sqlib.book.figures import BLUE, GRAY, GREEN, PINK, VERMILION, draw_boxes
+from sqlib.book.figures import BLUE, GRAY, GREEN, PINK, VERMILION, dots, guide, lines, picture
 from sqlib.judge.reconstructions import LOSSES
 
 MODELS = {"AE": (BLUE, "o", "-"), "VAE": (VERMILION, "s", "--"), "log-cosh VAE": (GREEN, "D", "-.")}
@@ -26,12 +26,8 @@ def reconstructions(table: pd.DataFrame, frames: np.ndarray, copies: dict[str, n
         low, high = np.quantile(frames[row], (0.002, 0.998))
         for ax, (name, part) in zip(own, {"frame": frames, **copies}.items()):
             shown = np.clip((part[row] - low) / (high - low), 0, 1)
-            ax.imshow(np.floor(LEVELS * shown) / LEVELS if name == "frame" else shown, cmap="gray", vmin=0, vmax=1)
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
-            if row == 0:
-                ax.set_title(name, fontsize=9, loc="center")
-            draw_boxes(ax, inside)
+            shown = np.floor(LEVELS * shown) / LEVELS if name == "frame" else shown
+            picture(ax, shown, "" if row else name, inside)
         own[0].set_ylabel(title, fontsize=8)
     return fig
 
@@ -92,10 +88,8 @@ def losses(borne: pd.DataFrame):
 def training(curves: pd.DataFrame):
     """Loss per epoch as a share of that of a constant picture: `curves` (run, epoch, share)."""
     fig, ax = plt.subplots(figsize=(7, 3.8))
-    ax.axhline(1, color=GRAY, lw=1, ls=":", label="constant gray")
-    for at, (run, own) in enumerate(curves.groupby("run", sort=False)):
-        _, marker, style = MODELS[run] if run in MODELS else MODELS["AE"]
-        ax.plot(own["epoch"], own["share"], marker=marker, ls=style, ms=4, color=f"C{at % 7}", label=run)
+    guide(ax, "constant gray", y=1)
+    lines(ax, {run: (own["epoch"], own["share"]) for run, own in curves.groupby("run", sort=False)})
     ax.set(xlabel="epoch", ylabel="loss / loss of a constant", xlim=(0.5, curves["epoch"].max() + 0.5))
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     fig.legend(loc="outside right center")
@@ -114,8 +108,7 @@ def dimensions(found: dict[str, pd.DataFrame], least: float):
         low, high = np.log10(ax.get_ylim())
         ax.set_ylim(10 ** np.floor(low), 10 ** np.ceil(high))  # whole decades, so that there are ticks with numbers
         ax.xaxis.set_major_formatter("{x:g}")
-    axes[1].axhline(least, color=GRAY, lw=1, ls=":")
-    axes[1].text(len(values), 1.2 * least, "above: used", ha="right", fontsize=9, color="#444444")
+    guide(axes[1], "above: used", y=least)
     axes[0].legend(loc="lower left")
     return fig
 
@@ -123,17 +116,15 @@ def dimensions(found: dict[str, pd.DataFrame], least: float):
 def standing(table: pd.DataFrame):
     """Rank of the annotated place among random ones during the sunquake and at other times, and the difference."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
-    place = -np.arange(len(table))
-    left.axvline(0.5, color=GRAY, lw=1, ls=":")
+    place = np.arange(len(table))[::-1]
+    guide(left, x=0.5)
     left.hlines(place, table["otherwise"], table["during"], color=GRAY, lw=1)
     left.plot(table["otherwise"], place, "o", mfc="white", color=BLUE, label="other times")
     left.plot(table["during"], place, "D", color=VERMILION, label="during the sunquake")
-    left.set_yticks(place, table["picture"])
-    left.set(xlim=(0, 1), xlabel="rank among random places", ylim=(-len(table) + 0.5, 0.5))
+    left.set(xlim=(0, 1), xlabel="rank among random places")
     fig.legend(loc="outside upper left", ncols=2)
-    right.axvline(0, color=GRAY, lw=1, ls=":")
-    right.errorbar(table["difference"], place, xerr=[table["difference"] - table["low"], table["high"] - table["difference"]],
-                   fmt="s", color="black", capsize=4, lw=1.2)  # fmt: skip
+    guide(right, x=0)
+    dots(right, table["picture"], table["difference"], table["low"], table["high"], "black", "s")
     right.set(xlabel="difference (95 %)")
     return fig
 
@@ -142,7 +133,7 @@ def rings(table: pd.DataFrame, names: tuple[str, str]):
     """Rank correlation of the distance in the map with that in time per event (event, many, few, elsewhere)."""
     fig, ax = plt.subplots(figsize=(7, 0.9 + 0.3 * len(table)))
     place = -np.arange(len(table))
-    ax.axvline(0, color=GRAY, lw=1, ls=":")
+    guide(ax, x=0)
     ax.hlines(place, table["few"], table["many"], color=GRAY, lw=1)
     ax.plot(table["elsewhere"], place, "|", color="black", ms=12, label=f"annotation moved, {names[0]} neighbours")
     for name, words, look in (("few", names[1], "o"), ("many", names[0], "D")):
@@ -156,7 +147,7 @@ def rings(table: pd.DataFrame, names: tuple[str, str]):
 def printed(fits: dict[str, np.ndarray], shares, caption: float):
     """Which shares of positives in a test set allow each printed column; `caption`: the share that the table's caption gives."""
     fig, ax = plt.subplots(figsize=(7, 3.4))
-    ax.axvline(100 * caption, color=GRAY, lw=1, ls=":")
+    guide(ax, x=100 * caption)
     for place, (name, fit) in enumerate(fits.items()):
         ink, marker, _ = MODELS["AE" if name.endswith(", AE") else "log-cosh VAE"]
         ax.plot(100 * np.asarray(shares)[fit], np.full(fit.sum(), -place), marker, color=ink)

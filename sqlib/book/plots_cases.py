@@ -5,39 +5,34 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Circle
 
-from sqlib.book.figures import AMBER, BLUE, GRAY, GREEN, SKY, VERMILION, draw_boxes, stretched
+from sqlib.book import figures
+from sqlib.book.figures import AMBER, BLUE, GRAY, GREEN, SKY, VERMILION, bare, dots, draw_boxes, guide, key, lines, stretched
 from sqlib.book.plots_embedding import BAND, event_name
 
-LOOKS = (("-", "#6a3d9a"), ("--", BLUE), ("-.", GREEN), (":", VERMILION))
+VIOLET = "#6a3d9a"
+LOOKS = ((VIOLET, "-", ""), (BLUE, "--", ""), (GREEN, "-.", ""), (VERMILION, ":", ""))
 
 
-def _bare(ax) -> None:
-    ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
-
-
-def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame, boxes=(), columns: int = 4):
+def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame, boxes=()):
     """Figures 12 and 14: frames (N, H, W) with the detector's box, and below each its Solarized Low-Pass with its spot.
 
     places : a row a frame with x0, y0, x1, y1; spots : a row a frame with x and y; boxes : annotated ones, where there are
     """
+    columns = 4
     rows = -(-len(frames) // columns)
     fig, axes = plt.subplots(2 * rows, columns, figsize=(7, 0.35 + 2 * 1.82 * rows), squeeze=False)
     for ax in axes.ravel():
-        _bare(ax)
+        bare(ax)
     for i, number in enumerate(numbers):
         upper, lower = axes[2 * (i // columns), i % columns], axes[2 * (i // columns) + 1, i % columns]
-        upper.imshow(stretched(frames[i], share=0.998), cmap="gray", vmin=0, vmax=1)
-        lower.imshow(np.round(low[i] / 16) * 16, cmap="gray", vmin=0, vmax=255)
-        upper.set_title(f"frame {number}", fontsize=10)
-        draw_boxes(upper, boxes, width=1.2)
+        figures.picture(upper, stretched(frames[i], share=0.998), f"frame {number}", boxes, size=10, loc="left", width=1.2)
+        figures.picture(lower, np.round(low[i] / 16) * 16, vmax=255)
         draw_boxes(upper, [places.loc[places.index[i], ["x0", "y0", "x1", "y1"]]], SKY, 1.6)
         spot = spots.iloc[i]
         lower.add_patch(Circle((spot["x"] - 0.5, spot["y"] - 0.5), 0.05 * low.shape[1], fill=False, ec=VERMILION, lw=1.6))
-    words = [("detector's box", SKY), ("brightest spot of the Solarized Low-Pass", VERMILION)]
-    words += [("annotated box", AMBER)] if boxes else []
-    handles = [plt.Line2D([], [], color=ink, lw=1.8) for _, ink in words]
-    fig.legend(handles, [word for word, _ in words], loc="outside upper left", ncols=3)
+    entries = {"detector's box": SKY, "brightest spot of the Solarized Low-Pass": VERMILION}
+    entries |= {"annotated box": AMBER} if boxes else {}
+    key(fig, {words: {"color": ink} for words, ink in entries.items()})
     return fig
 
 
@@ -54,7 +49,7 @@ def timeline(index: pd.DataFrame, curves: dict[str, np.ndarray], spells: dict[st
         own = own[frames[own].argsort()]
         if event in windows:
             ax.axvspan(windows[event][0] - 0.5, windows[event][1] + 0.5, color=BAND, lw=0, zorder=0)
-        for place, ((name, values), (style, ink)) in enumerate(zip(curves.items(), LOOKS)):
+        for place, ((name, values), (ink, style, _)) in enumerate(zip(curves.items(), LOOKS)):
             ax.plot(frames[own], np.asarray(values)[own], style, color=ink, lw=1.1, label=name)
             said = spells.get(name)
             for run in () if said is None else said[said["event"] == event].itertuples():
@@ -84,7 +79,7 @@ def light(ratio: np.ndarray, place: tuple, radii, minutes, curves: dict, levels:
     part = ratio[low[1] : high[1], low[0] : high[0]]
     right.imshow(part, cmap="cividis", vmin=image.norm.vmin, vmax=image.norm.vmax,
                  extent=(low[0] - 0.5, high[0] - 0.5, high[1] - 0.5, low[1] - 0.5))  # fmt: skip
-    for radius, (style, ink) in zip(radii, LOOKS):
+    for radius, (ink, style, _) in zip(radii, LOOKS):
         right.add_patch(Circle((x - 0.5, y - 0.5), radius, fill=False, ec="white", lw=2.6))
         right.add_patch(Circle((x - 0.5, y - 0.5), radius, fill=False, ec=ink, lw=1.5, ls=style))
     for ax, words in ((left, "at the time of its maximum"), (right, "the kernels")):
@@ -93,8 +88,7 @@ def light(ratio: np.ndarray, place: tuple, radii, minutes, curves: dict, levels:
     head.colorbar(image, ax=[left, right], label="P / P_avg", shrink=0.9)
 
     ax = middle.subplots()
-    for (words, values), (style, ink) in zip(curves.items(), LOOKS):
-        ax.plot(minutes, values, style, color=ink, lw=1.5, label=words)
+    lines(ax, {words: (minutes, values) for words, values in curves.items()}, LOOKS, lw=1.5)
     for words, level in levels.items():
         ax.axhline(level, color=GRAY, lw=0.9, ls=":")
         ax.text(1.0, level, f" {words}", fontsize=9, va="center", color="#444444", transform=ax.get_yaxis_transform())
@@ -108,7 +102,7 @@ def light(ratio: np.ndarray, place: tuple, radii, minutes, curves: dict, levels:
     ax.plot(when / 60, values, color=GRAY, lw=0.5, label="noise alone, simulated")
     first = next(iter(curves.values()))
     ax.axvspan(start / 60, (start + minutes[-1]) / 60, color="#dcecf6", lw=0, zorder=0)
-    ax.plot((start + np.asarray(minutes)) / 60, first, color="#6a3d9a", lw=1, label="the smallest kernel")
+    ax.plot((start + np.asarray(minutes)) / 60, first, color=VIOLET, lw=1, label="the smallest kernel")
     ax.axhline(level, color=VERMILION, lw=1.2, ls="--", label="noise exceeds it once a day")
     ax.set(xlabel="time (h)", ylabel="P / P_avg", xlim=(0, 24), ylim=(0, None))
     ax.legend(loc="upper right", fontsize=9, ncols=3)
@@ -148,23 +142,18 @@ def corona(maps: list, outline, mark=None, contours=None):
             axis.set_major_formatter("s")
             axis.set_ticks(number=3)
             axis.set_axislabel(words if on else " ")
-    looks = [("detected box", "#00a5b8", "-", outline), ("6–12 keV", "#00a000", "-", contours)]
-    looks.append(("true source", VERMILION, "+", mark))
-    handles = [
-        plt.Line2D([], [], color=ink, ls="-" if how == "-" else "", marker="" if how == "-" else how, ms=11, mew=2, label=words)
-        for words, ink, how, there in looks
-        if there is not None
-    ]
-    if handles:
-        fig.legend(handles=handles, loc="outside upper left", ncols=3)
+    there = {"detected box": outline, "6–12 keV": contours, "true source": mark}
+    looks = {"detected box": {"color": "#00a5b8"}, "6–12 keV": {"color": "#00a000"},
+             "true source": {"color": VERMILION, "ls": "", "marker": "+", "ms": 11, "mew": 2}}  # fmt: skip
+    if shown := {words: looks[words] for words, what in there.items() if what is not None}:
+        key(fig, shown)
     return fig
 
 
 def offsets(angle: np.ndarray, curves: dict[str, np.ndarray], points: dict[str, tuple[float, float]], band: tuple[float, float]):
     """Shift (arcsec) by height of what stands above a place, against its angle from disk centre; the paper's mismatch as a band."""
     fig, ax = plt.subplots(figsize=(7, 3.8))
-    for (words, values), (style, ink) in zip(curves.items(), LOOKS):
-        ax.plot(angle, values, style, color=ink, label=words)
+    lines(ax, {words: (angle, values) for words, values in curves.items()}, LOOKS)
     ax.axhspan(*band, color=BAND, lw=0, zorder=0)
     ax.text(1, band[0] + 0.3, "the paper's mismatch, 30 December 2011", fontsize=9, va="bottom")
     for words, (x, y) in points.items():
@@ -188,12 +177,10 @@ def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles):
             draw_boxes(ax, own, width=1.6)
             ax.plot(place[0] - 0.5, place[1] - 0.5, "x", color=SKY, ms=9, mew=2)
             ax.set(xlim=(-0.5, frame.shape[1] - 0.5), ylim=(frame.shape[0] - 0.5, -0.5))
-            _bare(ax)
-        axes[row, 0].set_title(title, fontsize=9)
-        for ax, words in zip(axes[row, 1:], maps):
+            bare(ax)
+        for ax, words in zip(axes[row], (title, *maps)):
             ax.set_title(words, fontsize=9)
-    handles = [plt.Line2D([], [], color=AMBER, lw=1.8), plt.Line2D([], [], color=SKY, ls="", marker="x", ms=9, mew=2)]
-    fig.legend(handles, ["true box", "detector's place"], loc="outside upper left", ncols=2)
+    key(fig, {"true box": {"color": AMBER}, "detector's place": {"color": SKY, "ls": "", "marker": "x", "ms": 9, "mew": 2}})
     return fig
 
 
@@ -204,14 +191,10 @@ def attention(table: pd.DataFrame):
         ("points", "share of frames whose\npeak is in the box", None),
     )
     fig, axes = plt.subplots(1, len(columns), figsize=(7, 1.5 + 0.42 * len(table)), sharey=True)
-    places = np.arange(len(table))[::-1]
-    for ax, (name, words, chance) in zip(np.atleast_1d(axes), columns):
-        for place, row in zip(places, table.to_dict("records")):
-            ink = GRAY if "untrained" in row["label"] else BLUE
-            ax.plot([row[f"{name}_low"], row[f"{name}_high"]], [place] * 2, color=ink, lw=2)
-            ax.plot(row[name], place, "o", color=ink, ms=7)
-        ax.axvline(table["luck"].mean() if chance is None else chance, color="black", lw=1, ls="--")
+    inks = [GRAY if "untrained" in label else BLUE for label in table["label"]]
+    for ax, (name, words, chance) in zip(axes, columns):
+        dots(ax, table["label"], table[name], table[f"{name}_low"], table[f"{name}_high"], inks)
+        guide(ax, x=table["luck"].mean() if chance is None else chance, ink="black", ls="--")
         ax.set_xlabel(words, fontsize=10)
-        ax.set(ylim=(-0.6, len(table) - 0.4), xlim=(0, None))
-    np.atleast_1d(axes)[0].set_yticks(places, table["label"])
+        ax.set_xlim(0, None)
     return fig

@@ -6,10 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sqlib.book.figures import BLUE, GRAY, GREEN, VERMILION
+from sqlib.book.figures import BLUE, GREEN, VERMILION, guide, lines, picture, stretched, whole_numbers
 
 SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
-LOOKS = ("-o", "--s", "-.^", ":D", "-v", "--P", "-.X", ":h")
 
 
 def contrast(views: np.ndarray, others: np.ndarray):
@@ -34,10 +33,8 @@ def contrast(views: np.ndarray, others: np.ndarray):
             for column, (source, which) in enumerate(shown):
                 ax = axes[row, column + (kind == "anchor")]
                 ax.axis("on")
-                ax.set(xticks=[], yticks=[])
+                picture(ax, stretched(source[which]))
                 ax.spines[:].set(visible=True, color=ink, linewidth=2.5)
-                top = max(1, np.quantile(source[which], 0.995))
-                ax.imshow(np.floor(9 * np.minimum(source[which] / top, 1)), cmap="gray", vmin=0, vmax=9)
                 ax.set_xlabel("its other view" if source is others else names[which], fontsize=9, labelpad=3)
             if head:
                 axes[row, 0].set_title(head, color=ink, fontsize=10, fontweight="bold")
@@ -48,21 +45,16 @@ def histories(runs: dict[str, pd.DataFrame], floor: float):
     """Loss as a share of its chance level, and spread of the projections, per epoch of each run; `floor`: least share of
     a supervised loss where both classes are equally many."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(7, 4.6))
-    for number, (name, history) in enumerate(runs.items()):
-        look = {"ms": 4, "color": f"C{number % 7}", "label": name}
-        left.plot(history["epoch"], history["loss"] / history["chance"], LOOKS[number % 8], **look)
-        right.plot(history["epoch"], history["spread"], LOOKS[number % 8], **look)
-    left.axhline(1, color="black", lw=1)
-    left.axhline(floor, color=GRAY, lw=1, ls=":")
-    for height, words in ((1, "chance"), (floor, "two points, equal classes")):
-        left.text(0.99, height, words, ha="right", va="bottom", fontsize=8, color="#444444", transform=left.get_yaxis_transform())
-    left.set(xlabel="epoch", ylabel="loss / chance level", ylim=(min(0.8, left.get_ylim()[0]), None))
-    right.set(xlabel="epoch", ylabel="spread of the projections", ylim=(-0.03, 1.05))
+    lines(left, {name: (own["epoch"], own["loss"] / own["chance"]) for name, own in runs.items()})
+    lines(right, {name: (own["epoch"], own["spread"]) for name, own in runs.items()})
+    guide(left, "chance", y=1, ink="black", ls="-")
+    guide(left, "two points, equal classes", y=floor)
+    left.set(ylabel="loss / chance level", ylim=(min(0.8, left.get_ylim()[0]), None))
+    right.set(ylabel="spread of the projections", ylim=(-0.03, 1.05))
     for ax in (left, right):
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.set_xlim(0.5, max(len(history) for history in runs.values()) + 0.5)
-    handles, words = left.get_legend_handles_labels()
-    fig.legend(handles, words, loc="outside upper left", ncols=2, fontsize=9)
+        whole_numbers(ax)
+        ax.set(xlabel="epoch", xlim=(0.5, max(len(history) for history in runs.values()) + 0.5))
+    fig.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=2, fontsize=9)
     return fig
 
 
@@ -71,9 +63,9 @@ def temperatures(table: pd.DataFrame, prevalence: float, limits: dict[str, float
     fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.9))
     left.plot(table["τ"], 100 * table["fall"], "-o")
     right.errorbar(table["τ"], table["ap"], [table["ap"] - table["low"], table["high"] - table["ap"]], fmt="-o", capsize=4)
-    right.axhline(prevalence, color=GRAY, lw=1, ls="--")
-    left.axhline(0, color=GRAY, lw=1, ls="--")
-    left.set_ylabel("fall of the loss below chance (%)")
+    guide(right, y=prevalence, ls="--")
+    guide(left, y=0, ls="--")
+    left.set(ylabel="fall of the loss below chance (%)")
     right.set(ylabel="average precision, 95 % interval", ylim=(0, None))
     ticks = [t for i, t in enumerate(table["τ"]) if i == 0 or t / table["τ"].iloc[i - 1] > 1.5]
     for ax in (left, right):

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sqlib.book.figures import BLUE, GRAY, VERMILION, draw_boxes, stretched
+from sqlib.book.figures import BLUE, GRAY, GREEN, PINK, VERMILION, bare, guide, lines, picture, stretched
 from sqlib.data.catalogue import catalogue
 from sqlib.data.frames import FrameSet
 
@@ -18,17 +18,15 @@ def examples(frameset: FrameSet, negatives: list[int], positives: list[int]):
     fig, axes = plt.subplots(2, 3, figsize=(7, 5.3), gridspec_kw={"wspace": 0.04})
     for row, word, places in zip(axes, ("negative", "positive"), (negatives, positives)):
         for ax in row:
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
+            bare(ax)
         row[0].set_ylabel(word, fontsize=12)
         if not places:
             row[1].text(0.5, 0.5, f"no {word} frame\nin this folder", ha="center", va="center", transform=row[1].transAxes)
         for ax, place in zip(row, places):
-            pixels, facts = np.asarray(frameset.pixels[place]), frameset.index.iloc[place]
-            ax.imshow(stretched(pixels), cmap="gray", vmin=0, vmax=1)
+            facts = frameset.index.iloc[place]
             event = names.get(facts["event"])
-            ax.set_title(f"{event.name if event else facts['event']}\nframe {facts['frame']}", fontsize=10, loc="center")
-            draw_boxes(ax, facts["boxes"], width=1.8)
+            title = f"{event.name if event else facts['event']}\nframe {facts['frame']}"
+            picture(ax, stretched(np.asarray(frameset.pixels[place])), title, facts["boxes"], size=10, width=1.8)
     return fig
 
 
@@ -60,9 +58,8 @@ def gaps(found, delays: tuple[float, float]):
     fig, axes = plt.subplots(2, 1, figsize=(7, 5.2), sharex=True)
     for ax, values, label in zip(axes, (found.errors, found.means), ("error / fluctuations of P", "mean P / mean without gap")):
         ax.axvspan(-delays[1], -delays[0], color="#f0e6c8", lw=0)
-        ax.axvline(0, color=GRAY, lw=1, ls=":")
-        for (length, value), style in zip(values.items(), ("-", "--", "-.", ":")):
-            ax.plot(found.minutes, value, style, label=f"{length} frames")
+        guide(ax, x=0)
+        lines(ax, {f"{length} frames": (found.minutes, value) for length, value in values.items()}, marker="")
         ax.set(ylabel=label, ylim=(0, None))
     top = 1.3 * axes[0].get_ylim()[1]
     axes[0].set_ylim(0, top)
@@ -76,7 +73,7 @@ def gaps(found, delays: tuple[float, float]):
 def scaling(kinds: dict[str, pd.DataFrame], event: str, name: str, intervals):
     """Greatest pixel of each frame under each scaling, and the mean of one event's frames, from `survey.levels`."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.8))
-    for (kind, table), colour in zip(kinds.items(), ("#009E73", "#CC79A7")):
+    for (kind, table), colour in zip(kinds.items(), (GREEN, PINK)):
         left.hist(table["greatest"], bins=np.arange(0, 265, 8), color=colour, alpha=0.75, label=kind)
         own = table[table["event"] == event].sort_values("frame")
         right.plot(own["frame"], own["mean"], "o" if len(own) < 24 else "-", color=colour, label=kind)
@@ -125,8 +122,7 @@ def pixel_scale(pixels: np.ndarray, expected: dict[str, np.ndarray], marks: dict
         ax.axhspan(row.low, row.high, color=COLOURS[row.cycle], alpha=0.18, lw=0)
         ax.axhline(row.middle, color=COLOURS[row.cycle], lw=1, ls=":")
         ax.text(0.6, row.middle, f"real frames, {NAMES[row.cycle]}", va="bottom", fontsize=9, color=COLOURS[row.cycle])
-    for (name, values), style in zip(expected.items(), ("-", "--")):
-        ax.plot(pixels, values, style, color="black", label=name)
+    lines(ax, {name: (pixels, values) for name, values in expected.items()}, color="black", marker="")
     for name, value in marks.items():
         ax.axvline(value, color=GRAY, lw=1)
         ax.text(value, 0.015, f" {name}", rotation=90, ha="right", va="bottom", fontsize=10, color="#444444")

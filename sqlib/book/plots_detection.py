@@ -3,27 +3,22 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.patches import Rectangle
 
-from sqlib.book.figures import AMBER, BLUE, GRAY, GREEN, PINK, SKY, VERMILION, draw_boxes, stretched
-
-STYLES = ((BLUE, "-"), (GREEN, "--"), (VERMILION, "-."), (PINK, ":"), (GRAY, (0, (5, 1))), (SKY, (0, (3, 1, 1, 1))))
+from sqlib.book.figures import AMBER, GRAY, GREEN, SKY, VERMILION, dots, draw_boxes, guide, key, lines, stretched, whole_numbers
 
 
 def losses(histories: dict[str, pd.DataFrame]):
     """Left: the whole loss of each detector against epochs. Right: the four parts of the first detector's."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(7, 4.4))
-    for (name, history), (colour, style) in zip(histories.items(), STYLES):
-        left.plot(history["epoch"], history["loss"], color=colour, ls=style, marker="o", ms=4, label=name)
-    history = next(iter(histories.values()))
+    lines(left, {name: (history["epoch"], history["loss"]) for name, history in histories.items()})
+    first = next(iter(histories.values()))
     words = {"objectness": "1: source or not", "rpn_box_reg": "1: place of the region", "classifier": "2: source or not",
              "box_reg": "2: place of the box"}  # fmt: skip
-    for (part, label), (colour, style) in zip(words.items(), STYLES):
-        right.plot(history["epoch"], history[part].clip(lower=1e-5), color=colour, ls=style, marker="o", ms=4, label=label)
+    lines(right, {label: (first["epoch"], first[part].clip(lower=1e-5)) for part, label in words.items()})
     left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
     right.set(xlabel="epoch", ylabel="parts, first detector", yscale="log")
     for ax in (left, right):
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        whole_numbers(ax)
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
     return fig
 
@@ -54,8 +49,7 @@ def boxes_on_frames(frames: np.ndarray, truth: list, found: pd.DataFrame, titles
         ax.tick_params(labelsize=8)
         ax.xaxis.set_major_locator(plt.MaxNLocator(3))
         ax.yaxis.set_major_locator(plt.MaxNLocator(3))
-    handles = [Rectangle((0, 0), 1, 1, fill=False, ec=ink, lw=1.8, ls=style) for ink, style in ((AMBER, "-"), (SKY, "--"))]
-    fig.legend(handles, ["annotated", "detected"], loc="outside upper left", ncols=2)
+    key(fig, {"annotated": {"color": AMBER}, "detected": {"color": SKY, "ls": "--"}})
     fig.supxlabel("x (pixels)", fontsize=9)
     fig.supylabel("y (pixels, down)", fontsize=9)
     return fig
@@ -70,8 +64,7 @@ def area_and_iou(found: pd.DataFrame, correct):
     kinds = ((~correct, GRAY, "x", "centre elsewhere"), (correct, GREEN, "o", "centre in the annotated box"))
     for own, colour, mark, words in kinds:
         ax.plot(found["ratio"][own], found["iou"][own], mark, color=colour, ms=5, alpha=0.6, label=f"{words}: {own.sum()} frames")
-    ax.axhline(0.5, color=VERMILION, lw=1, ls="--")
-    ax.text(0.99, 0.51, "usual threshold", ha="right", va="bottom", fontsize=9, color=VERMILION, transform=ax.get_yaxis_transform())
+    guide(ax, "usual threshold", y=0.5, ink=VERMILION, ls="--")
     ax.set(xscale="log", xlabel="area of the detected box / area of the annotated box", ylabel="intersection over union")
     ax.set(xlim=(0.02, 50), ylim=(-0.03, 1.05))
     fig.legend(loc="outside upper left", ncols=1)
@@ -83,12 +76,9 @@ def beside_the_printed(table: pd.DataFrame):
     cycles = sorted(set(table["cycle"]))
     fig, axes = plt.subplots(1, len(cycles), figsize=(7, 4.2), sharey=True, squeeze=False)
     for ax, cycle in zip(axes[0], cycles):
-        own = table[table["cycle"] == cycle].iloc[::-1]
-        place = np.arange(len(own))
-        ax.hlines(place, own["low"], own["high"], color=BLUE, lw=2)
-        ax.plot(own["value"], place, "o", color=BLUE, ms=7, label="here, 95 %")
-        ax.plot(own["printed"], place, "D", color="black", mfc="none", ms=7, label="printed")
-        ax.set_yticks(place, own["metric"])
+        own = table[table["cycle"] == cycle]
+        dots(ax, own["metric"], own["value"], own["low"], own["high"], label="here, 95 %")
+        ax.plot(own["printed"], np.arange(len(own))[::-1], "D", color="black", mfc="none", ms=7, label="printed")
         ax.set(xlabel="%", xlim=(-3, 103))
         ax.set_title(f"cycle {cycle}", fontsize=11, loc="center")
     axes[0, 0].figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
@@ -100,12 +90,9 @@ def reach(distances: dict[str, np.ndarray], size: int, spot: float):
     fig, ax = plt.subplots(figsize=(7, 4.6))
     most = size / 2
     grid = np.linspace(0, most, 400)
-    for (name, own), (colour, style) in zip(distances.items(), STYLES):
-        own = np.asarray(own, float)
-        ax.plot(grid, [(own <= g).mean() for g in grid], color=colour, ls=style, label=name)
+    lines(ax, {name: (grid, [(np.asarray(own, float) <= g).mean() for g in grid]) for name, own in distances.items()}, marker="")
     ax.plot(grid, np.minimum(np.pi * grid**2 / size**2, 1), color="black", lw=1, label="a random place (but for edges)")
-    ax.axvline(spot, color=GRAY, lw=1, ls=":")
-    ax.text(spot, 1.0, f" {spot:g} px", fontsize=9, va="top", color="#444444", transform=ax.get_xaxis_transform())
+    guide(ax, f"{spot:g} px", x=spot)
     ax.set(xlabel="distance from the nearest annotated centre (pixels)", ylabel="share of annotated frames")
     ax.set(xlim=(0, most), ylim=(0, 1.02))
     fig.legend(loc="outside upper left", ncols=2)
@@ -115,11 +102,8 @@ def reach(distances: dict[str, np.ndarray], size: int, spot: float):
 def methods(table: pd.DataFrame):
     """Frames marked rightly (columns method, value, low, high: shares) and events with one box for all frames (fused)."""
     fig, ax = plt.subplots(figsize=(7, 1.4 + 0.42 * len(table)))
-    place = np.arange(len(table))[::-1]
-    ax.hlines(place + 0.12, table["low"], table["high"], color=BLUE, lw=2)
-    ax.plot(table["value"], place + 0.12, "o", color=BLUE, ms=7, label="frame by frame, 95 %")
-    ax.plot(table["fused"], place - 0.18, "s", color=VERMILION, ms=6, label="one box an event")
-    ax.set_yticks(place, table["method"])
-    ax.set(xlabel="share with the centre in the annotated box, or 2 px off", xlim=(-0.02, 1.02), ylim=(-0.6, len(table) - 0.3))
+    dots(ax, table["method"], table["value"], table["low"], table["high"], lift=0.12, label="frame by frame, 95 %")
+    ax.plot(table["fused"], np.arange(len(table))[::-1] - 0.18, "s", color=VERMILION, ms=6, label="one box an event")
+    ax.set(xlabel="share with the centre in the annotated box, or 2 px off", xlim=(-0.02, 1.02))
     fig.legend(loc="outside upper left", ncols=2)
     return fig

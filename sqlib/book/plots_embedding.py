@@ -3,9 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.patches import Rectangle
 
-from sqlib.book.figures import AMBER, BLUE, GRAY, GREEN, PINK, VERMILION
+from sqlib.book.figures import AMBER, BLUE, GRAY, GREEN, PINK, VERMILION, dots, draw_boxes, guide
 from sqlib.data.catalogue import catalogue
 from sqlib.errors import SqError
 from sqlib.judge.embeddings import remoteness
@@ -115,7 +114,7 @@ def similarities(matrix, index: pd.DataFrame, event: str):
     image = ax.imshow(matrix, extent=extent, vmax=1)
     for first, last in _annotated(frames, labels):
         for colour, width in (("white", 3), (VERMILION, 1.6)):
-            ax.add_patch(Rectangle((first, first), last - first, last - first, fill=False, ec=colour, lw=width))
+            draw_boxes(ax, [np.array([first, first, last, last]) + 0.5], colour, width)
     ax.set(xlabel="frame number", ylabel="frame number", title=event_name(event))
     fig.colorbar(image, ax=ax, label="cosine similarity", shrink=0.9)
     return fig
@@ -150,12 +149,7 @@ def precisions(table: pd.DataFrame, prevalence: float):
     groups = table["group"] if "group" in table else pd.Series("", table.index)
     inks = dict(zip(dict.fromkeys(groups), (BLUE, VERMILION, GREEN, PINK, GRAY)))
     fig, ax = plt.subplots(figsize=(7, 1 + 0.35 * len(table)))
-    places = np.arange(len(table))[::-1]
-    for place, group, row in zip(places, groups, table.itertuples()):
-        ax.plot([row.low, row.high], [place] * 2, color=inks[group], lw=2)
-        ax.plot(row.ap, place, "o", color=inks[group], ms=7)
-    ax.axvline(prevalence, color="black", lw=1, ls="--")
-    ax.text(prevalence, len(table) - 0.45, " share of positives", fontsize=9, va="bottom")
-    ax.set_yticks(places, table.iloc[:, 0])
+    dots(ax, table.iloc[:, 0], table["ap"], table["low"], table["high"], [inks[group] for group in groups])
+    guide(ax, "share of positives", x=prevalence, ink="black", ls="--")
     ax.set(xlabel="average precision on the test events, 95 % interval over events", xlim=(0, None), ylim=(-0.6, len(table) + 0.1))
     return fig

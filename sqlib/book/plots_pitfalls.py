@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sqlib.book.figures import BLUE, GRAY, GREEN, VERMILION
+from sqlib.book.figures import BLUE, GREEN, VERMILION, guide
 
 LOOKS = {"sample": (VERMILION, "//", "frames shuffled"), "event": (BLUE, "", "whole events held out")}
 
@@ -20,8 +20,7 @@ def leak(table: pd.DataFrame, least: float):
         ax.vlines(x, own["f1_low"], own["f1_high"], color="black", lw=1.5)
         for at, value, high in zip(x, own["f1"], own[["f1", "f1_high"]].max(axis=1)):
             ax.text(at, high + 0.01, f"{value:.2f}", ha="center", va="bottom", fontsize=9)
-    ax.axhline(least, color=GRAY, lw=1, ls="--")
-    ax.text(0.995, least, "always no", ha="right", va="bottom", fontsize=9, transform=ax.get_yaxis_transform())
+    guide(ax, "always no", y=least, ls="--")
     ax.set_xticks(range(len(readers)), readers, fontsize=9)
     ax.set(ylabel="macro F1 on test frames", ylim=(0, 1.12), xlim=(-0.5, len(readers)))
     fig.legend(loc="outside upper left", ncols=2)
@@ -40,10 +39,9 @@ def sides(table: pd.DataFrame, chosen: dict[str, float], typical: float):
             ax.plot(own["side"], own[measure], style, color=colour, ms=4, label=name)
             at = own[own["side"] == chosen[name]]
             ax.plot(at["side"], at[measure], style[-1], color=colour, ms=10, mec="black")
-        ax.axvline(typical, color=GRAY, lw=1, ls=":")
+        guide(ax, x=typical)
         ax.set_title(measure, fontsize=10)
-        ax.set_ylabel("mean over frames")
-        ax.set_ylim(0, max(1.1 * table[measure].max(), 0.01))
+        ax.set(ylabel="mean over frames", ylim=(0, max(1.1 * table[measure].max(), 0.01)))
     for ax in axes[1]:
         ax.set_xlabel("side of the detector's box (px)")
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
@@ -60,9 +58,9 @@ def optimism(table: pd.DataFrame, used: int):
         own = table[table["quantity"] == name]
         ax.fill_between(own["held"], own["low"], own["high"], color=colour, alpha=0.15, lw=0)
         ax.plot(own["held"], own["middle"], style, color=colour, ms=5, label=words)
-    right.axhline(0, color="black", lw=0.8)
+    guide(right, y=0, ink="black", ls="-")
     for ax in (left, right):
-        ax.axvline(used, color=GRAY, lw=1, ls=":")
+        guide(ax, x=used)
         ax.set_xlabel("test events")
     left.set(ylabel="macro F1 on test frames")
     right.set(ylabel="optimism: F1 tuned − F1 honest")

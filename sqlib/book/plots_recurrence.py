@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sqlib.book.figures import BLUE, GRAY, GREEN, LEVELS, PINK, VERMILION, draw_boxes, stretched
+from sqlib.book.figures import BLUE, GRAY, GREEN, LEVELS, LOOKS, VERMILION, bare, guide, lines, picture, stretched, whole_numbers
 from sqlib.data.catalogue import INSTRUMENTS
 from sqlib.judge.duration import correlation
 
@@ -70,13 +70,10 @@ def through_network(frames: np.ndarray, numbers, made: list[np.ndarray], boxes=(
     count = len(frames)
     axes = upper.subplots(1, count + (count == 3))
     shown = stretched(frames)
-    for place, (ax, picture) in enumerate(zip(axes, shown)):
-        ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
-        draw_boxes(ax, boxes)
-        ax.set_title(f"channel {place + 1}: frame {numbers[place]}", fontsize=10, loc="center")
+    for place, (ax, frame) in enumerate(zip(axes, shown)):
+        picture(ax, frame, f"channel {place + 1}: frame {numbers[place]}", boxes, size=10)
     if count == 3:
-        axes[-1].imshow(shown.transpose(1, 2, 0))
-        axes[-1].set_title("as red, green, blue", fontsize=10, loc="center")
+        picture(axes[-1], shown.transpose(1, 2, 0), "as red, green, blue", size=10)
     upper.suptitle(f"1. Time-Based Mixing: {count} × {frames.shape[1]} × {frames.shape[2]}", fontsize=11, x=0.01, ha="left")
     first, most = layers[0], 8
     middle.suptitle(f"2. First layer: {_shape(first)}" + (f", {most} of them shown" if len(first) > most else ""),
@@ -96,8 +93,7 @@ def through_network(frames: np.ndarray, numbers, made: list[np.ndarray], boxes=(
     np.atleast_1d(row)[-1].imshow(square.reshape(side, side), cmap="cividis")
     np.atleast_1d(row)[-1].set_title(f"{len(code)} numbers", fontsize=10, loc="center")
     for ax in fig.axes:
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
+        bare(ax)
     for ax in grid[len(first) :]:
         ax.set_visible(False)
     return fig
@@ -112,23 +108,17 @@ def _map(ax, values: np.ndarray) -> None:
     ax.imshow(np.round(np.clip((values - low) / max(high - low, 1e-9), 0, 1) * LEVELS), cmap="cividis")
 
 
-LOOKS = (("-o", GREEN), ("--s", VERMILION), ("-.^", PINK), (":D", BLUE), ("-v", GRAY))
-
-
-def against(lines: dict[str, pd.Series], xlabel: str, ylabel: str, marks: dict[str, float], across: dict[str, float]):
+def against(curves: dict[str, pd.Series], xlabel: str, ylabel: str, marks: dict[str, float], across: dict[str, float]):
     """Values against what they depend on (index of each series), with vertical `marks` and lines `across`, both in words."""
     fig, ax = plt.subplots(figsize=(7, 4.6))
-    for (name, values), (style, colour) in zip(lines.items(), LOOKS):
-        ax.plot(values.index, values, style, color=colour, label=name, ms=6)
+    lines(ax, {name: (values.index, values) for name, values in curves.items()}, ms=6)
     for words, x in marks.items():
-        ax.axvline(x, color=GRAY, lw=1, ls=":", zorder=0)
-        ax.text(x, 0.98, f" {words}", fontsize=9, va="top", color="#444444", transform=ax.get_xaxis_transform())
+        guide(ax, words, x=x)
     for words, y in across.items():
-        ax.axhline(y, color="black", lw=1, ls="--", zorder=0)
-        ax.text(0.99, y, words, fontsize=9, ha="right", va="bottom", transform=ax.get_yaxis_transform())
+        guide(ax, words, y=y, ink="black", ls="--")
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.margins(y=0.1)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    whole_numbers(ax)
     fig.legend(loc="outside upper left", ncols=2)
     return fig
 
@@ -136,14 +126,14 @@ def against(lines: dict[str, pd.Series], xlabel: str, ylabel: str, marks: dict[s
 def rule(curves: dict[str, pd.DataFrame], chosen: dict[str, tuple[int, int]], events: int):
     """The most events found with at most so many false runs (`duration.exchange`), a line per detector, and at one threshold."""
     fig, ax = plt.subplots(figsize=(7, 4.8))
-    for (name, curve), (style, colour) in zip(curves.items(), LOOKS):
+    for (name, curve), (colour, style, marker) in zip(curves.items(), LOOKS):
         most = curve.groupby("false")["events"].max().cummax()
-        ax.step(most.index, most, style[:-1], where="post", color=colour, label=name)
+        ax.step(most.index, most, ls=style, where="post", color=colour, label=name)
         if name in chosen:
-            ax.plot(*chosen[name][::-1], style[-1], color=colour, ms=9, mec="black")
-    ax.axhline(events, color=GRAY, lw=1, ls=":")
+            ax.plot(*chosen[name][::-1], marker, color=colour, ms=9, mec="black")
+    guide(ax, y=events)
     ax.set(xlabel="false runs in all test events", ylabel="test events found", ylim=(0, events + 0.5))
     ax.set_xlim(-0.3, None)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    whole_numbers(ax)
     fig.legend(loc="outside upper left", ncols=2)
     return fig

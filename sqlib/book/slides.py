@@ -18,57 +18,7 @@ from sqlib.paths import home, replacing
 ROWS = 12  # of a table that a slide shows; longer ones are for reading
 WHOLE = ("Exercises", "Summary")  # sections of which everything is shown; of the others the first sentences
 FENCE = re.compile(r"^(`{3,}|:{3,})\{(\w+)\} *([^\n]*)\n((?::\w+:[^\n]*\n)*)(.*?)^\1[ \t]*$", re.MULTILINE | re.DOTALL)
-STYLE = """
-:root { color-scheme: light; --pst-color-text-base: #1b1f24; --pst-color-text-muted: #4b5563; --pst-color-border: #c5ccd6;
-  --pst-color-surface: #f3f5f8; --pst-color-primary: #0a5a9c; --pst-color-background: #fff; }
-* { box-sizing: border-box; }
-body { margin: 0; background: #fff; color: #1b1f24; font: clamp(16px, 1.7vw, 24px)/1.45 system-ui, sans-serif; }
-section { padding: 2.2rem 4vw 4rem; border-bottom: 1px solid #c5ccd6; }
-h1, h2 { line-height: 1.2; margin: 0 0 1rem; overflow-wrap: anywhere; } h1 { font-size: 2em; } h2 { font-size: 1.5em; }
-:is(h1, h2):focus { outline: none; } code { overflow-wrap: anywhere; } a { color: var(--pst-color-primary); }
-.facts, figcaption, caption { font-size: .75em; color: #4b5563; } .words { min-width: 0; }
-mjx-container[display] svg { max-width: 100%; height: auto; }
-.shown { min-width: 0; } .shown .sq-figure { margin: 0; }
-.shown .sq-figure > img { max-height: 66vh; width: auto; } .sq-table table { font-size: .7em; }
-nav { position: fixed; right: 1rem; bottom: .7rem; display: flex; gap: .6rem; align-items: center; font-size: 1rem; }
-nav[hidden] { display: none; }
-nav button { font: inherit; padding: .2rem .8rem; border: 1px solid #6b7280; border-radius: .3rem; background: #fff; }
-@media (min-width: 900px) { .two { display: grid; grid-template-columns: 2fr 3fr; gap: 0 3vw; align-content: start; }
-  .two > h2 { grid-column: 1 / -1; } }
-@media screen { .paged main { position: relative; height: 100vh; overflow: hidden; }
-  .paged section { position: absolute; inset: 0; overflow: auto; visibility: hidden; border: 0; }
-  .paged section.on { visibility: visible; } }
-@media print { @page { size: A4 landscape; margin: 10mm; } nav, .sq-controls { display: none !important; }
-  body { font-size: 14px; } section { break-after: page; break-inside: avoid; border: 0; padding: 0; }
-  .shown .sq-figure > img { max-height: 130mm; } }
-"""
-# Slides are hidden, not taken away: MathJax and the players measure them.
-SCRIPT = """
-(() => {
-  const slides = [...document.querySelectorAll('main > section')], nav = document.querySelector('nav');
-  const [back, on] = nav.querySelectorAll('button'), say = nav.querySelector('output');
-  let at = 0;
-  const show = (i, focus) => {
-    at = Math.max(0, Math.min(slides.length - 1, i));
-    slides.forEach((slide, j) => slide.classList.toggle('on', j === at));
-    say.textContent = `${at + 1} / ${slides.length}`;
-    back.disabled = at === 0; on.disabled = at === slides.length - 1;
-    if (focus) { history.replaceState(null, '', `#${slides[at].id}`); slides[at].querySelector('h1, h2').focus(); }
-  };
-  const find = () => slides.indexOf(document.getElementById(location.hash.slice(1))?.closest('section'));
-  const steps = { ArrowRight: 1, PageDown: 1, ' ': 1, ArrowLeft: -1, PageUp: -1, Home: -1e9, End: 1e9 };
-  addEventListener('keydown', (event) => {
-    const step = steps[event.key], own = event.target.closest('main :is(input, select, button, a, summary, [tabindex="0"])');
-    if (!step || own || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === ' ' && event.target.closest('nav')) return;
-    event.preventDefault(); show(at + step, true);
-  });
-  back.addEventListener('click', () => show(at - 1, true));
-  on.addEventListener('click', () => show(at + 1, true));
-  addEventListener('hashchange', () => { if (find() >= 0) show(find()); });
-  document.documentElement.classList.add('paged'); nav.hidden = false; show(Math.max(0, find()));
-})();
-"""
+STYLE, SCRIPT = (Path(__file__).with_name(f"slides.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
 MATHS = "window.MathJax = {options: {enableMenu: false}, svg: {fontCache: 'local'}};"
 
 

@@ -5,6 +5,7 @@ import copy
 import hashlib
 import json
 import re
+import symtable
 from pathlib import Path
 
 from sqlib.book.params import read_notebook
@@ -179,17 +180,8 @@ def _used(nodes) -> set[str]:
 
 def _bound(nodes) -> set[str]:
     """The names that statements give to the cells after them: assigned, imported or defined, not those inside a function."""
-    found = set()
-    for node in nodes:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-        elif not isinstance(node, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-            found |= _bound(ast.iter_child_nodes(node))
-    return found
+    cell = symtable.symtable(ast.unparse(ast.Module(list(nodes), [])), "cell", "exec")
+    return {name.get_name() for name in cell.get_symbols() if name.is_assigned() or name.is_imported()}
 
 
 def _bound_by(cells: list[dict]) -> set[str]:

@@ -64,13 +64,12 @@ def sweep(notebook: str, points: list[dict[str, Any]], profile: str, *, fixed: d
     folders: list[Path | None] = [None] * len(points)
     errors = [""] * len(points)
     jobs = [(notebook, (fixed or {}) | point) for point in points]
-    with tqdm(total=len(points), desc=f"sweep of {notebook}", unit="run", disable=not progress) as bar:
-        for place, result in run_many(jobs, profile, workers=workers, scheduler=scheduler, progress=False):
-            if isinstance(result, Path):
-                folders[place] = result
-            else:
-                errors[place] = str(result).splitlines()[0] if str(result) else type(result).__name__
-            bar.update()
+    made = run_many(jobs, profile, workers=workers, scheduler=scheduler, progress=False)
+    for place, result in tqdm(made, total=len(points), desc=f"sweep of {notebook}", unit="run", disable=not progress):
+        if isinstance(result, Path):
+            folders[place] = result
+        else:
+            errors[place] = str(result).splitlines()[0] if str(result) else type(result).__name__
     rows = _rows(points, folders, errors)
     name = hashlib.sha256(json.dumps([notebook, profile, fixed or {}, points], sort_keys=True).encode()).hexdigest()[:12]
     folder = home() / "runs" / "sweeps" / f"{Path(notebook).stem}-{name}"

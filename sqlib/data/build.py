@@ -5,11 +5,8 @@ import json
 import multiprocessing
 import os
 import shutil
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-
-import torch
 
 from sqlib import __version__
 from sqlib.data.catalogue import Event, catalogue
@@ -19,7 +16,7 @@ from sqlib.errors import SqError
 from sqlib.paths import alone, home, remove, replacing
 from sqlib.sun.twin import TwinSettings, check_settings
 from sqlib.sun.twin import simulate as simulate_twin
-from sqlib.workers import dask_client
+from sqlib.workers import each
 
 SMALL = 100e6  # pixels of all cubes together, below which starting workers costs more time than they save
 GUARD = "a script that builds the twin with workers must do so under “if __name__ == '__main__'”"
@@ -68,10 +65,8 @@ def _clean(folder: Path) -> None:
             remove(path)
 
 
-def make_cube(event: Event, settings, path: Path, simulate=None, threads: int = 0) -> None:
-    """Simulate one event and write its cube. `threads` limits torch's, for one of several workers (0 leaves them)."""
-    if threads:
-        torch.set_num_threads(threads)
+def make_cube(event: Event, settings, path: Path, simulate=None) -> None:
+    """Simulate one event and write its cube."""
     twin = (simulate or simulate_twin)(event, settings)
     facts = (event.key, event.instrument, event.cadence, event.pixel, event.start)
     cube = Cube(twin.power, *facts, first_frame=twin.first_frame, boxes=twin.boxes, truth=twin.truth)
@@ -143,34 +138,16 @@ def _complete(folder: Path) -> bool:
 
 def _run(events, settings, folder, simulate, workers, scheduler, progress) -> list[tuple[Event, Exception]]:
     """Make the cubes of `events`; returns those that failed, with their errors."""
-    from dask.distributed import as_completed
     from dask.system import CPU_COUNT
     from tqdm import tqdm
 
-    failures = []
     if workers is None and scheduler is None:
         small = len(events) * settings.frames * settings.size**2 < SMALL
         workers = 0 if small or CPU_COUNT <= 2 else CPU_COUNT  # torch keeps two cores busy by itself, in half the memory
-    with ExitStack() as stack, tqdm(total=len(events), desc="simulating", unit="cube", disable=not progress) as bar:
-        if scheduler is None and min(workers, len(events)) <= 1:
-            for event in events:
-                try:
-                    make_cube(event, settings, cube_path(folder, event), simulate)
-                except Exception as error:  # one event must not cost the others
-                    failures.append((event, error))
-                bar.update()
-            return failures
-        advice = f"{GUARD}. workers=0 does without"
-        client = stack.enter_context(dask_client(min(workers or 0, len(events)), scheduler, advice))
-        tasks = {
-            client.submit(make_cube, event, settings, cube_path(folder, event), simulate, 1, pure=False): event
-            for event in events
-        }
-        for task in as_completed(tasks):
-            if task.status != "finished":
-                failures.append((tasks[task], task.exception()))
-            bar.update()
-    return failures
+    jobs = [(event, settings, cube_path(folder, event), simulate) for event in events]
+    made = each(make_cube, jobs, workers or 0, scheduler, f"{GUARD}. workers=0 does without")
+    done = tqdm(made, total=len(events), desc="simulating", unit="cube", disable=not progress)
+    return [(events[place], error) for place, error in done if error is not None]
 
 
 def load_frames(

@@ -11,9 +11,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import astropy.units as u
 import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from scipy.ndimage import gaussian_filter
+from sunpy.coordinates import HeliographicStonyhurst, Helioprojective, get_earth
 
 from sqlib.errors import SqError
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar for notebooks that is not shown
+    import sunpy.map
+    from sunpy.map.header_helper import make_fitswcs_header
 
 SOLAR_RADIUS = 695.7  # Mm, sunpy's
 AIA = {304: (3, 0.6, 2.0), 94: (4, 0.6, 2.9)}  # Å: telescope, arcsec a pixel, exposure in s (Lemen et al. 2012)
@@ -26,15 +36,6 @@ def patch(shape, time: datetime, longitude: float, latitude: float, pixel: float
 
     Its first row is the southernmost, as in FITS; `place` turns the rows of our frames. `SqError` beyond the limb.
     """
-    import astropy.units as u
-    from astropy.coordinates import SkyCoord
-    from sunpy.coordinates import HeliographicStonyhurst
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar for notebooks that is not shown
-        import sunpy.map
-        from sunpy.map.header_helper import make_fitswcs_header
-
     middle = SkyCoord(longitude * u.deg, latitude * u.deg, frame=HeliographicStonyhurst(obstime=time))
     if seen_from_earth(middle).angle > 90:
         raise SqError(f"longitude {longitude:g}°, latitude {latitude:g}° lies behind the limb at {time:%Y-%m-%d %H:%M}")
@@ -45,18 +46,12 @@ def patch(shape, time: datetime, longitude: float, latitude: float, pixel: float
 
 def place(on, x, y):
     """Places on the photosphere (SkyCoord, Stonyhurst) of pixels of a frame, x right, y down, the first pixel's middle at 0.5."""
-    import astropy.units as u
-
     rows = on.data.shape[0]
     return on.pixel_to_world((np.asarray(x) - 0.5) * u.pix, (rows - np.asarray(y) - 0.5) * u.pix)
 
 
 def raised(where, height: float):
     """The same places `height` Mm above the photosphere, radially."""
-    import astropy.units as u
-    from astropy.coordinates import SkyCoord
-    from sunpy.coordinates import HeliographicStonyhurst
-
     own = where.transform_to(HeliographicStonyhurst(obstime=where.obstime))
     radius = (SOLAR_RADIUS + height) * u.Mm
     return SkyCoord(own.lon, own.lat, radius, frame=HeliographicStonyhurst(obstime=where.obstime))
@@ -72,8 +67,6 @@ class Seen(NamedTuple):
 
 def seen_from_earth(where) -> Seen:
     """Helioprojective place as seen from the Earth at the time of `where` (SkyCoord)."""
-    from sunpy.coordinates import HeliographicStonyhurst, Helioprojective, get_earth
-
     earth = get_earth(where.obstime)
     seen = where.transform_to(Helioprojective(observer=earth, obstime=where.obstime))
     up = where.transform_to(HeliographicStonyhurst(obstime=where.obstime)).cartesian.xyz.value
@@ -95,13 +88,6 @@ def simulated(channel: int | str, where, time: datetime, minutes: float, rng, ha
     a source at the top of the arcade). Headers are those of AIA and RHESSI files; the field is 2 · `half` arcsec wide.
     Shapes and courses are made up, for their geometry: nothing is to be learned from them about flares.
     """
-    import astropy.units as u
-    import sunpy.map
-    from astropy.coordinates import SkyCoord
-    from scipy.ndimage import gaussian_filter
-    from sunpy.coordinates import Helioprojective, get_earth
-    from sunpy.map.header_helper import make_fitswcs_header
-
     if channel not in (*AIA, "x-ray"):
         raise SqError(f"channel {channel!r} is not simulated: {', '.join(map(str, AIA))} (Å) or x-ray")
     earth, own = get_earth(time), seen_from_earth(where)
@@ -152,8 +138,6 @@ def _shape(channel, minutes: float):
 
 def check_header(header, name: str) -> None:
     """`SqError` for a header without world coordinates, or with other units than angles: sunpy would guess."""
-    import astropy.units as u
-
     known = {key.upper(): value for key, value in header.items()}
     if missing := [key for key in NEEDED if key not in known]:
         raise SqError(f"{name}: no world coordinates, the header lacks {', '.join(missing)}; take the file as the archive has it, "
@@ -167,9 +151,6 @@ def check_header(header, name: str) -> None:
 
 def read_maps(folder: Path) -> list:
     """All images of a folder (FITS) as sunpy maps, by time. `SqError` for no folder, no image and headers that cannot be used."""
-    import sunpy.map
-    from astropy.io import fits
-
     folder, found = Path(folder), []
     files = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".fits", ".fts", ".fit")) if folder.is_dir() else []
     if not files:
@@ -213,9 +194,6 @@ def pick(maps: Iterable, channel: int | str, start: datetime, end: datetime) -> 
 
 def cut_out(one, where, half: float = 60.0):
     """The part of a map within `half` arcsec of a place (SkyCoord) as the map sees it. `SqError` where it does not show it."""
-    import astropy.units as u
-    from astropy.coordinates import SkyCoord
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         own = where.transform_to(one.coordinate_frame)

@@ -16,12 +16,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.ndimage import gaussian_filter
+from torchvision.ops import box_iou
 
 from sqlib.data.catalogue import catalogue
 from sqlib.data.statistics import LOCAL
 from sqlib.errors import SqError
-from sqlib.judge.metrics import interval
+from sqlib.judge.metrics import middle
 
 SPOT = 4.0  # px, how far the centre may go from one frame to the next
 DURATIONS = (1, 4, 6, 8)
@@ -38,13 +40,8 @@ DEFINITIONS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 
 def iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Intersection over union (N, K) of boxes (N, 4) and (K, 4), x0, y0, x1, y1; 0 where neither has an area."""
-    one, other = (np.asarray(boxes, float).reshape(-1, 4) for boxes in (one, other))
-    low = np.maximum(one[:, None, :2], other[:, :2])
-    high = np.minimum(one[:, None, 2:], other[:, 2:])
-    common = np.clip(high - low, 0, None).prod(2)
-    area = [(boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (one, other)]
-    either = area[0][:, None] + area[1] - common
-    return np.divide(common, either, out=np.zeros_like(common), where=either > 0)
+    one, other = (torch.as_tensor(np.asarray(boxes, float).reshape(-1, 4)) for boxes in (one, other))
+    return box_iou(one, other).nan_to_num().numpy()
 
 
 def compare(table: pd.DataFrame, boxes: pd.DataFrame, scale: float = 1.0) -> pd.DataFrame:
@@ -75,9 +72,9 @@ def compare(table: pd.DataFrame, boxes: pd.DataFrame, scale: float = 1.0) -> pd.
 def _one(truth: np.ndarray, box: np.ndarray, megametres: float) -> tuple:
     if np.isnan(box).any():
         return 0.0, np.inf, np.nan, np.nan, False, np.nan
-    centre, middle = (box[:2] + box[2:]) / 2, (truth[:, :2] + truth[:, 2:]) / 2
+    centre, others = (box[:2] + box[2:]) / 2, (truth[:, :2] + truth[:, 2:]) / 2
     off = np.maximum(np.maximum(truth[:, :2] - centre, centre - truth[:, 2:]), 0)
-    away, overlap = np.hypot(*(middle - centre).T), iou(box[None], truth)[0]
+    away, overlap = np.hypot(*(others - centre).T), iou(box[None], truth)[0]
     inside = ((truth[:, :2] <= box[:2]) & (box[2:] <= truth[:, 2:])).all(1).any()
     nearest = overlap.argmax() if overlap.any() else away.argmin()
     ratio = (box[2:] - box[:2]).prod() / (truth[nearest, 2:] - truth[nearest, :2]).prod()
@@ -93,17 +90,11 @@ def correct(found: pd.DataFrame, definition: str = "centre in the annotated box"
 
 def longest(found: pd.DataFrame, said, spot: float = SPOT) -> int:
     """Most frames in a row of one event that are `said` (bool) to be correct, each centre within `spot` px of the one before."""
-    best = run = 0
-    before = None
-    for (frame, x, y), yes in sorted(zip(zip(found["frame"], *_centres(found).T), np.asarray(said, bool))):
-        if not yes:
-            run = 0
-        elif run and before[0] + 1 == frame and np.hypot(x - before[1], y - before[2]) <= spot:
-            run += 1
-        else:
-            run = 1
-        before, best = (frame, x, y), max(best, run)
-    return best
+    order = np.argsort(found["frame"].to_numpy())
+    frame, place, said = found["frame"].to_numpy()[order], _centres(found)[order], np.asarray(said, bool)[order]
+    goes_on = said[1:] & said[:-1] & (np.diff(frame) == 1) & (np.hypot(*np.diff(place, axis=0).T) <= spot)
+    run = np.cumsum(np.r_[True, ~goes_on])[: len(said)]
+    return int(np.bincount(run[said]).max()) if said.any() else 0
 
 
 def _centres(boxes: pd.DataFrame) -> np.ndarray:
@@ -133,17 +124,9 @@ def table5(events: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cycle", "metric", "value", "low", "high", "events"])
 
 
-def _interval(values, events, statistic, seed: int, draws: int) -> tuple[float, float]:
-    """Bootstrap interval by event of a statistic of values without classes."""
-    return interval(np.zeros(len(values)), values, events, lambda _, v: float(statistic(v)), seed, draws)[:2]
-
-
 def mean_over_events(values, seed: int, draws: int = 1000) -> tuple[float, float, float]:
     """Mean of one value an event, and its 95 % interval with events drawn anew; NaN without any event."""
-    values = np.asarray(values, float)
-    if not len(values):
-        return np.nan, np.nan, np.nan
-    return float(values.mean()), *_interval(values, np.arange(len(values)), np.mean, seed, draws)
+    return middle(values, np.arange(len(values)), seed, draws)
 
 
 def errors(found: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
@@ -151,11 +134,8 @@ def errors(found: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
 
     A row per unit: unit, median, low, high (95 %, events drawn anew), frames.
     """
-    own, rows = found[found["pixels"].notna()], []
-    for unit in ("pixels", "Mm"):
-        values = own[unit].to_numpy()
-        ends = _interval(values, own["event"], np.median, seed, draws) if len(own) else (np.nan, np.nan)
-        rows.append((unit, np.median(values) if len(own) else np.nan, *ends, len(own)))
+    own = found[found["pixels"].notna()]
+    rows = [(unit, *middle(own[unit], own["event"], seed, draws, np.median), len(own)) for unit in ("pixels", "Mm")]
     return pd.DataFrame(rows, columns=["unit", "median", "low", "high", "frames"])
 
 
@@ -165,7 +145,6 @@ def coco_ap(table: pd.DataFrame, detections: pd.DataFrame, thresholds=(0.1, 0.3,
     "AP" is the mean over IoU thresholds from 0.50 to 0.95, and "AP at 0.1" … that of one. Only frames with a sunquake are asked
     about, so it says nothing of false alarms in others.
     """
-    import torch
     from torchmetrics.detection import MeanAveragePrecision
 
     groups = dict(tuple(detections.groupby("position")))

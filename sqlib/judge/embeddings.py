@@ -9,13 +9,13 @@ import warnings
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
-from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score, silhouette_samples
 from sklearn.metrics.pairwise import cosine_similarity as similarity  # noqa: F401  (M, M), −1…1
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from sqlib.errors import SqError
+from sqlib.learn.sequences import reducer
 
 SECTORS = 12  # of 30 degrees, in which a ring is looked for
 
@@ -118,15 +118,10 @@ def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 126
     vectors = _checked(embeddings)
     if method not in ("umap", "pca") or len(vectors) < 5 or neighbours < 2:
         raise SqError(f"a map is umap or pca of 5 frames and 2 neighbours or more: {method!r}, {len(vectors)}, {neighbours}")
-    if method == "pca":
-        return PCA(2, random_state=seed).fit_transform(vectors)
     with warnings.catch_warnings():  # a graph in several pieces is a finding, and shows in the map
         warnings.filterwarnings("ignore", module="umap|sklearn")
-        warnings.filterwarnings("ignore", message="IProgress")  # umap brings tqdm's bar for notebooks, which we do not show
-        from umap import UMAP
-
-        made = UMAP(n_neighbors=min(neighbours, len(vectors) - 1), random_state=seed, n_jobs=1)
-        return made.fit_transform(vectors.astype(np.float32))
+        made = reducer(method, 2, min(neighbours, len(vectors) - 1), seed)
+        return made.fit_transform(vectors if method == "pca" else vectors.astype(np.float32))
 
 
 def remoteness(frames, inside) -> np.ndarray:

@@ -133,25 +133,21 @@ def honest_level(k: float, n: float) -> float:
     return float(gamma.isf(norm.sf(k), n, scale=1 / n))
 
 
-def upcrossings(level, n: float):
-    """How often (1/s) the mean power of n independent waves in the band rises through `level` (P/P_avg).
+def log_upcrossings(level, n: float):
+    """Logarithm of how often (1/s) the mean power of n independent waves in the band rises through `level` (P/P_avg).
 
     √(λ/π) (n u)^(n − 1/2) exp(−n u) / Γ(n), with λ = (2π Δν)²/12 of a flat band of width Δν. Source: Rice (1944), DOI
     10.1002/j.1538-7305.1944.tb00874.x, for the sum of n squared envelopes.
     """
-    return np.exp(_log_rate(np.asarray(level, float), n))
-
-
-def _log_rate(u, n: float):
-    return np.log(np.sqrt(np.pi / 3) * BAND) + (n - 0.5) * np.log(n * u) - n * u - gammaln(n)
+    return np.log(np.sqrt(np.pi / 3) * BAND) + (n - 0.5) * np.log(n * level) - n * level - gammaln(n)
 
 
 def once(seconds: float, n: float) -> float:
     """P/P_avg through which noise in a kernel of n independent pixels rises once in so many seconds, on average."""
     busiest = max((n - 0.5) / n, 0.1)  # below this level the rate falls again
-    if _log_rate(busiest, n) + np.log(seconds) <= 0:
+    if log_upcrossings(busiest, n) + np.log(seconds) <= 0:
         return busiest
-    return float(brentq(lambda u: _log_rate(u, n) + np.log(seconds), busiest, 200 + 1e3 / n))
+    return float(brentq(lambda u: log_upcrossings(u, n) + np.log(seconds), busiest, 200 + 1e3 / n))
 
 
 def noise(seconds: float, cadence: float, n: float, rng: np.random.Generator) -> np.ndarray:

@@ -95,6 +95,15 @@ def interval(
     return Interval(float(low), float(high), draws - len(found))
 
 
+def middle(values, events, seed: int, draws: int = 1000, statistic: Callable[..., float] = np.mean) -> tuple[float, float, float]:
+    """A statistic of `values` (M,) that have no classes, and its 95 % `interval`; NaN without any value."""
+    values = np.asarray(values, float)
+    if not len(values):
+        return np.nan, np.nan, np.nan
+    low, high, _ = interval(np.zeros(len(values)), values, events, lambda _, v: float(statistic(v)), seed, draws)
+    return float(statistic(values)), low, high
+
+
 def difference(labels, one, other, events, statistic: Callable[..., float], seed: int, **how) -> Interval:
     """Interval of `statistic(labels, one) - statistic(labels, other)` with the same events drawn for both.
 

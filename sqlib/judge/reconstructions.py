@@ -180,12 +180,10 @@ def standing(index: pd.DataFrame, found: Copies, full: int, seed: int, count: in
 def during(table: pd.DataFrame, column: str, seed: int) -> dict[str, float]:
     """`column` of `standing` at the annotated places: mean over events during the sunquake and at other times, and the
     difference with its 95 % interval over events."""
-    means = table.groupby(["event", "inside"])[column].mean().unstack()
-    means = means.dropna()
-    gain = (means[True] - means[False]).to_numpy()
-    low, high, _ = metrics.interval(np.zeros(len(gain)), gain, means.index, lambda _, v: v.mean(), seed)
+    means = table.groupby(["event", "inside"])[column].mean().unstack().dropna()
+    difference, low, high = metrics.middle(means[True] - means[False], means.index, seed)
     return {"during": float(means[True].mean()), "otherwise": float(means[False].mean()),
-            "difference": float(gain.mean()), "low": low, "high": high}  # fmt: skip
+            "difference": difference, "low": low, "high": high}  # fmt: skip
 
 
 def company(embeddings: np.ndarray, index: pd.DataFrame, count: int = 10) -> pd.DataFrame:

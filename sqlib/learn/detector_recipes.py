@@ -40,26 +40,3 @@ def plan(parameters: dict[str, Any], frameset: FrameSet) -> dict[str, Planned]:
     for one in planned.values():
         check(one.settings)
     return planned
-
-
-# parameter: what it sets, and the authors' value: of their published code, and where that says nothing torchvision's default
-PRINTED = {
-    "resolution": ("frames, pixels a side", "256"),
-    "backbone": ("backbone", "resnet50"),
-    "weights": ("first weights", "coco"),
-    "enlarge": ("enlargement before the network", "3.125"),
-    "anchors": ("sides of anchors, pixels of the frame", "10.24, 20.48, 40.96, 81.92, 163.84"),
-    "gray": ("gray levels", "published"),
-    "flips": ("flips", "horizontal"),
-    "patch": ("part of a frame that a step sees (0: all)", "0"),
-    "epochs": ("epochs", "10"),
-    "batch": ("frames in a batch", "8"),
-    "optimizer": ("optimizer", "sgd"),
-    "rate": ("learning rate", "0.0003"),
-    "momentum": ("momentum (sgd)", "0.8"),
-    "decay": ("weight decay", "0.0001"),
-    "schedule": ("course of the rate", "step"),
-    "proposals": ("regions handed on, a frame", "2000"),
-    "sampled": ("regions learned from, a frame", "512"),
-    "least": ("lowest score of a box", "0.05"),
-}

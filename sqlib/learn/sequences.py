@@ -36,6 +36,16 @@ def sliding_window(embeddings: np.ndarray, index: pd.DataFrame, width: int) -> n
     return embeddings[rows].reshape(len(index), -1)
 
 
+def reducer(method: str, count: int, neighbours: int, seed: int):
+    """What makes `count` components of vectors, not fitted yet: "pca", or "umap" (McInnes et al. 2018) with `neighbours`."""
+    if method == "pca":
+        return PCA(count, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar that is not shown
+        import umap
+    return umap.UMAP(n_components=count, n_neighbors=neighbours, random_state=seed, n_jobs=1)
+
+
 def components(vectors: np.ndarray, train, method: str, count: int, seed: int, neighbours: int = 15) -> np.ndarray:
     """`count` components of each vector: (M, D) -> float32 (M, count), by "pca" or "umap".
 
@@ -51,27 +61,11 @@ def components(vectors: np.ndarray, train, method: str, count: int, seed: int, n
         raise SqError(f"{count} components of {len(train)} training vectors of {vectors.shape[1]} numbers: ask for fewer")
     scaled = StandardScaler().fit(vectors[train]).transform(vectors)
     others = np.setdiff1d(np.arange(len(vectors)), train)
-    if method == "pca":
-        reducer = PCA(count, random_state=seed)
-    else:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar that is not shown
-            import umap
-
-        reducer = umap.UMAP(n_components=count, n_neighbors=min(neighbours, len(train) - 1), random_state=seed, n_jobs=1)
+    made = reducer(method, count, min(neighbours, len(train) - 1), seed)
     found = np.empty((len(vectors), count), np.float32)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="n_jobs value", category=UserWarning)  # UMAP's, of what we ask for
-        found[train] = reducer.fit_transform(scaled[train])
+        found[train] = made.fit_transform(scaled[train])
         if len(others):
-            found[others] = reducer.transform(scaled[others])
+            found[others] = made.transform(scaled[others])
     return found
-
-
-def sequence_features(embeddings, index: pd.DataFrame, width: int, train, pca: int = 2, umap: int = 2, seed: int = 0) -> np.ndarray:
-    """The paper's recurrent features: windows of embeddings, each frame together with its PCA and UMAP components.
-
-    (M, D) -> (M, width * (D + pca + umap)). 0 leaves a method out. `train`: positions of the training rows.
-    """
-    extra = [components(embeddings, train, method, count, seed) for method, count in (("pca", pca), ("umap", umap)) if count]
-    return sliding_window(np.hstack([embeddings, *extra]), index, width)

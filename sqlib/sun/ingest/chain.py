@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from astropy.io import fits
+from sunpy.coordinates import sun
 
 from sqlib.errors import SqError
 from sqlib.paths import replacing
@@ -79,8 +81,6 @@ def extent(event, settings: IngestSettings, rays: Rays | None = None) -> tuple[i
 
 def check_place(event, target: Target, patch: Patch, frames: int) -> None:
     """Refuse a target that comes too near to the limb during the movie, before gigabytes of it are fetched."""
-    from sunpy.coordinates import sun
-
     check_patch(patch)
     times = [event.start, event.start + timedelta(seconds=frames * event.cadence)]
     for time, (longitude, latitude) in zip(times, np.radians(follow(target, times, patch.rotation))):
@@ -153,12 +153,7 @@ def dopplergrams(
     without_surface(stack, settings.degree)
     stack[:, blind] = 0  # as beyond the edge of a patch: nothing is known there, and nothing added
     stack[missing] = np.nan
-    gaps = find_gaps(missing)
-    if long := [f"frames {a}–{b}" for a, b in gaps if b - a + 1 > LONGEST_GAP]:
-        raise SqError(
-            f"{int(missing.sum())} of {frames} records of {event.key} are missing or lack pixels; gaps of more than {LONGEST_GAP} "
-            f"frames cannot be interpolated: {', '.join(long)}; choose another time, or frames that end before the gap"
-        )
+    gaps = _short_gaps(missing, f"records of {event.key} are missing or lack pixels")
     doppler = without_trend(fill_gaps(torch.from_numpy(stack)), event.cadence, settings.slowest)
     return Movie(doppler, event.start + timedelta(seconds=offset), tuple(gaps), float(blind.mean()))
 
@@ -173,11 +168,16 @@ def _check_slots(number: np.ndarray, frames: int, records, event, archive: Archi
         raise SqError(f"two records are of the same frame: {', '.join(double)}; keep one of each, {event.cadence:g} s apart")
     lacking = np.ones(frames, bool)
     lacking[number] = False
-    if long := [f"frames {a}–{b}" for a, b in find_gaps(lacking) if b - a + 1 > LONGEST_GAP]:
-        raise SqError(
-            f"{int(lacking.sum())} of {frames} records of {archive.doppler} are missing; gaps of more than {LONGEST_GAP} frames "
-            f"cannot be interpolated: {', '.join(long)}; choose another time, or frames that end before the gap"
-        )
+    _short_gaps(lacking, f"records of {archive.doppler} are missing")
+
+
+def _short_gaps(lacking: np.ndarray, words: str) -> list[tuple[int, int]]:
+    """The gaps of frames that are `lacking`, or `SqError` for one too long to be interpolated."""
+    gaps = find_gaps(lacking)
+    if long := [f"frames {a}–{b}" for a, b in gaps if b - a + 1 > LONGEST_GAP]:
+        raise SqError(f"{int(lacking.sum())} of {len(lacking)} {words}; gaps of more than {LONGEST_GAP} frames cannot be "
+                      f"interpolated: {', '.join(long)}; choose another time, or frames that end before the gap")  # fmt: skip
+    return gaps
 
 
 def observe(
@@ -235,8 +235,6 @@ def save_magnetogram(event, target: Target, path: Path, settings: IngestSettings
 
     record : a full-disk magnetogram that you have; without it, it is fetched from JSOC. Errors as for `observe`.
     """
-    from astropy.io import fits
-
     settings, archive = settings or IngestSettings(), archive_of(event)
     record = record or fetch_magnetogram(archive, event.time, email)
     patch = Patch(settings.size, event.pixel, settings.method, settings.rotation)

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import astropy.units as u
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
+from sunpy.time import parse_time
+
 from sqlib.errors import SqError
 
 UNITS = {"doppler": "m/s", "magnetogram": "G"}
@@ -49,8 +54,6 @@ def archive_of(event) -> Archive:
 @contextmanager
 def whole(path: Path):
     """Turn what astropy says of a file that is cut off or foreign into `SqError`."""
-    from astropy.utils.exceptions import AstropyUserWarning
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -65,8 +68,6 @@ def whole(path: Path):
 @contextmanager
 def opened(path: Path):
     """The image unit (header and data) of a FITS file, raw or compressed; `SqError` for a file that is cut off or foreign."""
-    from astropy.io import fits
-
     with whole(path):
         units = fits.open(path, memmap=False, lazy_load_hdus=False)
         images = [unit for unit in units if unit.is_image and unit.header.get("NAXIS") == 2]
@@ -84,8 +85,6 @@ def read_header(path: Path) -> dict:
 
 def observed_at(header, path: Path) -> datetime:
     """Middle of the observation, UTC (T_OBS; DATE-OBS where there is none)."""
-    from sunpy.time import parse_time
-
     text = header.get("T_OBS") or header.get("DATE-OBS") or header.get("DATE_OBS")
     try:
         return parse_time(str(text)).utc.to_datetime()
@@ -95,8 +94,6 @@ def observed_at(header, path: Path) -> datetime:
 
 def check_header(header, path: Path, archive: Archive, kind: str = "doppler") -> None:
     """Refuse a record that is not a full-disk image of this instrument in known coordinates and units."""
-    import astropy.units as u
-
     name = str(header.get("INSTRUME") or header.get("CAMERA") or "")
     if not name.startswith(archive.instrument):
         raise SqError(f"{path} is a record of {name or 'no instrument'}, not of {archive.instrument}; take it out of the folder")
@@ -124,8 +121,6 @@ def check_header(header, path: Path, archive: Archive, kind: str = "doppler") ->
 
 def scale(header, path: Path, kind: str) -> float:
     """Factor from the record's unit to m/s (Dopplergrams) or Gauss (magnetograms)."""
-    import astropy.units as u
-
     text, wanted = str(header.get("BUNIT", "")).strip(), UNITS[kind]
     try:
         return u.Unit(SPELLINGS.get(text.lower(), text)).to(wanted)

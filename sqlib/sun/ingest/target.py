@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import astropy.units as u
 import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.time import Time
+from sunpy.coordinates import HeliographicCarrington, HeliographicStonyhurst, RotatedSunFrame
+from sunpy.io.special import srs
 
 from sqlib.errors import SqError
 
@@ -31,10 +36,6 @@ class Target:
 
 def target_at(time: datetime, longitude: float, latitude: float, frame: str = "stonyhurst") -> Target:
     """The target at a place given in Stonyhurst or Carrington degrees; `SqError` for a place that is not on the near side."""
-    import astropy.units as u
-    from astropy.coordinates import SkyCoord
-    from sunpy.coordinates import HeliographicCarrington, HeliographicStonyhurst
-
     if frame not in FRAMES:
         raise SqError(f"a place is given in {' or '.join(FRAMES)} degrees, not {frame!r}")
     if not (math.isfinite(longitude) and math.isfinite(latitude) and abs(latitude) <= 90):
@@ -49,10 +50,6 @@ def target_at(time: datetime, longitude: float, latitude: float, frame: str = "s
 
 def carrington(target: Target) -> tuple[float, float]:
     """Carrington longitude (0…360) and latitude of the target in degrees, as seen from Earth."""
-    import astropy.units as u
-    from astropy.coordinates import SkyCoord
-    from sunpy.coordinates import HeliographicCarrington, HeliographicStonyhurst
-
     place = SkyCoord(target.longitude * u.deg, target.latitude * u.deg, frame=HeliographicStonyhurst(obstime=target.time))
     turned = place.transform_to(HeliographicCarrington(obstime=target.time, observer="earth"))
     return float(turned.lon.wrap_at("360d").deg), float(turned.lat.deg)
@@ -64,11 +61,6 @@ def follow(target: Target, times: list[datetime], rotation: str = "howard") -> n
     `rotation` is a model of sunpy ("howard": Howard et al. 1990, doi:10.1007/BF00156795); "none" leaves the place where it
     was on the disk, and the Sun turns away under it.
     """
-    import astropy.units as u
-    from astropy.coordinates import SkyCoord
-    from astropy.time import Time
-    from sunpy.coordinates import HeliographicStonyhurst, RotatedSunFrame
-
     if rotation not in ROTATIONS:
         raise SqError(f"rotation is one of {', '.join(ROTATIONS)}, not {rotation!r}")
     if rotation == "none":
@@ -85,7 +77,7 @@ def follow(target: Target, times: list[datetime], rotation: str = "howard") -> n
 
 def fetch_summary(day: datetime) -> Path | None:
     """NOAA's Solar Region Summary issued on `day`, fetched by sunpy (or found in its download folder); None where there is none."""
-    from sunpy.net import Fido
+    from sunpy.net import Fido  # the network's part of sunpy takes seconds to load
     from sunpy.net import attrs as a
 
     try:
@@ -112,8 +104,6 @@ def target_region(number: int, time: datetime, summary: Callable[[datetime], Pat
     `time`, at most `SUMMARY_DAYS` days away. `summary` gives the file of one day, or None. Raises `SqError` where no report
     lists the region, or where it stands behind the limb at `time`.
     """
-    from sunpy.io.special import srs
-
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 100_000:
         raise SqError(f"{number!r} is no NOAA number of an active region, such as 11158")
     nearest = (time + timedelta(hours=12)).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -6,18 +6,26 @@ which is what holography's travel times ask for. The middle follows the differen
 
 import math
 import warnings
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import reproject
+import sunpy.map
+from astropy.time import Time
+from astropy.wcs import WCS
+from astropy.wcs.utils import pixel_to_pixel
+from dask.system import CPU_COUNT
+from sunpy.coordinates import HeliographicStonyhurst
+from tqdm import tqdm
 
 from sqlib.errors import SqError
 from sqlib.sun.ingest.records import Archive, check_header, opened, scale, whole
 from sqlib.sun.ingest.target import ROTATIONS, Target, follow
-from sqlib.workers import dask_client
+from sqlib.workers import each
 
 RADIUS = 696.0  # Mm, RSUN_REF of both instruments
 METHODS = ("adaptive", "interp")
@@ -80,10 +88,6 @@ def project(job: Job, patch: Patch, archive: Archive, kind: str = "doppler") -> 
     All NaN where the record lacks pixels inside the visible part: such a frame counts as missing. Only the part of the disk
     that the patch needs is read. Raises `SqError` for records of which nobody can tell what and where they show.
     """
-    import sunpy.map
-    from astropy.wcs import WCS
-    from reproject import reproject_adaptive, reproject_interp
-
     with opened(job.path) as image:
         header = dict(image.header)
         check_header(header, job.path, archive, kind)
@@ -104,9 +108,9 @@ def project(job: Job, patch: Patch, archive: Archive, kind: str = "doppler") -> 
             source.array_shape = pixels.shape
             shape = (patch.size, patch.size)
             if patch.method == "interp":
-                found = reproject_interp((pixels, source), target, shape_out=shape, return_footprint=False)
+                found = reproject.reproject_interp((pixels, source), target, shape_out=shape, return_footprint=False)
             else:
-                found = reproject_adaptive(
+                found = reproject.reproject_adaptive(
                     (pixels, source), target, shape_out=shape, return_footprint=False, kernel="hann", center_jacobian=False
                 )
     if not np.isfinite(found[seen]).all():
@@ -116,9 +120,6 @@ def project(job: Job, patch: Patch, archive: Archive, kind: str = "doppler") -> 
 
 def _seen(patch: Patch, job: Job, observer, time: datetime) -> np.ndarray:
     """Which pixels of the patch lie within `LIMB` degrees of the middle of the disk."""
-    from astropy.time import Time
-    from sunpy.coordinates import HeliographicStonyhurst
-
     where = observer.transform_to(HeliographicStonyhurst(obstime=Time(time)))
     longitude, latitude = places(patch, job.longitude, job.latitude)
     east, up = where.lon.rad, where.lat.rad
@@ -128,8 +129,6 @@ def _seen(patch: Patch, job: Job, observer, time: datetime) -> np.ndarray:
 
 def _window(source, target, patch: Patch, seen: np.ndarray, shape) -> tuple[int, int, int, int]:
     """Rows and columns of the record that the seen part of the patch needs, with room for interpolation."""
-    from astropy.wcs.utils import pixel_to_pixel
-
     if max(shape) <= SMALL_DISK:
         return 0, shape[0], 0, shape[1]
     every = max(patch.size // 24, 1)
@@ -154,26 +153,15 @@ def project_all(jobs: list[Job], patch: Patch, archive: Archive, workers: int | 
     workers : processes with one thread each; 0 or 1 works in this process; None: one a core, none for few records
     scheduler : address of a Dask scheduler whose workers see the same files, instead
     """
-    from dask.distributed import as_completed
-    from dask.system import CPU_COUNT
-    from tqdm import tqdm
-
     check_patch(patch)
     if workers is None:
-        workers = CPU_COUNT if len(jobs) > 24 else 0
+        workers = CPU_COUNT if len(jobs) > 24 and scheduler is None else 0
     stack = np.empty((len(jobs), patch.size, patch.size), np.float32)
-    with ExitStack() as held, tqdm(total=len(jobs), desc="projecting", unit="frame", disable=not progress, delay=2) as bar:
-        if scheduler is None and workers <= 1:
-            for i, job in enumerate(jobs):
-                stack[i] = project(job, patch, archive)
-                bar.update()
-            return stack
-        client = held.enter_context(dask_client(workers, scheduler))
-        tasks = {client.submit(project, job, patch, archive, pure=False): i for i, job in enumerate(jobs)}
-        for task, result in as_completed(list(tasks), with_results=True):
-            stack[tasks[task]] = result
-            task.release()
-            bar.update()
+    with closing(each(project, [(job, patch, archive) for job in jobs], workers, scheduler)) as made:
+        for place, result in tqdm(made, total=len(jobs), desc="projecting", unit="frame", disable=not progress, delay=2):
+            if isinstance(result, Exception):
+                raise result
+            stack[place] = result
     return stack
 
 
