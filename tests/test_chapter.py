@@ -1,6 +1,5 @@
 """What a chapter publishes: marked, described, recorded, small, and refused where it would mislead."""
 
-import io
 import json
 import re
 
@@ -12,7 +11,7 @@ from PIL import Image
 
 from sqlib.book import chapter, figures
 from sqlib.book.card import as_html, make_card
-from sqlib.book.movie import player, sheet
+from sqlib.book.movie import player
 from sqlib.book.records import plain, read_records
 from sqlib.errors import SqError
 
@@ -185,24 +184,12 @@ def test_record_that_was_cut_off_or_lacks_an_entry_is_refused(page, tmp_path):
         read_records(tmp_path)
 
 
-@pytest.mark.parametrize("colours", [(), (3,)])
-def test_sprite_sheet_holds_every_frame_in_order(rng, colours):
-    frames = rng.integers(0, 255, size=(7, 12, 16, *colours)).astype(np.uint8)
-    data, mime, cols = sheet(frames)
-    picture = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-    assert mime == "image/webp"
-    for i, frame in enumerate(frames):
-        y, x = 12 * (i // cols), 16 * (i % cols)
-        expected = frame if colours else np.repeat(frame[..., None], 3, axis=-1)
-        np.testing.assert_array_equal(picture[y:y + 12, x:x + 16], expected)
-
-
 def test_noisy_movie_stays_under_600_kilobytes_and_a_longer_one_is_refused(rng):
     frames = rng.integers(0, 255, size=(50, 128, 128)).astype(np.uint8)
     html, _ = player(frames, "m", "Noise.", [str(i) for i in range(50)], 8, 0, 430_000)
     assert len(html) < 600_000
     with pytest.raises(SqError, match="show fewer or smaller frames"):
-        sheet(rng.integers(0, 255, size=(200, 160, 160)).astype(np.uint8), 100_000)
+        player(frames, "m", "Noise.", ["t"] * 50, 8, 0, 100_000)
 
 
 def test_movie_shows_the_mark_words_and_a_still(page, shown, tmp_path, rng):

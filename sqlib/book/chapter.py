@@ -63,18 +63,34 @@ def figure(page: Page, fig, name: str, *, label: str, caption: str, alt: str, nu
 
 
 def movie(page: Page, frames, name: str, *, label: str, caption: str, alt: str, fps: float = 8, times=None, still=None,
-          numbers=None, paper=None, source=None) -> None:  # fmt: skip
+          boxes=None, region=None, numbers=None, paper=None, source=None) -> None:  # fmt: skip
     """Show `frames`, uint8 (T, H, W) or (T, H, W, 3) (see `figures.colour`), as a small offline player.
 
     times : a text per frame ("t = 12 min"); default the frame's number
     still : the frame shown first, and without scripts; default the middle one
+    boxes, region : layers of boxes to switch on, and grays of the active region, see `sqlib.book.movie.player`
     The sprite sheet is saved as figures/NAME.webp; all of the player takes at most 600 kB.
     """
     sources = _checked(page, name, label, caption, alt, source)
     words = [str(t) for t in times] if times is not None else [f"{i + 1} of {len(frames)}" for i in range(len(frames))]
-    html, data = player(frames, name, alt, words, fps, len(frames) // 2 if still is None else still, limit=430_000)
+    first = len(frames) // 2 if still is None else still
+    html, data = player(frames, name, alt, words, fps, first, 430_000, boxes, region)
     _write_csv(page, name, None, numbers)
     _publish(page, "movie", f"{name}.webp", data, html, numbers, paper, sources, label, caption, alt)
+
+
+def playground(page: Page, tried, name: str, *, label: str, caption: str, alt: str, source=None) -> None:
+    """Show frames and what augmentations made of them, to choose from; a still for the record and where scripts are off.
+
+    tried : of `sqlib.book.playground.attempts`, whose contrasts are written to tables/NAME.csv
+    """
+    from sqlib.book import playground as ground
+
+    sources = _checked(page, name, label, caption, alt, source)
+    data = _picture(page, ground.still(tried), sources)
+    _write_csv(page, name, tried.table)
+    html = ground.playground(tried, name, alt, data)
+    _publish(page, "figure", f"{name}.png", data, html, {"pictures": len(tried.pictures)}, None, sources, label, caption, alt)
 
 
 def embedding_map(page: Page, points, index, pixels, status, name: str, *, label: str, caption: str, alt: str,

@@ -4,17 +4,14 @@ The marks are one SVG path per class, so that thousands of them stay light; the 
 begins, and its picture in one sprite sheet by its number.
 """
 
-import base64
-import io
 import json
-import math
 from html import escape
 
 import numpy as np
 import pandas as pd
 
+from sqlib.book import sprites
 from sqlib.book.plots_embedding import PALE, classes, event_name
-from sqlib.data.frames import resize, to_bytes
 from sqlib.errors import SqError
 
 MOST = 3000  # marks; more do not fit a page's weight with a picture each
@@ -30,57 +27,52 @@ SHAPES = {  # sub-paths from a mark's middle, for markers that matplotlib draws 
 }
 
 SCRIPT = """
-(() => document.querySelectorAll('[data-sq-map]:not([data-ready])').forEach((box) => {
-  box.dataset.ready = '1';
-  const facts = JSON.parse(box.dataset.facts), one = (what) => box.querySelector(what);
-  const svg = one('.sq-sides svg'), ring = one('.sq-ring'), tile = one('.sq-tile img'), say = one('output');
-  const choose = one('select'), slider = one('input'), marks = [];
-  box.querySelectorAll('path[data-at]').forEach((path) => {
-    for (const [, x, y] of path.getAttribute('d').matchAll(/M(\\d+) (\\d+)/g))
-      marks.push({x: +x, y: +y, path, event: facts.of[marks.length], frame: facts.frames[marks.length], i: marks.length});
+const svg = one('.sq-sides svg'), ring = one('.sq-ring'), tile = one('.sq-tile img'), say = one('output');
+const choose = one('select'), slider = one('input'), marks = [];
+box.querySelectorAll('path[data-at]').forEach((path) => {
+  for (const [, x, y] of path.getAttribute('d').matchAll(/M(\\d+) (\\d+)/g))
+    marks.push({x: +x, y: +y, path, event: facts.of[marks.length], frame: facts.frames[marks.length], i: marks.length});
+});
+const runs = facts.events.map(() => []);
+marks.forEach((mark) => runs[mark.event].push(mark));
+runs.forEach((run) => run.sort((a, b) => a.frame - b.frame));
+let now = null;
+const show = (mark) => {
+  if (mark === now) return;
+  now = mark;
+  const run = runs[mark.event], words = `frame ${mark.frame}, ${mark.path.dataset.class}`;
+  choose.value = mark.event;
+  slider.max = run.length - 1;
+  slider.value = run.indexOf(mark);
+  slider.setAttribute('aria-valuetext', words);
+  ring.setAttribute('transform', `translate(${mark.x} ${mark.y})`);
+  ring.removeAttribute('visibility');
+  turn(tile, mark.i);
+  say.textContent = `${facts.events[mark.event]}, ${words}`;
+};
+const seek = (event) => {
+  const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+  let best = null, least = 300 ** 2;
+  for (const mark of marks) {
+    const far = (mark.x - at.x) ** 2 + (mark.y - at.y) ** 2;
+    if (far < least && mark.path.style.display !== 'none') [best, least] = [mark, far];
+  }
+  if (best) show(best);
+};
+svg.addEventListener('pointermove', seek);
+svg.addEventListener('click', (event) => { seek(event); slider.focus({preventScroll: true}); });
+choose.addEventListener('change', () => show(runs[choose.value][0]));
+slider.addEventListener('input', () => show(runs[choose.value][slider.value]));
+box.querySelectorAll('.sq-legend button').forEach((button) => {
+  button.disabled = false;
+  button.addEventListener('click', () => {
+    const on = !pressed(button);
+    press(button, on);
+    one(`path[data-at="${button.value}"]`).style.display = on ? '' : 'none';
   });
-  const runs = facts.events.map(() => []);
-  marks.forEach((mark) => runs[mark.event].push(mark));
-  runs.forEach((run) => run.sort((a, b) => a.frame - b.frame));
-  let now = null;
-  const show = (mark) => {
-    if (mark === now) return;
-    now = mark;
-    const run = runs[mark.event], words = `frame ${mark.frame}, ${mark.path.dataset.class}`;
-    choose.value = mark.event;
-    slider.max = run.length - 1;
-    slider.value = run.indexOf(mark);
-    slider.setAttribute('aria-valuetext', words);
-    ring.setAttribute('transform', `translate(${mark.x} ${mark.y})`);
-    ring.removeAttribute('visibility');
-    const col = mark.i % facts.cols, row = Math.floor(mark.i / facts.cols);
-    tile.style.transform = `translate(${-100 * col / facts.cols}%, ${-100 * row / facts.rows}%)`;
-    say.textContent = `${facts.events[mark.event]}, ${words}`;
-  };
-  const seek = (event) => {
-    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
-    let best = null, least = 300 ** 2;
-    for (const mark of marks) {
-      const far = (mark.x - at.x) ** 2 + (mark.y - at.y) ** 2;
-      if (far < least && mark.path.style.display !== 'none') [best, least] = [mark, far];
-    }
-    if (best) show(best);
-  };
-  svg.addEventListener('pointermove', seek);
-  svg.addEventListener('click', (event) => { seek(event); slider.focus({preventScroll: true}); });
-  choose.addEventListener('change', () => show(runs[choose.value][0]));
-  slider.addEventListener('input', () => show(runs[choose.value][slider.value]));
-  box.querySelectorAll('.sq-legend button').forEach((button) => {
-    button.disabled = false;
-    button.addEventListener('click', () => {
-      const on = button.getAttribute('aria-pressed') !== 'true';
-      button.setAttribute('aria-pressed', on);
-      one(`path[data-at="${button.value}"]`).style.display = on ? '' : 'none';
-    });
-  });
-  one('.sq-panel').hidden = false;
-  show(marks[facts.first]);
-}))();
+});
+one('.sq-panel').hidden = false;
+show(marks[facts.first]);
 """
 
 
@@ -112,13 +104,13 @@ def embedding_map(points, index: pd.DataFrame, pixels, status, name: str, alt: s
     }
     drawing = _legend(status, looks) + '<div class="sq-sides">' + _drawing(_places(points)[order], status, looks, alt, axes)
 
-    def whole(data: str, cols: int, rows: int) -> str:
+    def whole(data: bytes, cols: int, rows: int) -> str:
         text = escape(json.dumps({**facts, "cols": cols, "rows": rows}, separators=(",", ":")))
-        return (f'<div class="sq-map" data-sq-map="{name}" data-facts="{text}">{drawing}{_panel(name, names, data, cols)}'
-                f"</div></div><script>{SCRIPT}</script>")  # fmt: skip
+        return (f'<div class="sq-map" data-sq-map="{name}" data-facts="{text}">{drawing}{_panel(name, names, data, cols, rows)}'
+                f"</div></div>{sprites.script('map', SCRIPT)}")  # fmt: skip
 
-    room = LIMIT - len(whole("", 99, 99).encode()) - 100
-    return whole(*_sprites(pixels[order], room * 3 // 4))
+    room = LIMIT - len(whole(b"", 99, 99).encode()) - 100
+    return whole(*sprites.thumbnails(pixels[order], room * 3 // 4))
 
 
 def _places(points: np.ndarray) -> np.ndarray:
@@ -166,44 +158,12 @@ def _legend(status, looks: dict) -> str:
     return f'<div class="sq-legend" role="group" aria-label="Classes shown">{"".join(keys[::-1])}</div>'
 
 
-def _panel(name: str, events: list[str], data: str, cols: int) -> str:
+def _panel(name: str, events: list[str], data: bytes, cols: int, rows: int) -> str:
     options = "".join(f'<option value="{at}">{escape(event)}</option>' for at, event in enumerate(events))
+    tile = sprites.window(sprites.address(data), cols, rows, 0, "", (1, 1), "width:9rem")
     return (
-        f'<div class="sq-panel" hidden style="flex:1 1 11rem"><div class="sq-tile sq-screen" style="overflow:hidden;width:9rem;'
-        f'aspect-ratio:1"><img alt="" src="data:image/webp;base64,{data}" '
-        f'style="display:block;max-width:none;width:{100 * cols}%;height:auto;margin:0"></div>'
+        f'<div class="sq-panel" hidden style="flex:1 1 11rem"><div class="sq-tile">{tile}</div>'
         f'<output for="{name}-event {name}-frame"></output>'
         f'<label for="{name}-event">Event</label><select id="{name}-event">{options}</select>'
         f'<label for="{name}-frame">Frame</label><input id="{name}-frame" type="range" min="0" step="1"></div>'
     )
-
-
-def _sprites(pixels: np.ndarray, room: int) -> tuple[str, int, int]:
-    """Frames as one WebP in at most `room` bytes (base64), as large and then as good as that allows; columns and rows."""
-    from PIL import Image
-
-    cols = math.ceil(math.sqrt(len(pixels)))
-    rows = math.ceil(len(pixels) / cols)
-    side = min(64, *pixels.shape[1:])
-    while side >= 8:
-        blocks = (pixels[at : at + 64] for at in range(0, len(pixels), 64))  # never all of them as floats
-        tiles = np.zeros((rows * cols, side, side), np.uint8)
-        tiles[: len(pixels)] = np.concatenate([_stretched(resize(block, side)) for block in blocks])
-        tiles = tiles.reshape(rows, cols, side, side).swapaxes(1, 2).reshape(rows * side, cols * side)
-        made = []
-        for quality in (15, 25, 40, 60, 80):
-            Image.fromarray(tiles).save(buffer := io.BytesIO(), format="webp", quality=quality)
-            if buffer.tell() > room:
-                break
-            made.append(buffer.getvalue())
-        if made:
-            return base64.b64encode(made[-1]).decode(), cols, rows
-        side = min(side - 1, int(side * math.sqrt(room / buffer.tell())))
-    raise SqError(f"{len(pixels)} frames do not fit {room // 1000} kB: show every n-th frame")
-
-
-def _stretched(frames) -> np.ndarray:
-    """Frames (N, s, s), each stretched to its own contrast: black at its least pixel, white at its 99th percentile."""
-    low = frames.amin((1, 2), keepdim=True)
-    high = frames.flatten(1).quantile(0.99, dim=1)[:, None, None]
-    return to_bytes((frames - low) * (255 / (high - low).clamp(min=1)))

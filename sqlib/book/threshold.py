@@ -7,25 +7,22 @@ import numpy as np
 import pandas as pd
 
 from sqlib.book.figures import BLUE, VERMILION
+from sqlib.book.sprites import script
 from sqlib.errors import SqError
 
 WIDE, HIGH, LEFT, LOW = 640, 240, 44, 34  # px of the drawing, and of its margins at the axes
 LOOKS = (("precision", BLUE, ""), ("recall", VERMILION, "7 4"))  # and the pattern of its dashes
 SCRIPT = """
-(() => document.querySelectorAll('[data-sq-threshold]:not([data-ready])').forEach((box) => {
-  box.dataset.ready = '1';
-  const words = JSON.parse(box.dataset.words), places = JSON.parse(box.dataset.places);
-  const slider = box.querySelector('input'), say = box.querySelector('output'), line = box.querySelector('.sq-now');
-  const show = () => {
-    const i = +slider.value;
-    say.textContent = words[i];
-    slider.setAttribute('aria-valuetext', words[i]);
-    line.setAttribute('transform', `translate(${places[i]} 0)`);
-  };
-  slider.addEventListener('input', show);
-  box.querySelector('.sq-controls').hidden = false;
-  show();
-}))();
+const slider = one('input'), say = one('output');
+const show = () => {
+  const words = facts.words[slider.value];
+  say.textContent = words;
+  slider.setAttribute('aria-valuetext', words);
+  one('.sq-now').setAttribute('transform', `translate(${facts.places[slider.value]} 0)`);
+};
+slider.addEventListener('input', show);
+one('.sq-controls').hidden = false;
+show();
 """
 
 
@@ -62,6 +59,7 @@ def slider(table: pd.DataFrame, name: str, alt: str, first: int | None = None) -
     first = len(table) // 2 if first is None else first
     x = LEFT + (WIDE - LEFT - 10) * np.arange(len(table)) / (len(table) - 1)
     words = [sentence(row) for row in table.itertuples()]
+    facts = {"words": words, "places": x.round(1).tolist()}
     lines = "".join(_line(x, table[column], ink, dash) for column, ink, dash in LOOKS)
     ticks = "".join(f'<text x="{LEFT - 6}" y="{_y(v) + 4:.0f}" text-anchor="end">{v:.0%}</text>'
                     f'<line x1="{LEFT}" x2="{WIDE - 10}" y1="{_y(v):.1f}" y2="{_y(v):.1f}" stroke="currentColor" opacity=".15"/>'
@@ -70,14 +68,14 @@ def slider(table: pd.DataFrame, name: str, alt: str, first: int | None = None) -
                      f'stroke-width="3" stroke-dasharray="{dash}"/></svg> {column}</span> '
                      for column, ink, dash in LOOKS)  # fmt: skip
     return (
-        f'<div class="sq-threshold" data-sq-threshold="{escape(name)}" data-words="{escape(json.dumps(words))}" '
-        f'data-places="{escape(json.dumps([round(float(v), 1) for v in x]))}"><p class="sq-legend">{legend}</p>'
+        f'<div class="sq-threshold" data-sq-threshold="{escape(name)}" data-facts="{escape(json.dumps(facts))}">'
+        f'<p class="sq-legend">{legend}</p>'
         f'<svg viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="{escape(alt)}" font-size="13" fill="currentColor">{ticks}{lines}'
         f'<g class="sq-now" transform="translate({x[first]:.1f} 0)"><line y1="10" y2="{HIGH - LOW}" stroke="currentColor" '
         f'stroke-width="2"/></g><text x="{WIDE - 10}" y="{HIGH - 10}" text-anchor="end">stricter threshold →</text></svg>'
         f'<div class="sq-controls" hidden><label for="{name}-slider">Threshold</label> <input id="{name}-slider" type="range" '
         f'min="0" max="{len(table) - 1}" step="1" value="{first}"></div>'
-        f'<output for="{name}-slider">{escape(words[first])}</output></div><script>{SCRIPT}</script>'
+        f'<output for="{name}-slider">{escape(words[first])}</output></div>{script("threshold", SCRIPT)}'
     )
 
 

@@ -61,12 +61,17 @@ def course(power: np.ndarray, x: float, y: float, radius: float) -> np.ndarray:
 
 
 def regions(power: np.ndarray) -> Regions:
-    """The shadow and the quiet Sun, from the average in time blurred by 5 px.
+    """The shadow and the quiet Sun, from the average in time blurred by 5 px."""
+    return regions_of(check(power).mean(0, dtype=np.float64))
+
+
+def regions_of(average: np.ndarray) -> Regions:
+    """The shadow and the quiet Sun in an average (H, W).
 
     Shadow: the connected patch round the least of it that is below half of its depth. Quiet: what has lost less than a quarter.
+    Raises `SqError` for frames that are hardly more than their rim.
     """
-    power = check(power)
-    mean = gaussian_filter(power.mean(0, dtype=np.float64), SMOOTH, mode="reflect")
+    mean = gaussian_filter(average, SMOOTH, mode="reflect")
     rim, inner = 2 * SMOOTH, np.zeros(mean.shape, bool)
     inner[rim:-rim, rim:-rim] = True
     if not inner.any():

@@ -6,7 +6,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from sqlib.data.frames import FrameSet
-from sqlib.learn.augment import erase
+from sqlib.learn import augment
+from sqlib.learn.lowpass import solarized_low_pass
 
 
 def annotated(frameset: FrameSet) -> np.ndarray:
@@ -78,9 +79,28 @@ def brightest(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
     return ((top & inside.flatten(1)).sum(1) / top.sum(1)).double().numpy()
 
 
+def altered(kind: str, frames: torch.Tensor, inside: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Samples uint8 (N, C, H, W) after one alteration, and where what was `inside`, bool (N, H, W), is then.
+
+    kind : "low-pass", "erasing", a symmetry of `augment.SYMMETRIES` or a name of `augment.EXTRAS`
+    """
+    if kind in augment.SYMMETRIES:
+        number = torch.full((len(frames),), augment.SYMMETRIES[kind])
+        return augment.turn(frames, number), augment.turn(inside[:, None], number)[:, 0]
+    if kind in ("crop", "shift"):
+        both = augment.EXTRAS[kind](torch.cat([frames, 255 * inside[:, None].to(torch.uint8)], 1), generator)
+        return both[:, :-1], both[:, -1] > 127
+    if kind == "low-pass":
+        return solarized_low_pass(frames), inside
+    if kind == "erasing":
+        return augment.random_erasing(frames, generator), inside
+    augment.known("alteration", kind, augment.EXTRAS)
+    return augment.EXTRAS[kind](frames, generator), inside
+
+
 def hidden(erased: torch.Tensor, inside: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Share (N,) of each frame that rectangles (N, R, 4: top, left, bottom, right) cover, and share of its source (N, H, W)."""
-    covered = erase(torch.zeros_like(inside, dtype=torch.uint8)[:, None], erased, fill=1)[:, 0].bool()
+    covered = augment.erase(torch.zeros_like(inside, dtype=torch.uint8)[:, None], erased, fill=1)[:, 0].bool()
     return covered.float().mean((1, 2)).numpy(), ((covered & inside).sum((1, 2)) / inside.sum((1, 2))).numpy()
 
 

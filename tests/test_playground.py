@@ -1,0 +1,226 @@
+"""The playground of augmentations: each picture is what sqlib.learn made, each number the chapter's, each control works."""
+
+import io
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from browser import chromium, opened
+from PIL import Image
+from test_embedding_map import write
+
+from sqlib.book import chapter, figures, playground
+from sqlib.book.records import read_records
+from sqlib.data.frames import make_frameset, make_index
+from sqlib.errors import SqError
+from sqlib.judge import sources
+from sqlib.learn import augment
+from sqlib.learn.lowpass import solarized_low_pass
+from sqlib.learn.samples import make_samples
+
+matplotlib.use("agg")
+BAD = '<img src=x onerror="alert(1)">'
+STATES = 5 * 1 + 1 + 4 * 3 + 1  # turns, nothing, four kinds of chance with three draws, time mixing
+SIDE = 40
+
+
+@pytest.fixture(scope="module")
+def batch():
+    """Two samples of 40 pixels: a source in the upper left, and the same place without one; the second has a wild name."""
+    rng = np.random.default_rng(1265)
+    frames = torch.from_numpy(rng.exponential(18, size=(2, 3, SIDE, SIDE)).clip(0, 200).astype(np.uint8))
+    frames[0, :, 6:10, 8:12] = 250
+    inside = torch.zeros(2, SIDE, SIDE, dtype=torch.bool)
+    inside[:, 5:11, 7:13] = True
+    return frames, inside, pd.DataFrame({"event": ["2012_07_06_13_26_00", BAD], "frame": [85, 12], "label": [1, 0]})
+
+
+@pytest.fixture(scope="module")
+def tried(batch):
+    return playground.attempts(*batch, torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def html(tried):
+    return playground.playground(tried, "play", 'A "playground".', figures.png(playground.still(tried)))
+
+
+def seen(frames: torch.Tensor, white) -> np.ndarray:
+    """Frames (B, H, W) as they should be shown."""
+    return np.round(np.clip(frames.numpy() * 255.0 / np.asarray(white)[:, None, None], 0, 255))
+
+
+def row_of(tried, event: int, threshold: int, then: str, draw: int = 0) -> int:
+    table = tried.table
+    own = (table["event"] == table["event"].unique()[event]) & (table["threshold"] == threshold)
+    return int(np.flatnonzero(own & (table["then"] == then) & (table["draw"] == draw))[0])
+
+
+def test_there_is_a_picture_of_every_frame_low_pass_kind_and_draw(tried):
+    assert len(tried.pictures) == len(tried.table) == len(tried.boxes) == 2 * 3 * STATES
+    keys = tried.table[["event", "threshold", "then", "draw"]]
+    assert not keys.duplicated().any()
+    assert keys["event"].tolist() == sorted(keys["event"], key=[*keys["event"].unique()].index)  # a frame's stand together
+
+
+def test_each_picture_is_what_augment_made_of_the_frame(batch, tried):
+    frames, inside, _ = batch
+    white = np.maximum(np.quantile(frames[:, 1].flatten(1), 0.995, axis=1), 1)
+    for threshold in (0, 50, 30):
+        plain = solarized_low_pass(frames, threshold) if threshold else frames
+        wanted = {kind: augment.turn(plain, torch.full((2,), number)) for kind, number in augment.SYMMETRIES.items()
+                  if kind in playground.KINDS}  # fmt: skip
+        assert len(wanted) == 6
+        seeds = torch.randint(2**31, (3,), generator=torch.Generator().manual_seed(1)).tolist()
+        for draw, seed in enumerate(seeds):
+            for kind in ("crop", "shift", "gaussian_blur"):
+                with_mask = torch.cat([plain, 255 * inside[:, None].byte()], 1) if kind != "gaussian_blur" else plain
+                wanted[kind, draw] = augment.EXTRAS[kind](with_mask, torch.Generator().manual_seed(seed))
+            wanted["erasing", draw] = augment.random_erasing(plain, torch.Generator().manual_seed(seed))
+        for key, done in wanted.items():
+            kind, draw = key if isinstance(key, tuple) else (key, 0)
+            top = [255, 255] if threshold else np.maximum(white, 100 if kind == "erasing" else 1)
+            for event in (0, 1):
+                picture = tried.pictures[row_of(tried, event, threshold, kind, draw)].astype(int)
+                assert np.abs(picture - seen(done[:, 1], top)[event][..., None]).max() <= 1, (kind, draw, threshold)
+    mixed = tried.pictures[row_of(tried, 0, 0, playground.MIXING)]
+    for channel in range(3):
+        assert np.abs(mixed[..., channel] - seen(frames[:, channel], white)[0]).max() <= 1
+
+
+def test_contrasts_are_those_of_the_chapter_and_boxes_go_where_the_source_goes(batch, tried):
+    frames, inside, _ = batch
+    assert tried.table["before"].unique() == pytest.approx(sources.contrast(frames[:, 1], inside))
+    turned = row_of(tried, 0, 50, "v-flip")
+    low = augment.turn(solarized_low_pass(frames, 50), torch.full((2,), augment.SYMMETRIES["v-flip"]))
+    assert tried.table["after"][turned] == pytest.approx(sources.contrast(low[:, 1], inside.flip(-2))[0])
+    assert tried.boxes[turned] == [[7, SIDE - 11, 13, SIDE - 5]]
+    assert tried.boxes[row_of(tried, 1, 0, "as it is")] == [[7, 5, 13, 11]]
+    erased = tried.table[tried.table["then"] == "erasing"]
+    assert erased["left"].between(0, 1).all()
+    assert (tried.table["after"].isna() == (tried.table["left"] == 0))[tried.table["then"] == "crop"].all()
+
+
+def test_altered_source_that_leaves_the_frame_is_lost_and_an_unknown_name_refused(batch):
+    frames, inside, _ = batch
+    corner = torch.zeros_like(inside)
+    corner[:, 0, 0] = True
+    places = [sources.altered("crop", frames, corner, torch.Generator().manual_seed(i))[1] for i in range(20)]
+    assert any(not place[0].any() for place in places)
+    with pytest.raises(SqError, match="alteration 'x' is unknown"):
+        sources.altered("x", frames, inside, torch.Generator())
+
+
+def test_sentences_say_what_became_of_the_source(tried):
+    table = tried.table.assign(sunquake=True, before=7.0, after=3.0, left=0.75)
+    erased = table.iloc[row_of(tried, 0, 0, "erasing")]
+    assert playground.sentence(erased).endswith("7.0 before, 3.0 after; 25% of it is painted over.")
+    assert "moved with the frame" in playground.sentence(table.iloc[row_of(tried, 0, 0, "90°")])
+    assert playground.sentence(table.iloc[row_of(tried, 0, 50, "as it is")]) == "Contrast of the source: 7.0 before, 3.0 after."
+    gone = table.assign(after=np.nan).iloc[row_of(tried, 0, 0, "crop")]
+    assert "cut off" in playground.sentence(gone)
+    assert "marked place" in playground.sentence(gone.replace({True: False}))
+
+
+def test_names_are_escaped(html):
+    assert "<img src=x" not in html
+    assert html.count("<img") == 3  # the still and both sides
+    assert "&lt;img src=x" in html
+
+
+def test_frames_are_chosen_from_clear_to_middling_with_one_that_has_none(rng):
+    events, boxes = 4, ((4.0, 4.0, 8.0, 8.0),)
+    index = make_index({"event": np.repeat([f"e{i}" for i in range(events)], 8), "cycle": 24, "frame": [*range(8)] * events,
+                        "time": pd.Timestamp("2012-07-06"), "label": [0, 0, 0, 1, 1, 1, 0, 0] * events,
+                        "boxes": [(), (), (), boxes, boxes, boxes, (), ()] * events})  # fmt: skip
+    pixels = rng.integers(0, 50, size=(8 * events, 24, 24)).astype(np.uint8)
+    for i in range(events):
+        pixels[8 * i + 4, 5, 5] = 60 + 40 * i  # frame 4 is the clearest, and the last event the clearest of all
+    batch, inside, facts = playground.choose(make_samples(make_frameset(pixels, index, "twin", "cube"), 3), count=2)
+    assert facts[["event", "frame", "label"]].values.tolist() == [["e3", 4, 1], ["e1", 4, 1], ["e3", 1, 0]]
+    np.testing.assert_array_equal(batch[0], pixels[[27, 28, 29]])
+    assert inside.sum((1, 2)).tolist() == [16, 16, 16]
+    bare = make_samples(make_frameset(pixels, index.assign(boxes=[()] * len(index)), "twin", "cube"), 3)
+    with pytest.raises(SqError, match="needs an annotated frame"):
+        playground.choose(bare)
+
+
+def test_chapter_publishes_a_still_and_every_contrast(tried, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(chapter, "_show", shown.append)
+    page = chapter.begin("04_x", data="twin", seed=7, profile="smoke", out=str(tmp_path))
+    chapter.playground(page, tried, "play", label="Playground", caption="A & b.", alt="Frames.")
+    assert "SIMULATED (twin, seed 7)" in shown[0] and "A &amp; b." in shown[0]
+    record = read_records(tmp_path)["play"]
+    assert (record["kind"], record["file"], record["alt"]) == ("figure", "figures/play.png", "Frames.")
+    assert 0 < (tmp_path / "figures/play.png").stat().st_size <= 250_000
+    table = pd.read_csv(tmp_path / "tables/play.csv")
+    pd.testing.assert_frame_equal(table, tried.table.reset_index(drop=True), check_dtype=False)
+
+
+def screens(page) -> list[np.ndarray]:
+    """Both sides as they are drawn, back in the pixels of the pictures."""
+    shots = [page.locator(".sq-screen").nth(i).screenshot() for i in (0, 1)]
+    return [np.asarray(Image.open(io.BytesIO(shot)).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)).astype(int)
+            for shot in shots]  # fmt: skip
+
+
+def test_controls_show_the_picture_that_they_name_by_keyboard_and_mouse(tried, html, tmp_path):
+    with chromium() as browser, opened(browser, write(tmp_path, html)) as (page, complaints):
+        frame, low, then = (page.get_by_label(label, exact=True) for label in ("Frame", "Solarized Low-Pass", "Then"))
+        again, mark = (page.get_by_role("button", name=name) for name in ("Draw again", "Annotated box"))
+        say = page.locator("output")
+
+        def check(row, before=0):
+            words = say.inner_text()
+            assert words.startswith(playground.sentence(tried.table.iloc[row])), words
+            assert mark.get_attribute("aria-pressed") == "false"  # nothing lies over the pictures
+            for screen, wanted in zip(screens(page), (tried.pictures[before], tried.pictures[row])):
+                assert np.abs(screen - wanted).mean() < 12, words
+
+        assert mark.get_attribute("aria-pressed") == "true"
+        paths = page.locator(".sq-boxes path")
+        assert [paths.nth(i).get_attribute("d") for i in (0, 1)] == ["M7 5H13V11H7z"] * 2
+        then.focus()
+        for _ in range(2):
+            page.keyboard.press("ArrowDown")  # vertical flip
+        assert paths.nth(1).get_attribute("d") == f"M7 {SIDE - 11}H13V{SIDE - 5}H7z"
+        mark.press("Space")
+        assert [paths.nth(i).get_attribute("d") for i in (0, 1)] == ["", ""]
+        check(row_of(tried, 0, 50, "v-flip"))
+        assert again.is_disabled()
+        low.focus()
+        page.keyboard.press("Home")
+        then.select_option(label="shift")
+        seen_draws = []
+        for draw in (0, 1, 2):
+            check(row_of(tried, 0, 0, "shift", draw))
+            seen_draws.append(say.inner_text().split(". ")[-1])
+            again.click() if draw else again.press("Enter")
+        assert seen_draws == ["Draw 1 of 3.", "Draw 2 of 3.", "Draw 3 of 3."]
+        check(row_of(tried, 0, 0, "shift", 0))
+        frame.focus()
+        page.keyboard.press("ArrowDown")
+        then.select_option(label=playground.MIXING)
+        low.select_option(label="threshold 30")
+        check(row_of(tried, 1, 30, playground.MIXING), before=row_of(tried, 1, 0, "as it is"))
+        assert page.locator(".sq-screen img").nth(1).get_attribute("alt").endswith("threshold 30, then Time-Based Mixing")
+        assert BAD in frame.inner_text()
+        mark.click()
+        assert mark.get_attribute("aria-pressed") == "true" and paths.nth(0).get_attribute("d") == "M7 5H13V11H7z"
+        assert complaints == []
+
+
+def test_still_stands_in_where_scripts_are_off(html, tmp_path):
+    path = write(tmp_path, html)
+    with chromium() as browser:
+        with opened(browser, path, java_script_enabled=False) as (page, _):
+            assert page.get_by_role("img", name='A "playground".').is_visible()
+            assert page.locator(".sq-ground").is_hidden()
+        with opened(browser, path, viewport={"width": 390, "height": 800}, color_scheme="dark") as (page, complaints):
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            assert page.get_by_role("img", name='A "playground".').count() == 0
+            assert all(page.locator("select").nth(i).is_visible() for i in range(3))
+            assert complaints == []
