@@ -15,7 +15,7 @@ from sqlib.book.records import read_records
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.ipynb"))
-PROSE = ("intro", "scorecard", "rerun", "observations", "teaching", "glossary", "bibliography")
+PROSE = ("intro", "scorecard", "rerun", "observations", "own_data", "teaching", "glossary", "bibliography")
 
 
 @pytest.fixture(scope="session")

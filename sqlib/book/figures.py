@@ -13,6 +13,7 @@ BLUE, VERMILION, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 AMBER, SKY, GRAY = "#E69F00", "#56B4E9", "#777777"
 LEVELS = 9  # of gray: speckle hardly compresses, and few levels leave room for sharper pixels in a PNG of the same size
 INK = {"simulated": "#8a3b00", "observed": "#00507a", "published": "#444444", "theory": "#444444", "everyday": "#444444"}
+INK |= {f"own-{source}": INK[source] for source in ("simulated", "observed")}
 
 
 def use_style() -> None:
