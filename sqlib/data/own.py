@@ -9,7 +9,7 @@ import json
 import math
 import warnings
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -205,8 +205,11 @@ def import_cubes(folder: Path, size: int = 256, progress: bool = True) -> Path:
     return target
 
 
-def write_template(folder: Path, cubes: int = 6, seed: int = 1265) -> Path:
-    """Write a worked example to the new folder: small simulated cubes (one as FITS), both tables and a README.md."""
+def write_template(folder: Path, seed: int = 1265) -> Path:
+    """Write a worked example to the new folder: small simulated cubes (one as FITS), both tables and a README.md.
+
+    Six events are the fewest of which the event split puts one of each solar cycle on either side.
+    """
     from astropy.io import fits
 
     from sqlib.sun.twin import TwinSettings, simulate
@@ -217,8 +220,8 @@ def write_template(folder: Path, cubes: int = 6, seed: int = 1265) -> Path:
     rows, regions = [], []
     with replacing(folder) as new:
         (new / "cubes").mkdir(parents=True)
-        for number in range(cubes):
-            event = make_event(datetime(2014, 6, 1, 12) + timedelta(days=number), ((16, 32),), labelled=True)
+        for number in range(6):
+            event = make_event(datetime(2003 if number < 3 else 2014, 6, 1 + number, 12), ((16, 32),), labelled=True)
             made = simulate(event, TwinSettings(64, 48, seed))
             name = f"cubes/example_{number + 1}.{'npy' if number else 'fits'}"
             if number:
