@@ -234,7 +234,7 @@ def _row(values: tuple, forms: list) -> str:
 
 
 def _text(value, form) -> str:
-    if value is None or value != value or str(value) in ("<NA>", "NaT"):
+    if value is None or str(value) in ("<NA>", "NaT") or value != value:
         return "–"
     if callable(form):
         return str(form(value))
