@@ -118,7 +118,6 @@ KEYS = {
     "06_object_detection": [
         ("table-od-boxes", "[2].frames", POSITIVES),
         ("fig-od-found", "frames", 48 + 640),  # of cycle 23 those of three test events, of cycle 24 all
-        ("claim-C19", "value", INTERVAL),
         ("claim-C20", "value", INTERVAL),
         ("table-od-methods", "[2].value", INTERVAL),
     ],
