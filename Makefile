@@ -14,7 +14,7 @@ help:
 	@echo "make data   the simulated data set alone"
 	@echo "make lab    JupyterLab on the notebooks"
 	@echo "make serve  the built book at http://localhost:$(PORT)"
-	@echo "make bench  the benchmarks"
+	@echo "make bench  the benchmarks as one table (BENCH=--no-setup downloads nothing)"
 	@echo "make lint   ruff"
 	@echo "make lock   requirements.lock anew (needs uv)"
 	@echo "make clean  remove the built book and the runs; data and .venv stay"
@@ -51,7 +51,7 @@ serve: setup
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 bench: setup
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+	$(BIN)/python benchmarks $(BENCH)
 
 lint: setup
 	$(BIN)/ruff check

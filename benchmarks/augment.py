@@ -115,8 +115,11 @@ def say_whether_same(batch: torch.Tensor, draws, views: Views, transform) -> Non
           f"{(alone != views_of_ours).mean() * 1e6:.1f} of a million")  # fmt: skip
 
 
-def compare(views: Views, count: int, size: int, repeat: int) -> None:
-    """Check and time all ways for one form of the pipeline, and print a table."""
+def compare(views: Views, count: int, size: int, repeat: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Check and time all ways for one form of the pipeline, and print a table.
+
+    Views per second of each way: by the wall clock with all cores, and by the processor time of one thread.
+    """
     pixels, generator = frames(count + CHANNELS - 1, size), torch.Generator().manual_seed(1265)
     rows, none = torch.arange(count) + CHANNELS // 2, torch.zeros(count, dtype=torch.int64)
     filtered = lowpass.solarized_low_pass(pixels, views.threshold, views.variant)
@@ -142,12 +145,15 @@ def compare(views: Views, count: int, size: int, repeat: int) -> None:
     ways["batch"] = lambda: len(augment.apply(batch, draws, views))
     ways["batch, low-passed beforehand"] = lambda: len(gathered())
     ways["low-passing"] = lambda: len(lowpass.solarized_low_pass(pixels, views.threshold, views.variant))
-    show("wall clock, all cores", fastest(ways, repeat, time.perf_counter), count)
+    wall = fastest(ways, repeat, time.perf_counter)
+    show("wall clock, all cores", wall, count)
     alone = {name: run for name, run in ways.items() if "processes" not in name}
     cores = torch.get_num_threads()
     torch.set_num_threads(1)
-    show("processor time, one thread", fastest(alone, repeat, time.process_time), count)
+    spent = fastest(alone, repeat, time.process_time)
+    show("processor time, one thread", spent, count)
     torch.set_num_threads(cores)
+    return wall, spent
 
 
 def fastest(ways: dict, repeat: int, clock) -> dict[str, float]:
@@ -171,6 +177,16 @@ def show(title: str, speeds: dict[str, float], count: int) -> None:
     for name, speed in speeds.items():
         print(f"{name:32}{speed:9.0f}" + "".join(f"{speed / speeds[column]:22.1f}" for column in columns))
     print(flush=True)
+
+
+def rows(count: int = 256, size: int = 224, repeat: int = 2) -> list[tuple]:
+    """Rows of the table (see __main__): a batch at once, low-passed beforehand as the trainer does, beside one by one."""
+    wall, spent = compare(Views(), count, size, repeat)
+    ours, what = "batch, low-passed beforehand", f"augmentation, {count} of {CHANNELS} × {size}²"
+    others = ("fft2, 2 processes", "rfft2, 2 processes")
+    found = [(f"{what}: wall clock", wall[ours], "views/s", f"one by one, {name}", wall[ours] / wall[name]) for name in others]
+    one = "rfft2, 1 process"
+    return [*found, (f"{what}: processor time", spent[ours], "views/s", f"one by one, {one}", spent[ours] / spent[one])]
 
 
 def main() -> None:

@@ -41,6 +41,30 @@ def say_whether_same(net, frames: np.ndarray, batch: int) -> None:
           f"of {len(one)} frames")  # fmt: skip
 
 
+def speeds(net, frames: np.ndarray, batches, repeat: int, device: torch.device) -> dict[int, float]:
+    """Frames per second with each batch, best of the rounds, in which they take turns."""
+    best = dict.fromkeys(batches, 0.0)
+    for _ in range(repeat):
+        for batch in batches:
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            start = time.perf_counter()
+            detector.detect(net, frames, batch=batch)  # its boxes come back to the processor: the device has finished
+            best[batch] = max(best[batch], len(frames) / (time.perf_counter() - start))
+    return best
+
+
+def rows(count: int = 128, size: int = 256, batch: int = 4, repeat: int = 2) -> list[tuple]:
+    """Row of the table (see __main__): inference by batches beside one frame at a time."""
+    device, frames = device_of("auto"), cube(count, size)
+    torch.manual_seed(1265)
+    net = make_detector(LIGHT).to(device).eval()
+    say_whether_same(net, frames[:batch], batch)
+    found = speeds(net, frames, (1, batch), repeat, device)
+    what = f"detector inference, {count} frames of {size}², batch {batch}"
+    return [(what, found[batch], "frames/s", "one frame at a time", found[batch] / found[1])]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=256)
@@ -60,14 +84,7 @@ def main() -> None:
           f"{torch.__version__} on {where}, load {os.getloadavg()[0]:.1f}")  # fmt: skip
     batches = sorted({1, *options.batches})
     say_whether_same(net, frames[:16], batches[-1])
-    best = dict.fromkeys(batches, 0.0)
-    for _ in range(options.repeat):
-        for batch in batches:
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            start = time.perf_counter()
-            detector.detect(net, frames, batch=batch)  # its boxes come back to the processor: the device has finished
-            best[batch] = max(best[batch], len(frames) / (time.perf_counter() - start))
+    best = speeds(net, frames, batches, options.repeat, device)
     print(f"{'frames at a time':18}{'frames/s':>10}{'× one at a time':>18}{'s a cube':>10}")
     for batch, speed in best.items():
         print(f"{batch:<18}{speed:10.1f}{speed / best[1]:18.2f}{len(frames) / speed:10.1f}")

@@ -113,6 +113,32 @@ def resident() -> int:
     return psutil.Process().memory_info().rss
 
 
+def contest(ways, frames: int, size: int, repeat: int, rounds: int = 2) -> tuple[dict, dict, dict, dict]:
+    """Median seconds, peak bytes, working bytes, and largest difference from ours over ours' peak, of each way."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        told = {way: [] for way in ways}
+        for _ in range(rounds):  # in turns, so that a change of the machine's speed meets all
+            for way in ways:
+                own = ["--way", way, "--out", folder, "--repeat", str(max(repeat // 2, 1))]
+                subprocess.run([sys.executable, __file__, *own, "--frames", str(frames), "--size", str(size)], check=True)
+                told[way].append(json.loads((out / f"{way}.json").read_text()))
+        results = {way: np.load(out / f"{way}.npy", mmap_mode="r") for way in ways}
+        difference = {way: float(np.abs(results[way] - results["ours"]).max() / results["ours"].max()) for way in ways}
+    seconds = {way: float(np.median([s for r in told[way] for s in r["seconds"]])) for way in ways}
+    peak, work = ({way: max(r[k] for r in told[way]) for way in ways} for k in ("peak", "working"))
+    return seconds, peak, work, difference
+
+
+def rows(frames: int = 300, size: int = 340, repeat: int = 2, rounds: int = 2) -> list[tuple]:
+    """Rows of the table (see __main__): ours beside SciPy's best way, and beside SciPy as it does it unasked."""
+    seconds, _, work, _ = contest(("ours", "scipy real", "scipy unasked"), frames, size, repeat, rounds)
+    ours, what = seconds["ours"], f"holography, {frames} × {size}²"
+    return [(f"{what}: time", ours, "s", f"SciPy, {WAYS['scipy real']}", seconds["scipy real"] / ours),
+            (f"{what}: time", ours, "s", "SciPy unasked: fftn, double, one core", seconds["scipy unasked"] / ours),
+            (f"{what}: memory", work["ours"] / 1e9, "GB", "SciPy, real transforms", work["scipy real"] / work["ours"])]  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=300)
@@ -123,19 +149,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.way:
         return measure(options.way, options.frames, options.size, options.repeat, options.out)
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder)
-        rounds = {way: [] for way in WAYS}
-        for _ in range(2):  # in turns, so that a change of the machine's speed meets all
-            for way in WAYS:
-                own = ["--way", way, "--out", folder, "--repeat", str(max(options.repeat // 2, 1))]
-                size = ["--frames", str(options.frames), "--size", str(options.size)]
-                subprocess.run([sys.executable, __file__, *own, *size], check=True)
-                rounds[way].append(json.loads((out / f"{way}.json").read_text()))
-        results = {way: np.load(out / f"{way}.npy", mmap_mode="r") for way in WAYS}
-        difference = {way: float(np.abs(results[way] - results["ours"]).max() / results["ours"].max()) for way in WAYS}
-    seconds = {way: float(np.median([s for r in rounds[way] for s in r["seconds"]])) for way in WAYS}
-    peak, work = ({way: max(r[k] for r in rounds[way]) for way in WAYS} for k in ("peak", "working"))
+    seconds, peak, work, difference = contest(tuple(WAYS), options.frames, options.size, options.repeat)
     print(f"{options.frames} frames of {options.size}², padded, {os.cpu_count()} cores")
     head = f"{'way':14}{'seconds':>9}{'peak MB':>9}{'working MB':>12}{'× ours':>9}{'memory × ours':>15}"
     print(f"{head}{'largest difference / peak':>28}")

@@ -89,6 +89,16 @@ def rate(jobs, options, workers: int) -> tuple[float, float]:
         return len(jobs) / (time.perf_counter() - begun), begun - start
 
 
+def rows(**sizes) -> list[tuple]:
+    """Row of the table (see __main__): two workers beside one. `sizes`: disk, size, frames, method of the options below."""
+    options = argparse.Namespace(**{"disk": 1024, "size": 160, "frames": 48, "method": "adaptive"} | sizes)
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = painted(options, Path(folder))
+        one, two = (rate(jobs, options, workers)[0] for workers in (1, 2))
+    what = f"ingest, records of {options.disk}², patch of {options.size}², 2 workers"
+    return [(what, two, "frames/s", "1 worker", two / one)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--disk", type=int, default=1024, help="pixels a side of a record; HMI has 4096")

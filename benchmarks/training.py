@@ -60,8 +60,8 @@ def show(title: str, found: dict[str, float]) -> None:
         print(f"{name:34}{1e3 * value:9.2f}{value / ours:14.2f}")
 
 
-def losses_alone(views: int, projection: int, temperature: float, device: torch.device) -> None:
-    """Forward and backward pass of each loss on the same embeddings, which all of them must call the same."""
+def losses_alone(views: int, projection: int, temperature: float, device: torch.device) -> list[dict[str, float]]:
+    """Forward and backward pass of each loss on the same embeddings, which all of them must call the same; seconds."""
     from lightly.loss import NTXentLoss
     from pytorch_metric_learning.losses import SupConLoss
 
@@ -80,12 +80,15 @@ def losses_alone(views: int, projection: int, temperature: float, device: torch.
             "pytorch-metric-learning SupConLoss": lambda: metric(z, labels),
         },
     }
+    every = []
     for title, ways in contests.items():
         values = [float(loss().detach()) for loss in ways.values()]
         if max(values) - min(values) > 1e-4 * values[0]:
             raise SystemExit(f"{title}: these are not the same loss: {values}")
         found = seconds({name: lambda loss=loss: torch.autograd.grad(loss(), z) for name, loss in ways.items()}, device)
         show(f"{title}, forward and backward, {views} views × {projection}, {device}", found)
+        every.append(found)
+    return every
 
 
 def speckle(size: int, count: int = 1024):
@@ -172,8 +175,8 @@ def our_step(samples: Samples, settings: Settings, loss: Callable | None = None,
     return state.net, step
 
 
-def throughput(size: int, batch: int, device: torch.device) -> None:
-    """Views a second of whole training steps, ResNet-18."""
+def throughput(size: int, batch: int, device: torch.device, least: float = 4.0) -> dict[str, float]:
+    """Whole training steps, ResNet-18: seconds of each way; views a second are printed."""
     from lightly.loss import NTXentLoss
     from pytorch_metric_learning.losses import SupConLoss
 
@@ -188,10 +191,26 @@ def throughput(size: int, batch: int, device: torch.device) -> None:
         "sqlib, model only (same views)": our_step(samples, settings, loader=False)[1],
         "lightly as shipped": lightly_step(samples, size, batch, device)[1],
     }
-    found = seconds(ways, device, least=4.0, rounds=4)
+    found = seconds(ways, device, least=least, rounds=4)
     print(f"\nResNet-18, {size} pixels, batch {batch}, two views each, {device}\n{'':38}{'views/s':>9}{'ours ÷ it':>11}")
     for name, value in found.items():
         print(f"{name:38}{2 * batch / value:9.0f}{value / found['sqlib, SimCLR']:11.2f}")
+    return found
+
+
+def rows(views: int = 512, size: int = 0, batch: int = 0, least: float = 4.0) -> list[tuple]:
+    """Rows of the table (see __main__): the losses, and a whole step, each beside the library's."""
+    gpu = torch.cuda.is_available()
+    device, size, batch = torch.device("cuda" if gpu else "cpu"), size or (224 if gpu else 64), batch or (256 if gpu else 64)
+    found = []
+    for name, times in zip(("SimCLR", "SupCon"), losses_alone(views, 128, 0.07, device)):
+        (_, ours), (theirs, value) = times.items()
+        found.append((f"training, {name} loss, {views} views × 128", 1e3 * ours, "ms", theirs, value / ours))
+    steps = throughput(size, batch, device, least)
+    ours = steps["sqlib, SimCLR"]
+    for name in ("sqlib's loop, lightly's loss", "lightly as shipped"):
+        found.append((f"training step, ResNet-18, {size} px, batch {batch}", 2 * batch / ours, "views/s", name, steps[name] / ours))
+    return found
 
 
 def time_to_score(epochs: int, batch: int, device: torch.device) -> None:

@@ -1,5 +1,8 @@
 """Fixtures that several test files share."""
 
+import os
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -8,7 +11,8 @@ import pytest
 
 from sqlib.data.cubes import Cube
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+CHECKOUT = Path(__file__).resolve().parents[1]
+REAL = CHECKOUT.parent / "shared" / "real"
 
 
 @pytest.fixture
@@ -55,3 +59,21 @@ def full_twin(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SQ_HOME", str(tmp_path_factory.mktemp("full")))
         return build_twin(progress=False)
+
+
+@pytest.fixture(scope="session")
+def smoke_book(tmp_path_factory):
+    """A home folder with this checkout's notebooks, and the book that `sq book --profile smoke` makes of them."""
+    home = tmp_path_factory.mktemp("smoke")
+    for name in ("notebooks", "profiles", "book", "_config.yml", "_toc.yml"):
+        (home / name).symlink_to(CHECKOUT / name)
+    command = [sys.executable, "-m", "sqlib.book.cli", "book", "--profile", "smoke"]
+    environment = {**os.environ, "SQ_HOME": str(home)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return home
+
+
+def run_of(home: Path, name: str) -> Path:
+    """The folder of the only run of a notebook in `home`."""
+    return next(path.parent for path in (home / "runs" / name).glob("*/card.json"))

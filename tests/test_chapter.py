@@ -147,7 +147,7 @@ def test_close_gives_every_record_the_fingerprint_and_shows_the_card(page, shown
     assert read_records(tmp_path)["claim-C1"]["fingerprint"] == "abc"
     card = json.loads((tmp_path / "card.json").read_text())
     assert card["fingerprint"] == "abc"
-    assert card["parameters"] == {"data": "twin", "seed": 7, "profile": "smoke", "size": 32}
+    assert card["parameters"] == {"data": "twin", "seed": 7, "profile": "smoke", "root": "", "size": 32}
     assert card["versions"]["numpy"] == np.__version__
     assert card["seconds"] >= 0
     assert shown[-1].startswith('<details class="sq-card"><summary>Run card</summary>')
@@ -240,3 +240,15 @@ def test_embedding_map_shows_the_mark_saves_a_still_and_its_points_and_is_record
     table = pd.read_csv(tmp_path / "tables/fig05.csv")
     assert table["class"].tolist() == ["TN", "TP", "FN", "FN"]
     np.testing.assert_allclose(table[["x", "y"]], points, atol=1e-4)
+
+
+@pytest.mark.parametrize(("source", "simulated"), [("observed", False), ("simulated", True)])
+def test_a_readers_own_cubes_are_marked_by_the_name_of_their_folder(tmp_path, shown, source, simulated):
+    (tmp_path / "own.json").write_text(json.dumps({"name": "mine", "source": source, "cubes": {"x": {}}}))
+    page = chapter.begin("01_x", data="sunquakenet", seed=7, profile="smoke", out=str(tmp_path / "out"), root=str(tmp_path))
+    chapter.table(page, pd.DataFrame({"row": ["a"], "x": [1]}), "table1", label="Table 1", caption="One.")
+    chapter.close(page)
+    record = read_records(tmp_path / "out")["table1"]
+    assert (record["source"], record["own"], record["simulated"]) == ([f"own-{source}"], "mine", simulated)
+    assert f'<span class="sq-mark sq-own-{source}">{source.upper()} (mine)</span>' in shown[0]
+    assert f"sunquakenet ({source.upper()} (mine))" in shown[-1]

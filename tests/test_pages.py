@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from browser import chromium, maths, opened, pages
+from conftest import run_of
 
 from sqlib.book.offline import check_offline
 from sqlib.book.params import parameters
@@ -15,24 +16,7 @@ from sqlib.book.records import read_records
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.ipynb"))
-PROSE = ("intro", "scorecard", "rerun", "observations", "teaching", "glossary", "bibliography")
-
-
-@pytest.fixture(scope="session")
-def smoke_book(tmp_path_factory):
-    """A home folder with this checkout's notebooks, and the book that `sq book --profile smoke` makes of them."""
-    home = tmp_path_factory.mktemp("smoke")
-    for name in ("notebooks", "profiles", "book", "_config.yml", "_toc.yml"):
-        (home / name).symlink_to(CHECKOUT / name)
-    command = [sys.executable, "-m", "sqlib.book.cli", "book", "--profile", "smoke"]
-    environment = {**os.environ, "SQ_HOME": str(home)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return home
-
-
-def _run(home: Path, name: str) -> Path:
-    return next(path.parent for path in (home / "runs" / name).glob("*/card.json"))
+PROSE = ("intro", "scorecard", "rerun", "observations", "own_data", "teaching", "glossary", "bibliography")
 
 
 def test_there_are_notebooks():
@@ -49,7 +33,7 @@ def test_parameter_cell_is_typed_and_commented_and_the_notebook_is_stored_withou
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_executed_notebook_holds_no_error_no_warning_and_records(smoke_book, name):
-    folder = _run(smoke_book, name)
+    folder = run_of(smoke_book, name)
     cells = [cell for cell in json.loads((folder / "executed.ipynb").read_text())["cells"] if cell["cell_type"] == "code"]
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert [output for output in outputs if output["output_type"] == "error"] == []
@@ -66,7 +50,7 @@ def test_executed_notebook_holds_no_error_no_warning_and_records(smoke_book, nam
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_pictures_have_words_and_a_mark_and_stay_small(smoke_book, name):
-    folder = _run(smoke_book, name)
+    folder = run_of(smoke_book, name)
     page = (smoke_book / "_build/html/notebooks" / f"{name}.html").read_text()
     for record in read_records(folder).values():
         if record["kind"] in ("figure", "table", "movie", "map"):

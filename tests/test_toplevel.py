@@ -1,5 +1,7 @@
 """The files at the top: the locked environment, and words for a machine that lacks what is needed."""
 
+import ast
+import json
 import re
 import shutil
 import subprocess
@@ -81,3 +83,87 @@ def test_files_stay_short():
     long = {str(p.relative_to(CHECKOUT)): n for p in (CHECKOUT / "sqlib").rglob("*.py")
             if (n := len(p.read_text().splitlines())) > 300}  # fmt: skip
     assert long == {}
+
+
+FLOORS = ("sun", "data", "learn", "judge", "book")
+TRACKED = subprocess.run(["git", "ls-files"], cwd=CHECKOUT, capture_output=True, text=True).stdout.splitlines()
+
+
+def _sources(folder="sqlib"):
+    return [(path, path.read_text()) for path in sorted((CHECKOUT / folder).rglob("*.py"))]
+
+
+def _modules(tree):
+    """Names of all modules that a parsed file imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+def upward(text: str, floor: str) -> list[str]:
+    """What a file of `floor` ("" for one at the top of sqlib) imports from a floor above its own, or by a relative name."""
+    allowed = FLOORS[: FLOORS.index(floor) + 1] if floor else ()
+    names = [(name, name.split(".")) for name in _modules(ast.parse(text))]
+    return [name for name, parts in names
+            if not parts[0] or (parts[0] == "sqlib" and parts[1:] and parts[1] in FLOORS and parts[1] not in allowed)]  # fmt: skip
+
+
+def test_imports_go_only_downward_between_the_floors():
+    assert upward("from sqlib.judge import metrics\nimport sqlib.sun.rays", "learn") == ["sqlib.judge.metrics"]
+    assert upward("def f():\n    from .x import y\n    from sqlib import data", "sun") == [".x.y", "sqlib.data"]
+    found = {}
+    for path, text in _sources():
+        parts = path.relative_to(CHECKOUT / "sqlib").parts
+        found[str(path)] = upward(text, parts[0] if len(parts) > 1 else "")
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+def undescribed(text: str) -> list[str]:
+    """Public functions, classes and methods without a docstring; `forward` of a network is described by its class."""
+    tree, kinds = ast.parse(text), (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    methods = [node for one in tree.body if isinstance(one, ast.ClassDef) and not one.name.startswith("_") for node in one.body]
+    public = [node for node in tree.body + methods if isinstance(node, kinds) and not node.name.startswith("_")]
+    return [node.name for node in public if node.name != "forward" and not ast.get_docstring(node)]
+
+
+def test_every_public_function_has_a_docstring():
+    assert undescribed("def f(): pass\ndef _g(): pass\nclass A:\n    '''A.'''\n    def h(self): pass") == ["f", "h"]
+    found = {str(path): names for path, text in _sources() if (names := undescribed(text))}
+    assert found == {}
+
+
+# what no file may hold, and a line that shows that the pattern finds it
+FORBIDDEN = {
+    "a path of one machine": (r"(?<![\w.~/}-])/(?:home|root|Users|work|mnt|srv)/\w", "open('/home/me/x')"),
+    "a registry": (r"index-url|https?://[^\s\"')>]*(?:/simple\b|/packages/|registry)", "https://x.org/simple"),
+    "an unsafe loader": (r"\b(?:pickle|joblib|dill)\.(?:load|dump)|allow_pickle=True|torch\.load\(|torch\.save\(", "torch.load(x)"),
+    "a remote asset": (r"""<(?:script|img|link|iframe|source)\b[^>]*(?:src|href)=["']?(?:https?:)?//"""
+                       r"""|@import ["']|url\(["']?(?:https?:)?//|!\[[^\]]*\]\(https?:""", '<script src="https://x.org/a.js">'),
+}  # fmt: skip
+# a test that refuses pickles or remote pages must write one; one hands tensors between its own processes, one hides a path
+SPARED = {f"tests/test_{name}.py" for name in ("book", "distributed", "frames", "provenance", "toplevel")}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_file_holds(what):
+    pattern, example = FORBIDDEN[what]
+    assert re.search(pattern, example)
+    if not TRACKED:
+        pytest.skip("not a git checkout")
+    texts = {name: (CHECKOUT / name).read_text(errors="replace") for name in TRACKED
+             if name not in SPARED and name != "requirements.lock" and (CHECKOUT / name).suffix in
+             (".py", ".md", ".ipynb", ".yml", ".css", ".toml", ".csv", ".json", ".mplstyle", ".cff", ".bib", "")}  # fmt: skip
+    found = {name: match[0] for name, text in texts.items() if (match := re.search(pattern, text))}
+    assert found == {}
+
+
+def test_no_pickle_no_data_and_no_output_is_tracked():
+    if not TRACKED:
+        pytest.skip("not a git checkout")
+    assert [name for name in TRACKED if re.search(r"\.(pkl|pickle|pt|pth|npy|npz|fits|joblib)$", name)] == []
+    for name in TRACKED:
+        if name.endswith(".ipynb"):
+            cells = json.loads((CHECKOUT / name).read_text())["cells"]
+            assert [c for c in cells if c["cell_type"] == "code" and (c["outputs"] or c["execution_count"])] == [], name

@@ -53,11 +53,16 @@ def make_card(notebook: str, parameters: dict, *, fingerprint: str = "", seconds
     }
 
 
+def origin(card: dict) -> str:
+    """Where the data of a run come from, in words."""
+    return card.get("own") or ("simulated twin" if card["data"] == "twin" else "observed, SunquakeNet")
+
+
 def as_html(card: dict) -> str:
     """Return the card as a folded, accessible HTML table (a row per entry, the entry's name is the row's header)."""
     rows = {
         "Notebook": card["notebook"],
-        "Data": f"{card['data']} ({'simulated' if card['data'] == 'twin' else 'observed'})",
+        "Data": f"{card['data']} ({origin(card)})",
         "Profile": card["profile"],
         "Seed": card["seed"],
         "Parameters": ", ".join(f"{name}={value!r}" for name, value in card["parameters"].items()),

@@ -23,26 +23,34 @@ class Page:
     parameters: dict[str, Any]
     interactive: bool  # run by hand, not by `sq run`: a cell may publish again what it published before
     commit: str
+    own: str = ""  # name of the folder whose cubes the frames were made of, where they are the reader's own
+    origin: str = "simulated"  # of the data set, a word of `records.SOURCES`
     started: float = field(default_factory=time.monotonic)
 
     @property
     def simulated(self) -> bool:
-        """Whether the chapter's data set is the simulated twin."""
-        return self.parameters["data"] == "twin"
+        """Whether the chapter's data set is simulated."""
+        return "simulated" in self.origin
 
 
-def begin(name: str, *, data: str, seed: int, profile: str, out: str = "", **more) -> Page:
+def begin(name: str, *, data: str, seed: int, profile: str, out: str = "", root: str = "", **more) -> Page:
     """Begin the chapter `name`: apply the book's figure style and return the page that the functions below publish on.
 
     data : "twin" (simulated) or "sunquakenet" (real frames)
     out : folder for records and figures, set by `sq run`; "" (by hand) is home()/runs/NAME/interactive
+    root : folder of the real frames; where they were made of the reader's own cubes, every mark says so
     more : the chapter's other parameters, for its run card
     """
+    from sqlib.data.frames import own_card
+
     if data not in ("twin", "sunquakenet"):
         raise SqError(f"data={data!r} is unknown: twin (simulated) or sunquakenet (real frames)")
     folder = Path(out) if out else home() / "runs" / name / "interactive"
     figures.use_style()
-    return Page(name, folder, {"data": data, "seed": seed, "profile": profile, **more}, not out, cards.commit())
+    own = own_card(root) if root and data != "twin" else {}
+    origin = f"own-{own['source']}" if own else "simulated" if data == "twin" else "observed"
+    parameters = {"data": data, "seed": seed, "profile": profile, "root": root, **more}
+    return Page(name, folder, parameters, not out, cards.commit(), own.get("name", ""), origin)
 
 
 def figure(page: Page, fig, name: str, *, label: str, caption: str, alt: str, numbers=None, paper=None, series=None,
@@ -163,17 +171,18 @@ def close(page: Page, fingerprint: str = "") -> None:
             records.write_json(page.folder / "records" / f"{name}.json", {**content, "fingerprint": fingerprint})
     seconds = time.monotonic() - page.started
     card = cards.make_card(page.name, page.parameters, fingerprint=fingerprint, seconds=seconds, made=page.commit)
+    card |= {"own": mark(page, (page.origin,))} if page.own else {}
     records.write_json(page.folder / "card.json", card)
     _show(cards.as_html(card))
 
 
 def mark(page: Page, sources: tuple[str, ...]) -> str:
     """Return the words that say where the data come from: "SIMULATED (twin, seed 1265)"."""
-    return records.mark(sources, page.parameters["seed"])
+    return records.mark(sources, page.parameters["seed"], page.own)
 
 
 def _sources(page: Page, source) -> tuple[str, ...]:
-    return records.check_sources(source or ("simulated" if page.simulated else "observed"))
+    return records.check_sources(source or page.origin)
 
 
 def _checked(page: Page, name: str, label: str, caption: str, alt: str, source) -> tuple[str, ...]:
@@ -185,6 +194,7 @@ def _checked(page: Page, name: str, label: str, caption: str, alt: str, source) 
 
 def _record(page: Page, name: str, numbers, paper, sources, label: str, kind: str, **more) -> None:
     card = {**page.parameters, "commit": page.commit, "notebook": page.name, "fingerprint": ""}
+    more |= {"own": page.own} if page.own else {}
     records.record(name, numbers, paper, card=card, folder=page.folder, source=sources, label=label, kind=kind,
                    replace=page.interactive, **more)  # fmt: skip
 
@@ -240,7 +250,7 @@ def _row(values: tuple, forms: list) -> str:
 
 
 def _text(value, form) -> str:
-    if value is None or value != value or str(value) in ("<NA>", "NaT"):
+    if value is None or str(value) in ("<NA>", "NaT") or value != value:
         return "–"
     if callable(form):
         return str(form(value))

@@ -27,6 +27,11 @@ def add(commands) -> None:
     ingest.add_argument("--magnetogram", action="store_true", help="fetch the event's magnetogram, too")
     ingest.add_argument("-p", metavar="name=value", action="append", default=[], dest="settings",
                         help="a setting, such as size=128; may be repeated")  # fmt: skip
+    own = add_command(data, "import", _data_import, "make frames of your own cubes, in the layout that every notebook reads")
+    own.add_argument("folder", type=Path, metavar="FOLDER", help="folder with cubes.csv, regions.csv and the cubes it lists")
+    own.add_argument("--size", type=int, default=256, metavar="N", help="pixels a side of the frames (default: 256)")
+    template = add_command(data, "template", _data_template, "write a small worked example for your own cubes")
+    template.add_argument("folder", type=Path, metavar="FOLDER", help="where to write; must be new or empty")
     export = add_command(data, "export", _data_export, "write the frames as pictures in SunquakeNet's layout")
     export.add_argument("folder", type=Path, metavar="FOLDER", help="where to write; must be new or empty")
     for command in (build, ingest):
@@ -108,6 +113,19 @@ def _data_export(args) -> None:
     from sqlib.data.export import export_frames
 
     print(export_frames(_frames(args, build=False)[0], args.folder))
+
+
+def _data_import(args) -> None:
+    from sqlib.data.own import import_cubes
+
+    frames = import_cubes(args.folder, args.size, progress=True)
+    print(f"{frames}\nnotebooks read it as: --data sunquakenet --root {frames}")
+
+
+def _data_template(args) -> None:
+    from sqlib.data.own import write_template
+
+    print(f"{write_template(args.folder)}\nnext: sq data import {args.folder}")
 
 
 def _data_ingest(args) -> None:

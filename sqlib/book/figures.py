@@ -17,6 +17,7 @@ LEVELS = 9  # of gray: speckle hardly compresses, and few levels leave room for 
 LOOKS = ((BLUE, "-", "o"), (VERMILION, "--", "s"), (GREEN, "-.", "^"), (PINK, ":", "D"), (GRAY, (0, (5, 1)), "v"),
          (SKY, (0, (3, 1, 1, 1)), "P"), (AMBER, (0, (1, 1)), "X"))  # fmt: skip
 INK = {"simulated": "#8a3b00", "observed": "#00507a", "published": "#444444", "theory": "#444444", "everyday": "#444444"}
+INK |= {f"own-{source}": INK[source] for source in ("simulated", "observed")}
 
 
 def use_style() -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from html import escape
 from pathlib import Path
 
+from sqlib.book.card import origin
 from sqlib.book.offline import check_offline
 from sqlib.book.params import parameters, profile_names, profile_values, resolve
 from sqlib.book.provenance import add_provenance
@@ -92,12 +93,11 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
 def dress(notebook: dict, card: dict) -> dict:
     """Return an executed notebook as the book shows it: the header line under its title, injected values folded."""
     text = "\n".join("".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "markdown")
-    origin = "simulated twin" if card["data"] == "twin" else "observed, SunquakeNet"
     facts = [
         reading(text),
         f"time to run: {_duration(card['seconds_in_all'])} ({card['threads']} threads)",
         f"profile: {card['profile']}",
-        f"data: {origin}",
+        f"data: {origin(card)}",
     ]
     title, *others = notebook["cells"]
     cells = [{**title, "source": with_header("".join(title["source"]), facts)}]

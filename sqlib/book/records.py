@@ -10,8 +10,8 @@ from sqlib.errors import SqError
 from sqlib.paths import replacing
 
 # from the twin or another computation that stands for a measurement; measured on real frames; printed in the paper; a
-# closed form or a model without data; pictures of other things (digits, CIFAR-10)
-SOURCES = ("simulated", "observed", "published", "theory", "everyday")
+# closed form or a model without data; pictures of other things (digits, CIFAR-10); a reader's own cubes
+SOURCES = ("simulated", "observed", "published", "theory", "everyday", "own-observed", "own-simulated")
 KEYS = ("name", "label", "kind", "numbers", "paper", "source", "simulated", "data", "profile", "seed", "commit",
         "notebook", "fingerprint")  # fmt: skip
 
@@ -54,14 +54,16 @@ def check_sources(source: str | tuple[str, ...]) -> tuple[str, ...]:
     return sources
 
 
-def mark(sources, seed: int) -> str:
-    """Words that say where a figure's or table's data come from: "SIMULATED (twin, seed 1265)"."""
+def mark(sources, seed: int, own: str = "") -> str:
+    """Words that say where a figure's or table's data come from: "SIMULATED (twin, seed 1265)"; `own`: the reader's folder."""
     words = {
         "simulated": f"SIMULATED (twin, seed {seed})",
         "observed": "OBSERVED (real frames)",
         "published": "PUBLISHED (Mercea et al. 2023)",
         "theory": "CALCULATED (no data)",
         "everyday": "EVERYDAY PICTURES (not of the Sun)",
+        "own-observed": f"OBSERVED ({own})",
+        "own-simulated": f"SIMULATED ({own})",
     }
     return " · ".join(words[source] for source in sources)
 
@@ -88,7 +90,7 @@ def record(name: str, numbers, paper=None, *, card: dict, folder: Path, source, 
         "numbers": plain(numbers, f"{name}.numbers"),
         "paper": plain(paper, f"{name}.paper"),
         "source": list(sources),
-        "simulated": "simulated" in sources,
+        "simulated": any("simulated" in word for word in sources),
         **{key: card[key] for key in ("data", "profile", "seed", "commit", "notebook", "fingerprint")},
         **more,
     }

@@ -46,7 +46,7 @@ def run_key(path: Path, values: dict[str, Any]) -> str:
 
 
 def _code(path: Path) -> list[str]:
-    return [cell.source for cell in read_notebook(path).cells if cell.cell_type == "code"]
+    return [cell["source"] for cell in read_notebook(path) if cell["cell_type"] == "code"]
 
 
 def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop", *,

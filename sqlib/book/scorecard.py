@@ -90,7 +90,7 @@ def compared(numbers) -> list[tuple[float, float]]:
 
 
 def _mark(record: dict) -> str:
-    words = escape(mark(record["source"], record["seed"]))
+    words = escape(mark(record["source"], record["seed"], record.get("own", "")))
     return f'<span class="sq-mark sq-{record["source"][0]}">{words}</span> {escape(record["profile"])}'
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+from sqlib.book.card import origin
 from sqlib.book.provenance import PUBLISHED
 from sqlib.book.records import read_json
 from sqlib.book.student import DROPDOWN
@@ -57,8 +58,8 @@ def slides(notebook: dict) -> list[Slide]:
 def write_slides(run_folder: Path) -> Path:
     """Write home()/runs/slides/NAME.html, the deck of a run (its folder), and return its path."""
     card, made = read_json(run_folder / "card.json"), slides(read_json(run_folder / "executed.ipynb"))
-    origin = "simulated twin" if card["data"] == "twin" else "observed, SunquakeNet"
-    facts = f"data: {origin} · profile: {card['profile']} · run {card['key']}, {card['made'][:10]} · commit {card['commit'] or '–'}"
+    facts = (f"data: {origin(card)} · profile: {card['profile']} · run {card['key']}, {card['made'][:10]} · "
+             f"commit {card['commit'] or '–'}")  # fmt: skip
     parts = []
     for number, slide in enumerate(made, 1):
         level = 1 if number == 1 else 2

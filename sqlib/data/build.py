@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlib import __version__
 from sqlib.data.catalogue import Event, catalogue
 from sqlib.data.cubes import Cube, read_cube, write_cube
-from sqlib.data.frames import SCALINGS, FrameSet, check_size, frames_from_cube, load_frames_from, save_frames
+from sqlib.data.frames import SCALINGS, FrameSet, check_size, events_of, frames_from_cube, load_frames_from, save_frames
 from sqlib.errors import SqError
 from sqlib.paths import alone, home, remove, replacing
 from sqlib.sun.twin import TwinSettings, check_settings
@@ -196,16 +196,15 @@ def load_frames(
 
 def info(frameset: FrameSet) -> dict:
     """Counts of a frame set, JSON-able: in all, per solar cycle and per event."""
-    events, per_event, cycles = {event.key: event for event in catalogue()}, [], {}
+    events, per_event, cycles = events_of(frameset.index), [], {}
     for key, rows in frameset.index.groupby("event", sort=False):
-        listed = events.get(key)
         facts = {
             "event": key,
-            "name": listed.name if listed else key,
+            "name": events[key].name,
             "cycle": int(rows["cycle"].iloc[0]),
             "labelled": bool((rows["label"] >= 0).any()),
             **_counts(rows["label"]),
-            "intervals": [list(interval) for interval in listed.intervals] if listed else [],
+            "intervals": [list(interval) for interval in events[key].intervals],
         }
         per_event.append(facts)
     for cycle, rows in frameset.index.groupby("cycle"):

@@ -22,6 +22,7 @@ Fingerprint of the frame set: {fingerprint}
 """
 WHAT = {
     "twin": "SIMULATED: these frames come from a simulated twin of SunquakeNet. They are no observations of the Sun.",
+    "simulated": "SIMULATED: made from simulated egression-power cubes. They are no observations of the Sun.",
     "observed": "Made from observed egression-power cubes. Not the published frames.",
     "sunquakenet": "Real frames of SunquakeNet (Kaggle vanessamercea/sunquake-net-c23-c24), written again.",
 }

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sqlib.data.catalogue import catalogue, cycle_of
+from sqlib.data.catalogue import Event, catalogue, cycle_of, make_event
 from sqlib.data.cubes import Cube, check_power
 from sqlib.errors import SqError
 from sqlib.paths import replacing
@@ -27,8 +28,8 @@ class FrameSet:
     `pixels`: uint8 (N, H, W), read-only where it lies on disk. `index`: a row per frame with `event` (key), `cycle`,
     `frame` (number in the event's own count), `time` (UTC), `label` (1 inside an annotated interval, 0 outside, -1 for
     events without annotation) and `boxes` (tuple of (x0, y0, x1, y1) in pixels of the stored frame, x right, y down).
-    `source`: "twin", "sunquakenet" or "observed". `scaling`: "cube", "frame" or "published". `fingerprint`: sha256 over
-    pixels, index, source and scaling; when and where the set was made does not enter.
+    `source`: "twin", "sunquakenet", "observed", or "simulated" by a reader. `scaling`: "cube", "frame" or "published".
+    `fingerprint`: sha256 over pixels, index, source and scaling; when and where the set was made does not enter.
     """
 
     pixels: np.ndarray
@@ -53,6 +54,22 @@ def make_index(content) -> pd.DataFrame:
 def frame_time(start: datetime, number: int, cadence: float) -> np.datetime64:
     """Time of a frame to the millisecond, `cadence` s apart from frame 0 at `start`."""
     return np.datetime64(start, "ms") + np.timedelta64(round(1000 * number * cadence), "ms")
+
+
+def events_of(index: pd.DataFrame) -> dict[str, Event]:
+    """The events of a frame set's index by key: Table 1's, and of others what their own frames say (pixel: not a number)."""
+    listed = {event.key: event for event in catalogue()}
+    return {key: listed.get(key) or _unlisted(key, rows) for key, rows in index.groupby("event", sort=False)}
+
+
+def _unlisted(key: str, rows: pd.DataFrame) -> Event:
+    event, rows = make_event(datetime.strptime(key, "%Y_%m_%d_%H_%M_%S")), rows.sort_values("frame")
+    (first, last), (begin, end) = rows["frame"].iloc[[0, -1]], rows["time"].iloc[[0, -1]]
+    cadence = (end - begin).total_seconds() / (last - first) if last > first else event.cadence
+    numbers = rows["frame"][rows["label"] == 1].to_numpy()
+    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1) if len(numbers) else []
+    intervals = tuple((int(run[0]), int(run[-1])) for run in runs)
+    return replace(event, cadence=cadence, pixel=math.nan, labelled=bool((rows["label"] >= 0).any()), intervals=intervals)
 
 
 def make_frameset(pixels: np.ndarray, index: pd.DataFrame, source: str, scaling: str) -> FrameSet:
@@ -133,6 +150,21 @@ def _index(cube: Cube, numbers: list[int], size: int) -> pd.DataFrame:
             "boxes": boxes,
         }
     )
+
+
+def own_card(root: Path) -> dict:
+    """What own.json in a folder of frames says of the cubes that they were made of (`sqlib.data.own`); {} where there is none.
+
+    name (of the reader's folder), source ("observed" or "simulated"), cubes ({key of event: file, start, cadence, pixel}).
+    """
+    path = Path(root) / "own.json"
+    try:
+        card = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if card and (card["source"] not in ("observed", "simulated") or not card["name"] or not card["cubes"]):
+            raise ValueError("a wrong entry")
+        return card
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SqError(f"{path} is broken ({error}); make the frames again: sq data import") from error
 
 
 def _kind(frameset: FrameSet) -> tuple:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from sqlib.data.catalogue import Event, catalogue, make_event
-from sqlib.data.frames import FrameSet, check_size, frame_time, make_frameset, make_index, resize, to_bytes
+from sqlib.data.frames import FrameSet, check_size, frame_time, make_frameset, make_index, own_card, resize, to_bytes
 from sqlib.errors import SqError
 
 HANDLE = "vanessamercea/sunquake-net-c23-c24"
@@ -155,10 +155,10 @@ def read_regions(path: Path) -> tuple[Region, ...]:
     return tuple(regions)
 
 
-def _simulated(root: Path) -> bool:
-    """Whether `root` is an export of the twin: it must never pass for the Sun."""
-    readme = root / "README.txt"
-    return readme.is_file() and "SIMULATED:" in readme.read_text(encoding="utf-8", errors="replace")
+def _simulated(files: list[Path]) -> bool:
+    """Whether an export of simulated frames is among `files`: it must never pass for the Sun."""
+    readmes = (path.read_text(encoding="utf-8", errors="replace") for path in files if path.name == "README.txt")
+    return any("SIMULATED:" in text for text in readmes)
 
 
 def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True) -> tuple[FrameSet, Report]:
@@ -167,7 +167,8 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     The folders `poz` and `neg`, at any depth, give the label; events that Table 1 leaves without annotation get -1, as
     do events unknown to it in a set called TEST. Upsampled copies are counted and left out. Boxes come from every
     `data_c*.csv` under `root`, and are clipped to the frame. `size` resizes the frames (None keeps them as they are).
-    The source is "sunquakenet", but "twin" for a folder that was exported from the twin (its README.txt says so).
+    The source is "sunquakenet", but "twin" for a folder that holds an export of the twin (its README.txt says so), and
+    that of the cubes, with their own starts and cadences, for a folder that `sqlib.data.own` made.
 
     Raises `SqError` for a folder that is absent or holds no frame, unreadable or huge pictures, several sizes (region
     tables fit only one), links that lead out of the folder, and malformed region tables.
@@ -175,6 +176,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     if size is not None:
         check_size(size)
     files, root = _walk(Path(root)), Path(root).resolve()
+    own = own_card(root)
     events = {event.key: event for event in catalogue()}
     frames, copies, strange, duplicates, disagreements = {}, 0, [], [], []
     for path in files:
@@ -217,12 +219,14 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
             "event": [event.key for event in owners],
             "cycle": [event.cycle for event in owners],
             "frame": [frame for _, frame in frames],
-            "time": [frame_time(event.start, frame, event.cadence) for event, (_, frame) in zip(owners, frames)],
+            "time": [frame_time(*_at(event, frame, own)) for event, (_, frame) in zip(owners, frames)],
             "label": labels,
             "boxes": list(boxes.values()),
         }
     )
-    return make_frameset(pixels, index, "twin" if _simulated(root) else "sunquakenet", "published"), Report(
+    source = own.get("source", "sunquakenet")
+    source = "twin" if source != "simulated" and _simulated(files) else source
+    return make_frameset(pixels, index, source, "frame" if own else "published"), Report(
         frames=len(frames),
         positives=labels.count(1),
         negatives=labels.count(0),
@@ -236,6 +240,12 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
         duplicates=tuple(duplicates),
         tables=tuple(str(path.relative_to(root)) for path in tables),
     )
+
+
+def _at(event: Event, frame: int, own: dict) -> tuple[datetime, int, float]:
+    """Start, number and cadence of a frame."""
+    cube = own.get("cubes", {}).get(event.key)
+    return (datetime.fromisoformat(cube["start"]), frame, cube["cadence"]) if cube else (event.start, frame, event.cadence)
 
 
 def _unlisted(key: str) -> Event | None:

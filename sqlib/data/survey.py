@@ -9,9 +9,9 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from sqlib.data.build import build_twin, cube_path
-from sqlib.data.catalogue import Event, catalogue
+from sqlib.data.catalogue import Event
 from sqlib.data.cubes import read_cube
-from sqlib.data.frames import FrameSet
+from sqlib.data.frames import FrameSet, events_of
 from sqlib.data.statistics import as_published, event_statistics, relative, spatial_acf, summarise, temporal_acf
 from sqlib.sun.holography import Holography, egression_power, fill_gaps, make_kernel
 from sqlib.sun.rays import polytrope_rays
@@ -51,9 +51,9 @@ def twin_views(settings: TwinSettings, events) -> list[View]:
 
 def frame_views(frameset: FrameSet) -> list[View]:
     """Views of the labelled events of which a frame set holds at least four frames."""
-    events, views = {event.key: event for event in catalogue() if event.labelled}, []
+    events, views = events_of(frameset.index), []
     for key, rows in frameset.index.groupby("event", sort=False):
-        if key not in events or len(rows) < 4:
+        if not events[key].labelled or len(rows) < 4:
             continue
         sources = []
         for first, last in events[key].intervals:

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter
 
-from sqlib.data.catalogue import catalogue
-from sqlib.data.frames import FrameSet
+from sqlib.data.frames import FrameSet, events_of
 from sqlib.data.statistics import SMOOTH
 from sqlib.learn.sequences import sliding_window
 
@@ -24,11 +23,6 @@ def looks(frames: int, cadence: float) -> float:
     return frames**2 / float(correlation(lags).sum())
 
 
-def cadence_of(event: str) -> float:
-    """Seconds between the frames of an event of the catalogue."""
-    return next(one.cadence for one in catalogue() if one.key == event)
-
-
 def courses(frameset: FrameSet, rng: np.random.Generator, reach: float = 720.0, step: float = 30.0) -> pd.DataFrame:
     """Power against time about its peak, over the peak: of annotated sources, and of the brightest speckle in random boxes.
 
@@ -44,7 +38,7 @@ def courses(frameset: FrameSet, rng: np.random.Generator, reach: float = 720.0, 
         own = own.sort_values("frame")
         power = np.asarray(frameset.pixels[own.index.to_numpy()], np.float32)
         power /= np.maximum(power.mean((1, 2), keepdims=True), 1e-6)
-        times, inside = cadence_of(event) * own["frame"].to_numpy(), np.isin(own["frame"], marked["frame"])
+        times, inside = events_of(own)[event].cadence * own["frame"].to_numpy(), np.isin(own["frame"], marked["frame"])
         height, width = power.shape[1:]
         x0, y0, x1, y1 = (round(v) for v in marked["boxes"].iloc[0][0])
         x0, x1, y0, y1 = max(x0, 0), min(x1, width), max(y0, 0), min(y1, height)
@@ -96,9 +90,9 @@ def runs(index: pd.DataFrame, said, shortest: float = 0.0) -> pd.DataFrame:
     for event, own in index.assign(said=np.asarray(said, bool)).sort_values("frame").groupby("event"):
         frame, yes = own["frame"].to_numpy(), own["said"].to_numpy()
         begins = yes & ~(np.r_[False, yes[:-1]] & np.r_[False, np.diff(frame) == 1])
-        number = np.cumsum(begins)[yes]
+        number, cadence = np.cumsum(begins)[yes], events_of(own)[event].cadence
         for _, run in own[yes].groupby(number):
-            seconds = len(run) * cadence_of(event)
+            seconds = len(run) * cadence
             if seconds >= shortest:
                 rows.append((event, run["frame"].iloc[0], run["frame"].iloc[-1], seconds, bool((run["label"] == 1).any())))
     return pd.DataFrame(rows, columns=["event", "first", "last", "seconds", "hit"]).astype({"hit": bool})  # also where empty

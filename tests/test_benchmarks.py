@@ -1,0 +1,114 @@
+"""The table of `make bench` is whole: every benchmark gives its rows, at tiny sizes; no time is judged here."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from sqlib.data import build, catalogue
+
+FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
+UNITS = ("s", "ms", "GB", "MB", "views/s", "frames/s", "% of cold")
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # processes that are started find it there
+    spec.loader.exec_module(module)
+    return module
+
+
+def check(rows):
+    assert rows
+    for what, value, unit, beside, ratio in rows:
+        assert what.strip() and value > 0 and unit in UNITS
+        assert (ratio is None) == (beside == "")
+        assert ratio is None or ratio > 0
+
+
+SIZES = {
+    "twin": {"size": 64, "frames": 40},
+    "holography": {"frames": 48, "size": 96, "repeat": 1, "rounds": 1},
+    "augment": {"count": 8, "size": 64, "repeat": 1},
+    "detection": {"count": 4, "size": 64, "batch": 2, "repeat": 1},
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_benchmark_gives_its_rows(name, monkeypatch):
+    few = catalogue()[:3]
+    monkeypatch.setattr(build, "catalogue", lambda: few)  # the events of the twin
+    check(load(name).rows(**SIZES[name]))
+
+
+def test_training_is_set_beside_two_libraries(monkeypatch):
+    module = load("training")
+    monkeypatch.setattr(module, "seconds", lambda ways, *_, **__: {name: 1e-3 * bool([call()]) for name, call in ways.items()})
+    found = module.losses_alone(64, 16, 0.07, torch.device("cpu")), module.throughput(32, 4, torch.device("cpu"))
+    monkeypatch.setattr(module, "losses_alone", lambda *_: found[0])
+    monkeypatch.setattr(module, "throughput", lambda *_: found[1])
+    rows = module.rows()
+    check(rows)
+    assert {"lightly NTXentLoss", "pytorch-metric-learning SupConLoss", "lightly as shipped"} <= {row[3] for row in rows}
+
+
+def test_ingest_is_measured_with_one_worker_and_with_two(monkeypatch):
+    module = load("ingest")
+    monkeypatch.setattr(module, "rate", lambda jobs, options, workers: (len(jobs) * workers, 1.0))
+    ((_, value, _, _, ratio),) = module.rows(disk=256, size=64, frames=4)
+    assert (value, ratio) == (8, 2)
+
+
+def stand_in(ran):
+    """A `make` of the book that takes three times 100, 10 and 18 s; the third time these chapters run."""
+
+    def make(home, profile):
+        times = len(list((home / "runs").glob("*/*/card.json"))) if (home / "runs").is_dir() else 0
+        done = make.calls = getattr(make, "calls", 0) + 1
+        for name in (["01_dataset", "02_other"], [], ran)[done - 1]:
+            folder = home / "runs" / name / str(times + done)
+            folder.mkdir(parents=True)
+            (folder / "card.json").write_text(json.dumps({"seconds_in_all": 6.0}))
+        (home / "_build" / "html").mkdir(parents=True, exist_ok=True)
+        (home / "_build" / "html" / "index.html").write_text("x" * 1000)
+        return (100.0, 10.0, 18.0)[done - 1], 9.0
+
+    return make
+
+
+def test_the_book_is_made_three_times_and_a_changed_parameter_runs_one_chapter(tmp_path):
+    module = load("book")
+    rows = module.rows(measure=lambda profile, home: module.measure(profile, home, stand_in(["01_dataset"])))
+    check(rows)
+    values = {what: value for what, value, *_ in rows}
+    assert values["book, smoke, events of 01_dataset changed: beyond the chapter"] == pytest.approx(12.0)  # (18 - 6) of 100 s
+    module.lay_out(tmp_path)
+    with pytest.raises(SystemExit, match="02_other"):
+        module.measure("smoke", tmp_path, stand_in(["01_dataset", "02_other"]))
+
+
+def test_the_changed_value_is_known_to_the_chapter_and_new_to_every_profile():
+    from sqlib.book.params import load_profile, parameters, profile_names
+
+    chapter, name, value = load("book").CHANGED
+    known = {p.name: p for p in parameters(FOLDER.parent / "notebooks" / f"{chapter}.ipynb")}
+    used = [load_profile(profile)["notebooks"].get(chapter, {}).get(name, known[name].default) for profile in profile_names()]
+    assert type(value) is type(known[name].default) and value not in used
+
+
+def test_the_table_is_whole_and_is_written_with_its_card(tmp_path):
+    table = load("__main__")
+    assert {path.stem for path in FOLDER.glob("*.py")} == {*table.PLAN, "__main__"}
+    card = table.machine()
+    assert card["processor"] and card["cores"] and card["GPU"] and card["versions"]["torch"] and card["date"]
+    rows = [("set-up", None, "s", "", None), ("loss", 1.5, "ms", "another", 2.0)]
+    table.write(rows, card, tmp_path / "bench")
+    text = (tmp_path / "bench" / "bench.md").read_text()
+    assert "| set-up | skipped | s |  |  |" in text and "| loss | 1.5 | ms | another | 2.00 |" in text
+    assert f"processor: {card['processor']}" in text
+    content = json.loads((tmp_path / "bench" / "bench.json").read_text())
+    assert content["rows"][1]["ratio"] == 2.0 and content["card"]["commit"] == card["commit"]
