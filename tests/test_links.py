@@ -57,7 +57,8 @@ def test_pictures_become_files_that_load_late_and_keep_their_size(tmp_path):
     page = tmp_path / "sub/page.html"
     page.write_text(f'<head><title>T</title></head><article><p class="sq-meta">1 min</p><p>A <b>word</b> &lt; two.</p></article>'
                     f'<img alt="Red." src="data:image/png;base64,{code}" style="x">'
-                    '<script defer src="../mathjax/tex-x.js"></script><script defer src="../_static/scripts/fontawesome.js?digest=1"></script>')  # fmt: skip
+                    '<script defer src="../mathjax/tex-x.js"></script>'
+                    '<script defer src="../_static/scripts/fontawesome.js?digest=1"></script>')  # fmt: skip
     finish(tmp_path)
     text = page.read_text()
     (picture,) = (tmp_path / "_images").iterdir()
