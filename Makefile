@@ -6,10 +6,11 @@ BIN := .venv/bin
 SETUP := .venv/requirements.lock
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup book data test lab serve bench lint lock clean
+.PHONY: help setup book pdf data test lab serve bench lint lock clean
 
 help:
 	@echo "make book   the data, the chapters and the HTML book (PROFILE=smoke|laptop|paper)"
+	@echo "make pdf    the same, and the whole book as one PDF (needs Chromium)"
 	@echo "make test   the tests"
 	@echo "make data   the simulated data set alone"
 	@echo "make lab    JupyterLab on the notebooks"
@@ -35,6 +36,9 @@ $(SETUP): requirements.lock pyproject.toml
 
 book: setup
 	$(BIN)/sq book --profile $(PROFILE)
+
+pdf: setup
+	$(BIN)/sq book --profile $(PROFILE) --pdf
 
 data: setup
 	$(BIN)/sq data build --profile $(PROFILE)

@@ -1,9 +1,13 @@
 """What a headless Chromium sees of a built book, with the network switched off."""
 
-import shutil
 from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
+
+from sqlib.book.whole import find_chromium
+from sqlib.errors import SqError
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync"]  # fmt: skip
@@ -12,8 +16,9 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
 @contextmanager
 def chromium():
     """A headless Chromium of the system; the test is skipped where there is none."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
+    try:
+        path = find_chromium()
+    except SqError:
         pytest.skip("no Chromium on this machine: install it to check the pages in a browser")
     from playwright.sync_api import sync_playwright
 
@@ -56,3 +61,29 @@ def maths(page) -> int:
     assert page.locator("mjx-container").count() == formulas, f"{formulas} formulas on {page.url}, not all rendered"
     assert page.locator("mjx-merror").count() == 0, f"a formula on {page.url} is wrong"
     return formulas
+
+
+def serious(page, theme: str) -> list[str]:
+    """What axe finds serious or critical on `page` in the light or the dark theme, with the elements that it names."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+    options = {"resultTypes": ["violations"], "preload": False}  # preloading fetches style sheets, which file: refuses
+    if theme == "dark":
+        options["runOnly"] = ["color-contrast"]  # nothing else depends on the theme
+    found = Axe().run(page, options=options).response["violations"]
+    grave = [one for one in found if one["impact"] in ("serious", "critical")]
+    return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in grave]
+
+
+def weight(browser, path) -> int:
+    """Bytes of the page at `path` and of all files that it loads before the reader scrolls or presses anything."""
+    context, files = browser.new_context(offline=True, viewport={"width": 390, "height": 844}), set()
+    try:
+        page = context.new_page()
+        page.on("request", lambda request: files.add(unquote(urlsplit(request.url).path)))
+        page.goto(path.as_uri())
+        maths(page)
+        return sum(Path(file).stat().st_size for file in files if file.startswith("/"))
+    finally:
+        context.close()

@@ -2,21 +2,24 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from browser import chromium, maths, opened, pages
+from browser import chromium, maths, opened, pages, serious, weight
 from conftest import run_of
 
+from sqlib.book.links import check_links, read_page
 from sqlib.book.offline import check_offline
 from sqlib.book.params import parameters
 from sqlib.book.records import read_records
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.ipynb"))
-PROSE = ("intro", "scorecard", "rerun", "observations", "own_data", "teaching", "glossary", "bibliography")
+PROSE = ("intro", "scorecard", "rerun", "observations", "own_data", "teaching", "glossary", "bibliography", "cite")
 
 
 def test_there_are_notebooks():
@@ -94,3 +97,39 @@ def test_no_page_is_wider_than_the_screen(smoke_book, width):
             with opened(browser, path, viewport={"width": width, "height": 800}) as (page, _):
                 maths(page)
                 assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+                right = "all => all.map((one) => one.getBoundingClientRect().right)"
+                captions = page.locator(".sq-table > table > caption").evaluate_all(right)
+                assert max(captions, default=0) <= width, path  # a table scrolls, its words stay
+
+
+def test_every_link_arrives_and_every_page_has_a_title_a_description_and_orderly_headings(smoke_book):
+    site = smoke_book / "_build/html"
+    assert check_links(site) > 500
+    titles = []
+    for path in site.glob("*/*.html"):
+        if path.parent.name not in ("book", "notebooks"):
+            continue
+        html = path.read_text()
+        assert '<html lang="en"' in html
+        titles += re.findall(r"<title>(.*?)</title>", html)
+        assert len(re.search(r'<meta name="description" content="([^"]+)">', html)[1]) > 40, path
+        levels = [int(level) for level in re.findall(r"<h([1-6])[ >]", html[html.index("<article") : html.index("</article")])]
+        assert levels[0] == 1 and levels.count(1) == 1, path
+        assert all(after <= before + 1 for before, after in pairwise(levels)), path
+        assert read_page(html).ids["main-content"] == 1
+    assert len(set(titles)) == len(titles) == len(NOTEBOOKS) + len(PROSE)
+
+
+def test_every_page_is_light_and_axe_finds_nothing_serious_on_a_phone_in_either_theme(smoke_book):
+    found = {}
+    with chromium() as browser:
+        for path in pages(smoke_book / "_build/html"):
+            if path.parent == smoke_book / "_build/html" and path.stem == "index":
+                continue  # leads to the first page at once
+            assert 100_000 < weight(browser, path) <= 3_000_000, path
+            with opened(browser, path, viewport={"width": 390, "height": 844}) as (page, _):
+                maths(page)
+                for theme in ("light", "dark"):
+                    if complaints := serious(page, theme):
+                        found[path.stem, theme] = complaints
+    assert found == {}

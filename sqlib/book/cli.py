@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     class_.add_argument("--check", action="store_true", help="only say whether writing again would change anything")
     book = add_command(commands, "book", _book, "execute all chapters and build the book")
     book.add_argument("--publish", action="store_true", help="also keep records, tables, figures and run cards in results/PROFILE")
+    book.add_argument("--pdf", action="store_true", help="also print it whole to one PDF (needs Chromium)")
     for command in (run, train, deck, book):
         add_options(command, "a parameter of the notebooks, which goes before the profile's value")
     add_options(swept, "a parameter with the values to try, name=a,b,c or name=1..5")
@@ -187,12 +188,19 @@ def _runs(args) -> None:
 
 
 def _book(args) -> None:
+    from sqlib.book import whole
+
+    if args.pdf:
+        whole.find_chromium()  # rather now than when all has been run
     names = pages.chapters()
     folders = dict(zip(names, _execute(args, names, args.workers)))
     if args.publish:
         print(runs.publish(folders, args.profile))
     print("building the pages ...", file=sys.stderr)
-    print(pages.build_book(folders) / "index.html")
+    site = pages.build_book(folders)
+    print(site / "index.html")
+    if args.pdf:
+        print(whole.write_pdf(site, site.parent / "finding-sunquakes.pdf"))
 
 
 if __name__ == "__main__":

@@ -13,10 +13,13 @@ from html import escape
 from pathlib import Path
 
 from sqlib.book.card import origin
+from sqlib.book.finish import finish
+from sqlib.book.links import check_links
 from sqlib.book.offline import check_offline
 from sqlib.book.params import parameters, profile_names, profile_values, resolve
 from sqlib.book.provenance import add_provenance
 from sqlib.book.records import read_json, read_records
+from sqlib.book.repository import configured, launch_note
 from sqlib.book.student import exercises
 from sqlib.errors import SqError
 from sqlib.paths import home, remove, replacing
@@ -43,7 +46,7 @@ def chapters() -> list[str]:
 def build_book(run_folders: dict[str, Path]) -> Path:
     """Build the book from the runs of its notebooks ({name: run folder}) and return home()/_build/html.
 
-    The site there is replaced only by a build without a warning that fetches nothing from the network.
+    The site there is replaced only by a build without a warning or a broken link that fetches nothing from the network.
     Raises `SqError` with the build's complaints otherwise.
     """
     from filelock import FileLock
@@ -55,7 +58,9 @@ def build_book(run_folders: dict[str, Path]) -> Path:
         assemble(source, run_folders)
         _sphinx(source)
         made = source / "_build" / "html"
+        finish(made)
         check_offline(made)
+        check_links(made)
         with replacing(build / "html") as aside:
             os.rename(made, aside)
     return build / "html"
@@ -68,8 +73,8 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
     remove(source)
     shutil.copytree(home() / "book", source / "book", ignore=shutil.ignore_patterns("static", ".*"))
     shutil.copytree(home() / "book" / "static", source / "_static")
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copyfile(home() / name, source / name)
+    shutil.copyfile(home() / "_toc.yml", source / "_toc.yml")
+    (source / "_config.yml").write_text(configured((home() / "_config.yml").read_text(encoding="utf-8")), encoding="utf-8")
     _copy_mathjax(source / "_extra" / "mathjax")
     (source / "book" / "rerun.md").write_text(rerun_page(list(run_folders)), encoding="utf-8")
     (source / "book" / "scorecard.md").write_text(scorecard_page(run_folders), encoding="utf-8")
@@ -178,7 +183,7 @@ def _size(count: int) -> str:
 def rerun_page(notebooks: list[str]) -> str:
     """Return the how-to-rerun page: for each notebook its parameters, their values per profile, and the command."""
     profiles = profile_names()
-    parts = [RERUN]
+    parts = [RERUN, launch_note()]
     for name in notebooks:
         known = parameters(home() / "notebooks" / f"{name}.ipynb")
         values = {profile: profile_values(profile, name, known) for profile in profiles}

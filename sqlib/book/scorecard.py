@@ -63,7 +63,9 @@ def _claim(name: str, rule: pd.Series, record: dict | None) -> tuple[str, ...]:
     own, paper = _numbers(record), record["paper"]
     interval = "–" if own.get("low") is None or own.get("high") is None else f"{own['low']:.2f} … {own['high']:.2f}"
     said = _word(paper) if isinstance(paper, int | float) else "–"
-    verdict = f'<a href="../notebooks/{record["chapter"]}.html#table-claims">{escape(str(own.get("verdict", "–")))}</a>'
+    verdict = "–"
+    if "verdict" in own:
+        verdict = f'<a href="../notebooks/{record["chapter"]}.html#table-claims">{escape(str(own["verdict"]))}</a>'
     return (head, verdict, _word(own.get("value")), interval, said, escape(sought), _mark(record))
 
 
