@@ -53,7 +53,7 @@ def test_sprite_sheet_holds_every_frame_in_order(rng, colours):
     for i, frame in enumerate(frames):
         y, x = 12 * (i // cols), 16 * (i % cols)
         expected = frame if colours else np.repeat(frame[..., None], 3, axis=-1)
-        np.testing.assert_array_equal(picture[y:y + 12, x:x + 16], expected)
+        np.testing.assert_array_equal(picture[y : y + 12, x : x + 16], expected)
 
 
 def test_episode_takes_the_event_that_has_frames_before_and_after_and_some_of_these(frameset):
@@ -140,6 +140,7 @@ def test_box_is_drawn_on_exactly_the_annotated_frames_and_only_when_asked_for(fr
 
 def test_active_region_contrast_brightens_the_region_and_play_runs_to_the_end_once_for_who_wants_calm(frameset, tmp_path):
     with chromium() as browser, opened(browser, write(tmp_path, made(frameset)), reduced_motion="reduce") as (page, complaints):
+
         def region() -> float:
             screen = Image.open(io.BytesIO(page.locator(".sq-screen").screenshot())).convert("L").resize((40, 40))
             return np.asarray(screen)[18:26, 18:26].mean()
