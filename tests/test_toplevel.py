@@ -63,7 +63,7 @@ def test_make_without_python_3_11_says_what_is_needed_and_makes_nothing(tmp_path
 
 def test_make_by_itself_lists_the_targets():
     words = _make(CHECKOUT, "help").stdout
-    for target in ("book", "test", "data", "lab", "serve", "bench", "lock", "clean"):
+    for target in ("book", "pdf", "test", "data", "lab", "serve", "bench", "lock", "clean"):
         assert f"make {target} " in words
 
 
@@ -81,3 +81,16 @@ def test_files_stay_short():
     long = {str(p.relative_to(CHECKOUT)): n for p in (CHECKOUT / "sqlib").rglob("*.py")
             if (n := len(p.read_text().splitlines())) > 300}  # fmt: skip
     assert long == {}
+
+
+def test_page_to_cite_says_what_the_licence_and_the_citation_file_say():
+    page = (CHECKOUT / "book/cite.md").read_text()
+    assert (CHECKOUT / "LICENSE").read_text().strip() in page
+    content = yaml.safe_load((CHECKOUT / "CITATION.cff").read_text())
+    for reference in content["references"]:
+        entry = next(entry for entry in re.findall(r"@\w+\{.*?\n\}", page, flags=re.DOTALL) if f"{{{reference['doi']}}}" in entry)
+        names = " and ".join(f"{one['family-names']}, {one['given-names']}" for one in reference["authors"])
+        for value in (names, reference["title"], str(reference["year"])):
+            assert f"{{{value}}}" in entry
+    assert f"version = {{{content['version']}}}" in page and f"{{{{{content['authors'][0]['name']}}}}}" in page
+    assert content["title"] in page.replace("{Mercea}", "Mercea")
