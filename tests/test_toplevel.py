@@ -65,7 +65,7 @@ def test_make_without_python_3_11_says_what_is_needed_and_makes_nothing(tmp_path
 
 def test_make_by_itself_lists_the_targets():
     words = _make(CHECKOUT, "help").stdout
-    for target in ("book", "test", "data", "lab", "serve", "bench", "lock", "clean"):
+    for target in ("book", "pdf", "test", "data", "lab", "serve", "bench", "lock", "clean"):
         assert f"make {target} " in words
 
 
@@ -167,3 +167,16 @@ def test_no_pickle_no_data_and_no_output_is_tracked():
         if name.endswith(".ipynb"):
             cells = json.loads((CHECKOUT / name).read_text())["cells"]
             assert [c for c in cells if c["cell_type"] == "code" and (c["outputs"] or c["execution_count"])] == [], name
+
+
+def test_page_to_cite_says_what_the_licence_and_the_citation_file_say():
+    page = (CHECKOUT / "book/cite.md").read_text()
+    assert (CHECKOUT / "LICENSE").read_text().strip() in page
+    content = yaml.safe_load((CHECKOUT / "CITATION.cff").read_text())
+    for reference in content["references"]:
+        entry = next(entry for entry in re.findall(r"@\w+\{.*?\n\}", page, flags=re.DOTALL) if f"{{{reference['doi']}}}" in entry)
+        names = " and ".join(f"{one['family-names']}, {one['given-names']}" for one in reference["authors"])
+        for value in (names, reference["title"], str(reference["year"])):
+            assert f"{{{value}}}" in entry
+    assert f"version = {{{content['version']}}}" in page and f"{{{{{content['authors'][0]['name']}}}}}" in page
+    assert content["title"] in page.replace("{Mercea}", "Mercea")
