@@ -9,7 +9,7 @@ from sqlib.book import runs
 from sqlib.book.params import nearest
 from sqlib.book.records import read_records
 from sqlib.errors import SqError
-from sqlib.paths import home, replacing
+from sqlib.paths import home, real, replacing
 
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
@@ -33,7 +33,7 @@ def find_run(name: str) -> dict:
     as_notebook = [card for card in kept if card["notebook"] == name]
     if as_notebook:
         return as_notebook[-1]
-    found = [card for card in kept if card["key"].startswith(name) or Path(card["folder"]) == Path(name).resolve()]
+    found = [card for card in kept if card["key"].startswith(name) or Path(card["folder"]) == real(name)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -131,7 +131,8 @@ def write_page(found: dict) -> Path:
 def _pictures(folder: Path) -> dict[str, tuple[str, str, Path]]:
     """Label, alternative text and file of each picture of a run, by its record's name."""
     found = {name: record for name, record in read_records(folder).items() if record["kind"] in ("figure", "map", "movie")}
-    return {name: (r["label"], r["alt"], folder / r["file"]) for name, r in found.items() if (folder / r["file"]).is_file()}
+    shown = {name: (r["label"], str(r.get("alt", "")), folder / r["file"]) for name, r in found.items() if r.get("file")}
+    return {name: picture for name, picture in shown.items() if picture[2].is_file()}
 
 
 def _figure(side: str, picture) -> str:

@@ -85,7 +85,7 @@ def player(frames, name: str, alt: str, words: list[str], fps: float, still: int
     rows = math.ceil(count / cols)
     shift = f"translate({-100 * (still % cols) / cols}%, {-100 * (still // cols) / rows}%)"
     picture = f"data:{mime};base64,{base64.b64encode(data).decode()}"
-    ident = f"{name}-slider"
+    ident = f"{escape(name)}-slider"
     html = (
         f'<div class="sq-movie" data-sq-movie="{escape(name)}" data-n="{count}" data-cols="{cols}" data-rows="{rows}" '
         f'data-fps="{fps}" data-words="{escape(json.dumps(words))}">'

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlib
-from sqlib.book.card import make_card
+from sqlib.book.card import make_card, read_card
 from sqlib.book.params import read_notebook, resolve
 from sqlib.book.records import read_json, read_records, write_json
 from sqlib.errors import SqError
@@ -32,6 +32,8 @@ def source_hash() -> str:
 
 def folder_stamp(root: str) -> str:
     """Cheap fingerprint of a data folder: names, sizes and times of change, without reading any file."""
+    if not Path(root).is_dir():
+        raise SqError(f"there is no data folder {root}: root names a folder in SunquakeNet's layout")
     files = [(path, path.stat()) for path in sorted(Path(root).rglob("*")) if path.is_file()]
     lines = [f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}" for path, status in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -76,7 +78,7 @@ def runs() -> list[dict]:
     found = []
     for path in (home() / "runs").glob("*/*/card.json"):
         if path.parent.name != "interactive":
-            found.append({**read_json(path), "folder": str(path.parent), "records": list(read_records(path.parent))})
+            found.append({**read_card(path.parent), "folder": str(path.parent), "records": list(read_records(path.parent))})
     return sorted(found, key=lambda card: card["made"])
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from sqlib.errors import SqError
 from sqlib.sun.ingest.records import Archive, check_header, opened, scale, whole
 from sqlib.sun.ingest.target import ROTATIONS, Target, follow
-from sqlib.workers import dask_client
+from sqlib.workers import check_workers, dask_client
 
 RADIUS = 696.0  # Mm, RSUN_REF of both instruments
 METHODS = ("adaptive", "interp")
@@ -85,7 +85,8 @@ def project(job: Job, patch: Patch, archive: Archive, kind: str = "doppler") -> 
     from reproject import reproject_adaptive, reproject_interp
 
     with opened(job.path) as image:
-        header = dict(image.header)
+        with whole(job.path):
+            header = dict(image.header)
         check_header(header, job.path, archive, kind)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of keys that astropy has put right
@@ -159,6 +160,7 @@ def project_all(jobs: list[Job], patch: Patch, archive: Archive, workers: int | 
     from tqdm import tqdm
 
     check_patch(patch)
+    check_workers(workers)
     if workers is None:
         workers = CPU_COUNT if len(jobs) > 24 else 0
     stack = np.empty((len(jobs), patch.size, patch.size), np.float32)
@@ -168,7 +170,7 @@ def project_all(jobs: list[Job], patch: Patch, archive: Archive, workers: int | 
                 stack[i] = project(job, patch, archive)
                 bar.update()
             return stack
-        client = held.enter_context(dask_client(workers, scheduler))
+        client = held.enter_context(dask_client(min(workers, len(jobs)), scheduler))
         tasks = {client.submit(project, job, patch, archive, pure=False): i for i, job in enumerate(jobs)}
         for task, result in as_completed(list(tasks), with_results=True):
             stack[tasks[task]] = result
