@@ -123,7 +123,8 @@ def read_cube(path: Path) -> Cube:
         with fits.open(path, memmap=False, do_not_scale_image_data=True) as units:
             image = next((unit for unit in units if unit.is_image and unit.header["NAXIS"]), units[0])
             header, stored = dict(image.header), image.data
-            boxes = [tuple(map(float, row)) for row in units["BOXES"].data] if "BOXES" in units else []
+            table = units["BOXES"].data if "BOXES" in units else []
+            boxes = [(int(first), int(last), *map(float, box)) for first, last, *box in table]
             truth = json.loads(units["TRUTH"].data["JSON"][0]) if "TRUTH" in units else {}
     missing = [key for key in REQUIRED if key not in header]
     if missing:
@@ -143,9 +144,9 @@ def read_cube(path: Path) -> Cube:
     check_power(power, str(path))
     intervals = {}
     for first, last, *box in boxes:
-        found = intervals.setdefault((int(first), int(last)), [])
-        if not math.isnan(box[0]):
-            found.append(tuple(float(x) for x in box))
+        found = intervals.setdefault((first, last), [])
+        if not any(map(math.isnan, box)):
+            found.append(tuple(box))
     numbers = {key: _positive(header, key, path) for key in ("CADENCE", "PIXSCALE", "BANDHI", "PUPILOUT")}
     lower = {key: _positive(header, key, path, zero=True) for key in ("BANDLO", "PUPILIN", "FRAME0")}
     try:
