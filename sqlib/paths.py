@@ -13,7 +13,12 @@ from sqlib.errors import SqError
 
 def home() -> Path:
     """Folder that holds `notebooks/`, `profiles/`, `data/` and `runs/`: $SQ_HOME, or the checkout of this package."""
-    return Path(os.environ.get("SQ_HOME") or Path(__file__).resolve().parents[1]).resolve()
+    return real(os.environ.get("SQ_HOME") or Path(__file__).resolve().parents[1])
+
+
+def real(path: str | Path) -> Path:
+    """The absolute path without links and `~`; unlike `Path.resolve` it does not stumble over links that go round in a circle."""
+    return Path(os.path.realpath(os.path.expanduser(path)))
 
 
 def remove(path: Path) -> None:

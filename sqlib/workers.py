@@ -7,7 +7,14 @@ from typing import Any
 
 from sqlib.errors import SqError
 
+MOST = 256  # processes; more are a slip of the pen, and would take the machine down
 LOCAL = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
+
+
+def check_workers(workers: int | None) -> None:
+    """Raise `SqError` unless `workers` is None or a whole number from 0 to `MOST`."""
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or not 0 <= workers <= MOST):
+        raise SqError(f"workers is a whole number from 0 to {MOST}, not {workers!r}")
 
 
 @contextmanager

@@ -8,9 +8,15 @@ import sys
 from datetime import datetime
 from html import escape
 from pathlib import Path
+from reprlib import repr as short
 
 import sqlib
+from sqlib.book.records import read_as
+from sqlib.errors import SqError
 
+KINDS = {"notebook": str, "data": str, "profile": str, "seed": int | None, "parameters": dict, "fingerprint": str, "key": str,
+         "seconds": int | float, "seconds_in_all": int | float, "made": str, "device": str, "threads": int, "versions": dict,
+         "commit": str}  # fmt: skip
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "astropy", "matplotlib", "papermill")
 
 
@@ -56,6 +62,15 @@ def make_card(notebook: str, parameters: dict, *, fingerprint: str = "", seconds
 def origin(card: dict) -> str:
     """Where the data of a run come from, in words."""
     return card.get("own") or ("simulated twin" if card["data"] == "twin" else "observed, SunquakeNet")
+
+
+def read_card(folder: Path) -> dict:
+    """The card of the finished run in `folder`; `SqError` where it is damaged."""
+    card = read_as(KINDS, folder / "card.json", "a run card")
+    for name in (card["notebook"], card["key"]):  # files are named after them
+        if Path(name).name != name or name in ("", ".."):
+            raise SqError(f"{folder / 'card.json'} is not a run card: {short(name)} is no name; run its notebook again")
+    return card
 
 
 def as_html(card: dict) -> str:

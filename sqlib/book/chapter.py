@@ -186,6 +186,7 @@ def _sources(page: Page, source) -> tuple[str, ...]:
 
 
 def _checked(page: Page, name: str, label: str, caption: str, alt: str, source) -> tuple[str, ...]:
+    records.check_name(name)
     for what, text in (("label", label), ("caption", caption), ("alt", alt)):
         if not str(text).strip():
             raise SqError(f"{name}: {what} is empty; a reader who cannot see the picture has only these words")

@@ -4,7 +4,8 @@ import argparse
 import math
 import sys
 
-from sqlib.book import cli_data, pages, params, records, runs  # none of which imports anything heavy
+from sqlib.book import cli_data, pages, params, runs  # none of which imports anything heavy
+from sqlib.book.card import read_card
 from sqlib.book.cli_data import add_command, add_options, print_json
 from sqlib.errors import SqError
 
@@ -22,6 +23,9 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # `sq runs | head`
         sys.stderr.close()
+    except OSError as error:  # a disk that is full or forbidden, a name that is too long
+        print(f"sq: error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        return 2
     return 0
 
 
@@ -151,7 +155,7 @@ def _train(args) -> None:
 def _run(args) -> None:
     cards = []
     for folder in _execute(args, args.notebooks, 1 if args.workers is None else args.workers):
-        cards.append({**records.read_json(folder / "card.json"), "folder": str(folder)})
+        cards.append({**read_card(folder), "folder": str(folder)})
         if not args.json:
             print(folder)
     if args.json:

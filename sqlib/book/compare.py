@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlib.book import runs
+from sqlib.book.card import read_card
 from sqlib.book.params import nearest
-from sqlib.book.records import read_json, read_records
+from sqlib.book.records import read_records
 from sqlib.errors import SqError
-from sqlib.paths import home, replacing
+from sqlib.paths import home, real, replacing
 
 STYLE = Path(__file__).with_name("compare.css").read_text(encoding="utf-8")
 
@@ -22,7 +23,7 @@ def find_run(name: str) -> dict:
     where several keys begin so.
     """
     if (Path(name) / "card.json").is_file():
-        return {**read_json(Path(name) / "card.json"), "folder": str(Path(name).resolve())}
+        return {**read_card(Path(name)), "folder": str(real(name))}
     kept = runs.runs()
     if not kept:
         raise SqError("there are no runs yet: sq run NOTEBOOK")
@@ -127,7 +128,8 @@ def write_page(found: dict) -> Path:
 def _pictures(folder: Path) -> dict[str, tuple[str, str, Path]]:
     """Label, alternative text and file of each picture of a run, by its record's name."""
     found = {name: record for name, record in read_records(folder).items() if record["kind"] in ("figure", "map", "movie")}
-    return {name: (r["label"], r["alt"], folder / r["file"]) for name, r in found.items() if (folder / r["file"]).is_file()}
+    shown = {name: (r["label"], str(r.get("alt", "")), folder / r["file"]) for name, r in found.items() if r.get("file")}
+    return {name: picture for name, picture in shown.items() if picture[2].is_file()}
 
 
 def _figure(side: str, picture) -> str:

@@ -12,16 +12,16 @@ from contextlib import suppress
 from html import escape
 from pathlib import Path
 
-from sqlib.book.card import origin
+from sqlib.book.card import origin, read_card
 from sqlib.book.finish import finish
 from sqlib.book.links import check_links
 from sqlib.book.offline import check_offline
-from sqlib.book.params import parameters, profile_names, profile_values, resolve
+from sqlib.book.params import parameters, profile_names, profile_values, read_notebook, resolve
 from sqlib.book.provenance import add_provenance
-from sqlib.book.records import read_json, read_records
+from sqlib.book.records import one_line, read_as, read_records
 from sqlib.book.repository import configured, launch_note
 from sqlib.book.student import exercises
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 from sqlib.paths import home, remove, replacing
 
 WORDS_A_MINUTE = 180
@@ -32,14 +32,14 @@ BUILD = "from jupyter_book.cli.main import main; main()"
 
 def chapters() -> list[str]:
     """Names of the notebooks in _toc.yml, in their order; `SqError` for one that is not in notebooks/."""
-    try:
+    with in_words("_toc.yml cannot be read", "take it anew from the repository"):
         text = (home() / "_toc.yml").read_text(encoding="utf-8")
-    except OSError as error:
-        raise SqError(f"_toc.yml cannot be read: {error}") from error
     names = re.findall(r"^[\s-]*file: *notebooks/([\w-]+)", text, flags=re.MULTILINE)
     for name in names:
         if not (home() / "notebooks" / f"{name}.ipynb").is_file():
             raise SqError(f"_toc.yml lists notebooks/{name}, but there is no such notebook")
+    if not names:
+        raise SqError(f"{home() / '_toc.yml'} lists no notebook: write `- file: notebooks/NAME`")
     return names
 
 
@@ -79,14 +79,15 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
     (source / "book" / "rerun.md").write_text(rerun_page(list(run_folders)), encoding="utf-8")
     (source / "book" / "scorecard.md").write_text(scorecard_page(run_folders), encoding="utf-8")
     for page in (source / "book").rglob("*.md"):
-        text = page.read_text(encoding="utf-8")
+        with in_words(f"{page.relative_to(source)} cannot be read", "write it in UTF-8"):
+            text = page.read_text(encoding="utf-8")
         if TEACHING in text:
             text = text.replace(TEACHING, teaching_table(run_folders))
         page.write_text(with_header(text, [reading(text)]), encoding="utf-8")
     (source / "notebooks").mkdir()
     for name, folder in run_folders.items():
-        card, csv = read_json(folder / "card.json"), sorted(folder.glob("tables/*.csv"))
-        notebook = dress(read_json(folder / "executed.ipynb"), card)
+        card, csv = read_card(folder), sorted(folder.glob("tables/*.csv"))
+        notebook = dress(read_notebook(folder / "executed.ipynb"), card)
         usual = resolve(name, card["profile"], {})[1]
         add_provenance(notebook["cells"], card, read_records(folder), {path.stem for path in csv}, usual)
         (source / "_extra" / "records" / name).mkdir(parents=True)
@@ -118,7 +119,7 @@ def dress(notebook: dict, card: dict) -> dict:
 
 def with_header(text: str, facts: list[str]) -> str:
     """Return Markdown `text` with one line of `facts` under its title; unchanged where it has no title."""
-    line = f'<p class="sq-meta">{" · ".join(escape(fact) for fact in facts)}</p>'
+    line = f'<p class="sq-meta">{" · ".join(map(one_line, facts))}</p>'
     return re.sub(r"^(\s*(?:\([\w-]+\)=\n)?# .*)$", rf"\1\n\n{line}\n", text, count=1, flags=re.MULTILINE)
 
 
@@ -141,12 +142,12 @@ def teaching_table(run_folders: dict[str, Path]) -> str:
     columns = ("Chapter", "Minutes to read", "Time to run", "Threads", "Profile", "Pictures (kB)", "Exercises")
     rows, read = [], set()
     for name, folder in run_folders.items():
-        card, notebook = read_json(folder / "card.json"), read_json(folder / "executed.ipynb")
+        card, notebook = read_card(folder), read_notebook(folder / "executed.ipynb")
         text = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
         size = round(_bytes(folder / "figures") / 1000)
         facts = (minutes(text), _duration(card["seconds_in_all"]), card["threads"], card["profile"], size, exercises(notebook))
-        cells = "".join(f'<td class="sq-number">{escape(str(fact))}</td>' for fact in facts)
-        rows.append(f'<tr><th scope="row"><code>{escape(name)}</code></th>{cells}</tr>')
+        cells = "".join(f'<td class="sq-number">{one_line(fact)}</td>' for fact in facts)
+        rows.append(f'<tr><th scope="row"><code>{one_line(name)}</code></th>{cells}</tr>')
         read.add(card["fingerprint"])
     used = {path.parents[1] for path in (home() / "data" / "twin").glob("*/frames-*/card.json") if _made_of(path, read)}
     taught = {path.parent for path in (home() / "data" / "models").glob("*/card.json") if _made_of(path, read)}
@@ -162,7 +163,7 @@ def teaching_table(run_folders: dict[str, Path]) -> str:
 
 
 def _made_of(card: Path, fingerprints: set[str]) -> bool:
-    return read_json(card).get("fingerprint") in fingerprints
+    return read_as({"fingerprint": str}, card, "a card")["fingerprint"] in fingerprints
 
 
 def _bytes(folder: Path) -> int:
@@ -198,8 +199,8 @@ def rerun_page(notebooks: list[str]) -> str:
         )
         parts.append(
             f"## {name}\n\n```bash\nsq run {name}\nsq run {name} --profile {profiles[-1]} -p seed=7\n```\n\n"
-            f'<div class="sq-table" tabindex="0" role="region" aria-label="Parameters of {name}"><table>'
-            f"<caption>Parameters of {name}; a profile's column is empty where it leaves the default</caption>"
+            f'<div class="sq-table" tabindex="0" role="region" aria-label="Parameters of {one_line(name)}"><table>'
+            f"<caption>Parameters of {one_line(name)}; a profile's column is empty where it leaves the default</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n"
         )
     return "\n".join(parts)

@@ -4,14 +4,16 @@ import ast
 import difflib
 import io
 import json
+import math
+import reprlib
 import tokenize
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlib.errors import SqError
-from sqlib.paths import home
+from sqlib.errors import SqError, in_words
+from sqlib.paths import home, real
 
 TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 LISTS = ("list", *(f"list[{kind}]" for kind in TYPES))
@@ -41,21 +43,30 @@ def notebook_path(notebook: str | Path) -> Path:
 
 def nearest(name: str, known) -> str:
     """Return "; did you mean …? (known: …)" for an error about an unknown `name`."""
-    known = sorted(known)
+    name, known = str(name), sorted(map(str, known))
     match = difflib.get_close_matches(name, known, n=1, cutoff=0.5) or [k for k in known if name and name in k][:1]
     return (f"; did you mean {match[0]!r}?" if match else "") + f" (known: {', '.join(known) or 'none'})"
 
 
-def read_notebook(path: Path) -> list[dict]:
-    """The cells of a notebook (format 4), the source of each as one text; `SqError` for a file that is absent or is none.
+def cells_of(path: Path) -> list[dict]:
+    """The cells of a notebook, the source of each as one text and its tags as a list; `SqError` for a file that has none.
 
     Read as the JSON that it is: importing nbformat takes seconds, and every command reads notebooks.
     """
-    try:
+    with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
         cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
-        return [{**cell, "source": "".join(cell["source"])} for cell in cells]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SqError(f"{path} is not a notebook that can be read: {str(error).splitlines()[0]}") from error
+        return [{"cell_type": str(cell["cell_type"]), "source": "".join(cell["source"]),
+                 "tags": list(cell["metadata"].get("tags", []))} for cell in cells]  # fmt: skip
+
+
+def read_notebook(path: Path):
+    """Read a notebook with nbformat, which checks all of it; `SqError` for a file that is absent or is none."""
+    import nbformat
+
+    with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
+        notebook = nbformat.reader.reads(Path(path).read_text(encoding="utf-8"))  # nbformat.read only logs what is wrong
+        nbformat.validate(notebook)
+        return nbformat.convert(notebook, 4)
 
 
 def parameters(notebook: Path) -> tuple[Parameter, ...]:
@@ -64,7 +75,7 @@ def parameters(notebook: Path) -> tuple[Parameter, ...]:
     Raises `SqError` with the notebook and the line for a cell that is not one typed literal a line, each with a
     comment, or that lacks one of `ALWAYS`.
     """
-    cells = [cell for cell in read_notebook(notebook) if "parameters" in cell["metadata"].get("tags", [])]
+    cells = [cell for cell in cells_of(notebook) if "parameters" in cell["tags"]]
     if len(cells) != 1:
         raise SqError(f"{Path(notebook).name} has {len(cells)} cells tagged `parameters`; it needs exactly one")
     found = parse_cell(cells[0]["source"], Path(notebook).name)
@@ -76,15 +87,13 @@ def parameters(notebook: Path) -> tuple[Parameter, ...]:
 
 def parse_cell(source: str, where: str) -> tuple[Parameter, ...]:
     """Parse the source of a parameter cell; `where` names the notebook in errors."""
-    try:
+    with in_words(f"{where}: its parameter cell is not Python", "write `name: type = literal  # help`"):
         tree = ast.parse(source)
         comments = {
             token.start[0]: token.string.lstrip("# ").strip()
             for token in tokenize.generate_tokens(io.StringIO(source).readline)
             if token.type == tokenize.COMMENT
         }
-    except (SyntaxError, tokenize.TokenError) as error:
-        raise SqError(f"{where}: its parameter cell is not Python: {error}") from error
     found: dict[str, Parameter] = {}
     for node in tree.body:
         here = f"{where}, parameter cell, line {node.lineno}"
@@ -98,10 +107,8 @@ def parse_cell(source: str, where: str) -> tuple[Parameter, ...]:
             raise SqError(f"{here}: {name} is there twice")
         if kind not in (*TYPES, *LISTS):
             raise SqError(f"{here}: type {kind} is not one of {', '.join((*TYPES, *LISTS))}")
-        try:
+        with in_words(f"{here}: the default of {name} is not a literal", "write a number, a text, True, False or a list of them"):
             default = ast.literal_eval(node.value)
-        except ValueError as error:
-            raise SqError(f"{here}: the default of {name} is not a literal: {ast.unparse(node.value)}") from error
         found[name] = Parameter(name, kind, _fitting(default, kind, here, name), help_text)
     return tuple(found.values())
 
@@ -131,7 +138,7 @@ def parse(known: tuple[Parameter, ...], texts: list[str], where: str = "the note
         if types.get(name) == "bool":
             word = word.capitalize()
         if types.get(name) != "str":
-            with suppress(ValueError, SyntaxError):  # what is no literal `check` refuses, with the expected type
+            with suppress(Exception):  # what is no literal `check` refuses, with the expected type
                 values[name] = ast.literal_eval(word)
     return check(known, values, where)
 
@@ -144,7 +151,9 @@ def _fitting(value: Any, kind: str, where: str, name: str) -> Any:
         inner = kind[5:-1]
         return [_fitting(v, inner, where, f"{name}[{i}]") if inner else v for i, v in enumerate(value)]
     if type(value) is not TYPES.get(kind):
-        raise SqError(f"{where}: {name} must be {kind}, not {value!r} ({type(value).__name__})")
+        raise SqError(f"{where}: {name} must be {kind}, not {reprlib.repr(value)} ({type(value).__name__})")
+    if kind == "float" and not math.isfinite(value):
+        raise SqError(f"{where}: {name} must be a finite number, not {value}")
     return value
 
 
@@ -163,19 +172,19 @@ def load_profile(name: str) -> dict[str, dict]:
     path = home() / "profiles" / f"{name}.yml"
     if name not in profile_names():
         raise SqError(f"there is no profile {name!r}{nearest(name, profile_names())}")
-    try:
+    with in_words(f"{path} cannot be read", "see profiles/ for how it is written"):
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise SqError(f"{path} cannot be read: {error}") from error
     sections = {key: (content.get(key) or {}) if isinstance(content, dict) else None for key in ("data", "notebooks")}
     if any(not isinstance(section, dict) for section in sections.values()):
         raise SqError(f"{path}: `data` and `notebooks` are mappings of names to values")
-    if unknown := set(content) - set(sections):
-        raise SqError(f"{path}: unknown section {sorted(unknown)[0]!r}{nearest(sorted(unknown)[0], sections)}")
+    if unknown := [name for name in content if name not in sections]:
+        raise SqError(f"{path}: unknown section {unknown[0]!r}{nearest(unknown[0], sections)}")
     declared = {p.stem: parameters(p) for p in sorted((home() / "notebooks").glob("*.ipynb"))}
     for notebook, values in sections["notebooks"].items():
         if notebook not in declared:
             raise SqError(f"{path}: there is no notebook {notebook!r}{nearest(notebook, declared)}")
+        if not isinstance(values or {}, dict):
+            raise SqError(f"{path}, {notebook}: write its parameters as a mapping of names to values, not {reprlib.repr(values)}")
         sections["notebooks"][notebook] = check(declared[notebook], values or {}, f"{path.name}, {notebook}")
     return sections
 
@@ -197,5 +206,5 @@ def resolve(notebook: str | Path, profile: str, overrides: dict[str, Any]) -> tu
     values = {p.name: p.default for p in known}
     values |= profile_values(profile, path.stem, known) | check(known, overrides, path.name)
     if values["root"]:
-        values["root"] = str(Path(values["root"]).expanduser().resolve())
+        values["root"] = str(real(values["root"]))
     return path, values

@@ -67,7 +67,7 @@ def _note(record: dict, card: dict, number: int, functions: list[str], command: 
         "Made by": f"<code>notebooks/{escape(chapter)}.ipynb</code>, cell {number}",
         "Functions": ", ".join(f"<code>{escape(function)}</code>" for function in functions) or "none of sqlib's",
         "Data": f"{escape(record['data'])}, fingerprint <code>{escape(record['fingerprint'][:12]) or '–'}</code>",
-        "Profile and seed": f"{escape(record['profile'])}, {record['seed']}",
+        "Profile and seed": f"{escape(record['profile'])}, {escape(str(record['seed']))}",
         "Commit": f"<code>{escape(record['commit']) or '–'}</code>",
         "Rerun this": f"<code>{escape(command)}</code>",
     }

@@ -4,16 +4,18 @@ import json
 import math
 import re
 from datetime import date
+from html import escape
 from pathlib import Path
+from reprlib import repr as short
 
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 from sqlib.paths import replacing
 
 # from the twin or another computation that stands for a measurement; measured on real frames; printed in the paper; a
 # closed form or a model without data; pictures of other things (digits, CIFAR-10); a reader's own cubes
 SOURCES = ("simulated", "observed", "published", "theory", "everyday", "own-observed", "own-simulated")
-KEYS = ("name", "label", "kind", "numbers", "paper", "source", "simulated", "data", "profile", "seed", "commit",
-        "notebook", "fingerprint")  # fmt: skip
+KINDS = {"name": str, "label": str, "kind": str, "numbers": object, "paper": object, "source": list, "simulated": bool, "data": str,
+         "profile": str, "seed": int | None, "commit": str, "notebook": str, "fingerprint": str}  # fmt: skip
 
 
 def plain(value, where: str = "numbers"):
@@ -43,6 +45,17 @@ def write_json(path: Path, content) -> None:
     text = json.dumps(plain(content, path.stem), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     with replacing(path) as aside:
         aside.write_text(text, encoding="utf-8")
+
+
+def one_line(value) -> str:
+    """`value` as HTML text on one line: a blank line would end a block of HTML on a page of Markdown."""
+    return escape(" ".join(str(value).split()))
+
+
+def check_name(name: str) -> None:
+    """Raise `SqError` unless `name` can name a record, its files and its place on a page."""
+    if not re.fullmatch(r"[a-z][A-Za-z0-9_-]*", name):
+        raise SqError(f"record name {name!r}: a small letter first, then letters, digits, - and _ (fig01, claim-C1)")
 
 
 def check_sources(source: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -77,8 +90,7 @@ def record(name: str, numbers, paper=None, *, card: dict, folder: Path, source, 
     replace : False refuses a name that this run has published already
     more : further entries (caption, file), JSON-able
     """
-    if not re.fullmatch(r"[a-z][A-Za-z0-9_-]*", name):
-        raise SqError(f"record name {name!r}: a small letter first, then letters, digits, - and _ (fig01, claim-C1)")
+    check_name(name)
     path = folder / "records" / f"{name}.json"
     if path.exists() and not replace:
         raise SqError(f"record {name!r} is published twice in {card['notebook']}: give the second another name")
@@ -99,19 +111,32 @@ def record(name: str, numbers, paper=None, *, card: dict, folder: Path, source, 
 
 def read_json(path: Path):
     """Read a JSON file; `SqError` names a file that is absent, cut off or not JSON."""
-    try:
+    with in_words(f"{path} cannot be read", "run its notebook again"):
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SqError(f"{path} cannot be read: {error}") from error
+
+
+def read_as(kinds: dict, path: Path, what: str) -> dict:
+    """Read a JSON file that has each entry of `kinds` {name: type}; `SqError` where one lacks or is of another type."""
+    content = read_json(path)
+    own = content if isinstance(content, dict) else {}
+    missing = [name for name, kind in kinds.items() if name not in own or not isinstance(own[name], kind)]
+    if missing:
+        raise SqError(f"{path} is not {what}: it lacks {', '.join(missing)}, or has it of another type; run its notebook again")
+    return content
 
 
 def read_records(run_folder: Path) -> dict[str, dict]:
-    """Return the records of a run by name, in the order of their names; `SqError` for one that lacks an entry."""
+    """Return the records of a run by name, in the order of their names; `SqError` for one that lacks an entry or is foreign.
+
+    A record lies in a file of its own name, and a file that it names lies in the run.
+    """
     found = {}
     for path in sorted(run_folder.glob("records/*.json")):
-        content = read_json(path)
-        missing = [key for key in KEYS if not isinstance(content, dict) or key not in content]
-        if missing:
-            raise SqError(f"{path} is not a record: it lacks {', '.join(missing)}; run its notebook again")
-        found[content["name"]] = content
+        content = read_as(KINDS, path, "a record")
+        name, file, source = content["name"], content.get("file"), content["source"]
+        own = file is None or re.fullmatch(rf"(figures|tables)/{re.escape(path.stem)}\.\w+", str(file))
+        if name != path.stem or not own or not source or not set(map(str, source)) <= set(SOURCES):
+            raise SqError(f"{path} is not a record of this run: name {short(name)}, file {short(file)}, source {short(source)}; "
+                          "run its notebook again")  # fmt: skip
+        found[name] = content
     return found

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import sqlib
-from sqlib.book.card import make_card
-from sqlib.book.params import read_notebook, resolve
+from sqlib.book.card import make_card, read_card
+from sqlib.book.params import cells_of, read_notebook, resolve
 from sqlib.book.records import read_json, read_records, write_json
 from sqlib.errors import SqError
 from sqlib.paths import home, replacing
@@ -32,6 +32,8 @@ def source_hash() -> str:
 
 def folder_stamp(root: str) -> str:
     """Cheap fingerprint of a data folder: names, sizes and times of change, without reading any file."""
+    if not Path(root).is_dir():
+        raise SqError(f"there is no data folder {root}: root names a folder in SunquakeNet's layout")
     files = [(path, path.stat()) for path in sorted(Path(root).rglob("*")) if path.is_file()]
     lines = [f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}" for path, status in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -46,7 +48,7 @@ def run_key(path: Path, values: dict[str, Any]) -> str:
 
 
 def _code(path: Path) -> list[str]:
-    return [cell["source"] for cell in read_notebook(path) if cell["cell_type"] == "code"]
+    return [cell["source"] for cell in cells_of(path) if cell["cell_type"] == "code"]
 
 
 def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop", *,
@@ -76,7 +78,7 @@ def runs() -> list[dict]:
     found = []
     for path in (home() / "runs").glob("*/*/card.json"):
         if path.parent.name != "interactive":
-            found.append({**read_json(path), "folder": str(path.parent), "records": list(read_records(path.parent))})
+            found.append({**read_card(path.parent), "folder": str(path.parent), "records": list(read_records(path.parent))})
     return sorted(found, key=lambda card: card["made"])
 
 
@@ -96,6 +98,7 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
     import papermill
     from nbclient.exceptions import DeadKernelError
 
+    read_notebook(path)  # complains of what is no notebook
     _prepare(path, values, progress)
     started = time.monotonic()
     with replacing(folder) as aside, tempfile.TemporaryFile("w+") as log:

@@ -1,11 +1,10 @@
 """The scorecard: every claim, table and figure of the paper, with its value and ours, made from the records of a build."""
 
-from html import escape
 from pathlib import Path
 
 import pandas as pd
 
-from sqlib.book.records import mark, read_records
+from sqlib.book.records import mark, one_line, read_records
 from sqlib.judge.claims import VERDICTS, claims
 
 TABLES = tuple(f"table{n}" for n in range(1, 7))
@@ -57,23 +56,24 @@ def _numbers(record: dict) -> dict:
 
 def _claim(name: str, rule: pd.Series, record: dict | None) -> tuple[str, ...]:
     sought = f"{rule['quantity']}: {'above ' if rule['kind'] == 'above' else 'within ±'}{rule['bound']:g}"
-    head = f"{escape(name)}: {escape(rule['statement'])}"
+    head = f"{one_line(name)}: {one_line(rule['statement'])}"
     if record is None:
-        return (head, "not tried in this build", "–", "–", "–", escape(sought), "–")
+        return (head, "not tried in this build", "–", "–", "–", one_line(sought), "–")
     own, paper = _numbers(record), record["paper"]
-    interval = "–" if own.get("low") is None or own.get("high") is None else f"{own['low']:.2f} … {own['high']:.2f}"
+    ends = own.get("low"), own.get("high")
+    interval = "{:.2f} … {:.2f}".format(*ends) if all(isinstance(end, int | float) for end in ends) else "–"
     said = _word(paper) if isinstance(paper, int | float) else "–"
     verdict = "–"
     if "verdict" in own:
-        verdict = f'<a href="../notebooks/{record["chapter"]}.html#table-claims">{escape(str(own["verdict"]))}</a>'
-    return (head, verdict, _word(own.get("value")), interval, said, escape(sought), _mark(record))
+        verdict = f'<a href="../notebooks/{one_line(record["chapter"])}.html#table-claims">{one_line(own["verdict"])}</a>'
+    return (head, verdict, _word(own.get("value")), interval, said, one_line(sought), _mark(record))
 
 
 def _item(name: str, label: str, found: dict) -> tuple[str, ...]:
     record = found.get(name)
     if record is None:
         return (label, "not in this build", "–", "–", "–")
-    link = f'<a href="../notebooks/{record["chapter"]}.html#{name}">{escape(record["chapter"])}</a>'
+    link = f'<a href="../notebooks/{one_line(record["chapter"])}.html#{name}">{one_line(record["chapter"])}</a>'
     pairs = compared(record["numbers"])
     mean = f"{sum(b - a for a, b in pairs) / len(pairs):+.3g}" if pairs else "–"
     return (label, link, str(len(pairs)) if pairs else "–", mean, _mark(record))
@@ -92,18 +92,18 @@ def compared(numbers) -> list[tuple[float, float]]:
 
 
 def _mark(record: dict) -> str:
-    words = escape(mark(record["source"], record["seed"], record.get("own", "")))
-    return f'<span class="sq-mark sq-{record["source"][0]}">{words}</span> {escape(record["profile"])}'
+    words = one_line(mark(record["source"], record["seed"], record.get("own", "")))
+    return f'<span class="sq-mark sq-{one_line(record["source"][0])}">{words}</span> {one_line(record["profile"])}'
 
 
 def _word(value) -> str:
-    return "–" if value is None else f"{value:.3g}" if isinstance(value, float) else escape(str(value))
+    return "–" if value is None else f"{value:.3g}" if isinstance(value, float) else one_line(value)
 
 
 def _table(caption: str, columns, rows) -> str:
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    head = "".join(f'<th scope="col">{one_line(column)}</th>' for column in columns)
     body = "".join(f'<tr><th scope="row">{row[0]}</th>{"".join(map(_cell, row[1:]))}</tr>' for row in rows)
-    return (f'<div class="sq-table" tabindex="0" role="region" aria-label="{escape(caption)}"><table><caption>{escape(caption)}'
+    return (f'<div class="sq-table" tabindex="0" role="region" aria-label="{one_line(caption)}"><table><caption>{one_line(caption)}'
             f"</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>\n")  # fmt: skip
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from sqlib.book.card import origin
+from sqlib.book.card import origin, read_card
+from sqlib.book.params import read_notebook
 from sqlib.book.provenance import PUBLISHED
-from sqlib.book.records import read_json
 from sqlib.book.student import DROPDOWN
 from sqlib.errors import SqError
 from sqlib.paths import home, replacing
@@ -32,7 +32,7 @@ class Slide:
     shown: str = ""
 
 
-def slides(notebook: dict) -> list[Slide]:
+def slides(notebook: dict, where: str = "the notebook") -> list[Slide]:
     """The slides of an executed notebook, in its order; `SqError` for one that does not begin with a title."""
     made: list[Slide] = []
     for cell in notebook["cells"]:
@@ -50,14 +50,15 @@ def slides(notebook: dict) -> list[Slide]:
                     made.append(Slide(made[-1].title))
                 made[-1].shown = html
     if not made:
-        raise SqError("a deck begins with the chapter's title: the notebook's first cell must be text that begins with '# '")
+        raise SqError(f"a deck begins with the chapter's title: the first cell of {where} must be text that begins with '# '")
     # what a section says after its last picture is for reading
     return [one for one, before in zip(made, [None, *made]) if one.shown or not before or one.title != before.title]
 
 
 def write_slides(run_folder: Path) -> Path:
     """Write home()/runs/slides/NAME.html, the deck of a run (its folder), and return its path."""
-    card, made = read_json(run_folder / "card.json"), slides(read_json(run_folder / "executed.ipynb"))
+    card, executed = read_card(run_folder), run_folder / "executed.ipynb"
+    made = slides(read_notebook(executed), str(executed))
     facts = (f"data: {origin(card)} · profile: {card['profile']} · run {card['key']}, {card['made'][:10]} · "
              f"commit {card['commit'] or '–'}")  # fmt: skip
     parts = []
@@ -66,7 +67,7 @@ def write_slides(run_folder: Path) -> Path:
         words = "".join(slide.words) + (f'<p class="facts">{escape(facts)}</p>' if number == 1 else "")
         inner = f'<div class="words">{words}</div>' * bool(words) + f'<div class="shown">{slide.shown}</div>' * bool(slide.shown)
         how = ' class="two"' if words and slide.shown else ""
-        head = f'<h{level} tabindex="-1">{_html(slide.title)[3:-5]}</h{level}>'
+        head = f'<h{level} tabindex="-1">{_html(slide.title, html=False)[3:-5]}</h{level}>'
         parts.append(f'<section id="slide-{number}"{how} aria-label="Slide {number}">{head}{inner}</section>')
     body = "".join(parts)
     ids = set(re.findall(r'\bid="([\w-]+)"', body))
@@ -106,8 +107,8 @@ def _directive(match: re.Match) -> str:
     return "" if name != "admonition" else body if title == "Overview" else f"**{title}.** {body}"
 
 
-def _html(text: str) -> str:
-    """HTML of Markdown with formulas; roles and links to other pages become plain words."""
+def _html(text: str, html: bool = True) -> str:
+    """HTML of Markdown with formulas; roles and links to other pages become plain words, and without `html` markup, too."""
     from markdown_it import MarkdownIt
     from mdit_py_plugins.dollarmath import dollarmath_plugin
 
@@ -115,7 +116,7 @@ def _html(text: str) -> str:
     text = re.sub(r"\{cite:t\}`([^`]+)`", lambda m: _names(m[1]), text)
     text = re.sub(r"\{[\w:-]+\}`([^`<]+?)(?: *<[^>`]*>)?`", r"\1", text)
     text = re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?:|#)[^)\s]*\)", r"\1", text)
-    render = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin, renderer=_formula).render
+    render = MarkdownIt("commonmark", {"html": html}).enable("table").use(dollarmath_plugin, renderer=_formula).render
     return render(text)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlib.book.params import read_notebook
 from sqlib.errors import SqError
-from sqlib.paths import home, replacing
+from sqlib.paths import home, real, replacing
 
 TAG = "hide-cell"  # of a code cell that solves an exercise
 DROPDOWN = re.compile(r"^(`{3,}|:{3,})\{dropdown\} *Solution.*?^\1[ \t]*$\n*", re.MULTILINE | re.DOTALL)
@@ -67,7 +67,7 @@ def write_student(folder: Path) -> list[Path]:
 
     The folder may be new, empty, or hold student notebooks that nobody has worked in; `SqError` otherwise.
     """
-    folder = Path(folder).resolve()
+    folder = real(folder)
     texts = student_texts()
     _refuse_foreign(folder)
     with replacing(folder) as aside:

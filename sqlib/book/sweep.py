@@ -13,6 +13,7 @@ from sqlib.book.many import run_many
 from sqlib.book.records import read_records
 from sqlib.errors import SqError
 from sqlib.paths import home, replacing
+from sqlib.workers import check_workers
 
 MOST = 500  # runs of one sweep; more are a slip of the pen
 
@@ -26,9 +27,11 @@ def alternatives(texts: list[str]) -> dict[str, list[str]]:
             raise SqError(f"-p {text}: write -p name=a,b,c or -p name=1..5")
         if name in found:
             raise SqError(f"-p {name} is given twice; list all its values after one")
-        ends = re.fullmatch(r"(-?\d+)\.\.(-?\d+)", word)
+        ends = re.fullmatch(r"(-?\d{1,18})\.\.(-?\d{1,18})", word)
         if ends:
             first, last = map(int, ends.groups())
+            if last - first >= MOST:
+                raise SqError(f"a sweep has from 1 to {MOST} runs, not {last - first + 1}: -p {text}")
             found[name] = [str(value) for value in range(first, last + 1)]
         else:
             found[name] = re.split(r",(?![^\[]*\])", word)
@@ -61,6 +64,7 @@ def sweep(notebook: str, points: list[dict[str, Any]], profile: str, *, fixed: d
     """
     from tqdm import tqdm
 
+    check_workers(workers)
     folders: list[Path | None] = [None] * len(points)
     errors = [""] * len(points)
     jobs = [(notebook, (fixed or {}) | point) for point in points]

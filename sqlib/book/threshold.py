@@ -58,7 +58,7 @@ def slider(table: pd.DataFrame, name: str, alt: str, first: int | None = None) -
     """HTML of the slider over the rows of `levels`; `first` is the row that it shows at first (default the middle one)."""
     first = len(table) // 2 if first is None else first
     x = LEFT + (WIDE - LEFT - 10) * np.arange(len(table)) / (len(table) - 1)
-    words = [sentence(row) for row in table.itertuples()]
+    words, name = [sentence(row) for row in table.itertuples()], escape(name)
     facts = {"words": words, "places": x.round(1).tolist()}
     lines = "".join(_line(x, table[column], ink, dash) for column, ink, dash in LOOKS)
     ticks = "".join(f'<text x="{LEFT - 6}" y="{_y(v) + 4:.0f}" text-anchor="end">{v:.0%}</text>'
@@ -68,7 +68,7 @@ def slider(table: pd.DataFrame, name: str, alt: str, first: int | None = None) -
                      f'stroke-width="3" stroke-dasharray="{dash}"/></svg> {column}</span> '
                      for column, ink, dash in LOOKS)  # fmt: skip
     return (
-        f'<div class="sq-threshold" data-sq-threshold="{escape(name)}" data-facts="{escape(json.dumps(facts))}">'
+        f'<div class="sq-threshold" data-sq-threshold="{name}" data-facts="{escape(json.dumps(facts))}">'
         f'<p class="sq-legend">{legend}</p>'
         f'<svg viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="{escape(alt)}" font-size="13" fill="currentColor">{ticks}{lines}'
         f'<g class="sq-now" transform="translate({x[first]:.1f} 0)"><line y1="10" y2="{HIGH - LOW}" stroke="currentColor" '

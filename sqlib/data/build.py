@@ -16,7 +16,7 @@ from sqlib.errors import SqError
 from sqlib.paths import alone, home, remove, replacing
 from sqlib.sun.twin import TwinSettings, check_settings
 from sqlib.sun.twin import simulate as simulate_twin
-from sqlib.workers import each
+from sqlib.workers import check_workers, each
 
 SMALL = 100e6  # pixels of all cubes together, below which starting workers costs more time than they save
 GUARD = "a script that builds the twin with workers must do so under “if __name__ == '__main__'”"
@@ -98,8 +98,7 @@ def build_twin(
         # a worker is importing the script that asks for it: it would wait for the lock of its own parent for ever
         raise SqError(GUARD)
     settings = _settings(settings)
-    if workers:
-        check_size(workers, "workers")
+    check_workers(workers)
     folder = twin_folder(settings, simulate)
     if _complete(folder):
         return folder

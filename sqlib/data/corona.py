@@ -18,7 +18,7 @@ from astropy.io import fits
 from scipy.ndimage import gaussian_filter
 from sunpy.coordinates import HeliographicStonyhurst, Helioprojective, get_earth
 
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar for notebooks that is not shown
@@ -156,15 +156,11 @@ def read_maps(folder: Path) -> list:
     if not files:
         raise SqError(f"{folder} holds no FITS file: put AIA and RHESSI images there, or name no folder to have them simulated")
     for file in files:
-        try:
-            with warnings.catch_warnings(action="ignore"), fits.open(file) as units:  # what is torn raises an error below
-                unit = next(unit for unit in units if unit.is_image and unit.header["NAXIS"] == 2)
+        with in_words(f"{file} holds no image that can be used", "fetch it again"), warnings.catch_warnings(action="ignore"):
+            with fits.open(file) as units:  # what is torn raises an error
+                unit = [unit for unit in units if unit.is_image and unit.header["NAXIS"] == 2][0]  # noqa: RUF015
                 data, header = np.array(unit.data), unit.header.copy()
-        except (OSError, StopIteration, TypeError, ValueError) as error:
-            raise SqError(f"{file} holds no image ({error or 'none of two dimensions'}); fetch it again") from error
-        check_header(header, str(file))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of keys beside the coordinates, which are checked
+            check_header(dict(header), str(file))  # as a dict, so that each card is read
             found.append(sunpy.map.Map(data, header))
     return sorted(found, key=lambda one: one.date.datetime)
 

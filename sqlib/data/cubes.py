@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sqlib import __version__
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 from sqlib.paths import replacing
 
 REQUIRED = ("EVENT", "INSTRUME", "DATE-OBS", "CADENCE", "PIXSCALE", "BANDLO", "BANDHI", "PUPILIN", "PUPILOUT", "SOURCE")
@@ -117,17 +117,15 @@ def read_cube(path: Path) -> Cube:
     path = Path(path)
     if not path.is_file():
         raise SqError(f"no cube {path}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyUserWarning)
-            warnings.filterwarnings("error", message=".*truncated", category=AstropyUserWarning)
-            with fits.open(path, memmap=False, do_not_scale_image_data=True) as units:
-                image = next((unit for unit in units if unit.is_image and unit.header["NAXIS"]), units[0])
-                header, stored = image.header.copy(), image.data
-                boxes = list(units["BOXES"].data) if "BOXES" in units else []
-                truth = json.loads(units["TRUTH"].data["JSON"][0]) if "TRUTH" in units else {}
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AstropyUserWarning) as error:
-        raise SqError(f"{path} is no complete FITS file ({error}); delete it and make or fetch it again") from error
+    with in_words(f"{path} is no complete FITS file", "delete it and make or fetch it again"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyUserWarning)
+        warnings.filterwarnings("error", message=".*truncated", category=AstropyUserWarning)
+        with fits.open(path, memmap=False, do_not_scale_image_data=True) as units:
+            image = next((unit for unit in units if unit.is_image and unit.header["NAXIS"]), units[0])
+            header, stored = dict(image.header), image.data
+            table = units["BOXES"].data if "BOXES" in units else []
+            boxes = [(int(first), int(last), *map(float, box)) for first, last, *box in table]
+            truth = json.loads(units["TRUTH"].data["JSON"][0]) if "TRUTH" in units else {}
     missing = [key for key in REQUIRED if key not in header]
     if missing:
         raise SqError(
@@ -146,9 +144,9 @@ def read_cube(path: Path) -> Cube:
     check_power(power, str(path))
     intervals = {}
     for first, last, *box in boxes:
-        found = intervals.setdefault((int(first), int(last)), [])
-        if not math.isnan(box[0]):
-            found.append(tuple(float(x) for x in box))
+        found = intervals.setdefault((first, last), [])
+        if not any(map(math.isnan, box)):
+            found.append(tuple(box))
     numbers = {key: _positive(header, key, path) for key in ("CADENCE", "PIXSCALE", "BANDHI", "PUPILOUT")}
     lower = {key: _positive(header, key, path, zero=True) for key in ("BANDLO", "PUPILIN", "FRAME0")}
     try:

@@ -14,7 +14,7 @@ import torch
 
 from sqlib.data.catalogue import Event, catalogue, cycle_of, make_event
 from sqlib.data.cubes import Cube, check_power
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 from sqlib.paths import replacing
 
 SCALINGS = ("cube", "frame")  # what a cube can be scaled by; published frames come scaled: "published"
@@ -241,7 +241,7 @@ def load_frames_from(folder: Path) -> FrameSet:
     Raises `SqError` where the folder is absent, incomplete or not a frame set.
     """
     folder = Path(folder)
-    try:
+    with in_words(f"{folder} holds no complete frame set", "delete it and make it again"):
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
         index = pd.read_csv(folder / "index.csv", keep_default_na=False)
@@ -250,5 +250,3 @@ def load_frames_from(folder: Path) -> FrameSet:
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or len(pixels) != len(index):
             raise ValueError(f"{pixels.dtype} pixels of shape {pixels.shape} for {len(index)} rows")
         return FrameSet(pixels, index, card["source"], card["fingerprint"], card["scaling"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SqError(f"{folder} holds no complete frame set ({error}); delete it and make it again") from error

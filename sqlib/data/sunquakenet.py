@@ -19,6 +19,7 @@ import numpy as np
 from sqlib.data.catalogue import Event, catalogue, make_event
 from sqlib.data.frames import FrameSet, check_size, frame_time, make_frameset, make_index, own_card, resize, to_bytes
 from sqlib.errors import SqError
+from sqlib.paths import real
 
 HANDLE = "vanessamercea/sunquake-net-c23-c24"
 LAYOUT = "expected <set>/poz/img_poz_YYYY_MM_DD_HH_MM_SS_FRAME.jpg and <set>/neg/… (C23_pos, C24_pos, C24_TEST_pos)"
@@ -78,14 +79,14 @@ def _walk(root: Path) -> list[Path]:
     """All files under `root`, sorted; links may not lead out of it."""
     if not root.is_dir():
         raise SqError(f"no folder {root}; {LAYOUT}")
-    root, found = root.resolve(), []
+    root, found = real(root), []
 
     def refuse(error):
         raise SqError(f"cannot read {error.filename}: {error.strerror}") from error
 
     for folder, folders, names in os.walk(root, onerror=refuse):
         for path in (Path(folder, name) for name in folders + names):
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
+            if path.is_symlink() and not real(path).is_relative_to(root):
                 raise SqError(f"{path} is a link that leads out of {root}; copy the files into the folder instead")
         found += [Path(folder, name) for name in names if not name.startswith(".")]
     return sorted(found)
@@ -175,7 +176,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     """
     if size is not None:
         check_size(size)
-    files, root = _walk(Path(root)), Path(root).resolve()
+    files, root = _walk(Path(root)), real(root)
     own = own_card(root)
     events = {event.key: event for event in catalogue()}
     frames, copies, strange, duplicates, disagreements = {}, 0, [], [], []

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 
-from sqlib.errors import SqError
+from sqlib.errors import in_words
 from sqlib.paths import replacing
 
 
@@ -22,25 +22,20 @@ def save(path: Path, tensors: dict[str, dict[str, torch.Tensor]], facts: dict) -
 
 def load(path: Path) -> tuple[dict[str, dict[str, torch.Tensor]], dict]:
     """Read what `save` wrote. Raises `SqError` for a file that is damaged, cut off or not one of ours."""
-    try:
-        groups: dict[str, dict[str, torch.Tensor]] = {}
-        with safe_open(path, "pt") as file:
-            facts = json.loads(file.metadata()["facts"])
-            for key in file.keys():  # noqa: SIM118 (no mapping)
-                group, name = key.split("/", 1)
-                groups.setdefault(group, {})[name] = file.get_tensor(key)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise SqError(f"{path} is damaged ({error}); delete it to train anew") from error
+    groups: dict[str, dict[str, torch.Tensor]] = {}
+    with in_words(f"{path} is damaged", "delete it to train anew"), safe_open(path, "pt") as file:
+        facts = json.loads(file.metadata()["facts"])
+        for key in file.keys():  # noqa: SIM118 (no mapping)
+            group, name = key.split("/", 1)
+            groups.setdefault(group, {})[name] = file.get_tensor(key)
     return groups, facts
 
 
 def load_into(net: torch.nn.Module, path: Path, advice: str) -> torch.nn.Module:
     """Give `net` the weights that `save` wrote as the group "net"; `SqError`, with `advice`, where they are of another network."""
     groups, _ = load(path)
-    try:
+    with in_words(f"the weights in {path} are not of this network", advice):
         net.load_state_dict(groups["net"])
-    except (KeyError, RuntimeError) as error:
-        raise SqError(f"the weights in {path} are not of this network ({str(error).splitlines()[0]}); {advice}") from error
     return net
 
 

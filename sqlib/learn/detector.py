@@ -19,7 +19,7 @@ from torch import nn
 
 from sqlib import __version__
 from sqlib.data.frames import FrameSet
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 from sqlib.learn import checkpoint
 from sqlib.learn.boxes import annotated, cropped, flipped, parts
 from sqlib.learn.rcnn import Detector, check, looked_at, make_detector, seen
@@ -157,25 +157,21 @@ def _epoch(settings: Detector, net: nn.Module, optimizer, pixels: torch.Tensor, 
 
 def _resume(net: nn.Module, optimizer, path: Path, key: str) -> list[dict]:
     groups, facts = checkpoint.load(path)
-    try:
+    with in_words(f"{path} does not fit this detector", "delete it to train anew"):
         if facts["key"] != key:
             raise SqError(f"{path} is the checkpoint of another detector ({facts['key']}, not {key}); delete it to train anew")
         net.load_state_dict(groups["net"])
         checkpoint.restore_optimizer(optimizer, groups.get("optimizer", {}))
         return facts["history"]
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise SqError(f"{path} does not fit this detector ({str(error).splitlines()[0]}); delete it to train anew") from error
 
 
 def load_trained(key: str) -> Trained:
     """The finished detector `key`; `SqError` where there is none."""
     folder = run_folder(key)
-    try:
+    with in_words(f"{folder} holds no finished detector", "delete it and train again"):
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         settings = Detector(**{name: tuple(v) if isinstance(v, list) else v for name, v in card["settings"].items()})
         return Trained(folder, key, settings, pd.read_csv(folder / "history.csv"), card)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SqError(f"{folder} holds no finished detector ({error}); delete it and train again") from error
 
 
 def load_detector(trained: Trained, device: str = "auto") -> nn.Module:

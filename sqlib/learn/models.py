@@ -31,7 +31,9 @@ def _resnet6(width: int) -> nn.Sequential:
     """Trunk of a ResNet-6 (first layer, two residual blocks of two; its last layer is the encoding): strides 2, 2, 2."""
 
     def block(channels, out):
-        return BasicBlock(channels, out, 2, nn.Sequential(nn.Conv2d(channels, out, 1, 2, bias=False), nn.BatchNorm2d(out)))
+        # every other pixel by a pool: oneDNN spoils memory in the gradient of such a convolution of 4 channels (AVX2, one thread)
+        other = nn.Sequential(nn.MaxPool2d(1, 2), nn.Conv2d(channels, out, 1, bias=False), nn.BatchNorm2d(out))
+        return BasicBlock(channels, out, 2, other)
 
     stem = nn.Sequential(nn.Conv2d(3, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
     return nn.Sequential(stem, block(width, 2 * width), block(2 * width, 4 * width))

@@ -17,7 +17,7 @@ from torch import nn
 
 from sqlib import __version__
 from sqlib.data.frames import FrameSet
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 from sqlib.learn import checkpoint
 from sqlib.learn.objectives import autocast, make_net
 from sqlib.learn.samples import Samples, gather, hold_out, make_samples, split, thinned
@@ -143,16 +143,17 @@ def _keep(settings: Settings, samples: Samples, state, folder: Path, key: str, c
 def load(key: str) -> Trained:
     """The finished run `key`; `SqError` where there is none."""
     folder = run_folder(key)
-    try:
+    with in_words(f"{folder} holds no finished run", "delete it and train again"):
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        return Trained(folder, key, from_dict(card["settings"]), pd.read_csv(folder / "history.csv"), card)
-    except (OSError, ValueError, KeyError) as error:
-        raise SqError(f"{folder} holds no finished run ({error}); delete it and train again") from error
+        history = pd.read_csv(folder / "history.csv")
+        settings = from_dict(card["settings"], f"{folder / 'card.json'}: ")
+    return Trained(folder, key, settings, history, card)
 
 
 def load_net(trained: Trained, size: int, device: str = "auto") -> nn.Module:
     """Network of a run for frames of `size` pixels, in evaluation mode."""
-    net = make_net(trained.settings, size)
+    with in_words(f"the settings in {trained.folder} make no network", AGAIN):
+        net = make_net(trained.settings, size)
     checkpoint.load_into(net, trained.folder / "weights.safetensors", AGAIN)
     # laid out so, the convolutions take half the time on a processor
     return net.to(device_of(device), memory_format=torch.channels_last).eval()
@@ -180,4 +181,5 @@ def embed(trained: Trained, samples: Samples, what: str = "encoding", batch: int
             found.append(code.float().cpu())
         with replacing(path) as aside, open(aside, "wb") as file:
             np.save(file, torch.cat(found).numpy())
-    return np.load(path, allow_pickle=False)
+    with in_words(f"{path} is damaged", "delete it, and it is made again"):
+        return np.load(path, allow_pickle=False)

@@ -98,7 +98,7 @@ def check(settings: Settings) -> None:
         raise SqError("patience needs events on which the loss is watched: 0 < validation < 1, for example 0.1")
 
 
-def from_dict(content: dict) -> Settings:
+def from_dict(content: dict, where: str = "") -> Settings:
     """Settings from what `dataclasses.asdict` made of them (lists for tuples); `SqError` for an unknown or missing name."""
     try:
         parts = {"model": Model, "views": Views, "loop": Loop}
@@ -106,8 +106,8 @@ def from_dict(content: dict) -> Settings:
         if known.get("start") is not None:
             known["start"] = from_dict(known["start"])
         return Settings(**known)
-    except (TypeError, AttributeError) as error:
-        raise SqError(f"these are no settings of a training run: {error}") from error
+    except (TypeError, AttributeError, SqError) as error:
+        raise SqError(f"{where}these are no settings of a training run: {str(error)[:300]}") from error
 
 
 def _tuples(content: dict) -> dict:

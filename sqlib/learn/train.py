@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 from sqlib.learn import checkpoint, losses
 from sqlib.learn.objectives import autocast, make_net, objective, views_of, weights_of
 from sqlib.learn.samples import Samples
@@ -220,17 +220,13 @@ def _save(state: State, path: Path, key: str) -> None:
 
 def _resume(state: State, path: Path, key: str) -> None:
     groups, facts = checkpoint.load(path)
-    try:
+    with in_words(f"{path} does not fit this run", "delete it to train anew"):
         if facts["key"] != key:
             raise SqError(f"{path} is the checkpoint of another run ({facts['key']}, not {key}); delete it to train anew")
         state.net.load_state_dict(groups["net"])
         checkpoint.restore_optimizer(state.optimizer, groups.get("optimizer", {}))
         state.history, state.stale, state.best_weights = facts["history"], facts["stale"], groups.get("best")
         state.best = math.inf if facts["best"] is None else facts["best"]
-    except (KeyError, RuntimeError, ValueError) as error:
-        if isinstance(error, SqError):
-            raise
-        raise SqError(f"{path} does not fit this run ({str(error).splitlines()[0]}); delete it to train anew") from error
 
 
 def _bar(settings: Settings, labels: np.ndarray, done: int, shown: bool):

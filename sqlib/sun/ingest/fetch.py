@@ -132,7 +132,7 @@ def _lacking(kept, times: list[datetime], step: float, folder: Path) -> np.ndarr
 def _absent(folder: Path) -> set[str]:
     try:
         return set(json.loads((folder / "absent.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return set()
 
 

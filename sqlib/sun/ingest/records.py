@@ -11,7 +11,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 from sunpy.time import parse_time
 
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 
 UNITS = {"doppler": "m/s", "magnetogram": "G"}
 SPELLINGS = {"m/sec": "m/s", "meters/second": "m/s", "gauss": "G"}  # of headers, for astropy
@@ -54,15 +54,10 @@ def archive_of(event) -> Archive:
 @contextmanager
 def whole(path: Path):
     """Turn what astropy says of a file that is cut off or foreign into `SqError`."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.filterwarnings("error", message=".*truncated", category=AstropyUserWarning)
-            yield
-    except SqError:
-        raise
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AstropyUserWarning) as error:
-        raise SqError(f"{path} is no complete FITS file ({error}); delete it and fetch it again") from error
+    with in_words(f"{path} is no complete FITS file", "delete it and fetch it again"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", message=".*truncated", category=AstropyUserWarning)
+        yield
 
 
 @contextmanager
@@ -79,7 +74,7 @@ def opened(path: Path):
 
 def read_header(path: Path) -> dict:
     """Header of a record, without its pixels."""
-    with opened(path) as image:
+    with opened(path) as image, whole(path):
         return dict(image.header)
 
 

@@ -17,7 +17,7 @@ from astropy.time import Time
 from sunpy.coordinates import HeliographicCarrington, HeliographicStonyhurst, RotatedSunFrame
 from sunpy.io.special import srs
 
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 
 FRAMES = ("stonyhurst", "carrington")
 ROTATIONS = ("howard", "snodgrass", "allen", "rigid", "none")  # sunpy.sun.models.differential_rotation; "none" stands still
@@ -111,10 +111,8 @@ def target_region(number: int, time: datetime, summary: Callable[[datetime], Pat
         day = nearest + timedelta(days=away)
         if (path := summary(day)) is None:
             continue
-        try:
+        with in_words(f"{path} is no Solar Region Summary", "delete it and fetch it again"):
             table = srs.read_srs(str(path))
-        except Exception as error:  # the reader meets free text with whatever error comes first
-            raise SqError(f"{path} is no Solar Region Summary ({error}); delete it and fetch it again") from error
         rows = table[(table["Number"] % 10_000 == number % 10_000) & (table["ID"] != "II")]
         if not len(rows):
             continue

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from sqlib.errors import SqError
 from sqlib.sun.ingest.records import Archive, check_header, opened, scale, whole
 from sqlib.sun.ingest.target import ROTATIONS, Target, follow
-from sqlib.workers import each
+from sqlib.workers import check_workers, each
 
 RADIUS = 696.0  # Mm, RSUN_REF of both instruments
 METHODS = ("adaptive", "interp")
@@ -89,7 +89,8 @@ def project(job: Job, patch: Patch, archive: Archive, kind: str = "doppler") -> 
     that the patch needs is read. Raises `SqError` for records of which nobody can tell what and where they show.
     """
     with opened(job.path) as image:
-        header = dict(image.header)
+        with whole(job.path):
+            header = dict(image.header)
         check_header(header, job.path, archive, kind)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of keys that astropy has put right
@@ -154,6 +155,7 @@ def project_all(jobs: list[Job], patch: Patch, archive: Archive, workers: int | 
     scheduler : address of a Dask scheduler whose workers see the same files, instead
     """
     check_patch(patch)
+    check_workers(workers)
     if workers is None:
         workers = CPU_COUNT if len(jobs) > 24 and scheduler is None else 0
     stack = np.empty((len(jobs), patch.size, patch.size), np.float32)

@@ -1,0 +1,200 @@
+"""The command line misused as users misuse it: exit code 2 (130 when interrupted), one message, no traceback, nothing made."""
+
+import errno
+import os
+
+import pytest
+from entries import KEY, a_run
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tinybook import make_home
+
+from sqlib.book import records
+from sqlib.book.card import read_card
+from sqlib.book.cli import main
+from sqlib.errors import SqError
+
+
+@pytest.fixture
+def home(sq_home):
+    return make_home(sq_home)
+
+
+def refused(words, capsys) -> str:
+    """What `sq` says on stderr to words that it must refuse."""
+    try:
+        code = main(words)
+    except SystemExit as stop:  # by argparse
+        code = stop.code
+    captured = capsys.readouterr()
+    assert code == 2, words
+    assert "error: " in captured.err and "Traceback" not in captured.err
+    assert captured.out == ""
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["rum", "00_first"], "invalid choice: 'rum'"),
+        (["data", "bild"], "invalid choice: 'bild'"),
+        (["run"], "NOTEBOOK"),
+        (["run", "../../etc/passwd"], "no notebook"),
+        (["run", "x" * 5000], "x"),
+        (["run", "00_first", "-p", "level=1e999"], "level must be a finite number"),
+        (["run", "00_first", "-p", "level=" + "-" * 30_000 + "1"], "level must be float"),
+        (["run", "00_first", "-p", "bins=[[1]]"], "bins[0] must be int"),
+        (["run", "00_first", "--root", "/no/such/folder"], "/no/such/folder"),
+        (["run", "00_first", "--data", "moon"], "invalid choice: 'moon'"),
+        (["train", "00_first", "--minutes", "soon"], "invalid float"),
+        (["params", "00_frist"], "did you mean '00_first'"),
+        (["slides", "00_frist"], "did you mean '00_first'"),
+        (["student", "/dev/null"], "is a file"),
+        (["student", "--check", "/no/such/folder"], "/no/such/folder"),
+        (["compare", "a", "b"], "no runs yet"),
+        (["sweep", "00_first", "-p", "seed=1..999999999999999999"], "from 1 to 500 runs"),
+        (["sweep", "00_first", "-p", "seed=1..9", "-p", "size=1..99"], "from 1 to 500 runs"),
+        (["sweep", "00_first", "-p", "seed=1,2", "--workers", "-1"], "workers is a whole number"),
+        (["sweep", "00_first", "-p", "seed=1,2", "--workers", "99999"], "workers is a whole number"),
+        (["data", "build", "--workers", "-1"], "workers is a whole number"),
+        (["data", "build", "--workers", "99999"], "workers is a whole number"),
+        (["data", "build", "--workers", "some"], "invalid int"),
+        (["data", "build", "-p", "size=999999"], "size must be a whole number from 64 to 1024"),
+        (["data", "info", "--data", "sunquakenet", "--root", "/dev/null"], "/dev/null"),
+        (["data", "export", "/dev/null/x"], "not built"),
+        (["data", "ingest", "2012-07-04T12:00"], "--region"),
+        (["data", "ingest", "2012-07-04T12:00", "--stonyhurst", "0", "nan"], "no longitude and latitude"),
+        (["book", "--profile", "lapptop"], "_toc.yml"),
+    ],
+)  # fmt: skip
+def test_misuse_is_told_in_one_message(home, capsys, words, told):
+    before = set(home.rglob("*"))
+    assert told in refused(words, capsys)
+    assert {path for path in home.rglob("*") if path.name != ".lock"} - before == set()
+
+
+def test_an_empty_folder_of_data_and_one_that_is_a_file_are_named(home, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("empty", "file", "loop"):
+        assert str(tmp_path / name) in refused(["data", "info", "--data", "sunquakenet", "--root", str(tmp_path / name)], capsys)
+
+
+def test_a_profile_with_an_unknown_key_is_named_with_the_nearest(home, capsys):
+    (home / "profiles/smoke.yml").write_text("notebooks: {00_first: {sise: 4}}")
+    told = refused(["run", "00_first", "--profile", "smoke"], capsys)
+    assert "smoke.yml" in told and "did you mean 'size'" in told
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_disk_that_takes_nothing_is_told(home, monkeypatch, tmp_path, capsys, number):
+    def full(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    assert os.strerror(number) in refused(["student", str(tmp_path / "class")], capsys)
+    assert not (tmp_path / "class").exists()
+
+
+def test_a_home_that_is_a_file_or_a_link_to_itself_is_told(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("file", "loop", "absent"):
+        monkeypatch.setenv("SQ_HOME", str(tmp_path / name))
+        for words in (["run", "00_first"], ["params", "00_first"], ["book"], ["student", str(tmp_path / "class")]):
+            refused(words, capsys)
+
+
+@pytest.mark.parametrize("words", [["run", "00_first"], ["data", "info"], ["student", "/x"]])
+def test_interruption_at_work_ends_with_130(home, capsys, monkeypatch, words):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    for place in ("sqlib.book.runs.run_key", "sqlib.book.cli_data._frames", "sqlib.book.student.student_texts"):
+        monkeypatch.setattr(place, interrupted)
+    assert main(words) == 130
+    assert len(capsys.readouterr().err.strip().splitlines()) <= 2  # a progress bar may stand before it
+
+
+WORD = st.sampled_from(["00_frist", "nothing", "", "-p", "seed=x", "seed", "=", "level=nan", "--profile", "smok", "--data", "moon",
+                        "--workers", "-3", "../..", "\udcff", "--json", "--root", "a\nb", "[" * 300])  # fmt: skip
+VERB = st.sampled_from([["run"], ["params"], ["train"], ["compare"], ["sweep"], ["slides"], ["data", "build", "-p", "seed=x"],
+                        ["data", "ingest"],
+                        ["data", "export"], ["data", "info"], ["data"], []])  # fmt: skip
+
+
+def test_any_words_are_refused_without_a_traceback(home, capsys):
+    @settings(max_examples=60, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(VERB, st.lists(WORD, max_size=4))
+    def tried(verb, words):
+        refused([*verb, *words], capsys)
+
+    tried()
+
+
+def test_a_record_or_a_card_that_names_a_file_outside_its_run_is_refused(sq_home):
+    a_run("card.json")(sq_home)
+    folder = sq_home / "runs/00_first" / KEY
+    path = folder / "records/fig01.json"
+    good = records.read_json(path)
+    for change in ({"file": "../../../secret.png"}, {"file": "/etc/passwd"}, {"name": "../../x"}, {"source": ["moon"]}):
+        records.write_json(path, {**good, **change})
+        with pytest.raises(SqError, match=r"fig01\.json is not a record of this run"):
+            records.read_records(folder)
+    card = records.read_json(folder / "card.json")
+    for change in ({"key": "../../x"}, {"notebook": "../x"}, {"notebook": "/tmp/x"}, {"key": ".."}):
+        records.write_json(folder / "card.json", {**card, **change})
+        with pytest.raises(SqError, match="is no name"):
+            read_card(folder)
+
+
+def test_a_figure_whose_name_climbs_is_refused_before_anything_is_written(sq_home, monkeypatch):
+    import matplotlib.pyplot as plt
+
+    from sqlib.book import chapter
+
+    page = chapter.begin("x", data="twin", seed=1, profile="smoke", out=str(sq_home / "a/b/run"))
+    words = {"label": "a", "caption": "b"}
+    with pytest.raises(SqError, match="record name"):
+        chapter.figure(page, plt.subplots()[0], "../../x", **words, alt="c", numbers={"a": 1})
+    assert not sq_home.exists()
+
+
+def test_a_folder_of_pickles_that_is_not_the_published_one_is_not_opened(tmp_path):
+    """CIFAR-10 comes as pickles: torchvision unpickles only what has the published checksum."""
+    import pickle
+
+    from sqlib.learn.pictures import cifar10
+
+    class Evil:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "opened"),))
+
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    for name in ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch", "batches.meta"):
+        (folder / name).write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(SqError, match="holds no CIFAR-10"):
+        cifar10(tmp_path)
+    assert not (tmp_path / "opened").exists()
+
+
+@pytest.mark.parametrize("keys", [{"NAXIS1": 200_000, "NAXIS2": 200_000}, {"NAXIS1": 2**31 - 1}])
+def test_a_fits_file_that_claims_to_be_huge_is_refused(sq_home, keys):
+    from astropy.io import fits
+    from entries import ENTRIES
+
+    for name in ("cube", "record of HMI", "coronal image"):
+        sq_home = sq_home.parent / name
+        sq_home.mkdir()
+        make, read = ENTRIES[name]
+        path = make(sq_home)
+        content = bytearray(path.read_bytes())
+        start = 0 if name != "record of HMI" else 2880
+        for key, value in keys.items():
+            at = content.index(key.encode(), start)
+            content[at : at + 80] = str(fits.Card(key, value)).encode()
+        path.write_bytes(content)
+        with pytest.raises(SqError, match=path.name):
+            read(path)
