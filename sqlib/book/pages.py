@@ -52,7 +52,7 @@ def build_book(run_folders: dict[str, Path]) -> Path:
     from filelock import FileLock
 
     build = home() / "_build"
-    build.mkdir(exist_ok=True)
+    build.mkdir(parents=True, exist_ok=True)
     with FileLock(build / ".lock"):
         source = build / "book"
         assemble(source, run_folders)

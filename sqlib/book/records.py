@@ -21,10 +21,11 @@ KINDS = {"name": str, "label": str, "kind": str, "numbers": object, "paper": obj
 def plain(value, where: str = "numbers"):
     """Return `value` as plain JSON types: NumPy scalars and arrays, DataFrames (a list of rows) and dates are turned.
 
-    Raises `SqError` for a NaN or an infinity (JSON has none: give None) and for a type that JSON cannot hold.
+    A DataFrame's missing values become None. Raises `SqError` for any other NaN or an infinity (JSON has none: give None) and
+    for a type that JSON cannot hold.
     """
     if hasattr(value, "columns"):
-        value = value.to_dict(orient="records")
+        value = value.astype(object).where(value.notna(), None).to_dict(orient="records")  # pandas knows no other "none"
     elif hasattr(value, "tolist"):  # NumPy array or scalar, torch tensor, pandas Series
         value = value.tolist()
     if isinstance(value, float) and not math.isfinite(value):
