@@ -124,9 +124,9 @@ def _sweep(args) -> None:
 
 def _train(args) -> None:
     if args.notebook == "locator":
-        from sqlib.learn.locator_training import SHIPPED, teach
+        from sqlib.learn.locator_training import Teaching, teach
 
-        path = teach(SHIPPED, seconds=60 * args.minutes)
+        path = teach(Teaching(), seconds=60 * args.minutes)
         print(f"{path}\nused by: find_sources(frames, net=locator.load({str(path)!r}))")
         return
     path, values = params.resolve(args.notebook, args.profile, _overrides(args, args.notebook))

@@ -98,10 +98,9 @@ def load(path: Path, device: str = "cpu") -> Locator:
     return checkpoint.load_into(Locator(), path, "train a locator: sq train locator").to(device).eval()
 
 
-def card(path: Path = WEIGHTS) -> dict:
-    """Run card of weights, by default of those that come with sqlib: settings, practice cubes, steps, versions, duration, and
-    under `before` the card of the teaching that it went on from."""
-    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+def card() -> dict:
+    """Run card of the weights that come with sqlib: settings, practice cubes, steps, versions, duration."""
+    return json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
 
 
 def runs_of(frames: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import torch
 from sqlib import __version__
 from sqlib.data.build import PHYSICS
 from sqlib.learn import checkpoint
-from sqlib.learn.locator import STEP, Locator, card, load, picture
+from sqlib.learn.locator import STEP, Locator, picture
 from sqlib.learn.objectives import autocast
 from sqlib.learn.practice import Practice, practise
 from sqlib.learn.runs import Unfinished, words_of
@@ -28,10 +28,7 @@ SPREAD = 2.4  # pixels; the place that is asked for is a Gaussian of this width 
 
 @dataclass(frozen=True)
 class Teaching:
-    """How the locator is taught. Cubes are drawn from a window of `pool` numbers that moves on by one every `renew` steps.
-
-    `start`: the teaching whose weights it begins with (the first of two).
-    """
+    """How the locator is taught. Cubes are drawn from a window of `pool` numbers that moves on by one every `renew` steps."""
 
     steps: int = 3600
     batch: int = 8
@@ -41,21 +38,8 @@ class Teaching:
     rate: float = 2.5e-3
     decay: float = 1e-3
     seed: int = 77001  # of the practice cubes: another than that of the twin which the book shows
-    whole: float = 0.5  # share of the windows that are an annotated interval; of the rest most are a part of one
-    outlines: int = 3  # that a window has at most; its leftovers of drawings
-    flicker: bool = False  # whether what fills them is drawn frame by frame, or once for all
-    missing: float = 0.0  # share of the windows that lack frames
-    fall: float = 0.0  # last share of the steps in which a constant rate falls to 0; 0: a cosine after a long warm-up
     size: int = 256
     frames: int = 256
-    start: "Teaching | None" = None
-
-
-SHIPPED = Teaching(
-    steps=1500, crop=144, pool=32, renew=8, rate=8e-4, seed=77002, whole=0.7, outlines=8, flicker=True, missing=0.2, fall=0.4,
-    start=Teaching(),
-)  # fmt: skip
-"""How the weights that come with sqlib were taught: the second part makes them indifferent to what is left of drawings."""
 
 
 @lru_cache(maxsize=72)
@@ -68,13 +52,13 @@ def make_batch(step: int, teaching: Teaching) -> tuple[torch.Tensor, torch.Tenso
     rng = np.random.default_rng([teaching.seed, step])
     numbers = step // teaching.renew + rng.integers(teaching.pool, size=2)
     cubes = [_cube(int(number), teaching.seed, teaching.size, teaching.frames) for number in numbers]
-    drawn = [window(cubes[place % 2], teaching, rng) for place in range(teaching.batch)]
+    drawn = [window(cubes[place % 2], teaching.crop, rng) for place in range(teaching.batch)]
     return torch.stack([x for x, _ in drawn]), torch.stack([y for _, y in drawn])
 
 
-def window(cube: Practice, teaching: Teaching, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def window(cube: Practice, crop: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """One window of a cube: about an annotated interval, a part of one, or a longer one; cropped and turned at random."""
-    (frames, sources), crop = cube, teaching.crop
+    frames, sources = cube
     size = frames.shape[1]
     if len(sources):
         first, last, y, x = sources[rng.integers(len(sources))]
@@ -82,13 +66,10 @@ def window(cube: Practice, teaching: Teaching, rng: np.random.Generator) -> tupl
     else:
         first = rng.integers(0, len(frames) - 24)
         last, y, x, places = first + rng.integers(8, 22), *rng.uniform(0.25 * size, 0.75 * size, 2), []
-    a, b = _ends(int(first), int(last), teaching.whole, rng)
+    a, b = _ends(int(first), int(last), rng)
     shown = frames[max(a, 0) : min(b, len(frames) - 1) + 1]
-    if teaching.missing and rng.random() < teaching.missing:
-        there = rng.random(len(shown)) < rng.uniform(0.5, 0.95)
-        shown = shown[there] if there.any() else shown
-    if rng.random() < 0.5 + 0.25 * teaching.flicker:
-        shown = with_lines(shown, rng, teaching.outlines, teaching.flicker and rng.random() < 0.75)
+    if rng.random() < 0.5:
+        shown = with_lines(shown, rng)
     shown = torch.from_numpy(shown.astype(np.float32))
     if rng.random() < 0.3:  # cubes scaled as a whole leave most frames darker, and with fewer steps of gray
         shown = (shown * rng.uniform(0.35, 1)).round()
@@ -103,11 +84,11 @@ def window(cube: Practice, teaching: Teaching, rng: np.random.Generator) -> tupl
     return seen, torch.cat([place.flatten(), wanted[-1:]])
 
 
-def _ends(first: int, last: int, whole: float, rng: np.random.Generator) -> tuple[int, int]:
+def _ends(first: int, last: int, rng: np.random.Generator) -> tuple[int, int]:
     kind = rng.random()
-    if kind < whole:  # annotators differ by a frame or two
+    if kind < 0.5:  # annotators differ by a frame or two
         return first + int(rng.integers(-2, 3)), last + int(rng.integers(-2, 3))
-    if kind < whole + 0.7 * (1 - whole):
+    if kind < 0.85:
         length = int(rng.integers(1, last - first + 2)) if rng.random() < 0.6 else 1
         start = int(rng.integers(first, last - length + 2))
         return start, start + length - 1
@@ -126,32 +107,20 @@ def target(places, size: int) -> torch.Tensor:
     return torch.from_numpy(np.r_[wanted.ravel() / max(total, 1.0), float(total == 0)]).float()
 
 
-def with_lines(frames: np.ndarray, rng: np.random.Generator, most: int = 3, flicker: bool = False) -> np.ndarray:
-    """Frames (L, S, S) with up to `most` outlines of boxes, at random places, filled with speckle from elsewhere.
+def with_lines(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Frames (L, S, S) with up to three outlines of boxes, at random places, filled with speckle from elsewhere.
 
     So frames look from which a drawing was taken out; the boxes lie anywhere, so they say nothing about the source.
-    `flicker`: what fills them comes from another place in each frame, and half of the outlines move from frame to frame and
-    are not in all of them, as those that a detector drew.
     """
-    before, frames, (length, size) = frames, frames.copy(), frames.shape[:2]
-    for _ in range(int(rng.integers(0, most + 1))):
+    frames, size = frames.copy(), frames.shape[1]
+    for _ in range(int(rng.integers(0, 4))):
         height, width = rng.integers(6, 24, 2)
-        at = np.tile((rng.integers(0, size - height - 1), rng.integers(0, size - width - 1)), (length, 1))
-        away, drawn = rng.integers(30, size - 30, (length if flicker else 1, 2)), np.ones(length, bool)
-        if flicker and rng.random() < 0.5:
-            at = at + np.rint(rng.normal(0, 2, (length, 2))).astype(int)
-            drawn = rng.random(length) < 0.7
-        line = np.nonzero(np.pad(np.zeros((height - 1, width - 1), bool), 1, constant_values=True))
-        y, x = (at[:, [axis]] + line[axis] for axis in (0, 1))
-        filled = before[np.arange(length)[:, None], (y - away[:, :1]) % size, (x - away[:, 1:]) % size]
-        frames[np.flatnonzero(drawn)[:, None], y[drawn] % size, x[drawn] % size] = filled[drawn]
+        y, x = rng.integers(0, size - height - 1), rng.integers(0, size - width - 1)
+        line = np.zeros((size, size), bool)
+        line[y : y + height + 1, [x, x + width]] = line[[y, y + height], x : x + width + 1] = True
+        elsewhere = np.roll(frames, tuple(rng.integers(30, size - 30, 2)), (1, 2))
+        frames[:, line] = elsewhere[:, line]
     return frames
-
-
-def _rate(teaching: Teaching, step: int) -> float:
-    if teaching.fall:
-        return teaching.rate * min(1, step / 50, (teaching.steps - step) / (teaching.fall * teaching.steps))
-    return rate_at(Loop(teaching.steps, rate=teaching.rate, warmup=0.15 * teaching.steps), step)  # its lengths are steps here
 
 
 class _Batches(torch.utils.data.Dataset):
@@ -179,17 +148,12 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int = 1, dev
     from tqdm import tqdm
 
     path = home() / "data" / "models" / "locator" / "locator.safetensors" if path is None else Path(path)
-    going_on, begun = path.with_name("teaching.safetensors"), time.monotonic()
-    if teaching.start is not None:
-        before = path.with_name("before.safetensors")
-        if not before.with_suffix(".json").is_file() or card(before)["teaching"] != asdict(teaching.start):
-            teach(teaching.start, before, workers=workers, device=device, progress=progress, seconds=seconds)
-    clock = time.monotonic()
+    going_on, clock = path.with_name("teaching.safetensors"), time.monotonic()
     torch.manual_seed(teaching.seed)
     where = device_of(device)
-    net = Locator() if teaching.start is None else load(before).train()
-    net = net.to(where, memory_format=torch.channels_last)
+    net = Locator().to(where, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), teaching.rate, weight_decay=teaching.decay)
+    loop = Loop(teaching.steps, rate=teaching.rate, warmup=0.15 * teaching.steps)  # its lengths are steps here
     first, losses, spent = 0, [], 0.0
     if going_on.is_file():
         groups, facts = checkpoint.load(going_on)
@@ -208,12 +172,12 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int = 1, dev
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         for group in optimizer.param_groups:
-            group["lr"] = _rate(teaching, step)
+            group["lr"] = rate_at(loop, step)
         optimizer.step()
         losses.append(round(float(loss.detach()), 4))
         bar.set_postfix_str(f"loss {np.mean(losses[-50:]):.2f}", refresh=False)
         bar.update()
-        late = time.monotonic() - begun > seconds
+        late = time.monotonic() - clock > seconds
         if step < teaching.steps and (step % 100 == 0 or late):
             facts = {"teaching": asdict(teaching), "step": step, "losses": losses}
             groups = {"net": net.state_dict(), "optimizer": checkpoint.optimizer_state(optimizer)}
@@ -222,7 +186,7 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int = 1, dev
                 raise Unfinished(f"{step} of {teaching.steps} steps of the locator are done; the same call goes on")
     bar.close()
     checkpoint.save(path, {"net": net.state_dict()}, {"steps": teaching.steps})
-    facts = {
+    card = {
         "source": "simulated", "teaching": asdict(teaching), "physics": PHYSICS,
         "parameters": sum(p.numel() for p in net.parameters()),
         "windows": teaching.steps * teaching.batch, "cubes": teaching.pool + (teaching.steps - 1) // teaching.renew,
@@ -230,10 +194,9 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int = 1, dev
         "seconds": round(spent + time.monotonic() - clock), "version": __version__,
         "device": words_of(where),
         "versions": {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
-        "made": datetime.now(UTC).isoformat(timespec="seconds"), "before": None if teaching.start is None else card(before),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     with replacing(path.with_suffix(".json")) as aside:
-        aside.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    for file in (going_on,) if teaching.start is None else (going_on, before, before.with_suffix(".json")):
-        file.unlink(missing_ok=True)
+        aside.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    going_on.unlink(missing_ok=True)
     return path
