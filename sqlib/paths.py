@@ -51,8 +51,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold `folder` alone: a second process waits here, and then finds what the first one made."""
+def alone(folder: Path, told: bool = True) -> Iterator[None]:
+    """Hold `folder` alone: a second process waits here, and then finds what the first one made. `told`: it says that it waits."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / ".lock")
@@ -60,7 +60,8 @@ def alone(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"waiting for another process at work in {folder}", file=sys.stderr, flush=True)
+        if told:
+            print(f"waiting for another process at work in {folder}", file=sys.stderr, flush=True)
         lock.acquire()
     except OSError as error:
         raise SqError(f"cannot write {folder}: {error.strerror or error}; set SQ_HOME to another folder") from error

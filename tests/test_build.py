@@ -159,7 +159,7 @@ def test_of_two_builds_at_once_the_second_waits_and_finds_all(sq_home, tmp_path,
     settings = Settings(frames=4, log=str(tmp_path / "log"), pause=0.05)
     other = start_build(settings)
     wait_for(settings, events=1)
-    build_twin(settings, **QUIET)
+    build_twin(settings, **{**QUIET, "progress": True})
     assert "waiting for another process" in capfd.readouterr().err
     assert other.communicate() == (None, "") and other.returncode == 0
     assert len(simulated(settings)) == 57 and set(simulated(settings).values()) == {1}

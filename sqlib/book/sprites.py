@@ -102,9 +102,10 @@ def address(data: bytes, kind: str = "webp") -> str:
 def window(source: str, cols: int, rows: int, at: int, alt: str, shape, style: str, over: str = "") -> str:
     """A window as wide as `style` says on picture `at`, of `shape` (H, W), of a sheet; `over` is drawn upon it."""
     place = f"translate({-100 * (at % cols) / cols}%, {-100 * (at // cols) / rows}%)"
+    how = f'src="{source}"' if source else 'loading="lazy"'  # a script that gives it a picture loads none before it is in view
     return (
         f'<div class="sq-screen" style="position:relative;overflow:hidden;aspect-ratio:{shape[1]}/{shape[0]};{style}">'
-        f'<img alt="{escape(alt)}" {f"""src="{source}" """ if source else ""}'
+        f'<img alt="{escape(alt)}" {how} '
         f'style="display:block;max-width:none;width:{100 * cols}%;height:auto;margin:0;transform:{place}">{over}</div>'
     )
 

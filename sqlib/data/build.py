@@ -102,7 +102,7 @@ def build_twin(
     folder = twin_folder(settings, simulate)
     if _complete(folder):
         return folder
-    with alone(folder):
+    with alone(folder, told=progress):
         if _complete(folder):
             return folder
         _clean(folder)
@@ -184,7 +184,7 @@ def load_frames(
     frames = folder / f"frames-{size}-{scaling}-{RECIPE[:8]}"
     if frames.exists():
         return load_frames_from(frames)
-    with alone(folder):
+    with alone(folder, told=progress):
         if not frames.exists():
             _clean(folder)
             events = tqdm(catalogue(), desc="making frames", unit="cube", disable=not progress, delay=1)

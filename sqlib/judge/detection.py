@@ -40,7 +40,7 @@ DEFINITIONS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 
 def iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Intersection over union (N, K) of boxes (N, 4) and (K, 4), x0, y0, x1, y1; 0 where neither has an area."""
-    one, other = (torch.as_tensor(np.asarray(boxes, float).reshape(-1, 4)) for boxes in (one, other))
+    one, other = (torch.as_tensor(np.array(boxes, float).reshape(-1, 4)) for boxes in (one, other))
     return box_iou(one, other).nan_to_num().numpy()
 
 

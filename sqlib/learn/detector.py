@@ -62,7 +62,7 @@ def train_detector(settings: Detector, frameset: FrameSet, *, progress: bool = T
     check(settings)
     key = detector_key(settings, frameset.fingerprint)
     folder = run_folder(key)
-    with alone(folder):
+    with alone(folder, told=progress):
         if not (folder / "card.json").is_file():
             _train(settings, frameset, folder, key, progress, seconds, device_of(device))
     return load_trained(key)

@@ -94,7 +94,8 @@ def train(settings: Settings, frameset: FrameSet, *, samples: Samples | None = N
     folder = run_folder(key)
     if settings.start is not None:
         first = train(settings.start, frameset, samples=samples, device=device, progress=progress, seconds=seconds)
-    with nullcontext() if ranks()[1] > 1 else alone(folder):  # two callers do not train it twice; torchrun's are one caller
+    # two callers do not train it twice; torchrun's processes are one caller
+    with nullcontext() if ranks()[1] > 1 else alone(folder, told=progress):
         if not (folder / "card.json").is_file():
             samples = samples_for(settings, frameset, device) if samples is None else samples
             begin = None if settings.start is None else checkpoint.load(first.folder / "weights.safetensors")[0]["net"]
