@@ -5,9 +5,11 @@ import re
 
 import pytest
 from browser import chromium, opened
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from tinybook import CODE, make_home, write_notebook
 
 from sqlib.book import slides as module
+from sqlib.book.card import make_card
 from sqlib.book.cli import main
 from sqlib.book.slides import first_sentences, slides
 from sqlib.errors import SqError
@@ -106,9 +108,11 @@ def _notebook(*cells) -> dict:
     """Cells: a string is text, a tuple is a code cell's published outputs."""
     made = []
     for cell in cells:
-        text = {"cell_type": "markdown", "source": cell}
-        made.append(text if isinstance(cell, str) else {"cell_type": "code", "outputs": [{"data": {"text/html": h}} for h in cell]})
-    return {"cells": made}
+        if isinstance(cell, str):
+            made.append(new_markdown_cell(cell))
+        else:
+            made.append(new_code_cell(outputs=[new_output("display_data", {"text/html": html}) for html in cell]))
+    return new_notebook(cells=made)
 
 
 FIGURE, TABLE = '<figure class="sq-figure" id="f"></figure>', '<div class="sq-table" id="t"><table>{}</table></div>'
@@ -165,7 +169,7 @@ def test_formula_is_escaped_and_a_deck_without_one_carries_no_mathjax():
 def test_link_to_what_is_not_in_the_deck_is_plain_text(deck, tmp_path, monkeypatch):
     monkeypatch.setenv("SQ_HOME", str(tmp_path))
     text = '# T\n\nSee <a href="#f">this</a> and <a href="#table-setup">that</a>.'
-    card = {"data": "twin", "profile": "smoke", "key": "k", "made": "2026-01-01T", "commit": "", "notebook": "x"}
+    card = make_card("x", {"data": "twin", "profile": "smoke", "seed": 1}) | {"key": "k", "seconds_in_all": 1.0}
     (tmp_path / "card.json").write_text(json.dumps(card))
     (tmp_path / "executed.ipynb").write_text(json.dumps(_notebook(text, (FIGURE,))))
     assert 'See <a href="#f">this</a> and that.' in module.write_slides(tmp_path).read_text()
