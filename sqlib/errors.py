@@ -12,15 +12,16 @@ class SqError(ValueError):
 
 
 @contextmanager
-def in_words(what: str, advice: str) -> Iterator[None]:
+def in_words(what: str, advice: str, told: bool = True) -> Iterator[None]:
     """Turn any error inside into `SqError`: "`what` (the error); `advice`".
 
-    For what reads files that came from elsewhere: damage makes a parser raise whatever it stumbles over first.
+    For what reads files that came from elsewhere: damage makes a parser raise whatever it stumbles over first. `SqError`s
+    go through as they are, unless they have not `told` the place.
     """
     try:
         yield
-    except SqError:
-        raise
     except Exception as error:
+        if told and isinstance(error, SqError):
+            raise
         lines = str(error).strip().splitlines()
         raise SqError(f"{what} ({lines[0][:300] if lines else type(error).__name__}); {advice}") from error

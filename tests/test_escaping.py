@@ -1,6 +1,7 @@
 """Whatever a name, a value or a caption holds, it reaches a page as text: no producer of HTML lets markup through."""
 
 import json
+from html import escape
 from html.parser import HTMLParser
 
 import matplotlib
@@ -8,12 +9,27 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from entries import CARD, KEY
 from markdown_it import MarkdownIt
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tinybook import PARAMETERS, make_home, write_notebook
 
-from sqlib.book import card, chapter, compare, movie, pages, provenance, records, slides, student, threshold
+from sqlib.book import (
+    card,
+    chapter,
+    compare,
+    finish,
+    movie,
+    pages,
+    playground,
+    provenance,
+    records,
+    slides,
+    student,
+    threshold,
+    whole,
+)
 from sqlib.book.embedding_map import embedding_map
 from sqlib.book.scorecard import scorecard_page
 
@@ -135,6 +151,25 @@ def map_of(evil, home, _) -> str:
     return embedding_map(np.eye(4)[:, :2], index, FRAMES, [evil, "TN", "FP", "FN"], evil, evil, (evil, evil))
 
 
+def ground(evil, home, _) -> str:
+    frames = torch.from_numpy(np.random.default_rng(2).integers(0, 200, (1, 3, 40, 40), dtype=np.uint8))
+    inside = torch.zeros(1, 40, 40, dtype=torch.bool)
+    inside[:, 5:11, 7:13] = True
+    facts = pd.DataFrame({"event": [evil], "frame": [1], "label": [1]})
+    tried = playground.attempts(frames, inside, facts, torch.Generator().manual_seed(1))
+    return playground.playground(tried, evil, evil, b"")
+
+
+def finished(evil, home, _) -> str:
+    """A built page whose words are `evil`, as Sphinx writes them, with what is added at the end, and joined to a book."""
+    text = escape(evil)
+    page = f"<html><head><title>{text} — {text}</title></head><article class=bd-article><h1>{text}</h1><p>{text}</p></article>"
+    home.mkdir(parents=True)
+    (home / "intro.html").write_text(page)
+    finish.finish(home)
+    return (home / "intro.html").read_text() + whole.join_pages(home, [(evil, ["intro"])])
+
+
 PRODUCERS = {
     "chapter": published,
     "run card": lambda evil, home, _: card.as_html(a_run(evil, home)[1]),
@@ -150,6 +185,8 @@ PRODUCERS = {
     "movie": lambda evil, home, _: movie.player(FRAMES, evil, evil, [evil] * 4, 8, 0, 100_000)[0],
     "threshold": lambda evil, home, _: threshold.slider(threshold.levels(np.arange(4.0), [0, 1, 0, 1], list("abcd")), evil, evil),
     "map": map_of,
+    "playground": ground,
+    "finished page": finished,
 }
 
 
@@ -171,5 +208,6 @@ def test_every_module_that_writes_html_is_tried():
 
     folder = Path(pages.__file__).parent
     writing = {path.stem for path in folder.glob("*.py") if "</" in path.read_text(encoding="utf-8")}
-    tried = {"card", "chapter", "compare", "embedding_map", "movie", "pages", "provenance", "scorecard", "slides", "threshold"}
-    assert writing == tried
+    tried = {"card", "chapter", "compare", "embedding_map", "finish", "movie", "pages", "playground", "provenance", "scorecard",
+             "slides", "threshold", "whole"}  # fmt: skip
+    assert writing == tried | {"sprites"}  # which writes for movie, embedding_map and playground

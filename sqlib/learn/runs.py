@@ -153,7 +153,7 @@ def load(key: str) -> Trained:
 
 def load_net(trained: Trained, size: int, device: str = "auto") -> nn.Module:
     """Network of a run for frames of `size` pixels, in evaluation mode."""
-    with in_words(f"the settings in {trained.folder} make no network", AGAIN):
+    with in_words(f"the settings in {trained.folder} make no network", AGAIN, told=False):
         net = make_net(trained.settings, size)
     checkpoint.load_into(net, trained.folder / "weights.safetensors", AGAIN)
     # laid out so, the convolutions take half the time on a processor
