@@ -16,7 +16,7 @@ from sqlib.book.card import make_card, read_card
 from sqlib.book.params import cells_of, read_notebook, resolve
 from sqlib.book.records import read_json, read_records, write_json
 from sqlib.errors import SqError
-from sqlib.paths import home, replacing
+from sqlib.paths import home, remove, replacing
 
 
 def source_hash() -> str:
@@ -67,6 +67,8 @@ def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, pro
         (folder.parent / ".locks").mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / ".locks" / folder.name):
             if force or not (folder / "card.json").is_file():
+                for stale in folder.parent.glob(f".{folder.name}.*"):  # of a run that was killed
+                    remove(stale)
                 _execute(path, values, folder, progress)
     except OSError as error:
         raise SqError(f"cannot write {folder}: {error.strerror or error}") from error
