@@ -5,9 +5,11 @@ import re
 import shlex
 
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tinybook import CHECKOUT, TITLES, add_prose, make_home
 
 from sqlib.book import pages
+from sqlib.book.card import make_card
 from sqlib.book.cli import _parser
 from sqlib.book.params import parameters, parse, profile_names
 from sqlib.book.runs import run_notebook
@@ -101,11 +103,12 @@ def runs(sq_home):
     folders = {}
     for name, seconds, threads in (("00_a", 12.4, 1), ("01_b", 200.0, 4)):
         folders[name] = sq_home / "runs" / name / "key"
-        card = {"seconds_in_all": seconds, "threads": threads, "profile": "smoke", "fingerprint": "mine"}
-        solved = {"cell_type": "code", "source": "1", "metadata": {"tags": ["hide-cell"]}}
-        cells = [{"cell_type": "markdown", "source": "word " * 540, "metadata": {}}, *[solved] * 2]
+        card = make_card(name, {"data": "twin", "profile": "smoke", "seed": 1}, fingerprint="mine")
+        card |= {"seconds_in_all": seconds, "threads": threads, "key": "key"}
+        solved = [new_code_cell("1", metadata={"tags": ["hide-cell"]}) for _ in range(2)]
+        notebook = new_notebook(cells=[new_markdown_cell("word " * 540), *solved])
         write(folders[name] / "card.json", card)
-        write(folders[name] / "executed.ipynb", {"cells": cells})
+        write(folders[name] / "executed.ipynb", notebook)
         write(folders[name] / "figures" / "fig01.png", bytes(7_000))
     for key, owner in (("one", "mine"), ("two", "other")):
         write(sq_home / "data/twin" / key / "frames-8" / "card.json", {"fingerprint": owner})
