@@ -29,6 +29,13 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def clean(folder: Path) -> None:
+    """Remove what killed processes left half-written in `folder`, which the caller holds `alone`: hidden names but the lock."""
+    for path in folder.glob(".*"):
+        if path.name != ".lock":
+            remove(path)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write a file or a folder to; it takes the name `path` only when all went well.

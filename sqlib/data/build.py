@@ -13,7 +13,7 @@ from sqlib.data.catalogue import Event, catalogue
 from sqlib.data.cubes import Cube, read_cube, write_cube
 from sqlib.data.frames import SCALINGS, FrameSet, check_size, events_of, frames_from_cube, load_frames_from, save_frames
 from sqlib.errors import SqError
-from sqlib.paths import alone, home, remove, replacing
+from sqlib.paths import alone, clean, home, replacing
 from sqlib.sun.twin import TwinSettings, check_settings
 from sqlib.sun.twin import simulate as simulate_twin
 from sqlib.workers import check_workers, each
@@ -58,13 +58,6 @@ def _settings(settings) -> TwinSettings:
     return settings
 
 
-def _clean(folder: Path) -> None:
-    # only a build that was killed leaves hidden names here: its own files take their names when they are complete
-    for path in folder.glob(".*"):
-        if path.name != ".lock":
-            remove(path)
-
-
 def make_cube(event: Event, settings, path: Path, simulate=None) -> None:
     """Simulate one event and write its cube."""
     twin = (simulate or simulate_twin)(event, settings)
@@ -105,8 +98,8 @@ def build_twin(
     with alone(folder, told=progress):
         if _complete(folder):
             return folder
-        _clean(folder)
-        _clean(folder / "cubes")
+        clean(folder)
+        clean(folder / "cubes")
         missing = [event for event in catalogue() if not cube_path(folder, event).exists()]
         missing.sort(key=lambda event: event.instrument)  # a worker then makes the kernels of one instrument at a time
         need, free = len(missing) * settings.frames * settings.size**2 * 2, shutil.disk_usage(folder).free
@@ -186,7 +179,7 @@ def load_frames(
         return load_frames_from(frames)
     with alone(folder, told=progress):
         if not frames.exists():
-            _clean(folder)
+            clean(folder)
             events = tqdm(catalogue(), desc="making frames", unit="cube", disable=not progress, delay=1)
             parts = (frames_from_cube(read_cube(cube_path(folder, event)), size, scaling) for event in events)
             save_frames(parts, frames, {"cubes": json.loads((folder / "card.json").read_text(encoding="utf-8"))})

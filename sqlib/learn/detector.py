@@ -25,7 +25,7 @@ from sqlib.learn.boxes import annotated, cropped, flipped, parts
 from sqlib.learn.rcnn import Detector, check, looked_at, make_detector, seen
 from sqlib.learn.runs import AGAIN, Trained, Unfinished, run_folder, words_of
 from sqlib.learn.train import device_of
-from sqlib.paths import alone, replacing
+from sqlib.paths import alone, clean, replacing
 
 EVERY = 60.0  # s between checkpoints
 COLUMNS = ["position", "x0", "y0", "x1", "y1", "score"]
@@ -64,6 +64,7 @@ def train_detector(settings: Detector, frameset: FrameSet, *, progress: bool = T
     folder = run_folder(key)
     with alone(folder, told=progress):
         if not (folder / "card.json").is_file():
+            clean(folder)
             _train(settings, frameset, folder, key, progress, seconds, device_of(device))
     return load_trained(key)
 

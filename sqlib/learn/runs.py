@@ -23,7 +23,7 @@ from sqlib.learn.objectives import autocast, make_net
 from sqlib.learn.samples import Samples, gather, hold_out, make_samples, split, thinned
 from sqlib.learn.settings import Settings, check, from_dict
 from sqlib.learn.train import device_of, fit, ranks
-from sqlib.paths import alone, home, replacing
+from sqlib.paths import alone, clean, home, replacing
 
 SOURCES = ("augment", "lowpass", "losses", "models", "objectives", "samples", "settings", "train")
 AGAIN = "delete the folder and train again"
@@ -97,6 +97,8 @@ def train(settings: Settings, frameset: FrameSet, *, samples: Samples | None = N
     # two callers do not train it twice; torchrun's processes are one caller
     with nullcontext() if ranks()[1] > 1 else alone(folder, told=progress):
         if not (folder / "card.json").is_file():
+            if ranks()[1] == 1:
+                clean(folder)
             samples = samples_for(settings, frameset, device) if samples is None else samples
             begin = None if settings.start is None else checkpoint.load(first.folder / "weights.safetensors")[0]["net"]
             _train(settings, samples, begin, folder, key, progress, seconds)
