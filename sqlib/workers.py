@@ -46,15 +46,19 @@ def each(function: Callable, jobs: list[tuple], workers: int, scheduler: str | N
     """
     if scheduler is None and min(workers, len(jobs)) <= 1:
         for place, job in enumerate(jobs):
-            try:
-                yield place, function(*job)
-            except Exception as error:  # one job must not cost the others
-                yield place, error
+            yield place, _done(function, job)
         return
     from dask.distributed import as_completed
 
     with dask_client(min(workers, len(jobs)), scheduler, advice) as client:
-        tasks = {client.submit(function, *job, pure=False): place for place, job in enumerate(jobs)}
+        tasks = {client.submit(_done, function, job, pure=False): place for place, job in enumerate(jobs)}
         for task in as_completed(list(tasks)):
             yield tasks[task], task.result() if task.status == "finished" else task.exception()
             task.release()
+
+
+def _done(function: Callable, job: tuple) -> Any:
+    try:
+        return function(*job)
+    except Exception as error:  # given back, not raised: one job must not cost the others, and Dask would print it
+        return error

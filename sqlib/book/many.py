@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +35,8 @@ def run_many(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, *, wor
             with suppress(SqError):  # the run will say it
                 runs.build_data(*params.resolve(notebook, profile, values), progress)
         progress = False
-    tasks = [(notebook, values, profile, force, progress) for notebook, values in jobs]
-    yield from each(_run, tasks, workers, scheduler, "--workers 1 does without")
-
-
-def _run(notebook: str | Path, values: dict[str, Any], profile: str, force: bool, progress: bool) -> Path | Exception:
-    try:
-        return runs.run_notebook(notebook, values, profile, force=force, progress=progress)
-    except Exception as error:  # given back, not raised: Dask would print it
-        return error
+    run = partial(runs.run_notebook, profile=profile, force=force, progress=progress)
+    yield from each(run, jobs, workers, scheduler, "--workers 1 does without")
 
 
 def run_all(jobs: list[tuple[str, dict[str, Any]]], profile: str, *, workers: int, force: bool = False) -> list[Path]:

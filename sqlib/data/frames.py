@@ -158,13 +158,11 @@ def own_card(root: Path) -> dict:
     name (of the reader's folder), source ("observed" or "simulated"), cubes ({key of event: file, start, cadence, pixel}).
     """
     path = Path(root) / "own.json"
-    try:
+    with in_words(f"{path} is broken", "make the frames again: sq data import"):
         card = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if card and (card["source"] not in ("observed", "simulated") or not card["name"] or not card["cubes"]):
             raise ValueError("a wrong entry")
         return card
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SqError(f"{path} is broken ({error}); make the frames again: sq data import") from error
 
 
 def _kind(frameset: FrameSet) -> tuple:
