@@ -1,13 +1,16 @@
 """Dask for whoever has many small things to do: workers of this machine, or those of a scheduler."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlib.errors import SqError
+from sqlib.memory import keep_freed
 
 MOST = 256  # processes; more are a slip of the pen, and would take the machine down
+SAID = "said"  # Dask's topic for words from workers
 LOCAL = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
 
 
@@ -51,13 +54,32 @@ def each(function: Callable, jobs: list[tuple], workers: int, scheduler: str | N
     from dask.distributed import as_completed
 
     with dask_client(min(workers, len(jobs)), scheduler, advice) as client:
+        client.subscribe_topic(SAID, lambda event: _write(event[1]))
         tasks = {client.submit(_done, function, job, pure=False): place for place, job in enumerate(jobs)}
         for task in as_completed(list(tasks)):
             yield tasks[task], task.result() if task.status == "finished" else task.exception()
             task.release()
 
 
+def say(text: str, here: bool = True) -> None:
+    """Send a line to whoever waits in `each` for this worker's job; where this is no worker, write it to stderr if `here`."""
+    from distributed import get_worker
+
+    try:
+        get_worker().log_event(SAID, text)
+    except ValueError:  # no worker
+        if here:
+            _write(text)
+
+
+def _write(text: str) -> None:  # above the progress bars
+    from tqdm import tqdm
+
+    tqdm.write(text, file=sys.stderr)
+
+
 def _done(function: Callable, job: tuple) -> Any:
+    keep_freed()
     try:
         return function(*job)
     except Exception as error:  # given back, not raised: one job must not cost the others, and Dask would print it

@@ -41,6 +41,8 @@ def test_a_run_that_fails_costs_no_other(home, workers):
 
 def test_command_runs_two_chapters_at_once_and_refuses_none(home, capsys):
     assert main(["run", "00_first", "01_second", "--profile", "smoke", "--workers", "2"]) == 0
-    assert [line.split("/")[-2] for line in capsys.readouterr().out.splitlines()] == ["00_first", "01_second"]
+    out, err = capsys.readouterr()
+    assert [line.split("/")[-2] for line in out.splitlines()] == ["00_first", "01_second"]
+    assert "00_first: executing\n" in err and "01_second: executing\n" in err  # said by the workers
     assert main(["run", "00_first", "--workers", "0"]) == 2
     assert "--workers 0: at least 1" in capsys.readouterr().err

@@ -72,6 +72,13 @@ def test_boxes_shrink_with_the_frames(frameset):
     assert shown["boxes"]["Annotated box"][3] == [[5, 6, 8, 9]]
 
 
+def test_movie_of_other_frames_shows_them_and_boxes_that_somebody_else_drew(frameset):
+    found = pd.DataFrame({"frame": [6, 10, 10], "x0": [20, 2, 30], "y0": 4, "x1": [28, 8, 38], "y1": 12})
+    shown = episode(frameset, QUAKE, around=1, side=20, span=(10, 11), found={"Detector": found, "Nobody": found[:0]})
+    assert shown["numbers"] == {"event": QUAKE, "first": 9, "last": 11, "annotated": 0}
+    assert shown["boxes"] == {"Detector": [[], [[1, 2, 4, 6], [15, 2, 19, 6]], []]}
+
+
 def test_folder_with_annotated_frames_alone_is_shown_and_one_with_a_frame_an_event_is_refused(frameset):
     kept = (frameset.index["label"] == 1).to_numpy()
     only = make_frameset(frameset.pixels[kept], frameset.index[kept].reset_index(drop=True), "sunquakenet", "published")

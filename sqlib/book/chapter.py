@@ -11,6 +11,7 @@ from sqlib.book import card as cards
 from sqlib.book import figures, records
 from sqlib.book.movie import player
 from sqlib.errors import SqError
+from sqlib.memory import keep_freed
 from sqlib.paths import home, replacing
 
 
@@ -47,6 +48,7 @@ def begin(name: str, *, data: str, seed: int, profile: str, out: str = "", root:
         raise SqError(f"data={data!r} is unknown: twin (simulated) or sunquakenet (real frames)")
     folder = Path(out) if out else home() / "runs" / name / "interactive"
     figures.use_style()
+    keep_freed()
     own = own_card(root) if root and data != "twin" else {}
     origin = f"own-{own['source']}" if own else "simulated" if data == "twin" else "observed"
     parameters = {"data": data, "seed": seed, "profile": profile, "root": root, **more}

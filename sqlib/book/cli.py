@@ -8,11 +8,13 @@ from sqlib.book import cli_data, pages, params, runs  # none of which imports an
 from sqlib.book.card import read_card
 from sqlib.book.cli_data import add_command, add_options, print_json
 from sqlib.errors import SqError
+from sqlib.memory import keep_freed
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run `sq` with `argv`; return 0, 2 for an error of the user's, 130 when interrupted."""
     args = _parser().parse_args(argv)
+    keep_freed()
     try:
         args.do(args)
     except SqError as error:

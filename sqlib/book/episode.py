@@ -1,6 +1,7 @@
 """An event of a frame set as a movie: which frames, in which grays, with which boxes."""
 
 import numpy as np
+import pandas as pd
 import torch
 
 from sqlib.data.frames import FrameSet, resize, to_bytes
@@ -8,11 +9,14 @@ from sqlib.errors import SqError
 from sqlib.judge import lightcurves, sources
 
 
-def episode(frameset: FrameSet, event: str = "", around: int = 10, most: int = 44, side: int = 208) -> dict:
+def episode(frameset: FrameSet, event: str = "", around: int = 10, most: int = 44, side: int = 208,
+            span: tuple[int, int] | None = None, found: dict[str, pd.DataFrame] | None = None) -> dict:  # fmt: skip
     """What `chapter.movie` takes to show an event round its annotation: at most `most` frames, no larger than `side` pixels.
 
     event : its key; default the one whose annotated sources are clearest, of those with frames before and after if there are
-    around : frames shown before and after the annotated ones, as far as they are at hand
+    around : frames shown before and after the annotated ones (or those of `span`), as far as they are at hand
+    span : first and last frame that it is about; default the annotated ones, and all where there are none
+    found : by what a switch says, boxes (frame, x0, y0, x1, y1) that somebody else drew in this event, in the frames' pixels
     Grays are stretched alike in all frames, black at 0 and white at the quantile .997; `region` holds the levels that fill the
     scale within the active region. Raises `SqError` where no event has two frames.
     """
@@ -20,23 +24,32 @@ def episode(frameset: FrameSet, event: str = "", around: int = 10, most: int = 4
     rows = np.flatnonzero((index["event"] == event).to_numpy())
     rows = rows[index["frame"].to_numpy()[rows].argsort(kind="stable")]
     facts = index.iloc[rows]
-    if len(marked := facts["frame"][facts["label"] == 1]):
-        rows = rows[facts["frame"].between(marked.min() - around, marked.max() + around)]
+    marked = span or facts["frame"][facts["label"] == 1]
+    if len(marked):
+        rows = rows[facts["frame"].between(min(marked) - around, max(marked) + around)]
     rows = rows[:most]
     if len(rows) < 2:
         raise SqError(f"a movie needs two frames of an event: {event} has {len(rows)} in these data")
     facts, scale = index.iloc[rows], min(side, frameset.pixels.shape[1]) / frameset.pixels.shape[1]
     frames = resize(np.asarray(frameset.pixels[rows]), round(scale * frameset.pixels.shape[1]))
     frames = to_bytes(frames * (255 / max(float(np.quantile(frames, 0.997)), 1)))
-    boxes = [[[scale * value for value in box] for box in own] for own in facts["boxes"]]
+    layers = {"Annotated box": facts["boxes"]} | {what: _boxes(table, facts["frame"]) for what, table in (found or {}).items()}
+    layers = {what: [[[scale * value for value in box] for box in own] for own in boxes] for what, boxes in layers.items()}
     return {
         "frames": frames,
         "times": [f"frame {row.frame}, {row.time:%H:%M:%S} UT" for row in facts.itertuples()],
-        "boxes": {"Annotated box": boxes} if any(boxes) else None,
+        "boxes": {what: boxes for what, boxes in layers.items() if any(boxes)} or None,
         "region": _region(frames), "still": len(rows) // 2,
         "numbers": {"event": event, "first": int(facts["frame"].min()), "last": int(facts["frame"].max()),
                     "annotated": int((facts["label"] == 1).sum())},
     }  # fmt: skip
+
+
+def _boxes(table: pd.DataFrame, frames: pd.Series) -> list[list[tuple]]:
+    """For each of the frames (by number) its boxes in the table."""
+    own = table.groupby("frame")[["x0", "y0", "x1", "y1"]]
+    drawn = {frame: list(rows.itertuples(index=False, name=None)) for frame, rows in own}
+    return [drawn.get(frame, []) for frame in frames]
 
 
 def _clearest(frameset: FrameSet) -> str:

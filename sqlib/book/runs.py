@@ -17,6 +17,7 @@ from sqlib.book.params import cells_of, read_notebook, resolve
 from sqlib.book.records import read_json, read_records, write_json
 from sqlib.errors import SqError
 from sqlib.paths import home, remove, replacing
+from sqlib.workers import say
 
 
 def source_hash() -> str:
@@ -102,6 +103,7 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
 
     read_notebook(path)  # complains of what is no notebook
     _prepare(path, values, progress)
+    say(f"{path.stem}: executing", False)  # else papermill's bar says it
     started = time.monotonic()
     with replacing(folder) as aside, tempfile.TemporaryFile("w+") as log:
         aside.mkdir()

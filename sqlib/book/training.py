@@ -2,7 +2,6 @@
 
 import math
 import os
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import fields
@@ -14,6 +13,7 @@ from sqlib.errors import SqError
 from sqlib.learn import detector, detector_recipes, recipes
 from sqlib.learn import runs as trained
 from sqlib.sun.twin import TwinSettings
+from sqlib.workers import say
 
 
 def frames_of(values: dict[str, Any], progress: bool = True) -> FrameSet:
@@ -38,8 +38,8 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True, m
     frameset, started, cards, samples = frames_of(values, progress), time.monotonic(), {}, {}
     with _processes():
         for number, (name, settings) in enumerate(runs.items()):
-            if progress and trained.ranks()[0] == 0 and not trained.is_trained(settings, frameset):
-                print(f"{chapter}: {name} ({number + 1} of {len(runs)})", file=sys.stderr, flush=True)
+            if trained.ranks()[0] == 0 and not trained.is_trained(settings, frameset):
+                say(f"{chapter}: training {name} ({number + 1} of {len(runs)})", progress)
             what = (settings.window, settings.crop, settings.views.low_pass > 0, settings.views.threshold, settings.views.variant)
             left = 60 * minutes - (time.monotonic() - started)
             if what not in samples and not trained.is_trained(settings, frameset):
@@ -60,8 +60,8 @@ def _train_detectors(values: dict[str, Any], progress: bool, minutes: float) -> 
     planned = detector_recipes.plan(values, frameset)
     for number, (name, (settings, data)) in enumerate(planned.items()):
         frames = frameset if data == "own" else simulated(values, progress)
-        if progress and not detector.is_trained(settings, frames):
-            print(f"{detector_recipes.CHAPTER}: {name} ({number + 1} of {len(planned)})", file=sys.stderr, flush=True)
+        if not detector.is_trained(settings, frames):
+            say(f"{detector_recipes.CHAPTER}: training {name} ({number + 1} of {len(planned)})", progress)
         left = max(60 * minutes - (time.monotonic() - started), 0)
         cards[name] = detector.train_detector(settings, frames, progress=progress, seconds=left).card
     return cards

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter
+from scipy.sparse import csr_array
 
 from sqlib.data.frames import FrameSet, events_of
 from sqlib.data.statistics import SMOOTH
@@ -71,8 +72,9 @@ def classical(pixels, index: pd.DataFrame, width: int) -> np.ndarray:
         ratio = np.array(pixels[places], np.float32)  # an event at a time
         ratio /= np.maximum(ratio.mean((1, 2), keepdims=True), 1e-6)
         ratio /= np.maximum(gaussian_filter(ratio.mean(0), SMOOTH, mode="nearest"), 1e-6)
-        for place, window in zip(places, np.searchsorted(places, rows[places])):
-            greatest[place] = ratio[window].mean(0).max()
+        windows = np.searchsorted(places, rows[places])
+        mean = csr_array((np.full(windows.size, 1 / width, np.float32), windows.ravel(), np.arange(len(places) + 1) * width))
+        greatest[places] = (mean @ ratio.reshape(len(places), -1)).max(1)
     return greatest
 
 

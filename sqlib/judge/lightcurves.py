@@ -57,7 +57,11 @@ def kernel(shape, x: float, y: float, radius: float) -> np.ndarray:
 
 def course(power: np.ndarray, x: float, y: float, radius: float) -> np.ndarray:
     """Mean power (T,) of the pixels within `radius` of (x, y)."""
-    return check(power)[:, kernel(power.shape[1:], x, y, radius)].mean(1, dtype=np.float64)
+    return _course(check(power), x, y, radius)
+
+
+def _course(power: np.ndarray, x: float, y: float, radius: float) -> np.ndarray:
+    return power[:, kernel(power.shape[1:], x, y, radius)].mean(1, dtype=np.float64)
 
 
 def regions(power: np.ndarray) -> Regions:
@@ -90,13 +94,14 @@ def deviation(power: np.ndarray, where: np.ndarray, radius: float, away: tuple[f
     In units of `average`, or, where none is given, of each kernel's own average in time. Places within 15 px of `away`
     (x, y), the source, are left out; NaN where fewer than five remain.
     """
+    power = check(power)  # once, for it looks at every pixel
     y, x = np.nonzero(where)
     far = np.hypot(x + 0.5 - away[0], y + 0.5 - away[1]) >= APART
     x, y = x[far], y[far]
     if len(x) < 5:
         return float("nan")
     drawn = rng.choice(len(x), min(places, len(x)), replace=False)
-    curves = [course(power, x[i] + 0.5, y[i] + 0.5, radius) for i in drawn]
+    curves = [_course(power, x[i] + 0.5, y[i] + 0.5, radius) for i in drawn]
     return float(np.sqrt(np.mean([(one / (average or usual(one))).var() for one in curves])))
 
 
