@@ -10,7 +10,7 @@ from sqlib.book import params, runs
 from sqlib.errors import SqError
 from sqlib.workers import each
 
-EACH = 4e9  # bytes of memory that a chapter at the laptop profile and its kernel may take together
+EACH = 6e9  # bytes of memory that a chapter at the laptop profile and its kernel may take together
 
 
 def default_workers(jobs: int) -> int:
