@@ -31,6 +31,10 @@ def test_a_claim_that_something_makes_no_difference(low, high, verdict):
     assert judge("C1", 0.0, low, high).verdict == verdict
 
 
+def test_a_claim_whose_quantity_cannot_be_had_is_no_open_question():
+    assert judge("C23", math.nan, math.nan, math.nan, "no pictures").verdict == "not possible"
+
+
 def test_unknown_claims_and_turned_intervals_are_refused():
     with pytest.raises(SqError, match="C99"):
         judge("C99", 0, 0, 0)
@@ -47,6 +51,6 @@ def test_the_interval_over_seeds_is_students():
 
 def test_the_table_shows_all_and_hides_no_missing_number():
     table = as_table([judge("C15", 0.4, 0.3, 0.5), judge("C17", math.nan, math.nan, math.nan, "no true positive")])
-    assert list(table["verdict"]) == ["reproduced", "undecided"]
+    assert list(table["verdict"]) == ["reproduced", "not possible"]
     assert table["95 % interval"].tolist()[1] is None or table["95 % interval"].isna()[1]
     assert set(table["verdict"]) <= set(VERDICTS)

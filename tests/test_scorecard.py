@@ -18,9 +18,11 @@ def folder(tmp_path):
 
     verdict = {"claim": "C5", "value": 0.123, "low": 0.1, "high": 0.2, "verdict": "reproduced"}
     publish("claim-C5", verdict, "claim", paper=0.25)
-    publish("claim-C6", {**verdict, "value": None, "low": None, "high": None, "verdict": "undecided"}, "claim")
+    none = dict.fromkeys(("value", "low", "high")) | {"verdict": "not possible", "note": "no <pictures>"}
+    publish("claim-C6", verdict | none, "claim")
     scores = {"classifier": "SVC", "P, paper": 0.5, "P, here": 0.75}
     publish("table2", [scores, {"classifier": "K-NN", "P, paper": 0.25, "P, here": None}], "table")
+    publish("table-slips", [{"where": "Section 9", "printed": "1 < 0", "evidence": "1 − 0 = 1"}], "table", source="published")
     publish("fig07", {"mean": 1.0}, "figure", source="observed")
     return tmp_path
 
@@ -34,7 +36,8 @@ def rows(page: str) -> dict[str, list[str]]:
 
 def test_every_claim_table_and_figure_of_the_paper_has_a_row(folder):
     found = rows(scorecard_page({"03_contrastive": folder}))
-    assert set(found) == {*claims().index, *(f"Table {n}" for n in range(1, 7)), *(f"Figure {n}" for n in range(1, 22))}
+    figures = {f"Figure {n}" for n in range(1, 22)}
+    assert set(found) == {"Section 9", *claims().index, *(f"Table {n}" for n in range(1, 7)), *figures}
     assert len(TABLES) == 6 and len(FIGURES) == 21
     assert found["C1"][0] == "not tried in this build"
     assert found["Figure 8"][0] == found["Table 6"][0] == "not in this build"
@@ -45,10 +48,11 @@ def test_rows_say_what_the_records_say(folder):
     found = rows(page)
     assert found["C5"][:4] == ["reproduced", "0.123", "0.10 … 0.20", "0.25"]
     assert found["C5"][-1] == "SIMULATED (twin, seed 7) smoke"
-    assert found["C6"][:4] == ["undecided", "–", "–", "–"]
+    assert found["C6"][:4] == ["not possible: no &lt;pictures&gt;", "–", "–", "–"]
     assert found["Table 2"] == ["03_contrastive", "1", "+0.25", "SIMULATED (twin, seed 7) smoke"]
+    assert found["Section 9"] == ["1 &lt; 0", "1 − 0 = 1"]
     assert found["Figure 7"][-1] == "OBSERVED (real frames) smoke"
-    assert "Of 23 claims, 2 were tried in this build: 1 reproduced, 0 contradicted, 1 undecided" in page
+    assert "Of 23 claims, 2 are judged in this build: 1 reproduced, 0 contradicted, 0 undecided, 1 not possible" in page
     assert "1 of 6 are regenerated" in page and "1 of 21 are regenerated" in page
     assert '<a href="../notebooks/03_contrastive.html#fig07">' in page
     assert "01_dataset" not in page  # no link to a chapter that is not built

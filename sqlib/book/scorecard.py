@@ -32,8 +32,9 @@ def scorecard_page(run_folders: dict[str, Path]) -> str:
     count = {verdict: sum(_numbers(record)["verdict"] == verdict for record in judged.values()) for verdict in VERDICTS}
     rules = claims()
     words = ", ".join(f"{number} {verdict}" for verdict, number in count.items())
-    intro = (f"## Claims\n\nOf {len(rules)} claims, {len(judged)} were tried in this build: {words}. \"Undecided\" means that the "
-             "95 % interval holds the bound that the rule set before any result was seen.\n")  # fmt: skip
+    intro = (f"## Claims\n\nOf {len(rules)} claims, {len(judged)} are judged in this build: {words}. \"Undecided\" means that the "
+             "95 % interval holds the bound that the rule set before any result was seen; \"not possible\", that the data "
+             "lack what the rule asks for.\n")  # fmt: skip
     columns = ("the paper says", "verdict", "here", "95 % interval", "paper", "rule", "data")
     rows = [_claim(name, rules.loc[name], found.get(f"claim-{name}")) for name in rules.index]
     parts = [TEXT, intro, _table("Claims of the paper", columns, rows)]
@@ -46,7 +47,9 @@ def scorecard_page(run_folders: dict[str, Path]) -> str:
     slips = [f"[{chapter}](../notebooks/{chapter})" for chapter in SLIPS if chapter in run_folders]
     if slips:
         parts.append(f"## The paper's own consistency\n\nSome printed numbers contradict each other, whatever an "
-                     f"experiment gives: see {', '.join(slips)}.\n")  # fmt: skip
+                     f"experiment gives; how that is known is computed in {', '.join(slips)}.\n")  # fmt: skip
+    if rows := found.get("table-slips", {}).get("numbers"):
+        parts.append(_table("Slips of the printed text", rows[0], [tuple(map(_word, row.values())) for row in rows]))
     return "\n".join(parts)
 
 
@@ -65,7 +68,8 @@ def _claim(name: str, rule: pd.Series, record: dict | None) -> tuple[str, ...]:
     said = _word(paper) if isinstance(paper, int | float) else "–"
     verdict = "–"
     if "verdict" in own:
-        verdict = f'<a href="../notebooks/{one_line(record["chapter"])}.html#table-claims">{one_line(own["verdict"])}</a>'
+        why = f": {one_line(own['note'])}" if own["verdict"] == "not possible" and own.get("note") else ""
+        verdict = f'<a href="../notebooks/{one_line(record["chapter"])}.html#table-claims">{one_line(own["verdict"])}</a>{why}'
     return (head, verdict, _word(own.get("value")), interval, said, one_line(sought), _mark(record))
 
 

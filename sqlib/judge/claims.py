@@ -9,7 +9,7 @@ import pandas as pd
 
 from sqlib.errors import SqError
 
-VERDICTS = ("reproduced", "contradicted", "undecided")
+VERDICTS = ("reproduced", "contradicted", "undecided", "not possible")
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ def judge(claim: str, value: float, low: float, high: float, note: str = "") -> 
     """Verdict on a claim from its quantity and the 95 % interval of it.
 
     Reproduced where the whole interval lies on the claimed side of the bound, contradicted where the whole of it lies on
-    the other, and undecided otherwise, and where a number is missing (NaN). Raises `SqError` for an unknown claim and an
-    interval that is none.
+    the other, and undecided otherwise, also where an end is missing (NaN); not possible where the quantity itself is, and
+    `note` says why. Raises `SqError` for an unknown claim and an interval that is none.
     """
     rules = claims()
     if claim not in rules.index:
         raise SqError(f"claim {claim!r} has no rule; those that have one: {', '.join(rules.index)}")
     rule = rules.loc[claim]
     numbers = [None if x is None or not math.isfinite(x) else float(x) for x in (value, low, high)]
-    verdict = "undecided"
+    verdict = "not possible" if numbers[0] is None else "undecided"
     if None not in numbers:
         if not low <= high:
             raise SqError(f"{claim}: the interval from {low} to {high} is none")
