@@ -19,7 +19,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-PLAN = ("setup", "twin", "holography", "augment", "training", "detection", "ingest", "book")
+PLAN = ("setup", "twin", "holography", "augment", "training", "memory", "detection", "ingest", "book")
 OUT = Path(__file__).resolve().parents[1] / "results" / "bench"
 
 

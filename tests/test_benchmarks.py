@@ -35,6 +35,7 @@ SIZES = {
     "holography": {"frames": 48, "size": 96, "repeat": 1, "rounds": 1},
     "augment": {"count": 8, "size": 64, "repeat": 1},
     "detection": {"count": 4, "size": 64, "batch": 2, "repeat": 1},
+    "memory": {"size": 32, "batch": 4, "steps": 1, "rounds": 1},
 }
 
 

@@ -155,11 +155,12 @@ def offsets(angle: np.ndarray, curves: dict[str, np.ndarray], points: dict[str, 
     fig, ax = plt.subplots(figsize=(7, 3.8))
     lines(ax, {words: (angle, values) for words, values in curves.items()}, LOOKS)
     ax.axhspan(*band, color=BAND, lw=0, zorder=0)
-    ax.text(1, band[0] + 0.3, "the paper's mismatch, 30 December 2011", fontsize=9, va="bottom")
+    ax.text(1, band[1] - 0.3, "the paper's mismatch, 30 December 2011", fontsize=9, va="top")
     for words, (x, y) in points.items():
         ax.plot(x, y, "o", color="black", ms=7)
         left = x > 45
-        ax.annotate(words, (x, y), (-8 if left else 8, 8), textcoords="offset points", ha="right" if left else "left", fontsize=9)
+        ax.annotate(words, (x, y), (-8 if left else 8, 10), textcoords="offset points", ha="right" if left else "left", fontsize=9,
+                    bbox={"fc": "white", "ec": "none", "pad": 1})  # fmt: skip
     ax.set(xlabel="angle from disk centre (degrees)", ylabel="shift (arcsec)", xlim=(0, 90), ylim=(0, 18))
     fig.legend(loc="outside upper left", ncols=3, title="height above the photosphere", title_fontsize=9)
     return fig
