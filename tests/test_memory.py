@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 import subprocess
 import sys
 
@@ -29,4 +30,5 @@ def test_arrays_take_the_pages_of_those_before_them_even_where_dask_would_give_t
     environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}  # as Dask sets it in its workers
     found = subprocess.run([sys.executable, "-c", FAULTS], env=environment, capture_output=True, text=True, check=True)
     before, after = map(int, found.stdout.split())
-    assert before > 50 * 500 and after < before / 10  # 2 MiB are 512 pages of 4 KiB
+    pages = 50 * (2 << 20) // resource.getpagesize()
+    assert before > pages * 500 / 512 and after < before / 10

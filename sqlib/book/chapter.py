@@ -35,7 +35,7 @@ class Page:
 
 
 def begin(name: str, *, data: str, seed: int, profile: str, out: str = "", root: str = "", **more) -> Page:
-    """Begin the chapter `name`: apply the book's figure style and return the page that the functions below publish on.
+    """Begin the chapter `name`: apply the figures' style, keep freed memory, and return the page that the functions below use.
 
     data : "twin" (simulated) or "sunquakenet" (real frames)
     out : folder for records and figures, set by `sq run`; "" (by hand) is home()/runs/NAME/interactive

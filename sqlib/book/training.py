@@ -38,11 +38,12 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True, m
     frameset, started, cards, samples = frames_of(values, progress), time.monotonic(), {}, {}
     with _processes():
         for number, (name, settings) in enumerate(runs.items()):
-            if trained.ranks()[0] == 0 and not trained.is_trained(settings, frameset):
+            missing = not trained.is_trained(settings, frameset)
+            if missing and trained.ranks()[0] == 0:
                 say(f"{chapter}: training {name} ({number + 1} of {len(runs)})", progress)
             what = (settings.window, settings.crop, settings.views.low_pass > 0, settings.views.threshold, settings.views.variant)
             left = 60 * minutes - (time.monotonic() - started)
-            if what not in samples and not trained.is_trained(settings, frameset):
+            if what not in samples and missing:
                 samples = {what: trained.samples_for(settings, frameset)}  # only the latest is kept: it may fill the device
             own = samples.get(what)
             cards[name] = trained.train(settings, frameset, samples=own, progress=progress, seconds=max(left, 0)).card

@@ -72,6 +72,7 @@ def classical(pixels, index: pd.DataFrame, width: int) -> np.ndarray:
         ratio = np.array(pixels[places], np.float32)  # an event at a time
         ratio /= np.maximum(ratio.mean((1, 2), keepdims=True), 1e-6)
         ratio /= np.maximum(gaussian_filter(ratio.mean(0), SMOOTH, mode="nearest"), 1e-6)
+        # each row of this matrix takes the mean of a window, so that no window's frames are copied
         windows = np.searchsorted(places, rows[places])
         mean = csr_array((np.full(windows.size, 1 / width, np.float32), windows.ravel(), np.arange(len(places) + 1) * width))
         greatest[places] = (mean @ ratio.reshape(len(places), -1)).max(1)
