@@ -1,6 +1,7 @@
 """A tiny book of two tiny chapters: built whole, offline, legible, and refused where something is wrong."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -50,6 +51,19 @@ def test_book_shows_each_chapter_with_its_facts_its_figures_and_its_run_card(boo
         assert "<summary>Run card</summary>" in page
         assert "Show the values of this run" in page
         assert "papermill" not in json.dumps(_metadata(book / "_build/book/notebooks" / f"{name}.ipynb"))
+
+
+def test_two_books_at_once_both_end_with_the_whole_book(book, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(book, home, ignore=shutil.ignore_patterns("_build"))
+    words = [sys.executable, "-m", "sqlib.book.cli", "book", "--profile", "smoke", "--workers", "1"]
+    both = [subprocess.Popen(words, env={**_environment(), "SQ_HOME": str(home)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            for _ in range(2)]  # fmt: skip
+    told = [process.communicate(timeout=300)[1].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    files = [{path.relative_to(folder) for path in folder.rglob("*")} for folder in (book / "_build/html", home / "_build/html")]
+    assert files[0] == files[1]
+    assert {path.name for path in (home / "_build").iterdir()} == {path.name for path in (book / "_build").iterdir()}
 
 
 def _metadata(path):

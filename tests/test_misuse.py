@@ -36,8 +36,8 @@ def refused(words, capsys) -> str:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["rum", "00_first"], "invalid choice: 'rum'"),
-        (["data", "bild"], "invalid choice: 'bild'"),
+        (["rum", "00_first"], "invalid choice: 'rum'; did you mean 'run'?"),
+        (["data", "bild"], "invalid choice: 'bild'; did you mean 'build'?"),
         (["run"], "NOTEBOOK"),
         (["run", "../../etc/passwd"], "no notebook"),
         (["run", "x" * 5000], "x"),
@@ -71,6 +71,11 @@ def test_misuse_is_told_in_one_message(home, capsys, words, told):
     before = set(home.rglob("*"))
     assert told in refused(words, capsys)
     assert {path for path in home.rglob("*") if path.name != ".lock"} - before == set()
+
+
+def test_an_unknown_profile_is_told_once_and_before_anything_runs(home, capsys):
+    told = refused(["run", "00_first", "00_first", "--profile", "smoek"], capsys)
+    assert told == "sq: error: there is no profile 'smoek'; did you mean 'smoke'? (known: laptop, smoke)\n"
 
 
 def test_an_empty_folder_of_data_and_one_that_is_a_file_are_named(home, tmp_path, capsys):

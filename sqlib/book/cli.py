@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import re
 import sys
 
 from sqlib.book import cli_data, pages, params, runs  # none of which imports anything heavy
@@ -31,8 +32,19 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class Parser(argparse.ArgumentParser):
+    """A parser that names the nearest of the choices where it was given another word."""
+
+    def error(self, message: str):
+        wrong = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message, re.DOTALL)
+        if wrong:
+            word, known = wrong[1], [one.strip("'") for one in wrong[2].split(", ")]
+            message = f"{message[: wrong.start()]}invalid choice: {word!r}{params.nearest(word, known)}"
+        super().error(message)
+
+
+def _parser() -> Parser:
+    parser = Parser(
         prog="sq",
         description="The companion of Mercea et al. (2023): data, notebooks and the book.",
         epilog="example: sq run 01_dataset -p seed=7 --profile smoke",
@@ -97,6 +109,8 @@ def _execute(args, notebooks: list[str], workers: int | None = 1) -> list:
     from sqlib.book import many
 
     jobs = [(notebook, _overrides(args, notebook)) for notebook in notebooks]
+    for notebook, values in jobs:
+        params.resolve(notebook, args.profile, values)
     if workers is not None and workers < 1:
         raise SqError(f"--workers {workers}: at least 1")
     return many.run_all(jobs, args.profile, workers=workers or many.default_workers(len(jobs)), force=args.force)
