@@ -17,7 +17,9 @@ def test_a_changed_recipe_changes_the_diagram():
     assert {"SimCLR", "weighted SupCon"} <= kinds(paper).keys()
     bare = replace(paper, window=1, views=Views(low_pass=0, positional="none", erasing="none"), start=None)
     off = {name for name, kind in kinds(bare).items() if kind == "off"}
-    assert off == {"Time-Based Mixing", "Solarized Low-Pass", "turns and flips", "Random Erasing", "further transforms"}
+    assert off == {"Time-Based Mixing", "Solarized Low-Pass", "turns and flips", "Random Erasing"}
+    assert kinds(replace(paper, views=Views(extra=("gaussian_blur",))))["further transforms"] == "standard"
+    assert "further transforms" not in kinds(paper)
     assert "SimCLR" not in kinds(bare)
 
 

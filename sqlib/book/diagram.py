@@ -38,7 +38,7 @@ def stages(run: Settings, resolution: int) -> list[list[tuple[str, str, str]]]:
          part("Solarized Low-Pass", views.low_pass > 0, f"p = {views.low_pass:g}", "custom"),
          part("turns and flips", views.positional != "none", views.positional, "standard")],
         [part("Random Erasing", views.erasing != "none", "up to 8 rectangles", "custom"),
-         part("further transforms", bool(extra), extra, "standard")],
+         *([("further transforms", extra, "standard")] if extra else [])],
         [(model.backbone, f"{model.pool} pooling", "standard"), ("encoding", f"{model.encoding} numbers", "standard"),
          ("projection", f"{model.projection} numbers", "standard")],
         [*(step(one, number) for number, one in enumerate(steps, 1)),

@@ -146,8 +146,8 @@ def honest_level(k: float, n: float) -> float:
 def log_upcrossings(level, n: float):
     """Logarithm of how often (1/s) the mean power of n independent waves in the band rises through `level` (P/P_avg).
 
-    √(λ/π) (n u)^(n − 1/2) exp(−n u) / Γ(n), with λ = (2π Δν)²/12 of a flat band of width Δν. Source: Rice (1944), DOI
-    10.1002/j.1538-7305.1944.tb00874.x, for the sum of n squared envelopes.
+    √(λ/π) (n u)^(n − 1/2) exp(−n u) / Γ(n), with λ = (2π Δν)²/12 of a flat band of width Δν. Source: Rice (1945), DOI
+    10.1002/j.1538-7305.1945.tb00453.x, for the sum of n squared envelopes.
     """
     return np.log(np.sqrt(np.pi / 3) * BAND) + (n - 0.5) * np.log(n * level) - n * level - gammaln(n)
 
