@@ -129,6 +129,30 @@ def test_files_come_back_by_channel_and_time(tmp_path, near_limb):
         corona.pick(maps, 94, TIME + timedelta(hours=1), TIME + timedelta(hours=2))
 
 
+def test_images_of_an_interval_are_cut_out_with_their_x_rays_or_why_there_are_none(tmp_path, near_limb):
+    where = corona.place(near_limb, 128, 128)
+    for minutes in (-9, 1, 3, 5, 7, 9, 60):
+        write(tmp_path, 304, minutes, where)
+    images, xrays, why = corona.observed(tmp_path, 304, where, TIME, TIME + timedelta(minutes=5))
+    assert [one.date.datetime for one in images] == [TIME + timedelta(minutes=m) for m in (1, 3, 5, 7)]
+    assert images[0].data.shape == pytest.approx((200, 200), abs=2)
+    assert xrays is None and "channel x-ray" in why
+    write(tmp_path, "x-ray", 3, where)
+    _, xrays, why = corona.observed(tmp_path, 304, where, TIME, TIME + timedelta(minutes=5))
+    assert corona.channel_of(xrays) == "x-ray" and why == ""
+
+
+def test_distances_are_those_that_the_earth_sees(rng):
+    patch = corona.patch((256, 256), TIME, 0.0, -3.0, 1.1)  # near disk centre, where a Mm is a second of arc and a third
+    here, source = corona.place(patch, 128, 128), corona.place(patch, 131, 132)
+    _, xrays = corona.flare(94, here, TIME, rng)
+    found = corona.distances(here, source, xrays)
+    assert found["detector to source (arcsec)"] == pytest.approx(5 * 1.1 * MM_ARCSEC / (AU * 1.0095), rel=0.02)
+    assert found["X-rays to place (arcsec)"] == pytest.approx(7, abs=4)  # the arcade's top stands 5 Mm west; pixels of 4″
+    assert found["12 Mm shift (arcsec)"] == corona.displaced(here, 12)
+    assert corona.distances(here)["detector to source (arcsec)"] is None and "X-rays to place (arcsec)" not in corona.distances(here)
+
+
 def test_x_rays_of_other_energies_are_not_taken_for_6_to_12_kev(tmp_path, near_limb):
     write(tmp_path, "x-ray", 3, corona.place(near_limb, 128, 128), lambda h: h.update(energy_l=25.0, energy_h=50.0))
     assert corona.channel_of(corona.read_maps(tmp_path)[0]) is None

@@ -121,6 +121,24 @@ def test_a_planted_brightening_stands_out_by_its_strength_in_sigma(rng):
     assert (run.first, run.last, run.seconds) == (50, 60, 495)
 
 
+def test_a_place_is_measured_in_one_go(rng):
+    power = exponential(rng, frames=120, size=96)
+    power[:, 30:60, 30:60] *= 0.3  # the shadow, where the source is
+    power[50:61, 42:47, 42:47] += 1.5
+    found = light.measure(power, 44.5, 44.5, (2.1, 4.0), 45, rng)
+    assert list(found.curves) == [2.1, 4.0] and found.curves[2.1].mean() == pytest.approx(1)
+    assert found.sigma[0] == pytest.approx(1 / np.sqrt(13), rel=0.2)  # of 13 pixels; in the quiet Sun they scatter more
+    assert found.sigma[1] > 1.3 * found.sigma[0]
+    assert found.n == pytest.approx(found.sigma[0] ** -2)
+    assert found.run == light.above(found.curves[2.1], 1 + 3 * found.sigma[0], 45)
+    assert 50 <= found.run.first <= found.run.last <= 60
+    peak = found.curves[2.1].max()
+    assert found.facts["in σ of the region"] == pytest.approx((peak - 1) / found.sigma[0])
+    assert found.facts["in σ of the quiet Sun"] == pytest.approx((peak - 1) / found.sigma[1])
+    assert found.facts["480 s"] == ("yes" if found.facts["above 3σ (s)"] >= 480 else "no")
+    assert found.facts["anywhere in the frame"] > found.facts["noise once in this cube"] == light.once(120 * 45, found.n)
+
+
 @pytest.mark.parametrize(("power", "words"), [
     (np.ones((12, 9, 9)), "40 frames"), (np.ones((9, 9)), "40 frames"), (np.full((50, 9, 9), np.nan), "finite"),
 ])  # fmt: skip

@@ -7,7 +7,7 @@ show north up and west right; the published frames do not say.
 
 import warnings
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -134,6 +134,42 @@ def _shape(channel, minutes: float):
     top = np.exp(-0.5 * ((angle - np.pi / 2) / 0.35) ** 2) if channel == "x-ray" else 1.0
     when = 1.0 if channel == "x-ray" else late
     return across, along, height, when * top * np.exp(-0.5 * (along / (2 if channel == "x-ray" else 4)) ** 2) / 20
+
+
+def flare(channel: int | str, where, onset: datetime, rng, half: float = 50.0) -> tuple[list, object]:
+    """Four `simulated` images of a flare over `where`, 1 to 15 minutes after its onset, and its X-rays 9 minutes after it."""
+    images = [simulated(channel, where, onset + timedelta(minutes=m), m, rng, half) for m in (1.0, 5.0, 9.0, 15.0)]
+    return images, simulated("x-ray", where, onset + timedelta(minutes=9), 9.0, rng, half)
+
+
+def observed(folder: Path, channel: int | str, where, start: datetime, end: datetime) -> tuple[list, object, str]:
+    """Up to four cut-outs of a channel about `where`, from 5 minutes before `start` to 20 after `end`; the first X-ray image
+    within half an hour of these times, or None and why there is none. `SqError` for a folder without images of the channel."""
+    maps = read_maps(folder)
+    images = pick(maps, channel, start - timedelta(minutes=5), end + timedelta(minutes=20))
+    images = [cut_out(one, where) for one in images[:: max(1, len(images) // 4)][:4]]
+    try:
+        return images, pick(maps, "x-ray", start - timedelta(minutes=30), end + timedelta(minutes=30))[0], ""
+    except SqError as error:
+        return images, None, str(error)
+
+
+def distances(here, source=None, xrays=None) -> dict[str, float | None]:
+    """How far apart things look from the Earth, in arcsec: the place `here`, the `source` and the brightest X-rays (or None)."""
+    own = seen_from_earth(here)
+
+    def apart(tx, ty):
+        return float(np.hypot(own.tx - tx, own.ty - ty))
+
+    facts = {"x (arcsec)": float(own.tx), "y (arcsec)": float(own.ty), "angle from disk centre": float(own.angle),
+             "12 Mm shift (arcsec)": displaced(here, 12), "detector to source (arcsec)": None}  # fmt: skip
+    if source is not None:
+        facts["detector to source (arcsec)"] = apart(*seen_from_earth(source)[:2])
+    if xrays is not None:
+        row, column = np.unravel_index(np.nanargmax(xrays.data), xrays.data.shape)
+        peak = xrays.wcs.pixel_to_world(column, row)
+        facts["X-rays to place (arcsec)"] = apart(peak.Tx.to_value("arcsec"), peak.Ty.to_value("arcsec"))
+    return facts
 
 
 def check_header(header, name: str) -> None:

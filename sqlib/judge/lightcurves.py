@@ -36,6 +36,20 @@ class Above(NamedTuple):
     seconds: float
 
 
+class Light(NamedTuple):
+    """Light curves of a place, one a radius in px, as P/P_avg (T,); the rest is of the first, smallest kernel.
+
+    `sigma`: deviation of such kernels in the active region and in the quiet Sun, in units of P_avg; `run`: its longest time
+    above three of the former; `n`: its independent pixels; `facts`: what a table says of it, by column.
+    """
+
+    curves: dict[float, np.ndarray]
+    sigma: tuple[float, float]
+    run: Above
+    n: float
+    facts: dict[str, float | str]
+
+
 def check(power: np.ndarray) -> np.ndarray:
     """Power (T, H, W) as an array, or `SqError`: too few frames for an average in time, not finite, or no cube at all."""
     power = np.asarray(power)
@@ -103,6 +117,25 @@ def deviation(power: np.ndarray, where: np.ndarray, radius: float, away: tuple[f
     drawn = rng.choice(len(x), min(places, len(x)), replace=False)
     curves = [_course(power, x[i] + 0.5, y[i] + 0.5, radius) for i in drawn]
     return float(np.sqrt(np.mean([(one / (average or usual(one))).var() for one in curves])))
+
+
+def measure(power: np.ndarray, x: float, y: float, radii, cadence: float, rng: np.random.Generator) -> Light:
+    """The light curves of a place of power (T, H, W) and what they say (Section 4.3.3), `cadence` in s; `SqError` as above."""
+    power, curves = check(power), {}
+    areas, average = regions_of(power.mean(0, dtype=np.float64)), {}
+    for radius in radii:
+        course = _course(power, x, y, radius)
+        average[radius] = usual(course)
+        curves[radius] = course / average[radius]
+    least = radii[0]
+    region = deviation(power, areas.active, least, (x, y), rng)
+    quiet = deviation(power, areas.quiet, least, (x, y), rng, average[least])
+    run, n = above(curves[least], 1 + 3 * region, cadence), independent(region)
+    peak, seconds, places = float(curves[least].max()), len(power) * cadence, power[0].size / (np.pi * least**2)
+    facts = {"peak P/P_avg": peak, "in σ of the region": (peak - 1) / region, "in σ of the quiet Sun": (peak - 1) / quiet,
+             "above 3σ (s)": run.seconds, "480 s": "yes" if run.seconds >= 480 else "no",
+             "noise once in this cube": once(seconds, n), "anywhere in the frame": once(seconds * places, n)}  # fmt: skip
+    return Light(curves, (region, quiet), run, n, facts)
 
 
 def usual(values: np.ndarray, inside=None) -> float:
