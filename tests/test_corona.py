@@ -150,7 +150,8 @@ def test_distances_are_those_that_the_earth_sees(rng):
     assert found["detector to source (arcsec)"] == pytest.approx(5 * 1.1 * MM_ARCSEC / (AU * 1.0095), rel=0.02)
     assert found["X-rays to place (arcsec)"] == pytest.approx(7, abs=4)  # the arcade's top stands 5 Mm west; pixels of 4″
     assert found["12 Mm shift (arcsec)"] == corona.displaced(here, 12)
-    assert corona.distances(here)["detector to source (arcsec)"] is None and "X-rays to place (arcsec)" not in corona.distances(here)
+    alone = corona.distances(here)
+    assert alone["detector to source (arcsec)"] is None and "X-rays to place (arcsec)" not in alone
 
 
 def test_x_rays_of_other_energies_are_not_taken_for_6_to_12_kev(tmp_path, near_limb):
