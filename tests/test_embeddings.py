@@ -102,8 +102,6 @@ def test_mean_shift_is_in_deviations_of_the_other_frames(rng):
     assert list(found["chosen"]) == [2, 2]
     others = level[:60][~chosen[:60]]
     np.testing.assert_allclose(found["shift"], (-3 - others.mean()) / others.std())
-    near = read.mean_shift(vectors, index, chosen, within=3)  # there all others lie at +1
-    np.testing.assert_allclose(near["shift"], -4 / others.std())
     assert read.mean_shift(np.ones((180, 4)), index, chosen).empty
     with pytest.raises(SqError, match="chosen is one bool"):
         read.mean_shift(vectors, index, chosen[:-1])

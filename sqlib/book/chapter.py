@@ -28,11 +28,6 @@ class Page:
     origin: str = "simulated"  # of the data set, a word of `records.SOURCES`
     started: float = field(default_factory=time.monotonic)
 
-    @property
-    def simulated(self) -> bool:
-        """Whether the chapter's data set is simulated."""
-        return "simulated" in self.origin
-
 
 def begin(name: str, *, data: str, seed: int, profile: str, out: str = "", root: str = "", **more) -> Page:
     """Begin the chapter `name`: apply the figures' style, keep freed memory, and return the page that the functions below use.
@@ -162,7 +157,7 @@ def table(page: Page, frame, name: str, *, label: str, caption: str, formats=Non
 
 def claim(page: Page, name: str, numbers, paper=None, *, label: str = "", source=None) -> None:
     """Record numbers that belong to no figure or table, such as `claim-C1`; shows nothing."""
-    sources = _sources(page, source)
+    sources = records.check_sources(source or page.origin)
     _record(page, name, numbers, paper, sources, label, "claim")
 
 
@@ -183,16 +178,12 @@ def mark(page: Page, sources: tuple[str, ...]) -> str:
     return records.mark(sources, page.parameters["seed"], page.own)
 
 
-def _sources(page: Page, source) -> tuple[str, ...]:
-    return records.check_sources(source or page.origin)
-
-
 def _checked(page: Page, name: str, label: str, caption: str, alt: str, source) -> tuple[str, ...]:
     records.check_name(name)
     for what, text in (("label", label), ("caption", caption), ("alt", alt)):
         if not str(text).strip():
             raise SqError(f"{name}: {what} is empty; a reader who cannot see the picture has only these words")
-    return _sources(page, source)
+    return records.check_sources(source or page.origin)
 
 
 def _record(page: Page, name: str, numbers, paper, sources, label: str, kind: str, **more) -> None:

@@ -63,7 +63,8 @@ def join_pages(site: Path, parts: list[tuple[str, list[str]]]) -> str:
     head.title.string = title
     rows = []
     for caption, pages in parts:
-        items = "".join(f'<li><a href="#{_mark(name)}">{escape(_title(articles[name]))}</a></li>' for name in pages)
+        words = {name: articles[name].select_one("h1").get_text().strip() for name in pages}
+        items = "".join(f'<li><a href="#{_mark(name)}">{escape(word)}</a></li>' for name, word in words.items())
         rows.append((f"<p>{escape(caption)}</p>" if caption else "") + f"<ul>{items}</ul>")
     body = "".join(f'<section class="sq-page" id="{_mark(name)}">{article.decode_contents()}</section>'
                    for name, article in articles.items())  # fmt: skip
@@ -137,7 +138,3 @@ def _mark(name: str, ident: str = "") -> str:
 
 def _mathjax(soup) -> list:
     return [tag for tag in soup.head.select("script") if "mathjax" in tag.get("src", "").lower() or "window.MathJax" in tag.text]
-
-
-def _title(article) -> str:
-    return article.select_one("h1").get_text().strip()

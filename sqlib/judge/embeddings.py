@@ -66,21 +66,20 @@ def edge_peaks(distances: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["event", "onset", "end", "edges", "top"])
 
 
-def mean_shift(embeddings, index: pd.DataFrame, chosen, of: str = "mean", within: float = np.inf) -> pd.DataFrame:
-    """Claim C17, per event: how far the chosen frames' `moments` (column `of`) lie above the other frames', on average.
+def mean_shift(embeddings, index: pd.DataFrame, chosen) -> pd.DataFrame:
+    """Claim C17, per event: how far the chosen frames' means lie above the other frames', on average.
 
-    chosen : bool (M,), such as the true positives; within : compare with frames at most so many from a chosen one only
+    chosen : bool (M,), such as the true positives
     Returns event, chosen (count), shift in standard deviations over the event's other frames. Left out: events without
     chosen frames, without others, or whose others are all alike.
     """
-    values, frames, rows = moments(embeddings, index)[of].to_numpy(), index["frame"].to_numpy(), []
+    values, rows = moments(embeddings, index)["mean"].to_numpy(), []
     if np.shape(chosen) != values.shape or np.asarray(chosen).dtype != bool:
         raise SqError(f"chosen is one bool for each of {len(values)} embeddings, not an array of shape {np.shape(chosen)}")
     for event, own in _events(index):
         here, others = own[chosen[own]], own[~chosen[own]]
-        near = others[remoteness(frames[own], chosen[own])[~chosen[own]] <= within] if len(here) else others[:0]
-        if len(near) and np.ptp(values[others]) > 0:
-            rows.append((event, len(here), (values[here].mean() - values[near].mean()) / values[others].std()))
+        if len(here) and len(others) and np.ptp(values[others]) > 0:
+            rows.append((event, len(here), (values[here].mean() - values[others].mean()) / values[others].std()))
     return pd.DataFrame(rows, columns=["event", "chosen", "shift"])
 
 

@@ -71,20 +71,11 @@ def kernel(shape, x: float, y: float, radius: float) -> np.ndarray:
 
 def course(power: np.ndarray, x: float, y: float, radius: float) -> np.ndarray:
     """Mean power (T,) of the pixels within `radius` of (x, y)."""
-    return _course(check(power), x, y, radius)
-
-
-def _course(power: np.ndarray, x: float, y: float, radius: float) -> np.ndarray:
     return power[:, kernel(power.shape[1:], x, y, radius)].mean(1, dtype=np.float64)
 
 
-def regions(power: np.ndarray) -> Regions:
-    """The shadow and the quiet Sun, from the average in time blurred by 5 px."""
-    return regions_of(check(power).mean(0, dtype=np.float64))
-
-
 def regions_of(average: np.ndarray) -> Regions:
-    """The shadow and the quiet Sun in an average (H, W).
+    """The shadow and the quiet Sun in an average (H, W), which is blurred by 5 px.
 
     Shadow: the connected patch round the least of it that is below half of its depth. Quiet: what has lost less than a quarter.
     Raises `SqError` for frames that are hardly more than their rim.
@@ -115,7 +106,7 @@ def deviation(power: np.ndarray, where: np.ndarray, radius: float, away: tuple[f
     if len(x) < 5:
         return float("nan")
     drawn = rng.choice(len(x), min(places, len(x)), replace=False)
-    curves = [_course(power, x[i] + 0.5, y[i] + 0.5, radius) for i in drawn]
+    curves = [course(power, x[i] + 0.5, y[i] + 0.5, radius) for i in drawn]
     return float(np.sqrt(np.mean([(one / (average or usual(one))).var() for one in curves])))
 
 
@@ -124,9 +115,9 @@ def measure(power: np.ndarray, x: float, y: float, radii, cadence: float, rng: n
     power, curves = check(power), {}
     areas, average = regions_of(power.mean(0, dtype=np.float64)), {}
     for radius in radii:
-        course = _course(power, x, y, radius)
-        average[radius] = usual(course)
-        curves[radius] = course / average[radius]
+        own = course(power, x, y, radius)
+        average[radius] = usual(own)
+        curves[radius] = own / average[radius]
     least = radii[0]
     region = deviation(power, areas.active, least, (x, y), rng)
     quiet = deviation(power, areas.quiet, least, (x, y), rng, average[least])
@@ -138,10 +129,9 @@ def measure(power: np.ndarray, x: float, y: float, radii, cadence: float, rng: n
     return Light(curves, (region, quiet), run, n, facts)
 
 
-def usual(values: np.ndarray, inside=None) -> float:
-    """Average in time of a light curve (T,); without the frames `inside` (bool, T) of a known source where these are given."""
-    kept = values if inside is None or np.all(inside) else values[~np.asarray(inside, bool)]
-    average = float(np.mean(kept))
+def usual(values: np.ndarray) -> float:
+    """Average in time of a light curve (T,)."""
+    average = float(np.mean(values))
     if not average > 0:
         raise SqError("the place has no power outside of the event: nothing to compare it with")
     return average
