@@ -52,7 +52,7 @@ def _convolutions(*channels: int) -> nn.Sequential:
 class Locator(nn.Module):
     """A small U-Net: (B, `CHANNELS`, H, W) from `picture` to logits of the places (B, H / 2, W / 2) and of "nowhere" (B,)."""
 
-    def __init__(self, widths: tuple[int, ...] = (16, 32, 48, 64)):
+    def __init__(self, widths: tuple[int, ...] = (24, 48, 96, 128)):
         super().__init__()
         self.down = nn.ModuleList(_convolutions(before, after, after) for before, after in zip((CHANNELS, *widths), widths))
         self.up = nn.ModuleList(_convolutions(a + b, b, b) for a, b in zip(widths[:1:-1], widths[-2:0:-1]))

@@ -30,7 +30,7 @@ SPREAD = 2.4  # pixels; the place that is asked for is a Gaussian of this width 
 class Teaching:
     """How the locator is taught. Cubes are drawn from a window of `pool` numbers that moves on by one every `renew` steps."""
 
-    steps: int = 3600
+    steps: int = 8000
     batch: int = 8
     crop: int = 192
     pool: int = 64

@@ -69,7 +69,7 @@ def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed:
         emission *= 1 + rng.uniform(0.2, 1.2) * gaussian_filter(weight, rng.uniform(8, 16)) * (1 - weight)
     mottle = rng.uniform(0.1, 0.3)
     emission *= np.exp(mottle * smooth_noise(n, rng.uniform(15, 30), rng) - mottle**2 / 2)
-    longitude = float(np.clip(rng.normal(0, 32), -68, 68)) if limb else 0.0
+    longitude = _longitude(rng) if limb else 0.0
     theta = math.radians(longitude) + (np.arange(n) - n / 2) * event.pixel / SOLAR_RADIUS
     gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** 0.5
     quakes = [
@@ -78,6 +78,12 @@ def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed:
         for _ in range(2 if rng.random() < 0.12 else 1)
     ]
     return Scene(emission, np.broadcast_to(gain, (n, n)), shape, 0.0, longitude, tuple(quakes), ())
+
+
+def _longitude(rng: np.random.Generator) -> float:
+    if rng.random() < 0.2:  # near the limb, where speckle is drawn out east and west
+        return float(rng.choice([-1, 1]) * rng.uniform(45, 72))
+    return float(np.clip(rng.normal(0, 32), -68, 68))
 
 
 def _moved(weight: np.ndarray, by) -> np.ndarray:
