@@ -24,6 +24,16 @@ def test_encoding_projection_and_class_logits_have_their_sizes(backbone):
     assert (code.shape, projection.shape, logits.shape) == ((4, 20), (4, 12), (4, 2))
 
 
+def test_what_is_contrasted_is_exact_to_float32_under_autocast():
+    """Projections that differ by a thousandth must not be rounded to one: bf16 has steps of 0.4 to 0.8 per cent."""
+    net = ContrastiveNet(Model("resnet6", encoding=20, projection=12), 3).eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        code, projection, logits = net(torch.rand(2, 3, 64, 64) * 255)
+        assert net.encode(torch.rand(2, 3, 64, 64)).dtype == torch.float32
+    assert torch.equal(projection, net.projector(code)) and torch.equal(logits, net.classifier(code))
+    assert {code.dtype, projection.dtype, logits.dtype} == {torch.float32}
+
+
 def test_the_features_themselves_are_the_encoding_where_the_sizes_agree():
     net = ContrastiveNet(Model("resnet18", encoding=512), 3)
     assert not any(isinstance(layer, torch.nn.Linear) for layer in net.encoding)

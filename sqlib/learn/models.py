@@ -110,12 +110,20 @@ class ContrastiveNet(nn.Module):
         self.register_buffer("level", torch.tensor([0.0, 1.0]))  # gray levels as they are, unless it starts from an autoencoder
 
     def encode(self, frames: torch.Tensor) -> torch.Tensor:
-        """Encoding (B, E) of frames (B, window, H, W)."""
-        return self.encoding(self.trunk(_scaled(frames, self.level)))
+        """Encoding (B, E) of frames (B, window, H, W), float32."""
+        features = self.trunk(_scaled(frames, self.level))
+        with _precisely(features):
+            return self.encoding(features.float())
 
     def forward(self, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         code = self.encode(frames)
-        return code, self.projector(code), self.classifier(code.detach() if self.watch else code)
+        with _precisely(code):
+            return code, self.projector(code), self.classifier(code.detach() if self.watch else code)
+
+
+def _precisely(tensor: torch.Tensor):
+    """No autocast: near collapse projections differ by hundredths, which bf16 hardly resolves, and then nothing is learned."""
+    return torch.autocast(tensor.device.type, enabled=False)
 
 
 class AutoEncoder(nn.Module):
