@@ -36,6 +36,7 @@ class Parser(argparse.ArgumentParser):
     """A parser that names the nearest of the choices where it was given another word."""
 
     def error(self, message: str):
+        """End the program with `message`, as argparse does."""
         wrong = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message, re.DOTALL)
         if wrong:
             word, known = wrong[1], [one.strip("'") for one in wrong[2].split(", ")]
