@@ -16,7 +16,7 @@ import psutil
 def watch(stop: threading.Event, peak: list[int]) -> None:
     """Keep the largest sum of the resident memory of this process and its children in `peak`."""
     me = psutil.Process()
-    while not stop.wait(0.2):
+    while True:  # at least once: a tiny build is over before the first wait
         total = 0
         for process in (me, *me.children(recursive=True)):
             try:
@@ -24,6 +24,8 @@ def watch(stop: threading.Event, peak: list[int]) -> None:
             except psutil.NoSuchProcess:
                 continue
         peak[0] = max(peak[0], total)
+        if stop.wait(0.2):
+            return
 
 
 def build(workers: int | None, settings) -> tuple[float, int, int]:

@@ -244,7 +244,7 @@ def load_frames_from(folder: Path) -> FrameSet:
         pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
         index = pd.read_csv(folder / "index.csv", keep_default_na=False)
         boxes = [tuple(tuple(box) for box in json.loads(text)) for text in index["boxes"]]
-        index = make_index(index.assign(boxes=boxes, time=pd.to_datetime(index["time"])))
+        index = make_index(index.assign(boxes=boxes, time=pd.to_datetime(index["time"], format="ISO8601")))
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or len(pixels) != len(index):
             raise ValueError(f"{pixels.dtype} pixels of shape {pixels.shape} for {len(index)} rows")
         return FrameSet(pixels, index, card["source"], card["fingerprint"], card["scaling"])
