@@ -16,6 +16,7 @@ import os
 import platform
 import sys
 import time
+import traceback
 from datetime import datetime
 from pathlib import Path
 
@@ -52,11 +53,11 @@ def machine() -> dict:
 
 
 def as_markdown(rows: list[tuple], card: dict) -> str:
-    """The table and the card; a value that is None was skipped."""
+    """The table and the card; for a value that is None its unit says why."""
     lines = ["| What | Value | Unit | Beside | Ratio |", "| --- | ---: | --- | --- | ---: |"]
     for what, value, unit, beside, ratio in rows:
-        cells = (what, "skipped" if value is None else f"{value:.3g}" if value < 100 else f"{value:,.0f}", unit, beside,
-                 "" if ratio is None else f"{ratio:.2f}")  # fmt: skip
+        number = unit if value is None else f"{value:.3g}" if value < 100 else f"{value:,.0f}"
+        cells = (what, number, "" if value is None else unit, beside, "" if ratio is None else f"{ratio:.2f}")
         lines.append("| " + " | ".join(cells) + " |")
     facts = [f"{name}: {value}" for name, value in card.items() if name != "versions"]
     versions = ", ".join(f"{name} {version}" for name, version in card["versions"].items())
@@ -80,17 +81,26 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PLAN, help="run these, and write nothing")
     options = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    card, rows, begun = machine(), [], time.perf_counter()
+    card, rows, failed, begun = machine(), [], [], time.perf_counter()
     plan = options.only or PLAN
     for number, name in enumerate(plan, 1):
         print(f"== {number} of {len(plan)}: {name}, after {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
-        skipped = name == "setup" and options.no_setup
-        rows += [("set-up from nothing, packages fetched", None, "s", "", None)] if skipped else rows_of(name)
+        if name == "setup" and options.no_setup:
+            rows.append(("set-up from nothing, packages fetched", None, "skipped", "", None))
+            continue
+        try:
+            rows += rows_of(name)
+        except Exception:  # the others took minutes and are not lost
+            traceback.print_exc()
+            failed.append(name)
+            rows.append((name, None, "failed", "", None))
     card |= {"load after": round(os.getloadavg()[0], 2), "seconds in all": round(time.perf_counter() - begun)}
     print("\n" + as_markdown(rows, card))
     if not options.only:
         write(rows, card, OUT)
         print(f"written to {OUT}")
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)} (why is above)")
 
 
 if __name__ == "__main__":

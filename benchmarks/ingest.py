@@ -75,13 +75,11 @@ def share_of_reprojection(jobs, options) -> tuple[float, float]:
 
 def rate(jobs, options, workers: int) -> tuple[float, float]:
     """Frames per second with so many Dask workers, and the seconds that they took to start."""
-    from dask.distributed import Client, LocalCluster
-
     from sqlib.sun.ingest import ARCHIVES, project_all
-    from sqlib.sun.ingest.track import WORKERS
+    from sqlib.workers import dask_client
 
     start = time.perf_counter()
-    with LocalCluster(n_workers=workers, **WORKERS) as cluster, Client(cluster) as client:
+    with dask_client(workers) as client:
         few = [jobs[0]] * (4 * workers)  # each worker imports sunpy and reproject once
         project_all(few, patch_of(options), ARCHIVES["HMI"], scheduler=client.scheduler.address, progress=False)
         begun = time.perf_counter()

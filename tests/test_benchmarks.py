@@ -57,11 +57,8 @@ def test_training_is_set_beside_two_libraries(monkeypatch):
     assert {"lightly NTXentLoss", "pytorch-metric-learning SupConLoss", "lightly as shipped"} <= {row[3] for row in rows}
 
 
-def test_ingest_is_measured_with_one_worker_and_with_two(monkeypatch):
-    module = load("ingest")
-    monkeypatch.setattr(module, "rate", lambda jobs, options, workers: (len(jobs) * workers, 1.0))
-    ((_, value, _, _, ratio),) = module.rows(disk=256, size=64, frames=4)
-    assert (value, ratio) == (8, 2)
+def test_ingest_is_measured_with_one_worker_and_with_two():
+    check(load("ingest").rows(disk=128, size=32, frames=4, method="interp"))
 
 
 def stand_in(ran):
@@ -101,15 +98,34 @@ def test_the_changed_value_is_known_to_the_chapter_and_new_to_every_profile():
     assert type(value) is type(known[name].default) and value not in used
 
 
+def test_a_benchmark_that_fails_does_not_lose_the_others(tmp_path, monkeypatch, capsys):
+    table = load("__main__")
+
+    def rows_of(name):
+        if name == "ingest":
+            raise RuntimeError("no worker came")
+        return [(name, 1.0, "s", "", None)]
+
+    monkeypatch.setattr(table, "rows_of", rows_of)
+    monkeypatch.setattr(table, "OUT", tmp_path / "bench")
+    monkeypatch.setattr(sys, "argv", ["benchmarks"])
+    with pytest.raises(SystemExit, match="ingest"):
+        table.main()
+    assert "no worker came" in capsys.readouterr().err
+    rows = json.loads((tmp_path / "bench" / "bench.json").read_text())["rows"]
+    assert [row["what"] for row in rows if row["value"]] == [name for name in table.PLAN if name != "ingest"]
+    assert "| ingest | failed |" in (tmp_path / "bench" / "bench.md").read_text()
+
+
 def test_the_table_is_whole_and_is_written_with_its_card(tmp_path):
     table = load("__main__")
     assert {path.stem for path in FOLDER.glob("*.py")} == {*table.PLAN, "__main__"}
     card = table.machine()
     assert card["processor"] and card["cores"] and card["GPU"] and card["versions"]["torch"] and card["date"]
-    rows = [("set-up", None, "s", "", None), ("loss", 1.5, "ms", "another", 2.0)]
+    rows = [("set-up", None, "skipped", "", None), ("loss", 1.5, "ms", "another", 2.0)]
     table.write(rows, card, tmp_path / "bench")
     text = (tmp_path / "bench" / "bench.md").read_text()
-    assert "| set-up | skipped | s |  |  |" in text and "| loss | 1.5 | ms | another | 2.00 |" in text
+    assert "| set-up | skipped |  |  |  |" in text and "| loss | 1.5 | ms | another | 2.00 |" in text
     assert f"processor: {card['processor']}" in text
     content = json.loads((tmp_path / "bench" / "bench.json").read_text())
     assert content["rows"][1]["ratio"] == 2.0 and content["card"]["commit"] == card["commit"]
