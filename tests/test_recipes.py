@@ -1,6 +1,7 @@
 """The runs of each chapter: they follow from its parameters, in every profile, and are the paper's in the paper's."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,24 @@ def test_only_the_split_tells_the_shuffled_model_from_its_honest_twin():
     runs = recipes.plan("03_contrastive", values)
     one, other = runs["High-Metrics"], runs["High-Metrics, by event"]
     assert [name for name in vars(one) if getattr(one, name) != getattr(other, name)] == ["split"]
+
+
+def test_a_change_reaches_both_steps_and_nothing_else():
+    _, values = resolve("03_contrastive", "smoke", {})
+    runs = recipes.plan("03_contrastive", {**values, "changed": ["batch 48", "rate 1", "extra []", "joint false"]})
+    precise = runs["High-Precision"]
+    for run, first in ((runs["batch 48"], runs["batch 48"].start), (runs["batch 48"].start, None)):
+        as_before = precise if first else precise.start
+        assert run == replace(as_before, loop=replace(as_before.loop, batch=48), start=first)
+    assert runs["rate 1"].start.loop.rate == 1.0 and runs["extra []"].views.extra == ()
+    assert not runs["joint false"].joint and runs["joint false"].start == precise.start
+
+
+@pytest.mark.parametrize("text", ["bach 48", "batch", "batch=48", "batch many", "batch [", "seed 1.5", "extra shift", "joint 1"])
+def test_a_change_that_cannot_be_made_is_refused(text):
+    _, values = resolve("03_contrastive", "smoke", {})
+    with pytest.raises(SqError, match="changed="):
+        recipes.plan("03_contrastive", {**values, "changed": [text]})
 
 
 def test_variants_of_the_ablation_are_switched_alone():

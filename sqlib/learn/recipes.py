@@ -2,7 +2,9 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
+
+import yaml
 
 from sqlib.errors import SqError
 from sqlib.learn.augment import Views
@@ -44,6 +46,22 @@ class Common:
         run = Settings(objective, model, views, loop, 0.1, crop=self.crop, seed=self.seed, joint=self.joint, thin=self.thin)
         return replace(run, **changes)
 
+    def changed(self, text: str) -> "Common":
+        """The same with one change, such as "batch 128"; `SqError` where the name is unknown or the value of another kind."""
+        name, _, value = text.partition(" ")
+        known = asdict(self)
+        if name not in known:
+            raise SqError(f"changed={text!r}: it is a name and a value, as in 'batch 128'; names are {', '.join(known)}")
+        try:
+            given = yaml.safe_load(value)
+        except yaml.YAMLError:
+            given = None
+        if isinstance(known[name], float) and type(given) is int:
+            given = float(given)
+        if type(given) is not type(known[name]):
+            raise SqError(f"changed={text!r}: {name} is of the kind of {known[name]!r}")
+        return replace(self, **{name: given})
+
 
 def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], batch: int, rate: float, epochs: int,
                  epochs_tuned: int) -> dict[str, Settings]:  # fmt: skip
@@ -60,17 +78,17 @@ def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], batch:
 
 
 def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, epochs_short: int,
-                backbone_shuffled: str, encoding_shuffled: int, temperatures: list[float]) -> dict[str, Settings]:  # fmt: skip
+                backbone_shuffled: str, encoding_shuffled: int, temperatures: list[float],
+                changed: list[str]) -> dict[str, Settings]:  # fmt: skip
     """Section 4.1 and Appendix B: the two models, and what they are compared with.
 
     "High-Precision" is "SimCLR" with upsampled positives, then the weighted loss without (Section 4.1.1); "two-step
     SupCon" the same without weights; "SupCon" one step, and once with a class head that watches, once with one that teaches,
     beside the "class head alone". "High-Metrics" is SupCon on shuffled samples (Section 4.1.2),
-    "High-Metrics, by event" the same on the event split. Short runs of SupCon: "τ = 0.07" …, "SGD", "Adam".
+    "High-Metrics, by event" the same on the event split. Short runs of SupCon: "τ = 0.07" …, "SGD", "Adam". And
+    "High-Precision" once with each of the changes: "batch 128" …
     """
-    first = common.settings("simclr", epochs_self, temperature=0.07, joint=False)  # self-supervised: no label teaches it
-    alone = replace(common.settings("supcon", epochs_supervised), temperature=0.07)
-    second = replace(alone, objective="weighted", loop=replace(alone.loop, upsample=1), start=first)
+    first, alone, second = _two_steps(common, epochs_self, epochs_supervised)
     model = replace(alone.model, backbone=backbone_shuffled, encoding=encoding_shuffled, projection=encoding_shuffled, dropout=0.2)
     shuffled = replace(common.settings("supcon", epochs_shuffled, split="sample"), model=model)
     short = common.settings("supcon", epochs_short)
@@ -82,7 +100,15 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
         "High-Metrics": shuffled, "High-Metrics, by event": replace(shuffled, split="event"),
         **{f"τ = {t:g}": replace(short, temperature=t) for t in temperatures},
         "SGD": short, "Adam": replace(short, loop=adam),
+        **{text: _two_steps(common.changed(text), epochs_self, epochs_supervised)[2] for text in changed},
     }  # fmt: skip
+
+
+def _two_steps(common: Common, epochs_self: int, epochs_supervised: int) -> tuple[Settings, Settings, Settings]:
+    """SimCLR, SupCon alone, and the weighted loss that starts from the first."""
+    first = common.settings("simclr", epochs_self, temperature=0.07, joint=False)  # self-supervised: no label teaches it
+    alone = replace(common.settings("supcon", epochs_supervised), temperature=0.07)
+    return first, alone, replace(alone, objective="weighted", loop=replace(alone.loop, upsample=1), start=first)
 
 
 VARIANTS = {
@@ -122,7 +148,7 @@ def cases(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_sh
     """Section 4.3: the two models of Section 4.1, the same runs as `contrastive` has them, found again where these agree."""
     runs = contrastive(common, epochs_self=epochs_self, epochs_supervised=epochs_supervised, epochs_shuffled=epochs_shuffled,
                        epochs_short=1, backbone_shuffled=backbone_shuffled, encoding_shuffled=encoding_shuffled,
-                       temperatures=[])  # fmt: skip
+                       temperatures=[], changed=[])  # fmt: skip
     return {name: runs[name] for name in ("High-Precision", "High-Metrics")}
 
 
