@@ -90,7 +90,7 @@ def main() -> None:
             continue
         try:
             rows += rows_of(name)
-        except Exception:  # the others took minutes and are not lost
+        except (Exception, SystemExit):  # the others took minutes and are not lost
             traceback.print_exc()
             failed.append(name)
             rows.append((name, None, "failed", "", None))

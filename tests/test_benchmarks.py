@@ -98,12 +98,13 @@ def test_the_changed_value_is_known_to_the_chapter_and_new_to_every_profile():
     assert type(value) is type(known[name].default) and value not in used
 
 
-def test_a_benchmark_that_fails_does_not_lose_the_others(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("stop", [RuntimeError, SystemExit])
+def test_a_benchmark_that_fails_does_not_lose_the_others(stop, tmp_path, monkeypatch, capsys):
     table = load("__main__")
 
     def rows_of(name):
         if name == "ingest":
-            raise RuntimeError("no worker came")
+            raise stop("no worker came")
         return [(name, 1.0, "s", "", None)]
 
     monkeypatch.setattr(table, "rows_of", rows_of)

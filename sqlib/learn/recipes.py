@@ -79,7 +79,7 @@ def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], batch:
 
 def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, epochs_short: int,
                 backbone_shuffled: str, encoding_shuffled: int, temperatures: list[float],
-                changed: list[str]) -> dict[str, Settings]:  # fmt: skip
+                changed: list[str] = ()) -> dict[str, Settings]:  # fmt: skip
     """Section 4.1 and Appendix B: the two models, and what they are compared with.
 
     "High-Precision" is "SimCLR" with upsampled positives, then the weighted loss without (Section 4.1.1); "two-step
@@ -148,7 +148,7 @@ def cases(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_sh
     """Section 4.3: the two models of Section 4.1, the same runs as `contrastive` has them, found again where these agree."""
     runs = contrastive(common, epochs_self=epochs_self, epochs_supervised=epochs_supervised, epochs_shuffled=epochs_shuffled,
                        epochs_short=1, backbone_shuffled=backbone_shuffled, encoding_shuffled=encoding_shuffled,
-                       temperatures=[], changed=[])  # fmt: skip
+                       temperatures=[])  # fmt: skip
     return {name: runs[name] for name in ("High-Precision", "High-Metrics")}
 
 
