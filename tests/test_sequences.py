@@ -1,5 +1,7 @@
 """The sliding window over embeddings: order, edges, gaps, and components that know nothing of the test rows."""
 
+import os
+import subprocess
 import sys
 import types
 
@@ -107,3 +109,19 @@ def test_components_that_cannot_be_had_are_refused(rng):
         components(rng.normal(size=(9, 3)), range(6), "tsne", 2, 0)
     with pytest.raises(SqError, match="ask for fewer"):
         components(rng.normal(size=(9, 3)), range(6), "pca", 4, 0)
+
+
+def test_umap_leaves_torch_its_number_of_threads():
+    code = (
+        "import numpy as np, torch\n"
+        "from sqlib.judge.embeddings import maps\n"
+        "vectors = np.random.default_rng(0).normal(size=(60, 5))\n"
+        "components(vectors, np.arange(60), 'umap', 2, 1)\n"
+        "between = torch.get_num_threads()\n"
+        "maps(vectors)\n"
+        "print(between, torch.get_num_threads())\n"
+    )
+    code = f"from sqlib.learn.sequences import components\n{code}"
+    words = {**os.environ, "OMP_NUM_THREADS": "1"}  # as for chapters that run side by side; Numba starts its threads once a process
+    done = subprocess.run([sys.executable, "-c", code], env=words, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "1"]

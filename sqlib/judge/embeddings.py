@@ -15,7 +15,7 @@ from sklearn.metrics.pairwise import cosine_similarity as similarity  # noqa: F4
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from sqlib.errors import SqError
-from sqlib.learn.sequences import reducer
+from sqlib.learn.sequences import own_threads, reducer
 
 SECTORS = 12  # of 30 degrees, in which a ring is looked for
 
@@ -112,6 +112,7 @@ def separated(table: pd.DataFrame) -> dict[str, float]:
     return {"balanced_accuracy": float(accuracy), "auc": float(auc), "silhouette": float(table["silhouette"].mean())}
 
 
+@own_threads()
 def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 1265) -> np.ndarray:
     """Embeddings on a plane (M, 2), by "pca" or by "umap" (McInnes et al. 2018) with at most M − 1 neighbours."""
     vectors = _checked(embeddings)

@@ -1,9 +1,12 @@
 """Sequences put back after learning: a sliding window over embeddings, with PCA and UMAP components (Section 3.3)."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
@@ -36,6 +39,17 @@ def sliding_window(embeddings: np.ndarray, index: pd.DataFrame, width: int) -> n
     return embeddings[rows].reshape(len(index), -1)
 
 
+@contextmanager
+def own_threads() -> Iterator[None]:
+    """torch's number of threads is afterwards as before: Numba, on which UMAP stands, shares OpenMP with torch and raises it to
+    all cores, and chapters that run side by side then wait for one another, with the same work in twice the time or more."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def reducer(method: str, count: int, neighbours: int, seed: int):
     """What makes `count` components of vectors, not fitted yet: "pca", or "umap" (McInnes et al. 2018) with `neighbours`."""
     if method == "pca":
@@ -46,6 +60,7 @@ def reducer(method: str, count: int, neighbours: int, seed: int):
     return umap.UMAP(n_components=count, n_neighbors=neighbours, random_state=seed, n_jobs=1)
 
 
+@own_threads()
 def components(vectors: np.ndarray, train, method: str, count: int, seed: int, neighbours: int = 15) -> np.ndarray:
     """`count` components of each vector: (M, D) -> float32 (M, count), by "pca" or "umap".
 
