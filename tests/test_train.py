@@ -236,7 +236,10 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(samples, tmp_path, 
 @pytest.mark.parametrize(("change", "words"), [
     ({"objective": "triplet"}, "triplet"), ({"temperature": 0}, "temperature"), ({"beta": 1.0}, "beta"),
     ({"loop": Loop(batch=1)}, "at least 2"), ({"loop": Loop(epochs=0)}, "1 epoch"), ({"loop": Loop(patience=3)}, "validation"),
-    ({"loop": Loop(schedule="linear")}, "linear"), ({"thin": 0}, "thin"),
+    ({"loop": Loop(schedule="linear")}, "linear"), ({"thin": 0}, "thin"), ({"model": Model("resnet6", width=0)}, "width=0"),
+    ({"model": Model(encoding=0)}, "encoding=0"), ({"model": Model(projection=-1)}, "projection=-1"),
+    ({"model": Model(dropout=1.0)}, "dropout"), ({"loop": Loop(decay=-1e-4)}, "decay"), ({"loop": Loop(decay=math.nan)}, "decay"),
+    ({"loop": Loop(warmup=math.inf)}, "warm-up"),
 ])  # fmt: skip
 def test_settings_that_cannot_be_trained_with_are_refused(change, words):
     with pytest.raises(SqError, match=words):

@@ -1,5 +1,6 @@
 """Settings of a training run: all that decides its result, beside the data."""
 
+import math
 from dataclasses import dataclass, field
 
 from sqlib.errors import SqError
@@ -84,6 +85,11 @@ def check(settings: Settings) -> None:
     ):  # fmt: skip
         if word not in known:
             raise SqError(f"{name}={word!r} is unknown: one of {', '.join(known)}")
+    for name in ("encoding", "projection", "width"):
+        if getattr(settings.model, name) < 1:
+            raise SqError(f"{name}={getattr(settings.model, name)}: a network has at least 1")
+    if not (0 <= loop.decay < math.inf and loop.warmup < math.inf and 0 <= settings.model.dropout < 1):
+        raise SqError("weight decay is a number from 0 on, warm-up has an end, and dropout is a share below 1")
     if loop.batch < 2:
         raise SqError(f"batch={loop.batch}: a loss that contrasts samples needs at least 2 of them")
     if not settings.temperature > 0:
