@@ -1,6 +1,7 @@
 """The runs of each chapter: they follow from its parameters, in every profile, and are the paper's in the paper's."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from sqlib.book.cli import main
 from sqlib.book.params import profile_names, resolve
 from sqlib.errors import SqError
 from sqlib.learn import recipes
+from sqlib.learn.objectives import make_net
 from sqlib.learn.settings import check
 
 
@@ -63,6 +65,34 @@ def test_a_change_that_cannot_be_made_is_refused(text):
     _, values = resolve("03_contrastive", "smoke", {})
     with pytest.raises(SqError, match="changed="):
         recipes.plan("03_contrastive", {**values, "changed": [text]})
+
+
+@pytest.mark.parametrize("chapter", list(recipes.PLANS))
+def test_every_wrong_value_is_refused_in_words_before_any_work(chapter):
+    """Values that no network or training can have, of every parameter: a plan that can be checked and built, or `SqError`."""
+    _, values = resolve(chapter, "smoke", {})
+    wrong = {int: [0, -1], float: [0.0, -1.0, math.nan, math.inf], str: ["", "bogus"],
+             list: [[], [0], [-1], [math.nan], ["bogus"]]}  # fmt: skip
+    refused = 0
+    for name, old in values.items():
+        for value in wrong.get(type(old), []):
+            try:
+                for run in recipes.plan(chapter, {**resolve(chapter, "smoke", {name: value})[1]}).values():
+                    check(run)
+                    make_net(run, run.crop or 64)
+            except SqError:
+                refused += 1
+    assert refused > 10
+
+
+@pytest.mark.parametrize(("chapter", "name"), [
+    ("02_autoencoders", "latents"), ("03_contrastive", "temperatures"), ("04_augmentations", "seeds"),
+    ("04_augmentations", "variants"), ("05_recurrence", "windows"),
+])  # fmt: skip
+def test_a_chapter_with_nothing_to_train_is_refused(chapter, name):
+    _, values = resolve(chapter, "smoke", {})
+    with pytest.raises(SqError, match=name):
+        recipes.plan(chapter, {**values, name: []})
 
 
 def test_variants_of_the_ablation_are_switched_alone():

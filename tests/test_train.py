@@ -239,7 +239,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(samples, tmp_path, 
     ({"loop": Loop(schedule="linear")}, "linear"), ({"thin": 0}, "thin"), ({"model": Model("resnet6", width=0)}, "width=0"),
     ({"model": Model(encoding=0)}, "encoding=0"), ({"model": Model(projection=-1)}, "projection=-1"),
     ({"model": Model(dropout=1.0)}, "dropout"), ({"loop": Loop(decay=-1e-4)}, "decay"), ({"loop": Loop(decay=math.nan)}, "decay"),
-    ({"loop": Loop(warmup=math.inf)}, "warm-up"),
+    ({"loop": Loop(warmup=math.inf)}, "warm-up"), ({"seed": -1}, "seed=-1"),
 ])  # fmt: skip
 def test_settings_that_cannot_be_trained_with_are_refused(change, words):
     with pytest.raises(SqError, match=words):

@@ -140,6 +140,8 @@ def augmentations(common: Common, *, epochs: int, seeds: list[int], variants: li
 
 def recurrence(common: Common, *, epochs: int, windows: list[int]) -> dict[str, Settings]:
     """Section 3.3: SupCon with Time-Based Mixing over several windows; "window 1" has none and is what slides."""
+    if 1 not in windows or max(windows) == 1:
+        raise SqError(f"windows={windows}: 1 is what slides, and a larger one is set beside it")
     return {f"window {window}": common.settings("supcon", epochs, window=window) for window in windows}
 
 
@@ -161,7 +163,7 @@ PLANS: dict[str, Callable[..., dict[str, Settings]]] = {
 def plan(chapter: str, parameters: dict) -> dict[str, Settings]:
     """The runs of a chapter by name, from those of its parameters that decide them; empty for one that trains nothing.
 
-    Raises `SqError` where one of these parameters is missing.
+    Raises `SqError` where one of these parameters is missing, or a list of what is to be trained is empty.
     """
     if chapter not in PLANS:
         return {}
@@ -170,5 +172,7 @@ def plan(chapter: str, parameters: dict) -> dict[str, Settings]:
     wanted = [name for name in names if name != "common"]
     if missing := [name for name in shared + wanted if name not in parameters]:
         raise SqError(f"{chapter} lacks the parameters {', '.join(missing)}, which decide what it trains")
+    if empty := [name for name in wanted if parameters[name] == [] and name != "changed"]:
+        raise SqError(f"{empty[0]}=[]: {chapter} needs at least one")
     common = [Common(**{name: parameters[name] for name in shared})] if shared else []
     return PLANS[chapter](*common, **{name: parameters[name] for name in wanted})

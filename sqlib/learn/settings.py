@@ -94,6 +94,8 @@ def check(settings: Settings) -> None:
         raise SqError(f"batch={loop.batch}: a loss that contrasts samples needs at least 2 of them")
     if not settings.temperature > 0:
         raise SqError(f"temperature={settings.temperature}: it divides similarities and must be above 0")
+    if settings.seed < 0:
+        raise SqError(f"seed={settings.seed}: a seed is a whole number from 0 on")
     if settings.thin < 1:
         raise SqError(f"thin={settings.thin}: 1 takes every negative frame, 2 every other …")
     if loop.epochs < 1 or not loop.rate > 0 or loop.upsample < 0 or loop.warmup < 0:
