@@ -12,6 +12,7 @@ from sqlib.data.splits import divide, paper_split
 from sqlib.errors import SqError
 from sqlib.learn.augment import Views
 from sqlib.learn.lowpass import solarized_low_pass
+from sqlib.learn.settings import check_window
 
 SPLITS = ("event", "sample")
 
@@ -56,8 +57,7 @@ def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: View
     the Solarized Low-Pass have it computed here, once a frame and on whole frames, for it has no random part.
     Raises `SqError` for an even window, a crop larger than the frames, and a frame set without any sample.
     """
-    if window < 1 or window % 2 == 0:
-        raise SqError(f"window={window}: a frame stands in the middle of its neighbours, so a window is odd: 1, 3, 5 …")
+    check_window(window)
     size = frameset.pixels.shape[1]
     if not 0 <= crop <= size:
         raise SqError(f"crop={crop} does not fit frames of {size} pixels; 0 keeps the whole frame")

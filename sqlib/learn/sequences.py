@@ -42,7 +42,7 @@ def sliding_window(embeddings: np.ndarray, index: pd.DataFrame, width: int) -> n
 @contextmanager
 def own_threads() -> Iterator[None]:
     """torch's number of threads is afterwards as before: Numba, on which UMAP stands, shares OpenMP with torch and raises it to
-    all cores, and chapters that run side by side then wait for one another, with the same work in twice the time or more."""
+    all cores, and chapters that run side by side then wait for one another."""
     before = torch.get_num_threads()
     try:
         yield

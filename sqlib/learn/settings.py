@@ -76,6 +76,12 @@ class Settings:
         return 2 if self.contrasts else 1
 
 
+def check_window(window: int) -> None:
+    """Raise `SqError` unless `window`, the frames that are mixed to one sample, is odd."""
+    if window < 1 or window % 2 == 0:
+        raise SqError(f"window={window}: a frame stands in the middle of its neighbours, so a window is odd: 1, 3, 5 …")
+
+
 def check(settings: Settings) -> None:
     """Raise `SqError` for settings that cannot be trained with, before any work is done."""
     loop = settings.loop
@@ -90,6 +96,7 @@ def check(settings: Settings) -> None:
             raise SqError(f"{name}={getattr(settings.model, name)}: a network has at least 1")
     if not (0 <= loop.decay < math.inf and loop.warmup < math.inf and 0 <= settings.model.dropout < 1):
         raise SqError("weight decay is a number from 0 on, warm-up has an end, and dropout is a share below 1")
+    check_window(settings.window)
     if loop.batch < 2:
         raise SqError(f"batch={loop.batch}: a loss that contrasts samples needs at least 2 of them")
     if not settings.temperature > 0:
