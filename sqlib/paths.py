@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from sqlib.errors import SqError
 
@@ -22,9 +23,14 @@ def real(path: str | Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder with all it holds, if it is there."""
+    """Remove a file or a folder with all it holds, if it is there.
+
+    A folder first takes another, hidden name: the kernel of a killed run, which lives a moment longer, then writes into it
+    no more, and a reader never finds half of it.
+    """
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        hidden = path.with_name(f".{path.name.lstrip('.')}.{uuid4().hex[:8]}")
+        shutil.rmtree(path.rename(hidden))
     else:
         path.unlink(missing_ok=True)
 
