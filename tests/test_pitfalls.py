@@ -71,7 +71,7 @@ def test_the_side_of_a_box_changes_iou_and_not_the_place():
     points = pd.DataFrame({"position": [0], "x0": [16.0], "y0": [16.0], "x1": [18.0], "y1": [18.0], "score": [1.0]})
     small, equal, large = (pitfalls.beside(table, points, side) for side in (4, 14, 28))
     assert small["IoU"] == pytest.approx(16 / 196) and equal["IoU"] == 1 and large["IoU"] == pytest.approx(1 / 4)
-    assert small["distance of the middles (px)"] == large["distance of the middles (px)"] == 0
+    assert small["middle within 5 px"] == large["middle within 5 px"] == 1
     assert (small["whole box within the truth"], large["whole box within the truth"]) == (1, 0)
 
 

@@ -54,7 +54,7 @@ def test_the_timeline_has_a_panel_per_event_and_a_bar_per_run():
 def test_the_light_curves_stand_with_their_levels_and_the_cube_within_a_day(rng):
     minutes = np.arange(60) * 0.75
     curves = {"radius 2.5 px": rng.random(60), "radius 5 px": rng.random(60)}
-    noise = np.arange(96) * 15.0, rng.random(96), 690.0, 1.4
+    noise = np.arange(96) * 15.0, rng.random(96), 690.0, 1.4, 2.6
     fig = plots.light(rng.random((50, 60)), (22.0, 31.0), (2.5, 5.0), minutes, curves, {"3σ": 1.2, "5σ": 1.5}, (4.0, 12.0), noise)
     map_of, near, middle, day = (ax for ax in fig.axes if ax.get_label() != "<colorbar>")
     assert {patch.radius for patch in near.patches} == {2.5, 5.0}
@@ -63,6 +63,7 @@ def test_the_light_curves_stand_with_their_levels_and_the_cube_within_a_day(rng)
     red = [line for line in middle.lines if line.get_color() == "#c00000"]
     assert red[0].get_xdata().tolist() == [4, 12] and set(red[0].get_ydata()) == {1.2}
     assert day.lines[1].get_xdata()[0] == pytest.approx(690 / 60)
+    assert [line.get_ydata()[0] for line in day.lines[2:]] == [1.4, 2.6]
     for ax in (map_of, middle, day):
         assert ax.get_xlabel() and ax.get_ylabel()
     without = plots.light(rng.random((50, 60)), (22, 31), (2.5,), minutes, curves, {"3σ": 1.2}, None, noise)

@@ -57,18 +57,25 @@ def png(fig, limit: int = 150_000) -> bytes:
     return data
 
 
-def stretched(frame: np.ndarray, top: float | None = None, share: float = 0.995) -> np.ndarray:
-    """A frame (..., H, W) as 0…1 in few steps, `top` (default its own quantile `share`) being white."""
+def stretched(frame: np.ndarray, top: float | None = None, share: float = 0.995, levels: int = LEVELS) -> np.ndarray:
+    """A frame (..., H, W) as 0…1, `top` (default its own quantile `share`) being white.
+
+    In few `levels`, which keep pages small and which speckle hides; in smooth pictures they would draw rims of their own.
+    """
     top = max(1.0, float(np.quantile(frame, share))) if top is None else top
-    return np.floor(LEVELS * np.minimum(np.asarray(frame, float) / top, 1)) / LEVELS
+    return np.floor(levels * np.minimum(np.asarray(frame, float) / top, 1)) / levels
 
 
-def draw_boxes(ax, boxes, colour: str = AMBER, width: float = 1.5, **look) -> None:
-    """Draw boxes (x0, y0, x1, y1) of a frame: they hold the pixels from x0 up to x1, and pixels are centred on whole numbers."""
+def draw_boxes(ax, boxes, colour: str = AMBER, width: float = 1.5, room: float = 0, **look) -> None:
+    """Draw boxes (x0, y0, x1, y1) of a frame: they hold the pixels from x0 up to x1, and pixels are centred on whole numbers.
+
+    room : so many pixels outside of them, lest the line cover what is in a narrow one
+    """
     from matplotlib.patches import Rectangle
 
     for x0, y0, x1, y1 in boxes:
-        ax.add_patch(Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec=colour, lw=width, **look))
+        corner, sides = (x0 - 0.5 - room, y0 - 0.5 - room), (x1 - x0 + 2 * room, y1 - y0 + 2 * room)
+        ax.add_patch(Rectangle(corner, *sides, fill=False, ec=colour, lw=width, **look))
 
 
 def bare(ax) -> None:
@@ -85,17 +92,17 @@ def picture(ax, shown, title: str = "", boxes=(), size: float = 9, loc: str = "c
     draw_boxes(ax, boxes, **look)
 
 
-def panels(pictures, titles, columns: int, boxes=None, rows=()):
+def panels(pictures, titles, columns: int, boxes=None, rows=(), room: float = 0):
     """A figure of pictures, (H, W) or (H, W, 3) of 0…1, side by side in so many columns, each with its title and its boxes.
 
-    rows : words to the left of each row
+    rows : words to the left of each row; room : see `draw_boxes`
     """
     import matplotlib.pyplot as plt
 
     lines = -(-len(pictures) // columns)
     fig, axes = plt.subplots(lines, columns, figsize=(7, lines * (7 / columns + 0.28)), squeeze=False)
     for ax, shown, title, own in zip(axes.flat, pictures, titles, boxes or [()] * len(pictures)):
-        picture(ax, shown, title, own, size=8 if columns > 3 else 9)
+        picture(ax, shown, title, own, size=8 if columns > 3 else 9, room=room)
     for ax in axes.flat[len(pictures) :]:
         ax.set_visible(False)
     for ax, words in zip(axes[:, 0], rows):

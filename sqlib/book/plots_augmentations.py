@@ -7,15 +7,17 @@ from matplotlib.patches import Rectangle
 
 from sqlib.book.figures import BLUE, GRAY, GREEN, LEVELS, VERMILION, guide, lines, panels, picture, stretched  # noqa: F401
 
+ROOM = 4  # pixels between a box of these pictures and the annotation
+
 
 def steps(frame: np.ndarray, low: np.ndarray, done: np.ndarray, threshold: int, boxes):
     """A frame, its spectrum with the square that is kept, what the low-pass leaves, the solarizing curve and the result."""
     fig, axes = plt.subplots(2, 3, figsize=(7, 5))
     size = len(frame)
-    shown = {(0, 0): (stretched(frame), "frame (stretched)"), (0, 2): (stretched(low), "low-passed (stretched)"),
-             (1, 2): (stretched(done, 255), "solarized (0–255)")}  # fmt: skip
+    shown = {(0, 0): (stretched(frame), "frame (stretched)"), (0, 2): (stretched(low, levels=255), "low-passed (stretched)"),
+             (1, 2): (stretched(done, 255, levels=255), "solarized (0–255)")}  # fmt: skip
     for place, (pixels, title) in shown.items():
-        picture(axes[place], pixels, title, boxes, size=10)
+        picture(axes[place], pixels, title, boxes, size=10, room=ROOM)
     amplitude = np.fft.fftshift(np.abs(np.fft.fft2(frame - frame.mean())))
     shades = np.floor(LEVELS * np.clip(np.log10(np.maximum(amplitude, 1) / amplitude.max()) / 3 + 1, 0, 1)) / LEVELS
     edges = (-size / 2 - 0.5, size / 2 - 0.5)

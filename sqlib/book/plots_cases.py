@@ -65,7 +65,8 @@ def light(ratio: np.ndarray, place: tuple, radii, minutes, curves: dict, levels:
     """Figure 16: a map of P/P_avg with the kernels, light curves with levels, and the same place among a day of noise.
 
     ratio : (H, W); place : x, y; minutes : (T,); curves : {words: (T,)}, the smallest kernel first; levels : {words: P/P_avg};
-    run : first and last minute above 3 σ, or None; day : minutes (D,), noise (D,), minutes at which the cube begins, level
+    run : first and last minute above 3 σ, or None; day : minutes (D,), noise (D,), minutes at which the cube begins, levels that
+        noise exceeds once a day at the place, and once in the cube anywhere
     """
     fig = plt.figure(figsize=(7, 8.6))
     head, middle, last = fig.subfigures(3, 1, height_ratios=[1.15, 1.1, 0.85])
@@ -98,16 +99,17 @@ def light(ratio: np.ndarray, place: tuple, radii, minutes, curves: dict, levels:
     ax.legend(loc="upper left", fontsize=9)
 
     ax = last.subplots()
-    when, values, start, level = day
+    when, values, start, level, anywhere = day
     ax.plot(when / 60, values, color=GRAY, lw=0.5, label="noise alone, simulated")
     first = next(iter(curves.values()))
     ax.axvspan(start / 60, (start + minutes[-1]) / 60, color="#dcecf6", lw=0, zorder=0)
     ax.plot((start + np.asarray(minutes)) / 60, first, color=VIOLET, lw=1, label="the smallest kernel")
     ax.axhline(level, color=VERMILION, lw=1.2, ls="--", label="noise exceeds it once a day")
+    ax.axhline(anywhere, color=VERMILION, lw=1.2, ls="-.", label="… once in the cube, anywhere in the frame")
     ax.set(xlabel="time (h)", ylabel="P / P_avg", xlim=(0, 24), ylim=(0, None))
-    ax.legend(loc="upper right", fontsize=9, ncols=3)
+    ax.legend(loc="upper right", fontsize=9, ncols=2)
     ax.margins(y=0.25)
-    ax.set_ylim(0, 1.3 * max(np.max(values), np.max(first), level))
+    ax.set_ylim(0, 1.5 * max(np.max(values), np.max(first), level, anywhere))
     return fig
 
 

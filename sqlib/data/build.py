@@ -47,7 +47,7 @@ def twin_key(settings, simulate=None) -> str:
 
 
 def twin_folder(settings=None, simulate=None) -> Path:
-    """Where the twin of these settings lies, whether it is made yet or not."""
+    """Where the twin of these settings lies, whether it is made yet or not. Raises `SqError` for settings out of range."""
     return home() / "data" / "twin" / twin_key(_settings(settings), simulate)
 
 
@@ -85,7 +85,8 @@ def build_twin(
     simulate : function (event, settings) -> TwinCube (None: sqlib.sun.twin.simulate)
 
     A build that was cut off goes on where it stopped; of two builds at once the second waits. Raises `SqError` naming
-    the events that failed, after all others are done.
+    the events that failed, after all others are done, and before it begins for settings or workers out of range and for
+    want of room on the disk.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         # a worker is importing the script that asks for it: it would wait for the lock of its own parent for ever

@@ -1,4 +1,4 @@
-"""The atmosphere above a source: AIA and RHESSI images, from files or simulated, and places carried from map to map by WCS.
+"""The atmosphere above a source (Section 4.3): AIA and RHESSI images, from files or simulated, places carried by WCS.
 
 A frame of egression power is a Postel (azimuthal equidistant, "ARC") patch of the photosphere; AIA and RHESSI see the Sun in
 projection (helioprojective, "TAN"). sunpy and the world coordinates in the headers do all the geometry. Frames are taken to
@@ -86,7 +86,8 @@ def simulated(channel: int | str, where, time: datetime, minutes: float, rng, ha
 
     channel : 304 (two ribbons 1 Mm up, bright at once), 94 (a hot arcade up to 12 Mm, later and longer) or "x-ray" (6–12 keV,
     a source at the top of the arcade). Headers are those of AIA and RHESSI files; the field is 2 · `half` arcsec wide.
-    Shapes and courses are made up, for their geometry: nothing is to be learned from them about flares.
+    Shapes and courses are made up, for their geometry: nothing is to be learned from them about flares. Raises `SqError` for
+    another channel.
     """
     if channel not in (*AIA, "x-ray"):
         raise SqError(f"channel {channel!r} is not simulated: {', '.join(map(str, AIA))} (Å) or x-ray")

@@ -52,7 +52,7 @@ def make_index(content) -> pd.DataFrame:
 
 
 def frame_time(start: datetime, number: int, cadence: float) -> np.datetime64:
-    """Time of a frame to the millisecond, `cadence` s apart from frame 0 at `start`."""
+    """Time (UTC) of frame `number` to the millisecond, of frames `cadence` s apart, frame 0 at `start`."""
     return np.datetime64(start, "ms") + np.timedelta64(round(1000 * number * cadence), "ms")
 
 
@@ -97,7 +97,7 @@ def resize(frames, size: int) -> torch.Tensor:
 
 
 def to_bytes(frames: torch.Tensor) -> np.ndarray:
-    """Frames with values 0…255 as uint8, rounded to the nearest; `frames` is overwritten."""
+    """Frames (any shape) with values 0…255 as uint8, rounded to the nearest; `frames` is overwritten."""
     return frames.round_().clamp_(0, 255).to(torch.uint8).numpy()
 
 
@@ -107,7 +107,7 @@ def frames_from_cube(cube: Cube, size: int = 224, scaling: str = "cube") -> Fram
     `scaling="cube"` takes minimum and maximum over the cube, as Section 2.3 says; `scaling="frame"` over each frame, as
     the published frames show. Blank frames (all values equal) are dropped. Labels follow Table 1, and the cube's own
     intervals where Table 1 does not list its event. Raises `SqError` for a cube that is constant, not finite or not
-    (T, H, W).
+    (T, H, W), an unknown scaling, and a size that is none.
     """
     check_size(size)
     if scaling not in SCALINGS:
@@ -156,6 +156,7 @@ def own_card(root: Path) -> dict:
     """What own.json in a folder of frames says of the cubes that they were made of (`sqlib.data.own`); {} where there is none.
 
     name (of the reader's folder), source ("observed" or "simulated"), cubes ({key of event: file, start, cadence, pixel}).
+    Raises `SqError` where it is broken.
     """
     path = Path(root) / "own.json"
     with in_words(f"{path} is broken", "make the frames again: sq data import"):
@@ -170,7 +171,7 @@ def _kind(frameset: FrameSet) -> tuple:
 
 
 def join(framesets: Iterable[FrameSet]) -> FrameSet:
-    """One frame set of several of the same source, scaling and frame size, in their order."""
+    """One frame set of several of the same source, scaling and frame size, in their order; `SqError` for others, and for none."""
     framesets = list(framesets)
     kinds = set(map(_kind, framesets))
     if len(kinds) != 1:
@@ -181,7 +182,10 @@ def join(framesets: Iterable[FrameSet]) -> FrameSet:
 
 
 def select(frameset: FrameSet, events=None, cycle: int | None = None, labels=None) -> FrameSet:
-    """The frames of some events (`Event`s or keys), of one cycle, or of some labels; neighbours share memory."""
+    """The frames of some events (`Event`s or keys), of one cycle, or of some labels; neighbours share memory.
+
+    Raises `SqError` for an event of which there is no frame.
+    """
     index = frameset.index
     keep = np.ones(len(index), bool)
     if events is not None:
@@ -203,6 +207,7 @@ def save_frames(parts: FrameSet | Iterable[FrameSet], folder: Path, card: dict |
     """Write a frame set, or the join of several made one at a time, to a new folder that appears when it is complete.
 
     `pixels.npy`, `index.csv` (boxes as JSON) and `card.json` (fingerprint, source, scaling, and the entries of `card`).
+    Raises `SqError` for sets that `join` would refuse, and where the folder cannot be written.
     """
     digest, indices, kind = hashlib.sha256(), [], None
     with replacing(folder) as new:

@@ -52,7 +52,10 @@ The page "Your own data" of the book says more.
 
 @dataclass(frozen=True)
 class Own:
-    """One row of cubes.csv, and what regions.csv says of it ((first, last) with its boxes, as `Cube` has them)."""
+    """One row of cubes.csv, and what regions.csv says of it ((first, last) with its boxes, as `Cube` has them).
+
+    `start` is in UTC, `cadence` in s, `pixel` in Mm.
+    """
 
     path: Path
     start: datetime
@@ -100,7 +103,8 @@ def _number(where: str, row: dict, name: str, whole: bool = False) -> float:
 def read_tables(folder: Path) -> tuple[Own, ...]:
     """The cubes that cubes.csv and regions.csv in `folder` describe; no cube is read.
 
-    Raises `SqError` with file, line and column for what is missing, unknown, no number, no time or no interval.
+    Raises `SqError` with file, line and column for what is missing, unknown, no number, no time or no interval, and where the
+    tables contradict each other or cubes.csv mixes sources.
     """
     folder = Path(folder)
     regions, found, listed = {}, {}, {event.key for event in catalogue()}
@@ -145,7 +149,10 @@ def read_tables(folder: Path) -> tuple[Own, ...]:
 
 
 def read_power(own: Own) -> np.ndarray:
-    """The cube's power, float32 (T, H, H); `SqError` for a file that is absent, broken, of another shape, or not finite."""
+    """The cube's power, float32 (T, H, H).
+
+    Raises `SqError` for a file that is absent, broken, of another shape, or not finite, and one that the tables contradict.
+    """
     from astropy.io import fits
 
     path, simulated = own.path, False
@@ -176,8 +183,8 @@ def read_power(own: Own) -> np.ndarray:
 def import_cubes(folder: Path, size: int = 256, progress: bool = True) -> Path:
     """Make frames of `size` pixels, scaled one by one, of the cubes that `folder` describes; returns their folder, FOLDER/frames.
 
-    The frames there are replaced as a whole. Raises `SqError` as `read_tables` and `read_power` do, and where the cubes have
-    several shapes.
+    The frames there are replaced as a whole. Raises `SqError` as `read_tables` and `read_power` do, where the cubes have
+    several shapes, and where FOLDER/frames came from elsewhere.
     """
     from tqdm import tqdm
 
@@ -208,7 +215,8 @@ def import_cubes(folder: Path, size: int = 256, progress: bool = True) -> Path:
 def write_template(folder: Path, seed: int = 1265) -> Path:
     """Write a worked example to the new folder: small simulated cubes (one as FITS), both tables and a README.md.
 
-    Six events are the fewest of which the event split puts one of each solar cycle on either side.
+    Six events are the fewest of which the event split puts one of each solar cycle on either side. Raises `SqError` where the
+    folder is not empty.
     """
     from astropy.io import fits
 

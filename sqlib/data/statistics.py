@@ -26,7 +26,7 @@ def reference() -> pd.DataFrame:
 
 
 def as_published(frames: np.ndarray, quality: int = 85) -> np.ndarray:
-    """Frames (N, H, W) as they are published: each scaled to its own maximum, 8 bits, and through JPEG."""
+    """Frames (N, H, W) as they are published, uint8: each scaled to its own maximum, and through JPEG of this `quality`."""
     import io
 
     from PIL import Image
@@ -46,7 +46,7 @@ def relative(frames: np.ndarray) -> np.ndarray:
 
 
 def half_width(lags: np.ndarray, acf: np.ndarray) -> float:
-    """Where an even autocorrelation function, known at lags 0…L, falls to one half (cubic spline)."""
+    """Where an even autocorrelation `acf`, known at `lags` (both (L + 1,), from 0 on), falls to one half (cubic spline); or NaN."""
     curve = CubicSpline(np.concatenate([-lags[:0:-1], lags]), np.concatenate([acf[:0:-1], acf]))
     fine = np.linspace(0, lags[-1], 4001)
     below = np.flatnonzero(curve(fine) < 0.5)
@@ -68,7 +68,7 @@ def speckle_width(ratio: np.ndarray) -> tuple[float, float]:
 
 
 def spatial_acf(ratio: np.ndarray, lags: int = 3) -> np.ndarray:
-    """Autocorrelation of P / local mean at 0…lags px, the mean of both directions."""
+    """Autocorrelation (lags + 1,) of P / local mean (N, H, W) at 0…lags px, the mean of both directions."""
     d = ratio - ratio.mean()
     power = (d * d).mean()
     pairs = [0.5 * ((d[:, :, k:] * d[:, :, :-k]).mean() + (d[:, k:] * d[:, :-k]).mean()) for k in range(1, lags + 1)]
@@ -76,7 +76,10 @@ def spatial_acf(ratio: np.ndarray, lags: int = 3) -> np.ndarray:
 
 
 def temporal_acf(ratio: np.ndarray, numbers: np.ndarray, lags: int) -> np.ndarray:
-    """Autocorrelation of P / local mean at 0…lags frames, from all pairs of frames that far apart; NaN without a pair."""
+    """Autocorrelation (lags + 1,) of P / local mean (N, H, W), frames `numbers` (N,), at 0…lags frames.
+
+    From all pairs of frames that far apart; NaN without a pair.
+    """
     d, place = ratio - ratio.mean(), {int(number): i for i, number in enumerate(numbers)}
     power, acf = (d * d).mean(), []
     for lag in range(lags + 1):
@@ -86,7 +89,7 @@ def temporal_acf(ratio: np.ndarray, numbers: np.ndarray, lags: int) -> np.ndarra
 
 
 def shadow(frames: np.ndarray) -> tuple[float, float, float]:
-    """Depth and size of the active region's shadow in the mean frame.
+    """Depth and size of the active region's shadow in the mean of frames (N, H, W).
 
     Returns
     -------
@@ -110,13 +113,14 @@ def source(frames: np.ndarray, box, others: np.ndarray, rng: np.random.Generator
     Parameters
     ----------
     frames : (N, H, W) of the interval
-    box : x0, y0, x1, y1
+    box : x0, y0, x1, y1, px
     others : (M, H, W) frames outside of the interval, for the local mean (the interval's own where there are none)
     rng : for 300 random boxes of the same size in the same frames, which say how bright chance is
 
     Returns
     -------
-    dict of peak (over frame mean), clear (brighter than three in five random boxes), local mean, profile, fwhm (frames), halo
+    dict of peak (over frame mean), clear (brighter than three in five random boxes), local mean, profile (8,) over its own peak,
+    fwhm (frames), halo (share of the peak's excess at 2–3, 4 and 5 px), box (width and height, px), duration (frames)
     """
     scaled = frames / frames.mean((1, 2), keepdims=True)
     _, height, width = scaled.shape
@@ -189,7 +193,10 @@ def event_statistics(frames: np.ndarray, numbers: np.ndarray, cadence: float, so
 
 
 def summarise(events: list[dict]) -> dict[str, float]:
-    """One number per quantity over the events of a cycle: means, medians for sources and shadow areas, shares for classes."""
+    """One number per quantity over the events of a cycle, from `event_statistics` of each.
+
+    Means; medians for shadow areas and for the sources' peaks, times and local means; shares for classes.
+    """
     names = dict.fromkeys(k for event in events for k in event if k != "sources")
     middle = {name: np.median if "area" in name else np.mean for name in names}
     result = {name: float(middle[name]([e[name] for e in events if name in e])) for name in names}

@@ -85,9 +85,9 @@ def measure(views: list[View], seed: int) -> dict[int, dict[str, float]]:
 def curves(views: list[View]) -> dict[str, np.ndarray]:
     """Mean curves over events of one instrument, of P / local mean.
 
-    level, survival : the share of pixels above each level
-    pixels, space : autocorrelation in space against lag in pixels
-    seconds, time : autocorrelation in time, over the annotated runs; NaN at lags without a pair of frames
+    level, survival : (37,) the share of pixels above each level
+    pixels, space : (6,) autocorrelation in space against lag in pixels
+    seconds, time : (L,) autocorrelation in time, over the annotated runs; NaN at lags without a pair of frames
     """
     level, cadence = np.linspace(0, 9, 37), views[0].event.cadence
     lags = math.ceil(600 / cadence)
@@ -107,7 +107,7 @@ def curves(views: list[View]) -> dict[str, np.ndarray]:
 
 
 def pick(frameset: FrameSet, label: int, count: int, rng: np.random.Generator) -> list[int]:
-    """Positions of `count` random frames of one label, of different events and alternating solar cycles where there are such."""
+    """Positions of at most `count` random frames of one label, one an event, in alternating solar cycles where there are both."""
     index = frameset.index[frameset.index["label"] == label]
     if index.empty:
         return []
@@ -117,7 +117,7 @@ def pick(frameset: FrameSet, label: int, count: int, rng: np.random.Generator) -
 
 
 def levels(frameset: FrameSet) -> pd.DataFrame:
-    """Per frame: event, frame number, label, and the least, mean and greatest of its pixels."""
+    """Per frame: event, cycle, frame number, label, and the least, mean and greatest of its pixels."""
     pixels = np.asarray(frameset.pixels)
     extremes = {"least": pixels.min((1, 2)), "mean": pixels.mean((1, 2)), "greatest": pixels.max((1, 2))}
     return frameset.index[["event", "cycle", "frame", "label"]].assign(**extremes)
@@ -195,7 +195,7 @@ class GapErrors(NamedTuple):
 
 
 def gap_errors(event: Event, lengths, seed: int, frames: int = 96, size: int = 64) -> GapErrors:
-    """Simulate an event's Dopplergrams, take out `lengths` frames in their middle, interpolate, and look again."""
+    """Simulate an event's Dopplergrams, take out `lengths` frames in their middle, interpolate (Section 2.2), and look again."""
     seen = dopplergrams(event, TwinSettings(size, frames, seed))
     doppler = fill_gaps(seen.doppler)
     power, middle = egression_power(doppler, seen.model.kernel), len(doppler) // 2
@@ -214,7 +214,7 @@ def gap_errors(event: Event, lengths, seed: int, frames: int = 96, size: int = 6
 
 
 def expected_speckle(pixel: float, blur: float = 0.0) -> np.ndarray:
-    """Spatial autocorrelation of egression power at 0…3 px for uncorrelated sources, computed without a single random number.
+    """Spatial autocorrelation (4,) of egression power at 0…3 px for uncorrelated sources, without a single random number.
 
     `pixel` Mm, `blur` of the instrument (sigma, px). Waves of the model Sun and the kernel of holography
     give the power spectrum S(k) of H+; H+ is Gaussian, so the autocorrelation of abs(H+)^2 is the square of its own.

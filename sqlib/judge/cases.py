@@ -78,7 +78,7 @@ def look(pixels, index: pd.DataFrame, find: Callable) -> pd.DataFrame:
     """The detector's place in each frame (M rows, in the index's order): x, y, score, x0, y0, x1, y1.
 
     pixels : uint8 (M, H, W); find : `sqlib.learn.locator.find_sources`, or another with its answer. It is told which frames
-    belong together, and sees them in the order of time.
+    belong together, and sees them in the order of time. `SqError` where it does not answer with a place a frame.
     """
     order = np.lexsort((index["frame"], index["event"]))
     event, frame = (index[name].to_numpy()[order] for name in ("event", "frame"))
@@ -109,7 +109,7 @@ def same_spot(places: pd.DataFrame, among: Windows, near: float = NEAR) -> pd.Da
 
 def agreement(among: Windows, decisions: dict[str, np.ndarray], spots: pd.DataFrame) -> pd.DataFrame:
     """Claim C21, per event: the window that the models choose, the detector's one place in it, and the rank of that place's
-    score among all windows of the event (0.5 by chance)."""
+    score among all windows of the event (0.5 by chance). decisions : as for `chosen`; spots : (W rows) of `same_spot`."""
     rows = []
     for event, window in chosen(among, decisions).items():
         own = np.flatnonzero(among.event == event)
@@ -128,11 +128,12 @@ def inside(x, y, boxes, tolerance: float = TOLERANCE) -> np.ndarray:
 
 
 def low_pass_spots(pixels, threshold: int = 50) -> pd.DataFrame:
-    """What the Solarized Low-Pass shows (M rows): its brightest spot's x and y, gray level, area (px²), spots in the frame.
+    """What the Solarized Low-Pass shows (Figs. 12, 14; M rows): its brightest spot's x and y, gray level, area (px²), spots.
 
     pixels : uint8 (M, H, W). Solarizing turns levels from `threshold` up round; that is what makes a spot stand out. The
     brightest is the connected patch of such pixels that holds the greatest low-passed level; its centre is weighted by
-    level. Where a frame does not reach the threshold nothing is turned (spots 0), and the brightest pixel is given.
+    level. Where a frame does not reach the threshold nothing is turned (spots 0), and the brightest pixel is given. `spots`
+    counts the patches. Raises `SqError` as `low_pass` does.
     """
     rows = []
     for some in torch.as_tensor(np.ascontiguousarray(pixels)).split(64):

@@ -61,7 +61,7 @@ def judge(claim: str, value: float, low: float, high: float, note: str = "") -> 
 
 
 def over_seeds(values) -> tuple[float, float, float]:
-    """Mean of a quantity over seeds with its 95 % interval by Student's t; an infinite one for fewer than two seeds."""
+    """Mean of a quantity (S,) over seeds with its 95 % interval by Student's t; an infinite one for fewer than two seeds."""
     from scipy.stats import t
 
     values = np.asarray(values, dtype=float)

@@ -52,7 +52,8 @@ def compare(table: pd.DataFrame, boxes: pd.DataFrame, scale: float = 1.0) -> pd.
     scale : pixels of the cube in a pixel of the frame
     Returns `table` with x0 … y1, score (NaN without a box); iou; outside, how far the centre lies outside the nearest annotated
     box (px, 0 inside); pixels and Mm, distance of the centre from that of the nearest annotated box; inside, whether the whole
-    box lies in an annotated one; ratio, its area over that of the annotated box that it overlaps most or is nearest to.
+    box lies in an annotated one; ratio, its area over that of the annotated box that it overlaps most or is nearest to. Without
+    a box iou is 0, outside infinite, inside False, the others NaN; Mm is NaN for events that Table 1 does not list.
     Raises `SqError` for positions outside the table, two boxes of a frame, and a frame without annotation.
     """
     if len(boxes) and not (boxes["position"].between(0, len(table) - 1).all() and boxes["position"].is_unique):
@@ -82,7 +83,7 @@ def _one(truth: np.ndarray, box: np.ndarray, megametres: float) -> tuple:
 
 
 def correct(found: pd.DataFrame, definition: str = "centre in the annotated box") -> pd.Series:
-    """Whether the box of each frame of `compare` marks the signature, by one of `DEFINITIONS`."""
+    """Whether the box of each frame of `compare` marks the signature, by one of `DEFINITIONS`; `SqError` for another."""
     if definition not in DEFINITIONS:
         raise SqError(f"definition {definition!r} is unknown: {', '.join(DEFINITIONS)}")
     return DEFINITIONS[definition](found)
@@ -103,7 +104,7 @@ def _centres(boxes: pd.DataFrame) -> np.ndarray:
 
 
 def by_event(found: pd.DataFrame, definition: str = "centre in the annotated box") -> pd.DataFrame:
-    """Table 5's measures of each event (rows of `compare`): event, cycle, frames, and shares from 0 to 1."""
+    """Table 5's measures of each event (rows of `compare`): event, cycle, frames, and shares from 0 to 1; errors as `correct`."""
     rows = []
     for event, own in found.groupby("event", sort=False):
         said = correct(own, definition)
@@ -125,7 +126,7 @@ def table5(events: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
 
 
 def mean_over_events(values, seed: int, draws: int = 1000) -> tuple[float, float, float]:
-    """Mean of one value an event, and its 95 % interval with events drawn anew; NaN without any event."""
+    """Mean of one value an event (E,), and its 95 % interval with events drawn anew; NaN without any event."""
     return middle(values, np.arange(len(values)), seed, draws)
 
 
@@ -195,7 +196,7 @@ def fuse(detections: pd.DataFrame, groups, spot: float = SPOT) -> pd.DataFrame:
 
     groups : (N,) group of each position, in order of appearance. The winner is the detection about whose centre, within `spot`
     px, the sum of scores is greatest; the box is the mean of these boxes weighted by score. A row per group that has a detection:
-    position (number of the group), x0, y0, x1, y1, score (their sum over the frames of the group).
+    position (number of the group), x0, y0, x1, y1, score (their sum, divided by the frames of the group).
     """
     codes, _ = pd.factorize(np.asarray(groups))
     rows = []

@@ -14,12 +14,12 @@ RULE = 480.0  # s, the least duration of a sunquake (Section 2.1)
 
 
 def correlation(seconds):
-    """Autocorrelation in time of the power of noise in the band: sinc² of band width times lag, whose zero is Eq. 1's 500 s."""
+    """Autocorrelation in time of the power of noise in the band: sinc² of band width times lag (s), whose zero is Eq. 1's 500 s."""
     return np.sinc(BAND * np.asarray(seconds, float)) ** 2
 
 
 def looks(frames: int, cadence: float) -> float:
-    """Independent looks at the noise in a row of `frames`: what the variance of their mean is divided by."""
+    """Independent looks at the noise in a row of `frames`, `cadence` s apart: what the variance of their mean is divided by."""
     lags = cadence * np.abs(np.subtract.outer(np.arange(frames), np.arange(frames)))
     return frames**2 / float(correlation(lags).sum())
 
@@ -64,7 +64,7 @@ def classical(pixels, index: pd.DataFrame, width: int) -> np.ndarray:
 
     pixels : (M, H, W), a row per row of `index` (event, frame). Frames are first divided by their mean, for they may have
     been scaled one by one; the average in time is of the whole event, blurred by a few pixels, for it holds few
-    independent frames.
+    independent frames. Raises `SqError` as `sliding_window` does.
     """
     rows = sliding_window(np.arange(len(index))[:, None], index, width)
     greatest = np.empty(len(index))
@@ -80,7 +80,7 @@ def classical(pixels, index: pd.DataFrame, width: int) -> np.ndarray:
 
 
 def smoothed(decision, index: pd.DataFrame, width: int) -> np.ndarray:
-    """Median of decision values (M,) over `width` frames of the same event, the frame in the middle."""
+    """Median (M,) of decision values (M,) over `width` frames of the same event, the frame in the middle. `SqError` if even."""
     return np.median(sliding_window(np.asarray(decision)[:, None], index, width), axis=1)
 
 

@@ -23,7 +23,8 @@ SECTORS = 12  # of 30 degrees, in which a ring is looked for
 def consecutive(embeddings, index: pd.DataFrame, metric: str = "cosine") -> pd.DataFrame:
     """Distance of each embedding to that of the event's frame before (Fig. 6); metric "cosine" (0…2) or "euclidean".
 
-    Returns event, frame, step (frames between the two, above 1 at a gap), distance; NaN at an event's first frame.
+    Returns event, frame, step (frames between the two, above 1 at a gap), distance; NaN at an event's first frame. `SqError`
+    for another metric.
     """
     vectors, frames = _checked(embeddings, index), index["frame"].to_numpy()
     if metric not in ("cosine", "euclidean"):
@@ -71,7 +72,7 @@ def mean_shift(embeddings, index: pd.DataFrame, chosen) -> pd.DataFrame:
 
     chosen : bool (M,), such as the true positives
     Returns event, chosen (count), shift in standard deviations over the event's other frames. Left out: events without
-    chosen frames, without others, or whose others are all alike.
+    chosen frames, without others, or whose others are all alike. `SqError` for a choice of another shape or type.
     """
     values, rows = moments(embeddings, index)["mean"].to_numpy(), []
     if np.shape(chosen) != values.shape or np.asarray(chosen).dtype != bool:
@@ -88,7 +89,8 @@ def separability(embeddings, groups, events, seed: int, folds: int = 5, most: in
 
     groups : two values (M,), such as cycle or label; events : event of each embedding (M,)
     Returns event, group (1: the larger value), score (above 0: taken for group 1) and silhouette (of `most` frames drawn
-    by `seed`, NaN elsewhere); `separated` turns it, or a resample of its events, into numbers.
+    by `seed`, NaN elsewhere); `separated` turns it, or a resample of its events, into numbers. `SqError` unless there are two
+    groups of two events or more.
     """
     frame = pd.DataFrame({"event": np.asarray(events), "group": np.asarray(groups)})
     vectors, values = _checked(embeddings, frame), np.unique(frame["group"])
@@ -114,7 +116,10 @@ def separated(table: pd.DataFrame) -> dict[str, float]:
 
 @own_threads()
 def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 1265) -> np.ndarray:
-    """Embeddings on a plane (M, 2), by "pca" or by "umap" (McInnes et al. 2018) with at most M − 1 neighbours."""
+    """Embeddings on a plane (M, 2), by "pca" or by "umap" (McInnes et al. 2018) with at most M − 1 neighbours (Figs. 5, 8, 10, 19).
+
+    `SqError` for another method, fewer than 5 frames, and fewer than 2 neighbours.
+    """
     vectors = _checked(embeddings)
     if method not in ("umap", "pca") or len(vectors) < 5 or neighbours < 2:
         raise SqError(f"a map is umap or pca of 5 frames and 2 neighbours or more: {method!r}, {len(vectors)}, {neighbours}")
@@ -125,7 +130,7 @@ def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 126
 
 
 def remoteness(frames, inside) -> np.ndarray:
-    """Frames from each of an event's `frames` (M,) to the nearest of those `inside` (bool, or positions): 0 for these."""
+    """Frames (M,) from each of an event's `frames` (M,) to the nearest of those `inside` (bool, or positions): 0 for these."""
     return np.abs(frames[:, None] - frames[inside]).min(axis=1)
 
 

@@ -70,14 +70,14 @@ def kernel(shape, x: float, y: float, radius: float) -> np.ndarray:
 
 
 def course(power: np.ndarray, x: float, y: float, radius: float) -> np.ndarray:
-    """Mean power (T,) of the pixels within `radius` of (x, y)."""
+    """Mean power (T,) of the pixels of (T, H, W) within `radius` px of (x, y); errors as for `kernel`."""
     return power[:, kernel(power.shape[1:], x, y, radius)].mean(1, dtype=np.float64)
 
 
 def regions_of(average: np.ndarray) -> Regions:
     """The shadow and the quiet Sun in an average (H, W), which is blurred by 5 px.
 
-    Shadow: the connected patch round the least of it that is below half of its depth. Quiet: what has lost less than a quarter.
+    Shadow: the connected patch round the least of it that is below half of its depth. Quiet: what has lost under a quarter of it.
     Raises `SqError` for frames that are hardly more than their rim.
     """
     mean = gaussian_filter(average, SMOOTH, mode="reflect")
@@ -97,7 +97,7 @@ def deviation(power: np.ndarray, where: np.ndarray, radius: float, away: tuple[f
     """Standard deviation in time of the power of kernels, as a root mean square over `places` drawn from `where` (H, W).
 
     In units of `average`, or, where none is given, of each kernel's own average in time. Places within 15 px of `away`
-    (x, y), the source, are left out; NaN where fewer than five remain.
+    (x, y), the source, are left out; NaN where fewer than five remain. `radius` in px; errors as for `check` and `usual`.
     """
     power = check(power)  # once, for it looks at every pixel
     y, x = np.nonzero(where)
@@ -130,7 +130,7 @@ def measure(power: np.ndarray, x: float, y: float, radii, cadence: float, rng: n
 
 
 def usual(values: np.ndarray) -> float:
-    """Average in time of a light curve (T,)."""
+    """Average in time of a light curve (T,); `SqError` unless it is above 0."""
     average = float(np.mean(values))
     if not average > 0:
         raise SqError("the place has no power outside of the event: nothing to compare it with")

@@ -32,7 +32,7 @@ def possible(positives: int, negatives: int, **printed: float) -> pd.DataFrame:
 
 
 def average_precision(labels, decision) -> float:
-    """Area under the precision-recall steps of decision values; the share of positives for values without any knowledge."""
+    """Area under the precision-recall steps of decision values (M,); the share of positives for values without any knowledge."""
     return float(average_precision_score(labels, decision))
 
 
@@ -74,6 +74,7 @@ def interval(
     each other, so events are drawn and each brings all its frames. A draw that lacks a class of the whole set is skipped.
     NaN where there are fewer than two events or every draw is skipped: one event does not tell how events differ. With
     few events (the paper's test set has 11) percentile intervals come out somewhat short.
+    Raises `SqError` for unequal lengths, no samples, fewer than one draw, and a level outside of 0…1.
     Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13, DOI 10.1201/9780429246593.
     """
     labels, values, events = np.asarray(labels), np.asarray(values), np.asarray(events)
@@ -96,7 +97,7 @@ def interval(
 
 
 def middle(values, events, seed: int, draws: int = 1000, statistic: Callable[..., float] = np.mean) -> tuple[float, float, float]:
-    """A statistic of `values` (M,) that have no classes, and its 95 % `interval`; NaN without any value."""
+    """A statistic of `values` (M,) that have no classes, and its 95 % `interval` (low, high); NaN without any value."""
     values = np.asarray(values, float)
     if not len(values):
         return np.nan, np.nan, np.nan
@@ -107,7 +108,8 @@ def middle(values, events, seed: int, draws: int = 1000, statistic: Callable[...
 def difference(labels, one, other, events, statistic: Callable[..., float], seed: int, **how) -> Interval:
     """Interval of `statistic(labels, one) - statistic(labels, other)` with the same events drawn for both.
 
-    Paired, because what makes an event hard makes it hard for both. `how`: `draws` and `level` of `interval`.
+    Paired, because what makes an event hard makes it hard for both. `one`, `other`: (M,). `how`: `draws` and `level` of
+    `interval`, whose errors this has.
     """
     both = np.column_stack([one, other])
     return interval(labels, both, events, lambda y, v: statistic(y, v[:, 0]) - statistic(y, v[:, 1]), seed, **how)

@@ -58,7 +58,10 @@ class Copies(NamedTuple):
 
 @torch.no_grad()
 def reconstruct(trained: Trained, samples: Samples, which, batch: int = 256) -> Copies:
-    """Frames of the samples at positions `which`, and what an autoencoder makes of them from the mean of their codes."""
+    """Frames of the samples at positions `which` (N,), and what an autoencoder makes of them from the mean of their codes.
+
+    Raises `SqError` for a run that trained no autoencoder.
+    """
     if not trained.settings.reconstructs:
         raise SqError(f"run {trained.key} was trained by {trained.settings.objective!r}: it has no decoder to reconstruct with")
     net, parts = load_net(trained, samples.pixels.shape[-1], str(samples.device)), []
@@ -97,7 +100,7 @@ def dimensions(mean: np.ndarray, log_variance: np.ndarray) -> pd.DataFrame:
 
 
 def log_cosh(error: np.ndarray) -> np.ndarray:
-    """The trainer's `losses.log_cosh` on an array."""
+    """The trainer's `losses.log_cosh` on an array of any shape."""
     return losses.log_cosh(torch.as_tensor(error)).numpy()
 
 
@@ -134,7 +137,10 @@ def event_boxes(index: pd.DataFrame, full: int, size: int) -> dict[str, list[tup
 
 
 def elsewhere(box, size: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` random places (x0, y0, x1, y1) of boxes as large as `box` that do not overlap it, in a frame of `size`."""
+    """`count` random places (x0, y0, x1, y1) of boxes as large as `box` that do not overlap it, in a frame of `size`.
+
+    int64 (count, 4), px. Raises `SqError` where there is no room.
+    """
     x0, y0, x1, y1 = box
     across, down = np.meshgrid(np.arange(size - (x1 - x0) + 1), np.arange(size - (y1 - y0) + 1))
     free = (across >= x1) | (across + x1 - x0 <= x0) | (down >= y1) | (down + y1 - y0 <= y0)
@@ -158,6 +164,7 @@ def standing(index: pd.DataFrame, found: Copies, full: int, seed: int, count: in
     A row per frame and box: event, inside (whether the sunquake is on), rank and rank_copy (share of the random places
     that are darker, half of those alike), contrast and contrast_copy (mean of the box less that of the random places, in
     deviations of the gray levels), error (mean square in the box) and error_elsewhere (in the random places).
+    Raises `SqError` where no box lies wholly inside.
     """
     size, rng, rows = found.frames.shape[-1], np.random.default_rng(seed), []
     for event, boxes in event_boxes(index, full, size).items():
@@ -187,7 +194,7 @@ def during(table: pd.DataFrame, column: str, seed: int) -> dict[str, float]:
 
 
 def company(embeddings: np.ndarray, index: pd.DataFrame, count: int = 10) -> pd.DataFrame:
-    """Per frame of `index` (event, label): `own`, the share of its `count` nearest embeddings that are of its own event, and
+    """Per frame of `index` (event, frame, label): `own`, the share of its `count` nearest embeddings that are of its own event, and
     `sunquakes`, the share of sunquakes among its `count` nearest embeddings of other events."""
     events, labels = index["event"].to_numpy(), index["label"].to_numpy()
     scale = embeddings.std(axis=0)

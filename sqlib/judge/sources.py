@@ -67,7 +67,10 @@ def contrast(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
 
 
 def told_apart(values, labels, events) -> pd.Series:
-    """Per event with both labels: the share of pairs of a positive and another frame in which the positive has more (ROC AUC)."""
+    """Per event with both labels: the share of pairs of a positive and another frame in which the positive has more (ROC AUC).
+
+    `values`, `labels` (0 and 1, or bool), `events`: (M,).
+    """
     table = pd.DataFrame({"values": values, "labels": labels, "events": events})
     both = {event: own for event, own in table.groupby("events", sort=False) if own["labels"].nunique() == 2}
     return pd.Series({event: roc_auc_score(own["labels"], own["values"]) for event, own in both.items()}, dtype=float)
@@ -82,7 +85,7 @@ def brightest(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
 def altered(kind: str, frames: torch.Tensor, inside: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Samples uint8 (N, C, H, W) after one alteration, and where what was `inside`, bool (N, H, W), is then.
 
-    kind : "low-pass", "erasing", a symmetry of `augment.SYMMETRIES` or a name of `augment.EXTRAS`
+    kind : "low-pass", "erasing", a symmetry of `augment.SYMMETRIES` or a name of `augment.EXTRAS`; `SqError` for another
     """
     if kind in augment.SYMMETRIES:
         number = torch.full((len(frames),), augment.SYMMETRIES[kind])
@@ -105,7 +108,7 @@ def hidden(erased: torch.Tensor, inside: torch.Tensor) -> tuple[np.ndarray, np.n
 
 
 def spectrum(frames: torch.Tensor) -> np.ndarray:
-    """Mean amplitude of frames (N, S, S), less their means, by waves a frame: 0, 1 … S/2, as the greater of both axes."""
+    """Root mean square amplitude (S/2 + 1,) of frames (N, S, S), less their means, by waves a frame, the greater of both axes."""
     size = frames.shape[-1]
     waves = torch.fft.fftfreq(size, 1 / size).abs().round().long()
     ring = torch.maximum(waves[:, None], waves)

@@ -14,7 +14,10 @@ from sqlib.learn.classify import Answer, classify
 def compare(
     train, labels, test, labels_test, events_test, seed: int, names: Iterable[str] | None = None, draws: int = 1000
 ) -> pd.DataFrame:
-    """`score` of all classifiers of `names` (default: all), trained on `train` (N, D), asked about `test` (T, D)."""
+    """`score` of all classifiers of `names` (default: all), trained on `train` (N, D), asked about `test` (T, D).
+
+    `labels`: (N,). `labels_test`, `events_test`: (T,). Raises `SqError` as `classify` and `scores` do.
+    """
     names = None if names is None else list(names)
     answers = {smote: classify(train, labels, test, smote, seed, names) for smote in (False, True)}
     return score(answers, labels_test, events_test, seed, draws)
@@ -25,7 +28,7 @@ def score(answers: dict[bool, dict[str, Answer]], labels, events, seed: int, dra
 
     `labels` (T,) of 0 and 1, `events` (T,) the event of each row. Columns: classifier, smote; macro precision, recall, f1,
     accuracy and their average; ap with its 95 % interval ap_low, ap_high over events; auc; yes, how often it said so;
-    positives and negatives trained on; note. The interval costs 1.5 s a row at 1,000 draws.
+    positives and negatives trained on; note. The interval costs 1.5 s a row at 1,000 draws. Raises `SqError` as `scores` does.
     """
     rows = []
     for name in dict.fromkeys(name for own in answers.values() for name in own):
@@ -48,7 +51,7 @@ def with_always_no(table: pd.DataFrame, labels) -> pd.DataFrame:
 def choose(codes, labels, events, seed: int, names, folds: int = 3) -> pd.Series:
     """Macro F1 of each classifier, with SMOTE, in a cross-validation by event of training rows (N, D); greatest first.
 
-    Raises `SqError` where only one event has positives.
+    `labels`, `events`: (N,). Raises `SqError` where only one event has positives.
     """
     found = {name: np.empty(len(labels), np.int64) for name in names}
     folds = min(folds, len(set(events[labels == 1])))

@@ -134,12 +134,12 @@ def filter_some(batch: torch.Tensor, chosen: torch.Tensor, views: Views) -> torc
 
 
 def positional(batch: torch.Tensor, kind: str, generator: torch.Generator) -> torch.Tensor:
-    """Each sample in one of a square's symmetries, by the probabilities of POSITIONAL[kind]."""
+    """Each sample in one of a square's symmetries, by the probabilities of POSITIONAL[kind] (Appendix C.1)."""
     return turn(batch, draw_symmetry(len(batch), kind, generator))
 
 
 def draw_symmetry(count: int, kind: str, generator: torch.Generator) -> torch.Tensor:
-    """int64 (count,): numbers of SYMMETRIES by the probabilities of POSITIONAL[kind]."""
+    """int64 (count,): numbers of SYMMETRIES by the probabilities of POSITIONAL[kind]; `SqError` for an unknown kind."""
     known("positional augmentation", kind, POSITIONAL)
     odds = [POSITIONAL[kind].get(name, 0.0) for name in SYMMETRIES]
     # in double precision: a sum that falls short of 1 by a single's rounding would now and then give what has no odds
@@ -169,7 +169,7 @@ def turn(batch: torch.Tensor, symmetry: torch.Tensor, out: torch.Tensor | None =
 def random_erasing(
     batch: torch.Tensor, generator: torch.Generator, rectangles: tuple = RECTANGLES, fill: int = 100
 ) -> torch.Tensor:
-    """Each sample with each rectangle (probability, least and largest share of the area) erased or not (Appendix C.6)."""
+    """Each sample with each rectangle (probability, least and largest share of the area) erased or not (Section 3.2 iii)."""
     return erase(batch.clone(), draw_boxes(len(batch), batch.shape[-2:], generator, rectangles), fill)
 
 
@@ -209,7 +209,7 @@ def erase(batch: torch.Tensor, boxes: torch.Tensor, fill: int = 100) -> torch.Te
 
 
 def crop(part: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A piece of each sample, of a fifth to all of its area and sides as 3:4 to 4:3, blown up to the sample's size."""
+    """A piece of each sample, of a fifth to all of its area and sides as 3:4 to 4:3, blown up to the sample's size (App. C.1)."""
     area, ratio, down, across = uniform((4, len(part)), generator)
     aspect = torch.exp(math.log(4 / 3) * (2 * ratio - 1))
     area = 0.2 + 0.8 * area
@@ -237,13 +237,13 @@ def shift(part: torch.Tensor, generator: torch.Generator, reach: float = 1 / 8) 
 
 
 def gaussian_blur(part: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A blur of 0.1 to 2 pixels, one for all, within a kernel of a tenth of the side (SimCLR's)."""
+    """A blur of 0.1 to 2 pixels, one for all, within a kernel of a tenth of the side (SimCLR's; Appendix C.2)."""
     sigma = 0.1 + 1.9 * float(uniform((), generator))
     return tv.gaussian_blur(part, [max(3, part.shape[-1] // 10 | 1)] * 2, [sigma] * 2)
 
 
 def jitter(part: torch.Tensor, generator: torch.Generator, strength: float = 0.4) -> torch.Tensor:
-    """Brightness and contrast of each sample times 1 ± `strength`."""
+    """Brightness and contrast of each sample times 1 ± `strength` (Appendix C.5)."""
     brightness, contrast = 1 + strength * (2 * uniform((2, len(part), 1, 1, 1), generator) - 1)
     values = (part * brightness).clamp(0, 255)
     mean = values.mean((1, 2, 3), keepdim=True)
@@ -251,7 +251,7 @@ def jitter(part: torch.Tensor, generator: torch.Generator, strength: float = 0.4
 
 
 def auto_augment(part: torch.Tensor, generator: torch.Generator, policy: v2.AutoAugmentPolicy) -> torch.Tensor:
-    """One of a learned list of sub-policies for each sample, as torchvision has them; it can mix channels, as colours."""
+    """One of torchvision's learned sub-policies for each sample (Appendix C.4); mixes channels. `SqError` for other than 1 or 3."""
     if part.shape[1] not in (1, 3):
         raise SqError(f"AutoAugment's policies are made for 1 or 3 channels, not {part.shape[1]}: take a window of 1 or 3 frames")
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))

@@ -13,7 +13,7 @@ TRAIN_ON = ("sc23", "all")
 
 
 def clean(boxes, size: int) -> tuple[tuple[float, float, float, float], ...]:
-    """Boxes of a frame cut at its edges; those without area, or wholly outside, are left out.
+    """Boxes (x0, y0, x1, y1), px, of a frame of `size` cut at its edges; those without area, or wholly outside, are left out.
 
     Raises `SqError` for a box whose corners are swapped or no numbers: that is an error of the table, not of the frame.
     """
@@ -31,7 +31,7 @@ def annotated(frameset: FrameSet) -> tuple[pd.DataFrame, dict[str, int]]:
     """The positive frames that have a box to learn from or be tested on, and how many of what was left out.
 
     The table has a row per frame: place (position in the frame set), event, cycle, frame, boxes (cleaned). The counts:
-    frames, boxes, clipped, dropped (boxes), without (frames left without a box).
+    frames, boxes, clipped, dropped (boxes), without (frames left without a box). Raises `SqError` as `clean` does.
     """
     size = frameset.pixels.shape[1]
     rows = frameset.index[frameset.index["label"] == 1]
@@ -50,7 +50,8 @@ def annotated(frameset: FrameSet) -> tuple[pd.DataFrame, dict[str, int]]:
 def parts(table: pd.DataFrame, train_on: str = "sc23") -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of `annotated` to train on, and those of all events that were not trained on.
 
-    The rule is applied to the events of each cycle that have boxes. Raises `SqError` where either part is empty.
+    The rule is applied to the events of each cycle that have boxes. Raises `SqError` where either part is empty, and for
+    an unknown `train_on`.
     """
     known("train_on", train_on, TRAIN_ON)
     taught = []

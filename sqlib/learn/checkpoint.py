@@ -12,7 +12,7 @@ from sqlib.paths import replacing
 
 
 def save(path: Path, tensors: dict[str, dict[str, torch.Tensor]], facts: dict) -> None:
-    """Write groups of tensors and JSON-able `facts` to a file that appears whole."""
+    """Write groups of tensors and JSON-able `facts` to a file that appears whole. `SqError` where it cannot be written."""
     flat = {f"{group}/{name}": t.detach().cpu().contiguous() for group, own in tensors.items() for name, t in own.items()}
     # tensors that share memory are refused by the format: each gets its own
     flat = {name: t.clone() for name, t in flat.items()}

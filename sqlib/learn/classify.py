@@ -46,7 +46,10 @@ class Answer(NamedTuple):
 
 
 def oversample(embeddings, labels, seed: int):
-    """SMOTE: new positives between neighbouring ones until there are 0.2 for each negative; none where it cannot add any."""
+    """SMOTE: new positives between neighbouring ones until there are 0.2 for each negative; none where it cannot add any.
+
+    Takes and returns embeddings (N, D) and labels (N,) of 0 and 1 (Section 4.1.1).
+    """
     from imblearn.over_sampling import SMOTE
 
     positives, negatives = _counts(labels)
@@ -57,7 +60,10 @@ def oversample(embeddings, labels, seed: int):
 
 
 def undersample(embeddings, labels, seed: int):
-    """Random negatives are left away until there are 0.75 positives for each; none where there are so few already."""
+    """Random negatives are left away until there are 0.75 positives for each; none where there are so few already.
+
+    Takes and returns what `oversample` does (Section 4.1.1).
+    """
     from imblearn.under_sampling import RandomUnderSampler
 
     positives, negatives = _counts(labels)
@@ -130,7 +136,10 @@ def decide(fitted, embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def classify(train, labels, test, smote: bool, seed: int, names: Iterable[str] | None = None) -> dict[str, Answer]:
-    """Each classifier of `names` (default: all), fitted to `train` (N, D) with `labels` (N,), asked about `test` (T, D)."""
+    """Each classifier of `names` (default: all), fitted to `train` (N, D) with `labels` (N,), asked about `test` (T, D).
+
+    Raises `SqError` as `fit` and `pipeline` do.
+    """
     answers = {}
     for name in CLASSIFIERS if names is None else names:
         fitted = fit(name, train, labels, smote, seed)
@@ -144,7 +153,10 @@ def classify(train, labels, test, smote: bool, seed: int, names: Iterable[str] |
 
 
 def per_event(index: pd.DataFrame, labels, predictions) -> pd.DataFrame:
-    """Table 3: a row per event of `index` (M rows) in order of time, with TP, FP, FN and GT, the number of positives."""
+    """Table 3: a row per event of `index` (M rows) in order of time, with TP, FP, FN and GT, the number of positives.
+
+    `labels`, `predictions`: (M,); what is not 1 counts as 0.
+    """
     truth, said = np.asarray(labels) == 1, np.asarray(predictions) == 1
     counts = pd.DataFrame({"TP": truth & said, "FP": ~truth & said, "FN": truth & ~said, "GT": truth})
     return counts.groupby(index["event"].to_numpy()).sum().rename_axis("event").reset_index()  # a key begins with its date

@@ -119,7 +119,7 @@ def _optimizer(settings: Detector, net: nn.Module) -> torch.optim.Optimizer:
 
 
 def rate_at(settings: Detector, epoch: float) -> float:
-    """Learning rate after so many epochs."""
+    """Learning rate after so many epochs, whole or in part, by `settings.schedule`."""
     if settings.schedule == "step":
         return settings.rate * 0.1 ** (int(epoch) // settings.step)
     return settings.rate * 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
@@ -176,7 +176,7 @@ def load_trained(key: str) -> Trained:
 
 
 def load_detector(trained: Trained, device: str = "auto") -> nn.Module:
-    """Network of a trained detector, in evaluation mode; `gray` tells how it sees frames."""
+    """Network of a trained detector, in evaluation mode; `gray` tells how it sees frames; `SqError` for damaged weights."""
     net = make_detector(trained.settings, learned=False)
     checkpoint.load_into(net, trained.folder / "weights.safetensors", AGAIN)
     return net.to(device_of(device)).eval()
@@ -184,11 +184,11 @@ def load_detector(trained: Trained, device: str = "auto") -> nn.Module:
 
 @torch.no_grad()
 def detect(detector, pixels: np.ndarray, *, batch: int = 4, device: str = "auto", progress: bool = False) -> pd.DataFrame:
-    """Boxes in frames uint8 (N, H, W): a row each, with its frame's position in the stack, x0, y0, x1, y1 (pixels), score.
+    """Boxes in frames uint8 (N, S, S): a row each, with its frame's position in the stack, x0, y0, x1, y1 (pixels), score.
 
     detector : a `Trained` one, or a network of `make_detector` or `load_detector`
     Sorted by position, best score first. A frame in which nothing scores above the detector's `least` has no row. Raises
-    `SqError` for frames of another type or shape.
+    `SqError` for frames of another type or shape, and a batch below 1.
     """
     from tqdm import tqdm
 

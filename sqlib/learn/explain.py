@@ -21,7 +21,10 @@ METHODS = ("Grad-CAM", "occlusion")
 
 
 def direction(fitted) -> tuple[np.ndarray, float]:
-    """Weights (E,) and bias of a fitted linear pipeline of `classify`, scaling included: decision = encoding · weights + bias."""
+    """Weights (E,) and bias of a fitted linear pipeline of `classify`, scaling included: decision = encoding · weights + bias.
+
+    Raises `SqError` for a classifier that is not linear.
+    """
     scaling, last = fitted.named_steps["scaling"], fitted[-1]
     if not hasattr(last, "coef_"):
         raise SqError(f"{type(last).__name__} is not linear in the encoding: explain 'logistic regression', 'linear' or 'SGD'")
@@ -55,9 +58,10 @@ def grad_cam(reader: Reader, frames: torch.Tensor, layer: int = -1) -> np.ndarra
 
 
 def occlusion(reader: Reader, frames: torch.Tensor, side: int = 8, stride: int = 4) -> np.ndarray:
-    """How much the decision falls where a square is covered with the frame's median (B, H, W); below 0 where it rises.
+    """How much the decision falls where a square is covered with the sample's median (B, H, W); below 0 where it rises.
 
-    `side`, `stride`: px. All frames of the window are covered at once. A pixel has the mean over the squares that cover it.
+    `frames`: (B, window, H, W). `side`, `stride`: px. All frames of the window are covered at once, with the median of all. A
+    pixel has the mean over the squares that cover it. Raises `SqError` for squares that do not cover the frames.
     """
     from captum.attr import Occlusion
 
@@ -74,7 +78,7 @@ def occlusion(reader: Reader, frames: torch.Tensor, side: int = 8, stride: int =
 
 
 def explain(reader: Reader, samples: Samples, rows, side: int = 8, stride: int = 4, batch: int = 32) -> dict[str, np.ndarray]:
-    """Maps (R, H, W) of both methods for the samples `rows` (R,)."""
+    """Maps (R, H, W) of both methods for the samples `rows` (R,); errors as for `occlusion`."""
     found = {method: [] for method in METHODS}
     for which in torch.as_tensor(np.asarray(rows)).to(samples.device).split(batch):
         frames = gather(samples, which).float()
@@ -107,6 +111,7 @@ def inside_of_boxes(maps: np.ndarray, masks: np.ndarray, tolerance: float = 2.0)
     share : of the map's positive part that is inside (NaN: no evidence for anything); area : share of pixels inside;
     excess : their ratio, 1 for who looks everywhere alike; points : whether the peak is at most `tolerance` px from an
     inside pixel's middle (the pointing game; chance is the share of pixels for which that holds, `luck`)
+    Raises `SqError` for other shapes, and a frame without an annotated pixel.
     """
     from scipy.ndimage import distance_transform_edt
 

@@ -33,9 +33,9 @@ SAME = 0.5  # correlation of neighbours; speckle of the 5–7 mHz band keeps it 
 class Found(NamedTuple):
     """What `find_sources` found; coordinates in pixels of the frames, x right, y down, boxes (x0, y0, x1, y1).
 
-    `frames`: a row per frame with run, x0, y0, x1, y1, x, y, score. `runs`: a row per run of consecutive frames with run,
-    first, last (positions in the stack), the same columns, and `none`, the probability that there is no source. `score`: the
-    probability that the source is in the box.
+    `frames`: a row per frame with run, x0, y0, x1, y1, x, y, `score`, the probability that the source is in the box, and
+    `none`, that there is no source. `runs`: a row per run of consecutive frames with the same columns, and first, last
+    (positions in the stack: of the run, or, where it was looked at through windows, of its surest one).
     """
 
     frames: pd.DataFrame
@@ -146,7 +146,10 @@ def probabilities(net: Locator, frames: torch.Tensor, views: int = 8) -> tuple[t
 
 
 def brightest_box(chances: torch.Tensor, shape: tuple[int, int], side: float = SIDE) -> dict[str, float]:
-    """The box of that side (pixels) that most probably holds the source: x0, y0, x1, y1, its middle x, y, and score."""
+    """The box of that side (pixels) that most probably holds the source: x0, y0, x1, y1, its middle x, y, and score.
+
+    `chances`: (H / 2, W / 2) of `probabilities`; `shape`: (H, W) of the frames.
+    """
     cells = max(1, 2 * round((side / STEP - 1) / 2) + 1)
     inside = F.avg_pool2d(chances[None, None], cells, 1, cells // 2, divisor_override=1)[0, 0]
     y, x = divmod(int(inside.argmax()), inside.shape[1])

@@ -57,7 +57,10 @@ def make_batch(step: int, teaching: Teaching) -> tuple[torch.Tensor, torch.Tenso
 
 
 def window(cube: Practice, crop: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """One window of a cube: about an annotated interval, a part of one, or a longer one; cropped and turned at random."""
+    """One window of a cube: about an annotated interval, a part of one, or a longer one; cropped and turned at random.
+
+    Its `picture` (C, `crop`, `crop`) and the wanted probabilities (cells + 1,) of `target`.
+    """
     frames, sources = cube
     size = frames.shape[1]
     if len(sources):
@@ -96,7 +99,7 @@ def _ends(first: int, last: int, rng: np.random.Generator) -> tuple[int, int]:
 
 
 def target(places, size: int) -> torch.Tensor:
-    """Wanted probabilities (cells + 1,): a Gaussian round each place (y, x in pixels), or "nowhere" where none is inside."""
+    """Wanted probabilities float32 (cells + 1,): a Gaussian round each place (y, x, px), or "nowhere", where none is inside."""
     y, x = np.mgrid[: size // STEP, : size // STEP] * STEP + (STEP - 1) / 2
     wanted = np.zeros((size // STEP, size // STEP))
     for row, column in places:
@@ -144,6 +147,7 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int = 1, dev
     path : default data/models/locator/locator.safetensors (`find_sources` uses those that come with sqlib, see `load`)
     workers : processes that make practice cubes; 0 makes them in this one
     seconds : stop after so long, by raising `runs.Unfinished`; the same call goes on
+    Raises `SqError` for a damaged state to go on from, and where nothing can be written.
     """
     from tqdm import tqdm
 

@@ -29,7 +29,7 @@ def low_pass(frames: torch.Tensor, threshold: int = 50, variant: str = "symmetri
 
 
 def solarize(frames: torch.Tensor, threshold: int = 50) -> torch.Tensor:
-    """uint8 frames with the values from `threshold` up turned round: 255 − value. Raises `SqError` for other types."""
+    """uint8 frames (..., H, W) with the values from `threshold` up turned round: 255 − value. Raises `SqError` for other types."""
     check_counts(frames)
     if not 0 < threshold < 256:
         return frames.clone() if threshold > 0 else 255 - frames

@@ -92,7 +92,7 @@ class ContrastiveNet(nn.Module):
 
     `forward` takes (B, window, H, W) in gray levels 0…255, as the authors' networks do, and returns the encoding (B, E),
     the projection (B, P) and the class logits (B, 2). The class head reads the encoding and does not change it, unless
-    `watch` is False.
+    `watch` is False. Raises `SqError` as `trunk` does.
     """
 
     def __init__(self, model: Model, channels: int, watch: bool = True):
@@ -132,6 +132,7 @@ class AutoEncoder(nn.Module):
     `forward` takes frames (B, window, S, S) and returns their reconstruction, the scaled frames that it should equal, the
     mean and the log variance of the code (B, E) (no variance where plain), and the class logits of a linear head that
     watches. Frames are scaled by `level`, mean and deviation of the gray levels: errors are in units of the noise.
+    Raises `SqError` for another backbone than resnet6 and a size S that 16 does not divide.
     """
 
     def __init__(self, model: Model, channels: int, size: int, variational: bool):

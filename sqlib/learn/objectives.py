@@ -15,7 +15,7 @@ from sqlib.learn.settings import Settings
 
 
 def make_net(settings: Settings, size: int) -> nn.Module:
-    """Network of `settings` for frames of `size` pixels, its weights drawn by `settings.seed`."""
+    """Network of `settings` for frames of `size` pixels, its weights drawn by `settings.seed`; `SqError` as `models` raise it."""
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         if settings.reconstructs:
@@ -24,7 +24,7 @@ def make_net(settings: Settings, size: int) -> nn.Module:
 
 
 def weights_of(settings: Settings, labels: np.ndarray) -> torch.Tensor:
-    """Class weights (2,) of Equation 3 for the samples of an epoch, upsampled positives counted as often as they come."""
+    """Class weights (2,) of Equation 3 for `labels` (N,) of an epoch, upsampled positives counted as often as they come."""
     positives = int((labels == 1).sum())
     times = settings.loop.upsample or max(1, round((len(labels) - positives) / max(1, positives)))
     return losses.class_weights((len(labels) - positives, times * positives), settings.beta)
@@ -49,8 +49,9 @@ def autocast(device: torch.device, precision: str):
 def objective(net: nn.Module, batch: torch.Tensor, labels: torch.Tensor, settings: Settings, weights, draws) -> dict:
     """Loss of views uint8 (V·B, window, H, W) of B samples with classes `labels` (B,), and what is logged beside it.
 
-    Returns `loss`, with gradient, class head included; `shown`, the objective alone; and `spread` of the projections
-    (0 where they have collapsed to one point). With several processes all of them return the loss of the global batch.
+    Returns `loss`, with gradient, class head included; `shown`, the objective alone; and, where views are contrasted,
+    `spread` of the projections (0 where they have collapsed to one point). With several processes all of them return the
+    loss of the global batch.
     """
     frames = batch.float().contiguous(memory_format=torch.channels_last)
     targets = labels.repeat(len(batch) // len(labels))

@@ -58,7 +58,7 @@ def cifar10(folder: str | Path) -> Pictures:
 
 
 def solarized(pictures: torch.Tensor, mask: int, threshold: int = 50) -> torch.Tensor:
-    """Pictures after Solarized Low-Pass with a mask of its own: `mask` waves a side are kept, `threshold` is a gray level."""
+    """uint8 pictures after Solarized Low-Pass with a mask of its own: `mask` waves a side are kept, `threshold` is a gray level."""
     return solarize(to_counts(low_pass(pictures, mask), "symmetric"), threshold)
 
 

@@ -22,7 +22,7 @@ QUIET = 8  # every so-many-th cube has no source
 
 @dataclass(frozen=True)
 class Event:
-    """A simulated event that Table 1 does not list."""
+    """A simulated event that Table 1 does not list: `cadence` in s, `pixel` in Mm, `intervals` first and last frame."""
 
     key: str
     instrument: str
@@ -40,7 +40,7 @@ class Practice(NamedTuple):
 
 
 def draw_event(number: int, rng: np.random.Generator, frames: int = 256) -> Event:
-    """An event of MDI or HMI with an annotated interval after the other, or with none."""
+    """An event of MDI or HMI with one annotated interval after the other in its `frames`, or with none."""
     instrument = str(rng.choice(["MDI", "HMI"], p=[0.35, 0.65]))
     intervals, at = [], int(rng.integers(2, 10))
     while number % QUIET != QUIET - 1:

@@ -98,6 +98,7 @@ def make_detector(settings: Detector, learned: bool = True) -> nn.Module:
     """torchvision Faster R-CNN of these settings for frames of any size, one class beside the background.
 
     learned : False leaves out the weights learned elsewhere, for those of a run will be loaded
+    Raises `SqError` as `check` does, and where weights are asked for and cannot be had.
     """
     from torchvision.models.detection import FasterRCNN
     from torchvision.models.detection.anchor_utils import AnchorGenerator

@@ -37,7 +37,7 @@ class Common:
     extra: list[str]
 
     def settings(self, objective: str, epochs: int, **changes) -> Settings:
-        """A run with these settings."""
+        """A run with these settings, at temperature 0.1 (Section 4.1.2) unless `changes`, fields of `Settings`, have another."""
         model = Model(self.backbone, self.weights, self.encoding, self.projection, self.pool, width=self.width)
         loop = Loop(epochs, self.batch, rate=self.rate, warmup=self.warmup, decay=self.decay, upsample=self.upsample)
         views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=tuple(self.extra), extra_probability=1)
@@ -72,7 +72,7 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
     SupCon" the same without weights; "SupCon" one step, and once with a class head that watches, once with one that teaches,
     beside the "class head alone". "High-Metrics" is SupCon on shuffled samples (Section 4.1.2),
     "High-Metrics, by event" the same on the event split. Short runs of SupCon: "τ = 0.07" …, "SGD", "Adam". And
-    "High-Precision" once with each of the changes: "batch 128" …
+    "High-Precision" once with each of the changes: "batch 128" … Raises `SqError` for a change that is none of `CHANGES`.
     """
     for name in changed:
         if name not in CHANGES:
@@ -116,7 +116,7 @@ VARIANTS = {
 
 def augmentations(common: Common, *, epochs: int, seeds: list[int], variants: list[str]) -> dict[str, Settings]:
     """Section 3.2 and Appendix C: SupCon with each variant, trained once a seed: "low-pass, seed 1" …, and "single frame",
-    which has neither neighbours nor other augmentations."""
+    which has neither neighbours nor other augmentations. Raises `SqError` for another variant."""
     runs = {}
     for name in variants:
         if name not in VARIANTS and name != "single frame":

@@ -154,7 +154,7 @@ def load(key: str) -> Trained:
 
 
 def load_net(trained: Trained, size: int, device: str = "auto") -> nn.Module:
-    """Network of a run for frames of `size` pixels, in evaluation mode."""
+    """Network of a run for frames of `size` pixels, in evaluation mode. Raises `SqError` where settings or weights are damaged."""
     with in_words(f"the settings in {trained.folder} make no network", AGAIN, told=False):
         net = make_net(trained.settings, size)
     checkpoint.load_into(net, trained.folder / "weights.safetensors", AGAIN)
@@ -166,7 +166,8 @@ def load_net(trained: Trained, size: int, device: str = "auto") -> nn.Module:
 def embed(trained: Trained, samples: Samples, what: str = "encoding", batch: int = 256) -> np.ndarray:
     """Encodings of raw samples, float32 (M, E), kept beside the run: no view is augmented or turned (Section 4.1).
 
-    what : "encoding", "projection" (L2-normalised, contrastive networks), or "probability" (M, 1) of the class head
+    what : "encoding", "projection" (M, P) (L2-normalised, contrastive networks), or "probability" (M, 1) of the class head
+    Raises `SqError` as `load_net` does, and where what was kept is damaged.
     """
     name = f"{what}-{samples.fingerprint[:12]}-{samples.window}-{samples.pixels.shape[-1]}-{len(samples)}.npy"
     path = trained.folder / name

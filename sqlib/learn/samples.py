@@ -136,7 +136,10 @@ def check_event_split(index: pd.DataFrame, train, test) -> None:
 
 
 def hold_out(index: pd.DataFrame, part: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Divide the samples `part` once more by event: those that train, and about `share` of the events to watch the loss on."""
+    """Divide the samples `part` once more by event: those that train, and about `share` of the events to watch the loss on.
+
+    Raises `SqError` where the samples are of one event.
+    """
     if share <= 0:
         return part, part[:0]
     events = np.random.default_rng(seed).permutation(sorted(set(index["event"].iloc[part])))

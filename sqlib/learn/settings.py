@@ -77,7 +77,7 @@ class Settings:
 
 
 def check_window(window: int) -> None:
-    """Raise `SqError` unless `window`, the frames that are mixed to one sample, is odd."""
+    """Raise `SqError` unless `window`, the frames that are mixed to one sample, is odd and above 0."""
     if window < 1 or window % 2 == 0:
         raise SqError(f"window={window}: a frame stands in the middle of its neighbours, so a window is odd: 1, 3, 5 …")
 

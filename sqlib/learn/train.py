@@ -42,7 +42,7 @@ def ranks() -> tuple[int, int]:
 
 
 def epoch_order(labels: np.ndarray, loop: Loop, generator: torch.Generator) -> torch.Tensor:
-    """Positions of one epoch in random order, positives as often as `loop.upsample` says, cut to whole batches."""
+    """Positions, int64, of one epoch of `labels` (N,) in random order, positives as `loop.upsample` says, cut to whole batches."""
     positives, negatives = np.flatnonzero(labels == 1), np.flatnonzero(labels != 1)
     times = loop.upsample or max(1, round(len(negatives) / max(1, len(positives))))
     places = torch.from_numpy(np.concatenate([negatives, *[positives] * times]))
@@ -106,7 +106,7 @@ def fit(settings: Settings, samples: Samples, train: np.ndarray, watched: np.nda
 
 
 def begin(settings: Settings, samples: Samples, train: np.ndarray, start: dict[str, torch.Tensor] | None = None) -> State:
-    """Network and optimizer as they are before the first epoch."""
+    """Network and optimizer as they are before the first epoch; arguments as for `fit`, errors as for `make_net`."""
     net = make_net(settings, samples.pixels.shape[-1])
     if start is not None:
         own = net.state_dict()
@@ -158,7 +158,7 @@ def _epoch(state: State, step: nn.Module, settings: Settings, samples: Samples, 
 
 @torch.no_grad()
 def watch(step: nn.Module, settings: Settings, samples: Samples, watched: np.ndarray, weights: torch.Tensor) -> float:
-    """Loss on the samples `watched`, with the same views each time."""
+    """Loss on the samples `watched` (positions), with the same views each time."""
     rank, world = ranks()
     draws, total, count = torch.Generator(samples.device).manual_seed(settings.seed), 0.0, 0
     mixed = np.random.default_rng(settings.seed).permutation(watched)

@@ -44,7 +44,7 @@ class Kernel(NamedTuple):
 
 
 def check(shape: tuple[int, ...], look: Holography) -> None:
-    """Refuse what cannot be looked at: shape (T, H, W), cadence, pixel, band and pupil that do not fit together."""
+    """Raise `SqError` for what cannot be looked at: shape (T, H, W), cadence, pixel, band and pupil that do not fit together."""
     if len(shape) != 3 or min(shape) < 2:
         raise SqError(f"a Dopplergram cube has the shape (T, H, W), each at least 2; this one has {tuple(shape)}")
     for name, value in (("cadence (s)", look.cadence), ("pixel size (Mm)", look.pixel)):
@@ -91,6 +91,11 @@ def make_kernel(shape, look: Holography, rays: Rays | None = None, edges: str = 
     the amplitude distance^(-3/2). (Rays of a polytrope have sin(theta) ~ distance^(-1/2) at a shallow source; what leaves
     evenly into all directions spreads as sin(theta) d(theta) / (distance d(distance)) ~ distance^-3 in energy.)
     Its energy is 1 at each frequency.
+
+    Raises
+    ------
+    SqError : as `check` and the `rays` do, for a band that holds no frequency of the cube, a cube too small or too short to
+        "drop" its edges, and other `edges`.
     """
     check(shape, look)
     frames, height, width = shape
@@ -140,20 +145,20 @@ def make_kernel(shape, look: Holography, rays: Rays | None = None, edges: str = 
 
 
 def find_gaps(missing: np.ndarray) -> list[tuple[int, int]]:
-    """Runs of missing frames, as (first, last)."""
+    """Runs of frames that are `missing` (bool (T,)), as (first, last), both included."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], missing.astype(np.int8), [0]])))
     return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2])]
 
 
 def fill_gaps(doppler: torch.Tensor, longest: int = LONGEST_GAP) -> torch.Tensor:
-    """Interpolate frames that are missing (no finite pixel, or all pixels equal) linearly in time.
+    """Interpolate frames of (T, H, W) that are missing (no finite pixel, or all pixels equal) linearly in time (Section 2.2).
 
     At the ends of a cube, where there is nothing to interpolate, the nearest frame is repeated.
 
     Raises
     ------
-    SqError : for a gap of more than `longest` frames (with its place), for a cube that does not change, and for
-        single pixels that are not finite.
+    SqError : for a gap of more than `longest` frames (with its place), for a cube of which all frames are missing, and
+        for single pixels that are not finite.
     """
     low, high = doppler.amin((1, 2)), doppler.amax((1, 2))  # NaN where any pixel is NaN
     suspect = ~(torch.isfinite(low) & torch.isfinite(high) & (low < high))
@@ -227,6 +232,10 @@ def egression(doppler, look: Holography | Kernel, rays: Rays | None = None, *, e
     Returns
     -------
     (T', H', W') complex64 tensor, m/s, analytic (its real part is the filtered field)
+
+    Raises
+    ------
+    SqError : as `make_kernel` and `fill_gaps` do, and for a cube of another shape than the kernel's or that is no array.
     """
     doppler, kernel = _prepare(doppler, look, rays, edges, device)
     wave, time = focus_spectrum(doppler, kernel, incoming)
@@ -239,7 +248,7 @@ def egression_power(
 ):
     """Egression power P = |H+|^2 (ingression power where `incoming`): (T', H', W') float32 tensor, m^2/s^2.
 
-    Arguments as in `egression`.
+    Arguments and errors as in `egression`. `rows` : rows of the map that are computed at once.
 
     |H+|^2 does not feel a shift of all frequencies, so the band is moved to surround zero: with bins ±j in pairs the way
     back to time is two real products of half the size, a few rows at once.

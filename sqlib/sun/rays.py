@@ -60,6 +60,10 @@ def polytrope_travel_time(distance, index: float = 1.5, gravity: float = GRAVITY
     Returns
     -------
     array of the same shape, s. Group and phase time agree: rays of a polytrope know no frequency.
+
+    Raises
+    ------
+    SqError : for an index or a gravity that is not above 0.
     """
     if index <= 0 or gravity <= 0:
         raise SqError(f"polytrope: index ({index}) and gravity ({gravity}) must be positive")
@@ -86,7 +90,7 @@ def trace_ray(sound_speed: Callable, phase_speed: float, deepest: float = 300.0,
 
     Raises
     ------
-    SqError : where the ray does not turn above `deepest`.
+    SqError : where the ray does not turn above `deepest`, and for a phase speed that is not above 0.
     """
     from scipy.optimize import brentq
 
@@ -103,7 +107,7 @@ def trace_ray(sound_speed: Callable, phase_speed: float, deepest: float = 300.0,
 
 
 def polytrope_rays(index: float = 1.5, gravity: float = GRAVITY) -> Rays:
-    """`Rays` of a polytrope of this index."""
+    """`Rays` of a polytrope of this index; they raise `SqError` as `polytrope_travel_time` does."""
 
     def times(distance):
         return polytrope_travel_time(distance, index, gravity)
@@ -112,7 +116,10 @@ def polytrope_rays(index: float = 1.5, gravity: float = GRAVITY) -> Rays:
 
 
 def solar_rays() -> Rays:
-    """`Rays` of the Sun between 10 and 120 Mm: Model S at 6 mHz, interpolated monotonically in ln(distance), ln(time)."""
+    """`Rays` of the Sun between 10 and 120 Mm: Model S at 6 mHz, interpolated monotonically in ln(distance), ln(time).
+
+    They raise `SqError` for other distances. Source: Christensen-Dalsgaard et al. (1996), doi:10.1126/science.272.5266.1286.
+    """
     from scipy.interpolate import PchipInterpolator
 
     def table(column: int) -> Times:

@@ -43,7 +43,7 @@ class Scene(NamedTuple):
 
 @dataclass(frozen=True)
 class Population:
-    """Distributions for one instrument. Pairs are (median, spread of the logarithm) or (mean, standard deviation)."""
+    """Distributions for one instrument: (median, spread of the logarithm), (mean, standard deviation) or (from, to)."""
 
     depth: tuple[float, float]  # uniform from … to
     area: tuple[float, float]  # px^2, log-normal
@@ -76,7 +76,10 @@ def smooth_noise(n: int, scale: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_region(n: int, centre: float, area: float, rng: np.random.Generator) -> tuple[np.ndarray, str]:
-    """Active region of about `area` px^2: weight (n, n) from 0 (quiet) to 1 (heart), and its shape's name."""
+    """Active region of about `area` px^2: weight (n, n) from 0 (quiet) to 1 (heart), and its shape's name.
+
+    Its middle is about ten pixels from (`centre`, `centre`); the shapes are "blob", "pair" and "band".
+    """
     shape = str(rng.choice(["blob", "pair", "band"], p=[0.45, 0.35, 0.2]))
     y0, x0 = centre + rng.normal(0, 10, 2)
     angle = rng.normal(0, 0.35)  # regions lie nearly east–west
@@ -102,7 +105,10 @@ def draw_region(n: int, centre: float, area: float, rng: np.random.Generator) ->
 
 
 def draw_quake(interval, weight, rim, size, population, rng) -> Quake:
-    """A sunquake in the given annotated interval, somewhere in the region (`weight`), as the population has them."""
+    """A sunquake in the given annotated interval, somewhere in the region (`weight`), as the population has them.
+
+    interval : first and last frame; weight : (n, n) of `draw_region`, n = size + 2 rim; rim, size : px, see `Scene`
+    """
     margin = 24 if size >= 128 else size // 6
     inner = weight[rim + margin : rim + size - margin, rim + margin : rim + size - margin]
     low, high = population.seen_at
@@ -131,7 +137,10 @@ def draw_quake(interval, weight, rim, size, population, rng) -> Quake:
 
 
 def draw_gaps(first: int, frames: int, intervals, rng: np.random.Generator) -> tuple[tuple[int, int], ...]:
-    """Missing frames: none in most events, else one or two runs of one to seven, away from the annotated frames."""
+    """Missing frames, as (first frame, length): none in most events, else one or two runs away from the annotated frames.
+
+    A run has one to seven frames: the gaps that the paper interpolates (Section 2.2).
+    """
     gaps = []
     for _ in range(int(rng.choice([0, 1, 2], p=[0.7, 0.2, 0.1]))):
         length = int(rng.integers(1, 8))
@@ -148,9 +157,9 @@ def draw_scene(event, size: int, rim: int, first: int, frames: int, seed: int, l
     ----------
     event : has key, instrument, cadence (s), pixel (Mm), intervals
     size, rim : pixels of the field, and of the margin round it
-    first, frames : frame numbers that are observed (for the gaps)
+    first, frames : number of the first frame that is observed, and how many are (for the gaps)
     seed : of the twin
-    limb : with foreshortening (longitudes to ±60 degrees) or at disk centre
+    limb : with foreshortening (longitudes to ±65 degrees) or at disk centre
     """
     rng = generator_of(seed, event.key)
     population, n = POPULATIONS[event.instrument], size + 2 * rim

@@ -46,7 +46,11 @@ INSTRUMENTS = {"MDI": Instrument(0.75, 12.0), "HMI": Instrument(0.25, 8.0)}
 
 
 class TwinCube(NamedTuple):
-    """Egression power of one simulated event; see `simulate`."""
+    """Egression power of one simulated event; see `simulate`.
+
+    `power`: float32 (T, H, W). `first_frame`: number of its first frame. `boxes`: per annotated interval ((first, last),
+    ((x0, y0, x1, y1),)) in pixels of the cube. `truth`: what the scene was made of.
+    """
 
     power: np.ndarray
     first_frame: int
@@ -68,7 +72,7 @@ class Model(NamedTuple):
 
 
 def check_settings(settings: TwinSettings) -> None:
-    """Refuse sizes that hold no region or no interval."""
+    """Raise `SqError` for sizes that hold no region or no interval, and for a seed out of range."""
     for name, low, high in (("size", 64, 1024), ("frames", 40, 256), ("seed", 0, 2**63 - 1)):
         value = getattr(settings, name)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -77,7 +81,10 @@ def check_settings(settings: TwinSettings) -> None:
 
 @lru_cache(maxsize=2)
 def model(size: int, frames: int, cadence: float, pixel: float, blur: float) -> Model:
-    """Green's function and kernel for cubes of one size and instrument; kept, since many events share them."""
+    """Green's function and kernel for cubes of one size and instrument; kept, since many events share them.
+
+    `size` and `blur` (sigma) are in pixels, `cadence` in s, `pixel` in Mm.
+    """
     from scipy.fft import next_fast_len
 
     look, sun = Holography(cadence, pixel), Polytrope()
@@ -112,7 +119,7 @@ def model(size: int, frames: int, cadence: float, pixel: float, blur: float) -> 
 
 
 def blurring(n: int, blur: float, longitude: float) -> torch.Tensor:
-    """Transfer function (n, n) of a Gaussian blur of `blur` pixels; near the limb a pixel covers more of the Sun."""
+    """Transfer function (n, n) of a Gaussian blur of `blur` pixels, at `longitude` degrees: near the limb a pixel covers more."""
     k = 2 * math.pi * np.fft.fftfreq(n)
     wide = blur / math.cos(math.radians(longitude))
     return torch.from_numpy(np.exp(-0.5 * ((blur * k[:, None]) ** 2 + (wide * k[None, :]) ** 2))).float()
@@ -143,7 +150,7 @@ def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
 
 
 def impulses(source: torch.Tensor, scene: Scene, parts: Model, cadence: float, rim: int, first: int) -> torch.Tensor:
-    """Add the scene's sunquakes to the spectra (B, n, n) of its sources."""
+    """Add the scene's sunquakes to the spectra (B, n, n) of its sources, in place; the Dopplergrams begin at frame `first`."""
     for quake in scene.quakes:
         delay = torch.exp(-1j * parts.omega * (quake.time - first) * cadence).to(torch.complex64)
         top, left = (round(place) + rim - PATCH // 2 for place in (quake.y, quake.x))
@@ -160,7 +167,7 @@ def first_frame(event, frames: int) -> int:
 
 
 def observe(moved: torch.Tensor, scene: Scene, instrument: Instrument, first: int, generator: torch.Generator) -> torch.Tensor:
-    """Dopplergrams (T, H, W) in m/s as the instrument gives them: seen through `gain`, noisy, NaN where frames are missing."""
+    """Dopplergrams (T, H, W) in m/s as the instrument gives them: seen through `gain`, noisy, NaN in gaps; changes `moved`."""
     edge = (len(scene.gain) - moved.shape[1]) // 2
     moved *= torch.from_numpy(scene.gain[edge : edge + moved.shape[1], edge : edge + moved.shape[2]].copy()).float()
     moved += torch.empty_like(moved).normal_(0, instrument.noise, generator=generator)
@@ -179,7 +186,7 @@ class Observation(NamedTuple):
 
 
 def dopplergrams(event, settings: TwinSettings, draw=None) -> Observation:
-    """Simulate the Dopplergrams of one event; see `simulate` for the arguments."""
+    """Simulate the Dopplergrams of one event; arguments and errors as for `simulate`."""
     check_settings(settings)
     if event.instrument not in INSTRUMENTS:
         raise SqError(f"twin: {event.key}: no instrument {event.instrument!r}; there are {', '.join(INSTRUMENTS)}")

@@ -18,7 +18,7 @@ from sqlib.sun.rays import GRAVITY
 
 @dataclass(frozen=True)
 class Polytrope:
-    """A model Sun. With index 1.82 its travel times between 15 and 45 Mm are those of Model S (phase) within 0.2 min."""
+    """A model Sun. With index 1.82 its travel times between 15 and 45 Mm are those of Model S (phase) within 0.3 min."""
 
     index: float = 1.82
     modes: int = 9  # radial orders 1…modes; the f mode (0) carries no sound, higher orders skip over the whole field
@@ -27,7 +27,7 @@ class Polytrope:
 
 
 def bins_of(frames: int, cadence: float, spectrum: tuple[float, float]) -> np.ndarray:
-    """Indices of the rfft bins of `frames` frames at `cadence` s that lie in `spectrum` (mHz)."""
+    """Indices (B,) of the rfft bins of `frames` frames at `cadence` s that lie in `spectrum` (mHz)."""
     nu = np.fft.rfftfreq(frames, cadence) * 1e3
     return np.flatnonzero((nu >= spectrum[0]) & (nu <= spectrum[1]))
 
@@ -79,7 +79,10 @@ def move(source: torch.Tensor, green: torch.Tensor, frames: int, cadence: float,
 
 
 def point_source(shape, cadence: float, pixel: float, frame: int, place, spectrum=(2.0, 8.0), sun: Polytrope | None = None):
-    """Dopplergrams (T, H, W) of one impulse at `frame` and `place` (y, x) of a periodic box, in arbitrary units."""
+    """Dopplergrams (T, H, W) float32 of one impulse at `frame` and `place` (y, x, px) of a periodic box, in arbitrary units.
+
+    shape, cadence, pixel, spectrum, sun : as for `mode_sum`
+    """
     frames, height, width = shape
     omega = 2 * math.pi * torch.from_numpy(bins_of(frames, cadence, spectrum)) / (frames * cadence)
     source = torch.zeros((len(omega), height, width), dtype=torch.complex64)
@@ -88,7 +91,10 @@ def point_source(shape, cadence: float, pixel: float, frame: int, place, spectru
 
 
 def white_sources(shape, cadence: float, pixel: float, generator: torch.Generator, power=1.0, spectrum=(4.6, 7.4), sun=None):
-    """Dopplergrams (T, H, W) of random sources everywhere, of relative `power` (a number or (H, W)), in arbitrary units."""
+    """Dopplergrams (T, H, W) float32 of random sources everywhere, of relative `power` (a number or (H, W)), in arbitrary units.
+
+    shape, cadence, pixel, spectrum, sun : as for `mode_sum`
+    """
     frames, height, width = shape
     bins = len(bins_of(frames, cadence, spectrum))
     source = torch.view_as_complex(torch.randn((bins, height, width, 2), generator=generator))
@@ -97,7 +103,7 @@ def white_sources(shape, cadence: float, pixel: float, generator: torch.Generato
 
 
 def time_distance(movie: torch.Tensor, place, pixel: float, step: float, farthest: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of a movie (T, H, W) over rings round `place` (y, x).
+    """Mean of a movie (T, H, W) over rings round `place` (y, x, px); `pixel`, `step` and `farthest` are in Mm.
 
     Returns
     -------

@@ -62,7 +62,7 @@ class Observed(NamedTuple):
 
 
 def check_settings(settings: IngestSettings) -> None:
-    """Refuse settings that make no cube."""
+    """Raise `SqError` for settings that make no cube."""
     for name, low, high in (("size", 16, 1024), ("frames", 8, 4096), ("degree", 0, 6)):
         value = getattr(settings, name)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -72,7 +72,10 @@ def check_settings(settings: IngestSettings) -> None:
 
 
 def extent(event, settings: IngestSettings, rays: Rays | None = None) -> tuple[int, int]:
-    """Records and pixels a side that a cube of (frames, size, size) needs: more by the pupil's travel time and radius."""
+    """Records and pixels a side that a cube of (frames, size, size) needs: more by the pupil's travel time and radius.
+
+    Raises `SqError` as `check_settings` does, and for a pupil whose travel times are not known.
+    """
     check_settings(settings)
     reach = math.ceil(settings.pupil[1] / event.pixel)
     delay = math.ceil(float(np.max((rays or solar_rays()).group(np.array(settings.pupil)))) / event.cadence)
@@ -80,7 +83,7 @@ def extent(event, settings: IngestSettings, rays: Rays | None = None) -> tuple[i
 
 
 def check_place(event, target: Target, patch: Patch, frames: int) -> None:
-    """Refuse a target that comes too near to the limb during the movie, before gigabytes of it are fetched."""
+    """Raise `SqError` for a target that comes too near to the limb during the movie, before gigabytes of it are fetched."""
     check_patch(patch)
     times = [event.start, event.start + timedelta(seconds=frames * event.cadence)]
     for time, (longitude, latitude) in zip(times, np.radians(follow(target, times, patch.rotation))):
@@ -130,7 +133,10 @@ def dopplergrams(
     event, target: Target, records: dict[Path, datetime], settings: IngestSettings, rays: Rays | None = None,
     workers: int | None = None, scheduler: str | None = None, progress: bool = True,
 ) -> Movie:  # fmt: skip
-    """Tracked, detrended Dopplergrams of an event from its records; arguments as for `observe`."""
+    """Tracked, detrended Dopplergrams of an event from its records; arguments and errors as for `observe`.
+
+    records : the files, each with the time (UTC) of its observation, as `whole_records` finds them
+    """
     archive, (frames, size) = archive_of(event), extent(event, settings, rays)
     patch = Patch(size, event.pixel, settings.method, settings.rotation)
     number, offset = slots(list(records.values()), event.start, event.cadence, frames)

@@ -57,7 +57,10 @@ def whole_records(folder: Path, discard: bool = False) -> dict[Path, datetime]:
 
 
 def from_jsoc(series: str, start: datetime, end: datetime, email: str, folder: Path) -> None:
-    """Have JSOC export the records of `series` from `start` to `end`, and download them into `folder` (a `Download`)."""
+    """Have JSOC export the records of `series` from `start` to `end` (UTC), and download them into `folder` (a `Download`).
+
+    Raises `SqError` where JSOC cannot be reached or does not export, and where some records did not come.
+    """
     from sunpy.net import Fido
     from sunpy.net import attrs as a
 

@@ -73,13 +73,13 @@ def opened(path: Path):
 
 
 def read_header(path: Path) -> dict:
-    """Header of a record, without its pixels."""
+    """Header of a record, without its pixels; errors as for `opened`."""
     with opened(path) as image, whole(path):
         return dict(image.header)
 
 
 def observed_at(header, path: Path) -> datetime:
-    """Middle of the observation, UTC (T_OBS; DATE-OBS where there is none)."""
+    """Middle of the observation, UTC (T_OBS; DATE-OBS where there is none). Raises `SqError` where neither gives a time."""
     text = header.get("T_OBS") or header.get("DATE-OBS") or header.get("DATE_OBS")
     try:
         return parse_time(str(text)).utc.to_datetime()
@@ -88,7 +88,7 @@ def observed_at(header, path: Path) -> datetime:
 
 
 def check_header(header, path: Path, archive: Archive, kind: str = "doppler") -> None:
-    """Refuse a record that is not a full-disk image of this instrument in known coordinates and units."""
+    """Raise `SqError` for a record that is not a full-disk image of this instrument in known coordinates and units."""
     name = str(header.get("INSTRUME") or header.get("CAMERA") or "")
     if not name.startswith(archive.instrument):
         raise SqError(f"{path} is a record of {name or 'no instrument'}, not of {archive.instrument}; take it out of the folder")
@@ -115,7 +115,7 @@ def check_header(header, path: Path, archive: Archive, kind: str = "doppler") ->
 
 
 def scale(header, path: Path, kind: str) -> float:
-    """Factor from the record's unit to m/s (Dopplergrams) or Gauss (magnetograms)."""
+    """Factor from the record's unit to m/s (Dopplergrams) or Gauss (magnetograms). Raises `SqError` for a unit that is neither."""
     text, wanted = str(header.get("BUNIT", "")).strip(), UNITS[kind]
     try:
         return u.Unit(SPELLINGS.get(text.lower(), text)).to(wanted)

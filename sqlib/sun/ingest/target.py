@@ -35,7 +35,10 @@ class Target:
 
 
 def target_at(time: datetime, longitude: float, latitude: float, frame: str = "stonyhurst") -> Target:
-    """The target at a place given in Stonyhurst or Carrington degrees; `SqError` for a place that is not on the near side."""
+    """The target at a place given in Stonyhurst or Carrington degrees, at `time` (UTC).
+
+    Raises `SqError` for a place that is not on the near side or none at all, and for another frame.
+    """
     if frame not in FRAMES:
         raise SqError(f"a place is given in {' or '.join(FRAMES)} degrees, not {frame!r}")
     if not (math.isfinite(longitude) and math.isfinite(latitude) and abs(latitude) <= 90):
@@ -59,7 +62,7 @@ def follow(target: Target, times: list[datetime], rotation: str = "howard") -> n
     """Stonyhurst longitude and latitude (N, 2) in degrees of the target's place at `times`, by differential rotation.
 
     `rotation` is a model of sunpy ("howard": Howard et al. 1990, doi:10.1007/BF00156795); "none" leaves the place where it
-    was on the disk, and the Sun turns away under it.
+    was on the disk, and the Sun turns away under it. Raises `SqError` for another model.
     """
     if rotation not in ROTATIONS:
         raise SqError(f"rotation is one of {', '.join(ROTATIONS)}, not {rotation!r}")
@@ -76,7 +79,10 @@ def follow(target: Target, times: list[datetime], rotation: str = "howard") -> n
 
 
 def fetch_summary(day: datetime) -> Path | None:
-    """NOAA's Solar Region Summary issued on `day`, fetched by sunpy (or found in its download folder); None where there is none."""
+    """NOAA's Solar Region Summary issued on `day`, fetched by sunpy (or found in its download folder); None where there is none.
+
+    Raises `SqError` where it cannot be fetched.
+    """
     from sunpy.net import Fido  # the network's part of sunpy takes seconds to load
     from sunpy.net import attrs as a
 
@@ -102,7 +108,7 @@ def target_region(number: int, time: datetime, summary: Callable[[datetime], Pat
 
     A report is issued half an hour into each day and gives the places at its midnight. Reports are asked for outward from
     `time`, at most `SUMMARY_DAYS` days away. `summary` gives the file of one day, or None. Raises `SqError` where no report
-    lists the region, or where it stands behind the limb at `time`.
+    lists the region, where it stands behind the limb at `time`, for a damaged report, and for what is no NOAA number.
     """
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 100_000:
         raise SqError(f"{number!r} is no NOAA number of an active region, such as 11158")

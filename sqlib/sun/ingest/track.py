@@ -53,7 +53,7 @@ class Job(NamedTuple):
 
 
 def check_patch(patch: Patch) -> None:
-    """Refuse a patch that cannot be made."""
+    """Raise `SqError` for a patch that cannot be made."""
     if patch.method not in METHODS:
         raise SqError(f"method is one of {', '.join(METHODS)}, not {patch.method!r}")
     if patch.rotation not in ROTATIONS:
@@ -153,6 +153,7 @@ def project_all(jobs: list[Job], patch: Patch, archive: Archive, workers: int | 
 
     workers : processes with one thread each; 0 or 1 works in this process; None: one a core, none for few records
     scheduler : address of a Dask scheduler whose workers see the same files, instead
+    Raises `SqError` as `project` and `check_patch` do, for a number of workers that is none, and where none can be had.
     """
     check_patch(patch)
     check_workers(workers)
@@ -168,6 +169,6 @@ def project_all(jobs: list[Job], patch: Patch, archive: Archive, workers: int | 
 
 
 def make_jobs(records: dict[Path, datetime], target: Target, patch: Patch) -> list[Job]:
-    """The records of a movie with the place of the patch's middle in each."""
+    """The records of a movie (with their times, UTC) and the place of the patch's middle in each; errors as for `follow`."""
     where = follow(target, list(records.values()), patch.rotation)
     return [Job(path, time, *map(float, place)) for (path, time), place in zip(records.items(), where)]
