@@ -12,6 +12,8 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import torch
+from astropy.io import fits
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 from sunpy.data.test import get_test_filepath
@@ -22,10 +24,11 @@ from tinybook import make_home, write_notebook
 from sqlib.book import compare, pages, params, records, runs, slides, student
 from sqlib.book.card import read_card
 from sqlib.book.provenance import add_provenance
-from sqlib.data import corona, cubes, frames, sunquakenet
-from sqlib.learn import checkpoint
+from sqlib.data import corona, cubes, frames, own, sunquakenet
+from sqlib.learn import checkpoint, locator
 from sqlib.learn import runs as trained
 from sqlib.learn.objectives import make_net
+from sqlib.paths import remove
 from sqlib.sun import ingest
 from sqlib.sun.ingest.track import make_jobs
 
@@ -57,6 +60,26 @@ def a_cube(home: Path) -> Path:
     boxes = (((2, 4), ((1.0, 2.0, 3.0, 4.5),)),)
     cubes.write_cube(cubes.Cube(power, *facts, boxes=boxes, truth={"a": 1}), home / "cube.fits")
     return home / "cube.fits"
+
+
+def own_cubes(name: str):
+    """A maker of a reader's own cubes, one as NumPy has it and one as FITS, with their tables, that spoils the file `name`."""
+
+    def make(home: Path) -> Path:
+        one, two = np.random.default_rng(1).exponential(size=(2, 4, 8, 8)).astype(np.float32)
+        (home / "mine").mkdir()
+        np.save(home / "mine/one.npy", one)
+        fits.writeto(home / "mine/two.fits", two)
+        rows = "one.npy,2003-06-01T12:00:00,60,1.45,yes,observed\ntwo.fits,2014-06-02T12:00:30,45,0.36,no,observed\n"
+        text("mine/cubes.csv", f"# a remark\n{','.join(own.CUBES)}\n{rows}")(home)
+        text("mine/regions.csv", f"{','.join(own.REGIONS)}\none.npy,1,2,2,1.5,6,5\none.npy,3,3,,,,\n")(home)
+        return home / "mine" / name
+
+    return make
+
+
+def read_own(path: Path):
+    remove(own.import_cubes(path.parent, 16, progress=False))  # what lies there stays as it was
 
 
 def a_record(home: Path) -> Path:
@@ -179,6 +202,12 @@ def read_weights(path: Path):
     return trained.load_net(trained.load(KEY), 16, "cpu")
 
 
+def a_locator(home: Path) -> Path:
+    nothing = {name: torch.zeros_like(weight) for name, weight in locator.Locator().state_dict().items()}
+    checkpoint.save(home / "locator.safetensors", {"net": nothing}, {})
+    return home / "locator.safetensors"
+
+
 def an_embedding(home: Path) -> Path:
     a_training("weights.safetensors")(home)
     trained.embed(trained.load(KEY), _samples())
@@ -229,6 +258,10 @@ def a_toc(home: Path) -> Path:
 
 ENTRIES = {
     "cube": (a_cube, cubes.read_cube),
+    "own cubes, table": (own_cubes("cubes.csv"), read_own),
+    "own cubes, regions": (own_cubes("regions.csv"), read_own),
+    "own cube, NumPy": (own_cubes("one.npy"), read_own),
+    "own cube, FITS": (own_cubes("two.fits"), read_own),
     "record of HMI": (a_record, read_record),
     "region summary": (a_summary, read_summary),
     "coronal image": (an_image, lambda path: corona.read_maps(path.parent)),
@@ -250,6 +283,7 @@ ENTRIES = {
     "history of a training": (a_training("history.csv"), read_weights),
     "embedding": (an_embedding, read_embedding),
     "checkpoint": (a_checkpoint, read_checkpoint),
+    "locator": (a_locator, locator.load),
     "student notebook": (a_student, lambda path: student.check_student(path.parent)),
     "solved notebook": (a_solved, lambda path: student.student_texts()),
 }

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 from browser import chromium, opened
-from tinybook import make_home, write_notebook
+from tinybook import CHECKOUT, make_home, write_notebook
 
 from sqlib.book import compare as module
 from sqlib.book import params, sweep
@@ -13,6 +13,7 @@ from sqlib.book.cli import main
 from sqlib.book.compare import as_text, compare, find_run, leaves, write_page
 from sqlib.book.runs import publish, run_notebook
 from sqlib.errors import SqError
+from sqlib.learn.recipes import plan
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,24 @@ def test_sweep_isolates_what_fails_sums_up_the_rest_and_goes_on(pair, workers, m
     monkeypatch.setattr(module.runs, "_execute", lambda *_: pytest.fail("a finished run was executed again"))
     again, same = sweep.sweep(f"0{workers + 3}_swept", points[::2], "smoke", workers=1, progress=False)
     assert [row["run"] for row in again] == [rows[0]["run"], rows[2]["run"]] and same != folder
+
+
+def test_sweep_runs_on_the_workers_of_a_given_scheduler(pair):
+    from dask.distributed import LocalCluster
+
+    with LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
+        rows, _ = sweep.sweep("01_second", [{"level": 3.0}, {"level": 4.0}], "smoke", scheduler=cluster.scheduler_address,
+                              progress=False)  # fmt: skip
+        assert len(cluster.scheduler.workers) == 1
+    assert [bool(row["run"]) for row in rows] == [True, True] and rows[0]["fig01.mean"] != rows[1]["fig01.mean"]
+
+
+def test_the_chapters_that_are_taught_with_can_be_swept_by_temperature_and_seed():
+    known = params.parameters(CHECKOUT / "notebooks/03_contrastive.ipynb")
+    points = sweep.grid(known, ["temperature=.05,.07,.1", "seed=1..5"], "03_contrastive")
+    assert len(points) == 15 and points[0] == {"temperature": 0.05, "seed": 1}
+    plans = [plan("03_contrastive", {**{p.name: p.default for p in known}, "temperature": t}) for t in (0.05, 0.1)]
+    assert [{plans[i][name].temperature for name in ("SimCLR", "SupCon", "High-Precision")} for i in (0, 1)] == [{0.05}, {0.1}]
 
 
 def test_commands_compare_and_sweep(pair, capsys):

@@ -154,20 +154,46 @@ def test_distances_are_those_that_the_earth_sees(rng):
     assert alone["detector to source (arcsec)"] is None and "X-rays to place (arcsec)" not in alone
 
 
-def test_x_rays_of_other_energies_are_not_taken_for_6_to_12_kev(tmp_path, near_limb):
-    write(tmp_path, "x-ray", 3, corona.place(near_limb, 128, 128), lambda h: h.update(energy_l=25.0, energy_h=50.0))
-    assert corona.channel_of(corona.read_maps(tmp_path)[0]) is None
+@pytest.mark.parametrize(("low", "high", "kind"), [
+    (6, 12, "x-ray"), (3, 12, "x-ray"), (6, 10, "x-ray"), (10, 20, None), (6, 25, None), (12, 25, None), (3, 6, None),
+])  # fmt: skip
+def test_x_rays_of_other_energies_are_not_taken_for_6_to_12_kev(near_limb, rng, low, high, kind):
+    one = corona.simulated("x-ray", corona.place(near_limb, 128, 128), TIME, 9, rng, half=20)
+    one.meta.update({"energy_l": float(low), "energy_h": float(high)})
+    assert corona.channel_of(one) == kind
+
+
+def test_an_image_as_rhessis_own_software_writes_it_is_read_beside_others(tmp_path, near_limb):
+    """sunpy's sample has units for CTYPE, DATE_OBS, and TIMESYS a year; XCEN and YCEN say where its middle is."""
+    from astropy.io import fits
+    from sunpy.data.test import get_test_filepath
+
+    with fits.open(get_test_filepath("hsi_image_20101016_191218.fits")) as units:
+        units[0].writeto(tmp_path / "12-25.fits")
+        units[0].header.update(ENERGY_L=6.0, ENERGY_H=12.0)
+        units[0].writeto(tmp_path / "6-12.fits")
+        middle = units[0].header["XCEN"], units[0].header["YCEN"]
+    write(tmp_path, 304, 4, corona.place(near_limb, 128, 128))
+    wide, xrays, aia = corona.read_maps(tmp_path)
+    assert [corona.channel_of(one) for one in (wide, xrays, aia)] == [None, "x-ray", 304]
+    assert xrays.date.datetime == datetime(2010, 10, 16, 19, 12, 18)
+    there = xrays.wcs.pixel_to_world(31.5, 31.5)
+    assert (there.Tx.to_value("arcsec"), there.Ty.to_value("arcsec")) == pytest.approx(middle, abs=0.01)
 
 
 @pytest.mark.parametrize(("change", "words"), [
     (lambda h: [h.pop(key) for key in ("ctype1", "crval1")], "lacks CTYPE1, CRVAL1"),
-    (lambda h: h.update(cunit1="m"), "CUNIT1 is 'm'"),
-    (lambda h: h.update(cunit2="furlong"), "CUNIT2 is 'furlong'"),
+    (lambda h: h.pop("cunit1"), "units for axis 1 not present"),
+    (lambda h: h.update(cunit1="m"), "units .'m', 'arcsec'"),
+    (lambda h: h.update(cunit2="furlong"), "furlong"),
+    (lambda h: h.pop("date-obs"), "Missing metadata for observation time"),
+    (lambda h: h.update(ctype1="CRLN-CAR", ctype2="CRLT-CAR"), "CRLN-CAR, CRLT-CAR are not helioprojective"),
 ])  # fmt: skip
 def test_images_without_usable_coordinates_are_refused(tmp_path, near_limb, change, words):
     write(tmp_path, 304, 4, corona.place(near_limb, 128, 128), change)
-    with pytest.raises(SqError, match=words):
+    with pytest.raises(SqError, match=words) as told:
         corona.read_maps(tmp_path)
+    assert "304-4.fits" in str(told.value) and "as the archive has it" in str(told.value)
 
 
 def test_folders_without_images_are_refused(tmp_path):

@@ -14,6 +14,7 @@ from sqlib.data.frames import FrameSet, make_frameset, make_index
 from sqlib.errors import SqError
 from sqlib.judge import detection
 from sqlib.learn import boxes, detector, detector_recipes, rcnn
+from sqlib.learn.models import Model, trunk
 from sqlib.learn.rcnn import Detector
 from sqlib.learn.runs import Unfinished
 
@@ -222,6 +223,17 @@ def test_weights_that_cannot_be_had_are_named_and_auto_does_without(tmp_path, mo
         rcnn.make_detector(Detector())
     assert rcnn.weights_at_hand("resnet50", "auto") == "none"
     assert rcnn.weights_at_hand("resnet50", "coco") == "coco"
+
+
+def test_a_damaged_file_of_weights_learned_elsewhere_is_named_with_the_cure(monkeypatch):
+    def cut_off(*_, **__):
+        raise RuntimeError("PytorchStreamReader failed reading zip archive: failed finding central directory\nmore")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", cut_off)
+    for call in (lambda: rcnn.make_detector(Detector()), lambda: rcnn.weights_at_hand("resnet50", "auto"),
+                 lambda: trunk(Model("resnet18", weights="imagenet"), 3)):  # fmt: skip
+        with pytest.raises(SqError, match=r"damaged .*central directory.; delete them"):
+            call()
 
 
 def test_damaged_weights_and_another_runs_checkpoint_are_told_in_plain_words(sq_home):

@@ -1,8 +1,12 @@
 """Real observations in: what is planted on a painted, rotating Sun comes back, and what cannot be right is refused."""
 
+import gzip
 import math
+import os
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,7 +24,7 @@ from sqlib.errors import SqError
 from sqlib.paths import home
 from sqlib.sun import ingest
 from sqlib.sun.holography import Holography, egression_power, make_kernel
-from sqlib.sun.ingest import chain, fetch, track
+from sqlib.sun.ingest import chain, fetch, records, track
 from sqlib.sun.ingest.target import Target, carrington, follow, target_at, target_region
 from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.scene import draw_scene, smooth_noise
@@ -111,10 +115,13 @@ def test_places_that_nobody_can_see_are_refused():
 # --- records, fetched once
 
 
-def write_record(path, time, archive=HMI, pixels=64, **changes):
-    """A small record with the header of a real one; a change to None leaves the key out."""
+def write_record(path, time, archive=HMI, pixels=64, rice=False, **changes):
+    """A small record with the header of a real one; a change to None leaves the key out. JSOC sends noise in tiles (`rice`)."""
     header = paint.header_of(paint.CAMERAS[archive.instrument], time, archive.cadence, pixels) | changes
     image = fits.ImageHDU(np.zeros((pixels, pixels), np.float32))
+    if rice:
+        noise = np.random.default_rng(0).normal(0, 1000, (pixels, pixels))
+        image = fits.CompImageHDU(noise.astype(np.int32), compression_type="RICE_1")
     image.header.update({key: value for key, value in header.items() if value is not None})
     fits.HDUList([fits.PrimaryHDU(), image]).writeto(path)
     return path
@@ -123,8 +130,8 @@ def write_record(path, time, archive=HMI, pixels=64, **changes):
 class Jsoc:
     """An archive with a record every 45 s, 12 s beside our grid, that counts what it is asked for."""
 
-    def __init__(self, absent=(), cut=(), fails_after=None):
-        self.asked, self.absent, self.cut, self.fails_after = [], absent, cut, fails_after
+    def __init__(self, absent=(), cut=(), fails_after=None, rice=False):
+        self.asked, self.absent, self.cut, self.fails_after, self.rice = [], absent, cut, fails_after, rice
 
     def __call__(self, series, start, end, email, folder):
         self.asked.append((series, start, end, email))
@@ -133,9 +140,13 @@ class Jsoc:
             if start <= time <= end and i not in self.absent:
                 if self.fails_after is not None and i > self.fails_after:
                     raise SqError("the line went dead")
-                path = write_record(folder / f"hmi.{i}.fits", time)
+                path = write_record(folder / f"hmi.{i}.fits", time, rice=self.rice)
                 if i in self.cut:
-                    path.write_bytes(path.read_bytes()[:9000])
+                    path.write_bytes(path.read_bytes()[:-3000])
+
+    def stretches(self):
+        """First and last frame of what was asked for."""
+        return [tuple(round((end - NOON).total_seconds() / 45, 1) for end in ends) for _, *ends, _ in self.asked]
 
 
 def test_what_is_there_is_not_fetched_again(sq_home):
@@ -150,19 +161,34 @@ def test_what_is_there_is_not_fetched_again(sq_home):
     ]
 
 
-def test_a_download_that_was_cut_off_is_thrown_away_and_asked_for_again(sq_home):
-    first, second = Jsoc(cut=(3, 4)), Jsoc()
+@pytest.mark.parametrize("rice", [False, True])
+def test_a_download_that_was_cut_off_is_thrown_away_and_asked_for_again(sq_home, rice):
+    first, second = Jsoc(cut=(3, 4), rice=rice), Jsoc(rice=rice)
     assert len(ingest.fetch_records(HMI, NOON, 8, "me@there", first)) == 6
-    (home() / "data/observed/hmi.v_45s/absent.json").unlink()  # or they count as absent from JSOC
     broken = home() / "data/observed/hmi.v_45s/hmi.6.fits"
     broken.write_bytes(broken.read_bytes()[:-3000])
     assert len(ingest.fetch_records(HMI, NOON, 8, "me@there", second)) == 8
-    assert [
-        (round((a - NOON).total_seconds() / 45, 1), round((b - NOON).total_seconds() / 45, 1)) for _, a, b, _ in second.asked
-    ] == [
-        (2.5, 4.5),
-        (5.5, 6.5),
-    ]
+    assert second.stretches() == [(2.5, 4.5), (5.5, 6.5)]
+
+
+def test_a_record_cut_off_beside_one_that_jsoc_lacks_is_asked_for_until_it_is_whole(sq_home):
+    for jsoc, found, asked in (
+        (Jsoc(absent=(5,), cut=(4,)), 6, [(-0.5, 7.5)]),
+        (Jsoc(absent=(5,), cut=(4,)), 6, [(3.5, 5.5)]),
+        (Jsoc(absent=(5,)), 7, [(3.5, 5.5)]),
+        (Jsoc(), 7, []),  # what lacked when all else was whole is not asked for again
+    ):
+        assert len(ingest.fetch_records(HMI, NOON, 8, "me@there", jsoc)) == found
+        assert jsoc.stretches() == asked
+
+
+def test_where_all_that_came_was_broken_the_words_do_not_say_that_jsoc_has_none(sq_home):
+    with pytest.raises(SqError, match=r"arrived broken.*asks for it again"):
+        ingest.fetch_records(HMI, NOON, 2, "me@there", Jsoc(cut=range(-5, 40)))
+    assert len(ingest.fetch_records(HMI, NOON, 2, "me@there", Jsoc())) == 2
+    with pytest.raises(SqError, match=r"hmi\.M_45s.*arrived broken"):
+        ingest.fetch_magnetogram(HMI, NOON, "me@there", Jsoc(cut=range(-5, 40)))
+    assert ingest.fetch_magnetogram(HMI, NOON, "me@there", Jsoc()).is_file()
 
 
 def test_a_fetch_that_was_cut_off_goes_on(sq_home):
@@ -213,6 +239,19 @@ def test_jsoc_is_asked_for_the_series_and_the_time(tmp_path, monkeypatch):
     assert asked[1]["path"] == str(tmp_path / "{file}")
 
 
+def test_records_that_did_not_come_are_told_from_those_that_have_no_image(tmp_path, monkeypatch):
+    from sunpy.net import Fido
+
+    came = SimpleNamespace(errors=[SimpleNamespace(url="http://jsoc/SUM1/NoDataFile")])
+    monkeypatch.setattr(type(Fido), "search", lambda self, *query: SimpleNamespace(file_num=1))
+    monkeypatch.setattr(type(Fido), "fetch", lambda self, *found, **how: came)
+    wanted = "hmi.v_45s", NOON, NOON + timedelta(minutes=3), "me@there", tmp_path
+    fetch.from_jsoc(*wanted)
+    came.errors.append(SimpleNamespace(url="http://jsoc/SUM1/hmi.v_45s.20120704_120045_TAI.2.Dopplergram.fits"))
+    with pytest.raises(SqError, match=r"1 records of hmi\.v_45s did not come.*120045_TAI"):
+        fetch.from_jsoc(*wanted)
+
+
 def test_the_instruments_clock_sets_the_grid():
     times = [NOON + timedelta(seconds=45 * i - 20 + (-1) ** i) for i in (0, 1, 2, 5)]
     number, offset = fetch.slots(times, NOON, 45.0, 5)
@@ -253,8 +292,18 @@ def test_the_map_is_azimuthal_equidistant_round_its_middle():
         ({"INSTRUME": None, "CAMERA": "MDI"}, "a record of MDI, not of HMI"),
         ({"INSTRUME": None, "CAMERA": None}, "no instrument"),
         ({"CADENCE": 720.0}, "a record every 720 s"),
+        # sunpy would see each of these from the Earth, and without a word
         ({"CRLN_OBS": None}, "where the observer was"),
+        ({"CRLT_OBS": None}, "where the observer was"),
         ({"DSUN_OBS": None}, "where the observer was"),
+        ({"CRLN_OBS": None, "CRLT_OBS": None, "DSUN_OBS": None}, "where the observer was"),
+        ({"CRLT_OBS": None, "HGLT_OBS": -6.8}, "where the observer was"),
+        ({"CRLT_OBS": "nan"}, "where the observer was"),
+        ({"DSUN_OBS": None, "OBS_L0": 75.0, "OBS_B0": -6.8, "OBS_DIST": 0.99}, "where the observer was"),  # MDI's spelling
+        # and these with north up
+        ({"CROTA2": None}, "how the camera was turned"),
+        ({"CROTA2": None, "CROTA1": 179.93}, "how the camera was turned"),
+        ({"CROTA2": "nan"}, "how the camera was turned"),
     ],
 )
 def test_records_of_which_nobody_can_tell_what_they_show_are_refused(tmp_path, changes, words):
@@ -263,6 +312,62 @@ def test_records_of_which_nobody_can_tell_what_they_show_are_refused(tmp_path, c
     with pytest.raises(SqError, match=words) as refusal:
         track.project(job, track.Patch(16, 10.0), HMI)
     assert "record.fits" in str(refusal.value)
+
+
+ROTATION = {"CROTA2": None, "PC1_1": -1.0, "PC2_2": -1.0}  # the FITS standard leaves out what is 0
+
+
+@pytest.mark.parametrize(
+    ("archive", "changes", "turn"),
+    [
+        (HMI, {}, -1.0),
+        (HMI, ROTATION, -1.0),
+        (HMI, {"CRLN_OBS": None, "CRLT_OBS": None, "HGLN_OBS": 0.0, "HGLT_OBS": -6.8}, -1.0),
+        (MDI, {}, 1.0),
+        (MDI, {"CRLN_OBS": None, "CRLT_OBS": None, "DSUN_OBS": None, "OBS_L0": 9.0, "OBS_B0": 5.9, "OBS_DIST": 0.98265}, 1.0),
+    ],
+)
+def test_the_observer_and_the_rotation_are_those_of_the_header(archive, changes, turn):
+    from sunpy.map import Map
+
+    camera = paint.CAMERAS[archive.instrument]
+    header = paint.header_of(camera, NOON, archive.cadence, 64) | {"NAXIS1": 64, "NAXIS2": 64} | changes
+    header = {key: value for key, value in header.items() if value is not None}
+    records.check_header(header, Path("record.fits"), archive)
+    seen = Map(np.zeros((64, 64)), header)
+    assert seen.observer_coordinate.radius.to_value("m") == pytest.approx(camera.distance, rel=1e-4)
+    assert seen.observer_coordinate.lat.deg == pytest.approx(camera.latitude, abs=1e-6)
+    assert np.diag(seen.rotation_matrix) == pytest.approx([turn] * 2, abs=1e-5)
+
+
+BINNED = "mdi.fd_M_96m_lev182.20101015_191200_TAI.data.header", "mdi.fd_Ic.20101015_230100_TAI.data.header"
+
+
+@pytest.mark.parametrize(
+    ("name", "archive", "kind", "changes", "time", "words"),
+    [
+        ("hmi_bharp_vlos_mag.header", HMI, "doppler", {}, "2014-06-09T23:47:32", "a record every 720 s"),
+        ("hmi_bharp_vlos_mag.header", HMI, "doppler", {"CADENCE": 45.0}, "2014-06-09T23:47:32", None),
+        ("hmi_bharp_vlos_mag.header", MDI, "doppler", {}, "2014-06-09T23:47:32", "a record of HMI_SIDE1, not of MDI"),
+        ("resampled_hmi.fits", HMI, "doppler", {}, "2014-03-01T00:00:50", "'DN/s'; a doppler record has m/s"),
+        ("resampled_hmi.fits", HMI, "doppler", {"BUNIT": "m/s"}, "2014-03-01T00:00:50", None),
+        ("hmi_sharp_magnetogram.header", HMI, "magnetogram", {}, "2024-06-27T23:59:31", "no full disk"),
+        ("hmi_cea_sharp_magnetogram.header", HMI, "magnetogram", {}, "2024-06-27T23:59:31", "CRLN-CEA.*no view of the full disk"),
+        ("mdi_synoptic.header", MDI, "magnetogram", {}, "2010-07-27T00:08:31", "CRLN-CEA.*no view of the full disk"),
+        (BINNED[0], MDI, "magnetogram", {}, "2010-10-15T19:14:56", None),
+        (BINNED[0], MDI, "doppler", {}, "2010-10-15T19:14:56", "a record every 5760 s"),
+        (BINNED[1], MDI, "doppler", {}, "2010-10-15T23:00:26", "'Arbitrary intensity units'; a doppler record has m/s"),
+        (BINNED[1], MDI, "doppler", {"BUNIT": "m/s"}, "2010-10-15T23:00:26", None),
+    ],
+)
+def test_genuine_headers_pass_or_are_refused_for_what_they_are(name, archive, kind, changes, time, words):
+    """As sunpy ships them: records of JSOC, some binned."""
+    path = Path(get_test_filepath(name))
+    read = fits.Header.fromfile if path.suffix == ".fits" else fits.Header.fromtextfile
+    header = dict(read(path)) | changes
+    assert records.observed_at(header, path).isoformat(timespec="seconds") == time
+    with pytest.raises(SqError, match=words) if words else nullcontext():
+        records.check_header(header, path, archive, kind)
 
 
 def test_files_that_are_no_records_are_refused(tmp_path):
@@ -274,6 +379,51 @@ def test_files_that_are_no_records_are_refused(tmp_path):
         ingest.whole_records(tmp_path)
     fits.PrimaryHDU(np.zeros(9)).writeto(path, overwrite=True)
     with pytest.raises(SqError, match="no image of two dimensions"):
+        ingest.whole_records(tmp_path)
+
+
+def test_a_packed_record_is_read_and_one_that_unpacks_without_end_is_not(tmp_path):
+    plain, packed = write_record(tmp_path / "a.fits", NOON, rice=True), tmp_path / "b.fits.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert len(set(ingest.whole_records(tmp_path).values())) == 1
+    one, two = (track.project(track.Job(path, NOON, 5.0, 5.0), track.Patch(16, 10.0), HMI) for path in (plain, packed))
+    assert np.isfinite(one).all() and np.array_equal(one, two)
+    bomb = packed.read_bytes() + gzip.compress(bytes(2**20)) * 300  # what follows a good record
+    for name in ("b.fits.gz", "c.fits"):  # what counts is the content
+        packed.unlink(missing_ok=True)
+        (tmp_path / name).write_bytes(bomb)
+        assert (tmp_path / name).stat().st_size < 2**19
+        with pytest.raises(SqError, match=f"{name} has more than 256 MiB, unpacked, which a full-disk record never has"):
+            ingest.whole_records(tmp_path)
+    assert list(ingest.whole_records(tmp_path, discard=True)) == [plain]  # in the cache it is thrown away
+
+
+@pytest.mark.parametrize("content", [b"PK\3\4", b"BZh91AY&SY", b"\xfd7zXZ\0", b"\x1f\x9d"])
+def test_a_record_in_another_archive_is_not_unpacked(tmp_path, content):
+    (tmp_path / "a.fits").write_bytes(content + bytes(99))
+    with pytest.raises(SqError, match=r"a\.fits is no complete FITS file: it does not begin with SIMPLE; unpack it"):
+        ingest.whole_records(tmp_path)
+
+
+def test_a_record_that_is_or_claims_to_be_larger_than_any_full_disk_is_refused(tmp_path, monkeypatch):
+    path = write_record(tmp_path / "a.fits.fz", NOON, rice=True)
+    content = path.read_bytes()
+    for key in ("ZNAXIS1", "ZNAXIS2"):
+        at = content.index(key.encode())
+        content = content[:at] + str(fits.Card(key, 200_000)).encode() + content[at + 80 :]
+    path.write_bytes(content)
+    with pytest.raises(SqError, match=r"a\.fits\.fz claims 200000×200000 pixels; a full disk has at most 4096 a side"):
+        ingest.whole_records(tmp_path)
+    os.truncate(path, records.LARGEST + 1)
+    with pytest.raises(SqError, match=r"a\.fits\.fz has more than 256 MiB"):
+        ingest.whole_records(tmp_path)
+    noise = np.random.default_rng(0).integers(0, 2**31, (64, 64), dtype=np.int32)
+    tiles = fits.CompImageHDU(noise, compression_type="GZIP_1", tile_shape=(64, 64))
+    tiles.header.update(paint.header_of(paint.CAMERAS["HMI"], NOON, 45.0, 64))
+    fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(path, overwrite=True)
+    assert list(ingest.whole_records(tmp_path)) == [path]
+    monkeypatch.setattr(records, "LARGEST", 2**22)
+    with pytest.raises(SqError, match=r"a\.fits\.fz has a tile of \d+ bytes .* might unpack to more than 4 MiB"):
         ingest.whole_records(tmp_path)
 
 

@@ -185,12 +185,34 @@ def test_a_folder_of_pickles_that_is_not_the_published_one_is_not_opened(tmp_pat
     assert not (tmp_path / "opened").exists()
 
 
+def test_a_cube_that_is_a_pickle_is_not_opened(sq_home):
+    import pickle
+
+    import numpy as np
+    from entries import ENTRIES
+
+    class Evil:
+        def __reduce__(self):
+            return (os.mkdir, (str(sq_home / "opened"),))
+
+    sq_home.mkdir()
+    make, read = ENTRIES["own cube, NumPy"]
+    path = make(sq_home)
+    np.save(path, np.array([Evil()], dtype=object), allow_pickle=True)
+    with pytest.raises(SqError, match=r"cannot read the cube .*one\.npy.*Python objects"):
+        read(path)
+    path.write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(SqError, match=r"cannot read the cube .*one\.npy"):
+        read(path)
+    assert not (sq_home / "opened").exists()
+
+
 @pytest.mark.parametrize("keys", [{"NAXIS1": 200_000, "NAXIS2": 200_000}, {"NAXIS1": 2**31 - 1}])
 def test_a_fits_file_that_claims_to_be_huge_is_refused(sq_home, keys):
     from astropy.io import fits
     from entries import ENTRIES
 
-    for name in ("cube", "record of HMI", "coronal image"):
+    for name in ("cube", "own cube, FITS", "record of HMI", "coronal image"):
         sq_home = sq_home.parent / name
         sq_home.mkdir()
         make, read = ENTRIES[name]

@@ -1,23 +1,27 @@
 """A reader's own cubes: the page's commands work on the template as they stand, and what is wrong is said with its place."""
 
+import gzip
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from sqlib.book.records import read_records
-from sqlib.data import events_of, load_frames
+from sqlib.data import events_of, load_frames, own
 from sqlib.data.own import import_cubes, read_tables, write_template
 from sqlib.data.sunquakenet import load_sunquakenet
 from sqlib.errors import SqError
+from sqlib.sun.ingest import records
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -113,7 +117,14 @@ def test_a_second_import_replaces_the_first_and_spares_what_it_did_not_make(fold
     ("cubes.csv", "2014-06-01T12:00:30", "1 June 2014", "line 3, column start: '1 June 2014' is no time like"),
     ("cubes.csv", "T12:00:30,30", "T12:00:30,half", "line 3, column cadence: 'half' is no number"),
     ("cubes.csv", "T12:00:30,30", "T12:00:30,-30", "must be above 0"),
+    ("cubes.csv", "T12:00:30,30", "T12:00:30,1e308", "line 3, column cadence, pixel: 1e.308 s and .* up to 86400 s"),
+    ("cubes.csv", "2014-06-01T12:00:30", "0001-01-01T00:00+14:00", "line 3, column start: '0001.* is no time like"),
     ("cubes.csv", "30,0.5,yes", "30,0.5", "line 3: 5 values for 6 columns"),
+    ("cubes.csv", "1.npy", "\0.npy", r"cubes.csv, line 3, column file: '\\x00.npy' is absolute or leads out of .*mine"),
+    ("cubes.csv", "1.npy", "x" * 300, "cubes.csv, line 3: a value has more than 255 characters"),
+    ("cubes.csv", "cadence", "[" * 300, "cubes.csv, line 2: a value has more than"),
+    ("cubes.csv", "file,start", '"file",start,"', "cubes.csv, line 2: its columns are"),
+    ("regions.csv", "2,4", "2," + "9" * 300, "regions.csv, line 2: a value has more than"),
     ("cubes.csv", "yes", "perhaps", "yes or no"),
     ("cubes.csv", "2015-06", "2014-06", "1.npy has the same minute"),
     ("cubes.csv", "2015-06-01T12:00:00Z", "2012-07-04T09:47:00", "an event of Table 1 has the same minute"),
@@ -136,12 +147,123 @@ def test_a_wrong_table_is_refused_with_its_place_and_leaves_no_frames(folder, ta
     assert not (folder / "frames").exists()
 
 
+def test_a_quoted_value_over_two_lines_does_not_shift_the_numbers_of_lines(folder):
+    text = (folder / "regions.csv").read_text().replace("\n1.npy,2,4", '\n"1.\nnpy",2,4').replace("9,10", "9,ten")
+    (folder / "regions.csv").write_text(text)
+    with pytest.raises(SqError, match=r"regions\.csv, line 4, column last: 'ten' is no whole number"):
+        import_cubes(folder, progress=False)
+
+
+def test_a_quote_that_is_not_closed_is_refused_with_the_line_that_opens_it(folder):
+    text = (folder / "cubes.csv").read_text().replace("1.npy", '"1.npy') + "x" * 140_000  # the reader takes it for one value
+    (folder / "cubes.csv").write_text(text)
+    with pytest.raises(SqError, match=r"cubes\.csv, line 3: field larger than .*; is a quote not closed"):
+        import_cubes(folder, progress=False)
+
+
+@pytest.mark.parametrize("table", ["cubes.csv", "regions.csv"])
+def test_a_table_that_is_no_text_is_refused_with_its_line(folder, table):
+    (folder / table).write_bytes((folder / table).read_bytes() + b"\nM\xfcller.npy")
+    line = len((folder / table).read_bytes().splitlines())
+    with pytest.raises(SqError, match=f"{table}, line {line}: this is no text in UTF-8"):
+        import_cubes(folder, progress=False)
+
+
+@pytest.mark.parametrize("outside", ["/etc/passwd", "{mine}/2.npy", "../secret.npy", "../mine/2.npy",
+                                     "cubes/../../secret.npy", "link.npy", "linked/secret.npy"])  # fmt: skip
+def test_a_file_that_leads_out_of_the_folder_is_refused_and_not_opened(folder, monkeypatch, outside):
+    np.save(folder.parent / "secret.npy", np.ones((12, 32, 32)))
+    (folder / "link.npy").symlink_to(folder.parent / "secret.npy")
+    (folder / "linked").symlink_to(folder.parent)
+    table = folder / "cubes.csv"
+    table.write_text(table.read_text().replace("2.npy", outside.format(mine=folder)))
+    monkeypatch.setattr(own, "read_power", lambda one: pytest.fail(f"{one.path} was opened"))
+    with pytest.raises(SqError, match=r"cubes\.csv, line 4, column file: .* leads out of .*mine; copy the cube into that folder"):
+        import_cubes(folder, progress=False)
+    assert not (folder / "frames").exists()
+
+
+def test_a_link_to_a_cube_in_the_same_folder_is_followed(folder):
+    (folder / "2.npy").rename(folder / "two.npy")
+    (folder / "2.npy").symlink_to("two.npy")
+    (folder.parent / "same").symlink_to(folder)
+    assert import_cubes(folder.parent / "same", 32, progress=False) == folder / "frames"
+
+
+def claim(path, shape):
+    """A cube that is small on the disk, and whose header claims `shape`."""
+    if path.suffix == ".npy":
+        with open(path, "wb") as file:
+            np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    else:
+        header = fits.Header([("SIMPLE", True), ("BITPIX", -32), ("NAXIS", 3), *zip(("NAXIS1", "NAXIS2", "NAXIS3"), shape[::-1])])
+        path.write_text(header.tostring())
+    return path
+
+
+@pytest.mark.parametrize(("name", "shape", "there"), [
+    ("2.npy", (10_000,) * 3, 0), ("2.npy", (2_000, 1_000, 1_000), 8 * 10**9), ("2.npy", (10**30, 2, 2), 0),
+    ("2.fits", (10_000,) * 3, 0), ("2.fits", (2_000, 1_000, 1_000), 8 * 10**9), ("2.fits.gz", (10_000,) * 3, 0),
+])  # fmt: skip
+def test_a_cube_that_claims_more_than_a_cube_may_be_is_refused_before_it_is_read(folder, name, shape, there):
+    path = claim(folder / name, shape)
+    if there:  # a sparse file, which takes no room on the disk
+        os.truncate(path, path.stat().st_size + there + 2880)
+    if name.endswith(".gz"):
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    (folder / "cubes.csv").write_text((folder / "cubes.csv").read_text().replace("2.npy", name))
+    cube = read_tables(folder)[1]
+    tracemalloc.start()
+    try:
+        with pytest.raises(SqError, match=f"cannot read the cube .*{name}.*at most 268,435,456"):
+            own.read_power(cube)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("content", [b"\x1f\x8b\x08" + b"\0" * 99, b"PK\3\4" + b"\0" * 99, b"BZh91AY&SY" + b"\0" * 99,
+                                     gzip.compress(b"SIMPLE  =" * 999)[:-9], b"", b"SIMPLE", b"\x93NUMPY"])  # fmt: skip
+def test_a_cube_in_a_broken_or_foreign_archive_is_refused(folder, content):
+    for name in ("2.npy", "2.fits"):
+        (folder / name).write_bytes(content)
+        (folder / "cubes.csv").write_text((folder / "cubes.csv").read_text().replace("2.npy", name))
+        with pytest.raises(SqError, match=rf"{name}.* (write it|fetch it) again"):
+            own.read_power(read_tables(folder)[1])
+
+
+def test_a_packed_cube_is_read_and_one_that_unpacks_without_end_is_not(folder, monkeypatch):
+    power = np.load(folder / "2.npy").astype(np.float32)
+    fits.writeto(folder / "2.fits.gz", power)
+    (folder / "cubes.csv").write_text((folder / "cubes.csv").read_text().replace("2.npy", "2.fits.gz"))
+    cube = read_tables(folder)[1]
+    assert np.array_equal(own.read_power(cube), power)
+    monkeypatch.setattr(own, "LARGEST", 2**20)
+    good = cube.path.read_bytes()
+    cube.path.write_bytes(good + gzip.compress(b"\0" * 2**20) * 5)  # zeros behind a good cube, in members of their own
+    with pytest.raises(SqError, match=r"2\.fits\.gz has more than 4 MiB, unpacked, which a cube never has"):
+        own.read_power(cube)
+
+
+def test_a_cube_with_a_tile_that_might_unpack_without_end_is_refused(folder, monkeypatch, rng):
+    noise = rng.integers(0, 2**31, (12, 32, 32), dtype=np.int32)
+    tiles = fits.CompImageHDU(noise, compression_type="GZIP_1", tile_shape=noise.shape)
+    fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(folder / "2.fits.fz")
+    (folder / "cubes.csv").write_text((folder / "cubes.csv").read_text().replace("2.npy", "2.fits.fz"))
+    assert own.read_power(read_tables(folder)[1]).shape == (12, 32, 32)
+    monkeypatch.setattr(records, "LARGEST", 2**20)
+    with pytest.raises(SqError, match=r"2\.fits\.fz has a tile of .* might unpack to more than 1 MiB"):
+        own.read_power(read_tables(folder)[1])
+
+
 @pytest.mark.parametrize(("cube", "message"), [
     (np.ones((12, 32)), "a cube has three dimensions"),
     (np.ones((12, 32, 40)), "frames of 40×32 pixels; cut them square"),
     (np.random.default_rng(0).random((12, 40, 40)), "40 pixels a side, 1.npy of 32"),
     (np.full((12, 32, 32), np.nan), "12288 values are not finite"),
     (np.array(["a"]), "cannot read the cube"),
+    (np.full((12, 32, 32), "1.5"), "cannot read the cube .*it claims <U3"),
+    (np.ones((12, 32, 32), complex), "cannot read the cube .*it claims complex128"),
 ])  # fmt: skip
 def test_a_wrong_cube_is_refused(folder, cube, message):
     np.save(folder / "2.npy", cube)

@@ -32,6 +32,8 @@ def test_parameter_cell_is_typed_and_commented_and_the_notebook_is_stored_withou
     assert parameters(path)
     cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells)
+    shown = [cell for cell in cells if not {"hide-input", "hide-cell", "parameters"} & set(cell["metadata"].get("tags", []))]
+    assert [cell["id"] for cell in shown if "".join(cell["source"]).count("\n") >= 30] == []  # long cells fold
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -62,6 +64,19 @@ def test_pictures_have_words_and_a_mark_and_stay_small(smoke_book, name):
             assert record["alt"].strip()
             assert (folder / record["file"]).stat().st_size <= 250_000
     assert page.count("<figure") + page.count('class="sq-table" id=') <= page.count('class="sq-mark')
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_figure_and_table_says_how_it_was_made_and_gives_its_numbers(smoke_book, name):
+    page = (smoke_book / "_build/html/notebooks" / f"{name}.html").read_text()
+    shown = {record["name"] for record in read_records(run_of(smoke_book, name)).values()
+             if record["kind"] in ("figure", "table", "movie", "map")}  # fmt: skip
+    notes = re.findall(r'<details class="sq-made">.*?</details>', page, flags=re.DOTALL)
+    assert len(notes) == len(shown) > 2
+    for note in notes:
+        assert re.search(rf"<pre>sq run {name} --profile smoke</pre>", note) and "Functions" in note and "Commit" in note
+    linked = {match for note in notes for match in re.findall(r"records/\w+/([\w-]+)\.csv", note)}
+    assert linked == shown
 
 
 def test_info_counts_the_events_and_frames_of_the_twin(smoke_book):

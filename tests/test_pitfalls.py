@@ -168,13 +168,7 @@ def test_figures_show_what_they_are_given():
     assert right.get_lines()[0].get_ydata().tolist() == [0.1, 0.1]
 
 
-def test_every_question_of_the_quiz_marks_itself_without_scripts_and_has_one_right_answer():
+def test_each_of_the_five_exercises_checks_itself():
     cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text())["cells"]}
-    questions = cells["quiz"].split('<div class="sq-quiz">')[1:]
-    assert len(questions) == 5
-    for own in questions:
-        own = own.split("</div>")[0]
-        assert own.count("<strong>Right.") == 1 and own.count("<strong>Not quite.") == own.count("<details>") - 1 >= 2
-    assert "<script" not in cells["quiz"] and "http" not in cells["quiz"]
     solutions = [text for name, text in cells.items() if name.endswith("-exercise")]
     assert len(solutions) == 5 and all("assert " in text for text in solutions)

@@ -39,6 +39,26 @@ def test_every_chapter_has_two_or_three_misconceptions_with_the_place_that_answe
     assert len(quoted) == len(found)  # none was overlooked above
 
 
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_question_of_a_quiz_marks_itself_without_scripts_and_has_one_right_answer(name):
+    [quiz] = ["".join(cell["source"]) for cell in NOTEBOOKS[name]["cells"] if cell["id"] == "quiz"]
+    questions = [text.split("</div>")[0] for text in quiz.split('<div class="sq-quiz">')[1:]]
+    assert len(questions) >= 3
+    for own in questions:
+        assert own.count("<strong>Right.") == 1 and own.count("<strong>Not quite.") == own.count("<details>") - 1 >= 2
+    right = {own.split("<strong>Right.")[0].count("<details>") for own in questions}
+    assert len(right) > 1  # not always in the same place
+    assert "<script" not in quiz and "http" not in quiz
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_chapter_says_what_is_learned_and_needed_and_its_exercises_check_what_was_found(name):
+    text = _text(name, "markdown")
+    assert "**You will learn**" in text and "**You should know**" in text
+    solved = ["".join(cell["source"]) for cell in NOTEBOOKS[name]["cells"] if "hide-cell" in cell["metadata"].get("tags", [])]
+    assert len(solved) >= 3 and sum("assert " in one for one in solved) >= 2
+
+
 def test_figures_and_exercises_of_the_paths_are_those_of_their_chapters():
     from sqlib.book.student import exercises
 
@@ -104,7 +124,8 @@ def runs(sq_home):
     for name, seconds, threads in (("00_a", 12.4, 1), ("01_b", 200.0, 4)):
         folders[name] = sq_home / "runs" / name / "key"
         card = make_card(name, {"data": "twin", "profile": "smoke", "seed": 1}, fingerprint="mine")
-        card |= {"seconds_in_all": seconds, "threads": threads, "key": "key"}
+        card |= {"seconds_in_all": seconds, "threads": threads, "key": "key", "memory_mb": 1234}
+        card = card if threads == 1 else {k: v for k, v in card.items() if k != "memory_mb"}  # made before it was kept
         solved = [new_code_cell("1", metadata={"tags": ["hide-cell"]}) for _ in range(2)]
         notebook = new_notebook(cells=[new_markdown_cell("word " * 540), *solved])
         write(folders[name] / "card.json", card)
@@ -122,7 +143,7 @@ def test_table_says_what_the_runs_and_their_files_say(runs, monkeypatch, tmp_pat
     monkeypatch.setattr("sys.prefix", str(tmp_path / "environment"))
     html = pages.teaching_table(runs)
     rows = [re.findall(r"<t[hd][^>]*>(?:<code>)?([^<]*)", row) for row in html.split("<tr>")[2:]]
-    assert rows == [["00_a", "3", "12 s", "1", "smoke", "7", "2"], ["01_b", "3", "3 min", "4", "smoke", "7", "2"]]
+    assert rows == [["00_a", "3", "12 s", "1.2", "1", "smoke", "7", "2"], ["01_b", "3", "3 min", "–", "4", "smoke", "7", "2"]]
     assert "data that they read 5 MB; networks trained on these data so far (1) 2 MB; Python with all packages 0 MB" in html
 
 

@@ -61,6 +61,15 @@ def test_slider_moves_by_keyboard_and_speaks_and_stands_without_scripts(frames, 
             assert not page.locator(".sq-controls").is_visible()
 
 
+def test_slider_draws_what_its_sentence_says(frames):
+    table = levels(*frames)
+    html = slider(table, "name", "alt")
+    assert html.count("<polyline") == 3 and all(f"</svg> {word}</span>" in html for word in ("precision", "recall", "events found"))
+    last = html.split("<polyline")[3].split('points="')[1].split('"')[0].split()
+    share = [(206 - float(point.split(",")[1])) / 196 for point in last]
+    assert share == pytest.approx((table["found"] / table["events"]).tolist(), abs=1e-3)
+
+
 def test_still_shows_three_curves(frames):
     fig = still(levels(*frames))
     assert [line.get_label() for line in fig.axes[0].lines] == ["precision", "recall", "events found"]

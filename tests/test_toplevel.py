@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -108,6 +109,12 @@ def upward(text: str, floor: str) -> list[str]:
     names = [(name, name.split(".")) for name in _modules(ast.parse(text))]
     return [name for name, parts in names
             if not parts[0] or (parts[0] == "sqlib" and parts[1:] and parts[1] in FLOORS and parts[1] not in allowed)]  # fmt: skip
+
+
+def test_ruff_finds_nothing_in_the_package_the_notebooks_and_the_tests():
+    """It also reads a notebook's cells in their order: a name that only a later cell makes is undefined."""
+    done = subprocess.run([sys.executable, "-m", "ruff", "check", CHECKOUT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_imports_go_only_downward_between_the_floors():

@@ -19,6 +19,7 @@ CHAPTER = """<!doctype html><html><head><title>{0} — Book</title></head><body>
 <p id="same">See <a href="{1}.html#same">there</a>, <a href="#same">here</a>,
 <a href="x.csv">numbers</a>, <a href="https://example.org/#a">far</a>.</p><details><summary>Solution</summary>S</details>
 <label for="same">L</label><img src="../_images/a.png" alt="A" loading="lazy"><div class="sq-controls">Play</div>
+<noscript><img alt="still" src="../_images/a.png"></noscript><div class="sq-ground" hidden>ground</div>
 <script>go()</script></article></body></html>"""
 
 
@@ -47,6 +48,7 @@ def test_pages_are_joined_and_their_ids_and_links_stay_apart(joined, tmp_path):
 def test_what_moves_or_unfolds_is_still_and_open(joined):
     assert "go()" not in joined and "Play" not in joined and "lazy" not in joined and "headerlink" not in joined
     assert joined.count('<details open="">') == 2
+    assert joined.count('alt="still"') == 2 and "noscript" not in joined and "ground" not in joined  # no scripts on paper
     assert "side" not in joined
 
 

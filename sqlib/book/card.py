@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import resource
 import subprocess
 import sys
 from datetime import datetime
@@ -54,9 +55,16 @@ def make_card(notebook: str, parameters: dict, *, fingerprint: str = "", seconds
         "made": datetime.now().astimezone().isoformat(timespec="seconds"),
         "device": torch.cuda.get_device_name() if gpu else f"CPU, {platform.machine()}",
         "threads": torch.get_num_threads() if torch else os.cpu_count(),
+        "memory_mb": peak_memory(),
         "versions": versions(),
         "commit": made or commit(),
     }
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held so far, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes; elsewhere it is counted in KiB
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 
 
 def origin(card: dict) -> str:
@@ -67,6 +75,8 @@ def origin(card: dict) -> str:
 def read_card(folder: Path) -> dict:
     """The card of the finished run in `folder`; `SqError` where it is damaged."""
     card = read_as(KINDS, folder / "card.json", "a run card")
+    if not isinstance(card.get("memory_mb", 0), int):  # cards before November 2026 lack it
+        raise SqError(f"{folder / 'card.json'} is not a run card: memory_mb is no whole number; run its notebook again")
     for name in (card["notebook"], card["key"]):  # files are named after them
         if Path(name).name != name or name in ("", ".."):
             raise SqError(f"{folder / 'card.json'} is not a run card: {short(name)} is no name; run its notebook again")
@@ -84,6 +94,7 @@ def as_html(card: dict) -> str:
         "Data fingerprint": card["fingerprint"] or "no data set was read",
         "Duration": f"{card['seconds']:.1f} s",
         "Device": f"{card['device']}, {card['threads']} threads",
+        "Memory": f"{card['memory_mb'] / 1e3:.1f} GB at most" if "memory_mb" in card else "not kept",
         "Versions": ", ".join(f"{name} {version}" for name, version in card["versions"].items()),
         "Commit": card["commit"] or "not in a git checkout",
     }

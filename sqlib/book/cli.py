@@ -148,7 +148,9 @@ def _sweep(args) -> None:
     for row in rows:
         point = "  ".join(f"{name}={row[name]}" for name in points[0])
         print(f"{point}  {row['run'] or 'failed: ' + row['error']}")
-    print(f"summary: {folder / 'summary.csv'}")
+    for name in sweep.NAMES:
+        if (folder / name).is_file():
+            print(f"summary: {folder / name}")
 
 
 def _train(args) -> None:

@@ -89,7 +89,9 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
         card, csv = read_card(folder), sorted(folder.glob("tables/*.csv"))
         notebook = dress(read_notebook(folder / "executed.ipynb"), card)
         usual = resolve(name, card["profile"], {})[1]
-        add_provenance(notebook["cells"], card, read_records(folder), {path.stem for path in csv}, usual)
+        records = read_records(folder)
+        add_provenance(notebook["cells"], card, records, {path.stem for path in csv}, usual)
+        notebook["cells"] = mark_claims(notebook["cells"], [one for one in records if one.startswith("claim-")])
         (source / "_extra" / "records" / name).mkdir(parents=True)
         for path in csv:
             shutil.copyfile(path, source / "_extra" / "records" / name / path.name)
@@ -117,6 +119,20 @@ def dress(notebook: dict, card: dict) -> dict:
     return {**notebook, "cells": cells}
 
 
+def mark_claims(cells: list[dict], names: list[str]) -> list[dict]:
+    """Return `cells` with a place to link to for each claim of `names` ("claim-C5", the id): before the first cell whose code
+    holds "claim-C5" or "C5" in quotes; at the end, where none does.
+    """
+    marked = list(cells)
+    for name in names:
+        quoted = re.compile(rf"""["'](claim-)?{re.escape(name.removeprefix("claim-"))}["']""")
+        codes = ["".join(cell["source"]) if cell["cell_type"] == "code" else "" for cell in marked]
+        place = next((number for number, code in enumerate(codes) if quoted.search(code)), len(marked))
+        source = f'<div id="{one_line(name)}"></div>'
+        marked.insert(place, {"cell_type": "markdown", "id": name, "metadata": {}, "source": source})
+    return marked
+
+
 def with_header(text: str, facts: list[str]) -> str:
     """Return Markdown `text` with one line of `facts` under its title; unchanged where it has no title."""
     line = f'<p class="sq-meta">{" · ".join(map(one_line, facts))}</p>'
@@ -139,13 +155,15 @@ def teaching_table(run_folders: dict[str, Path]) -> str:
 
     The caption says what the runs' data, their networks and the Python environment take on disk.
     """
-    columns = ("Chapter", "Minutes to read", "Time to run", "Threads", "Profile", "Pictures (kB)", "Exercises")
+    columns = ("Chapter", "Minutes to read", "Time to run", "Memory (GB)", "Threads", "Profile", "Pictures (kB)", "Exercises")
     rows, read = [], set()
     for name, folder in run_folders.items():
         card, notebook = read_card(folder), read_notebook(folder / "executed.ipynb")
         text = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
         size = round(_bytes(folder / "figures") / 1000)
-        facts = (minutes(text), _duration(card["seconds_in_all"]), card["threads"], card["profile"], size, exercises(notebook))
+        memory = f"{card['memory_mb'] / 1e3:.1f}" if "memory_mb" in card else "–"  # runs made before it was kept
+        facts = (minutes(text), _duration(card["seconds_in_all"]), memory, card["threads"], card["profile"], size,
+                 exercises(notebook))  # fmt: skip
         cells = "".join(f'<td class="sq-number">{one_line(fact)}</td>' for fact in facts)
         rows.append(f'<tr><th scope="row"><code>{one_line(name)}</code></th>{cells}</tr>')
         read.add(card["fingerprint"])

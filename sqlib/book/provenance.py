@@ -69,7 +69,7 @@ def _note(record: dict, card: dict, number: int, functions: list[str], command: 
         "Data": f"{escape(record['data'])}, fingerprint <code>{escape(record['fingerprint'][:12]) or '–'}</code>",
         "Profile and seed": f"{escape(record['profile'])}, {escape(str(record['seed']))}",
         "Commit": f"<code>{escape(record['commit']) or '–'}</code>",
-        "Rerun this": f"<code>{escape(command)}</code>",
+        "Rerun this": f'<div class="highlight"><pre>{escape(command)}</pre></div>',  # the theme gives such a block a button to copy
     }
     if table:
         rows["Numbers"] = f'<a href="../records/{escape(chapter)}/{escape(name)}.csv" download>{escape(name)}.csv</a>'

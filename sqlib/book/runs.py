@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlib
-from sqlib.book.card import make_card, read_card
+from sqlib.book.card import make_card, peak_memory, read_card
 from sqlib.book.params import cells_of, read_notebook, resolve
 from sqlib.book.records import read_json, read_records, write_json
 from sqlib.errors import SqError
@@ -24,7 +24,7 @@ def source_hash() -> str:
     """sha256 over all of sqlib's own files and requirements.lock: a run is not found again after either changed."""
     digest = hashlib.sha256()
     package = Path(sqlib.__file__).parent
-    files = [p for p in sorted(package.rglob("*")) if p.suffix in (".py", ".csv", ".mplstyle", ".safetensors")]
+    files = [p for p in sorted(package.rglob("*")) if p.suffix in (".py", ".csv", ".json", ".mplstyle", ".safetensors")]
     for path in [*files, package.parent / "requirements.lock"]:
         if path.is_file():
             digest.update(f"{path.relative_to(package.parent)}\0".encode() + path.read_bytes() + b"\0")
@@ -184,5 +184,6 @@ def _finish_card(aside: Path, path: Path, values: dict[str, Any], seconds: float
     written = aside / "card.json"
     card = read_json(written) if written.is_file() else make_card(path.stem, values)
     settings = {name: value for name, value in values.items() if name != "out"}
-    card |= {"parameters": settings, "seconds_in_all": round(seconds, 2), "key": key}
+    memory = max(card["memory_mb"], peak_memory())  # the notebook's process, or this one, where networks are trained
+    card |= {"parameters": settings, "seconds_in_all": round(seconds, 2), "memory_mb": memory, "key": key}
     write_json(written, card)

@@ -16,6 +16,7 @@ from sqlib.paths import home, replacing
 from sqlib.workers import check_workers
 
 MOST = 500  # runs of one sweep; more are a slip of the pen
+NAMES = ("summary.csv", "summary.png")
 
 
 def alternatives(texts: list[str]) -> dict[str, list[str]]:

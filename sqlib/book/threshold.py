@@ -11,7 +11,7 @@ from sqlib.book.sprites import script
 from sqlib.errors import SqError
 
 WIDE, HIGH, LEFT, LOW = 640, 240, 44, 34  # px of the drawing, and of its margins at the axes
-LOOKS = (("precision", BLUE, ""), ("recall", VERMILION, "7 4"))  # and the pattern of its dashes
+LOOKS = (("precision", BLUE, ""), ("recall", VERMILION, "7 4"), ("events found", "currentColor", "2 4"))  # and its dashes
 SCRIPT = """
 const slider = one('input'), say = one('output');
 const show = () => {
@@ -60,7 +60,8 @@ def slider(table: pd.DataFrame, name: str, alt: str, first: int | None = None) -
     x = LEFT + (WIDE - LEFT - 10) * np.arange(len(table)) / (len(table) - 1)
     words, name = [sentence(row) for row in table.itertuples()], escape(name)
     facts = {"words": words, "places": x.round(1).tolist()}
-    lines = "".join(_line(x, table[column], ink, dash) for column, ink, dash in LOOKS)
+    drawn = table.assign(**{"events found": table["found"] / table["events"]})
+    lines = "".join(_line(x, drawn[column], ink, dash) for column, ink, dash in LOOKS)
     ticks = "".join(f'<text x="{LEFT - 6}" y="{_y(v) + 4:.0f}" text-anchor="end">{v:.0%}</text>'
                     f'<line x1="{LEFT}" x2="{WIDE - 10}" y1="{_y(v):.1f}" y2="{_y(v):.1f}" stroke="currentColor" opacity=".15"/>'
                     for v in (0, 0.5, 1))  # fmt: skip

@@ -16,7 +16,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTH = 680  # CSS pixels between the margins of a sheet of A4
 MARGINS = {"top": "16mm", "bottom": "18mm", "left": "15mm", "right": "15mm"}
 FOOT = '<div style="font-size:8px;width:100%;text-align:center"><span class="pageNumber"></span></div>'
-DROPPED = "script, .headerlink, .sq-controls, .sq-panel, .sq-made, .onlyprint"  # of no use on paper
+DROPPED = "script, .headerlink, .sq-controls, .sq-panel, .sq-made, .sq-ground, .onlyprint"  # of no use on paper
 REFERENCES = ("for", "aria-labelledby", "aria-describedby", "aria-controls")
 # What is wider than the sheet is made smaller by itself; Chromium would shrink the whole book to its widest table.
 FIT = """(width) => document.querySelectorAll('.bd-article table, .bd-article mjx-container[display]').forEach((one) => {
@@ -110,6 +110,8 @@ def _article(soup, name: str, names: list[str]):
     article = soup.select_one("article.bd-article")
     for element in article.select(DROPPED):
         element.decompose()
+    for still in article.select("noscript"):  # Chromium prints with scripts on, and these are dropped
+        still.unwrap()
     for details in article.select("details"):
         details["open"] = ""
     for element in article.find_all(True):

@@ -2,7 +2,7 @@
 
 A frame of egression power is a Postel (azimuthal equidistant, "ARC") patch of the photosphere; AIA and RHESSI see the Sun in
 projection (helioprojective, "TAN"). sunpy and the world coordinates in the headers do all the geometry. Frames are taken to
-show north up and west right; the published frames do not say.
+show north up and west right, as those that `sq data ingest` makes do; the published frames do not say.
 """
 
 import warnings
@@ -28,7 +28,7 @@ with warnings.catch_warnings():
 SOLAR_RADIUS = 695.7  # Mm, sunpy's
 AIA = {304: (3, 0.6, 2.0), 94: (4, 0.6, 2.9)}  # Å: telescope, arcsec a pixel, exposure in s (Lemen et al. 2012)
 XRAY = (6, 12)  # keV; the paper prints eV
-NEEDED = ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "CDELT1", "CDELT2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "DATE-OBS")
+NEEDED = ("CTYPE1", "CTYPE2", "CDELT1", "CDELT2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2")  # where they lack, sunpy guesses
 
 
 def patch(shape, time: datetime, longitude: float, latitude: float, pixel: float):
@@ -173,17 +173,21 @@ def distances(here, source=None, xrays=None) -> dict[str, float | None]:
     return facts
 
 
-def check_header(header, name: str) -> None:
-    """`SqError` for a header without world coordinates, or with other units than angles: sunpy would guess."""
-    known = {key.upper(): value for key, value in header.items()}
-    if missing := [key for key in NEEDED if key not in known]:
-        raise SqError(f"{name}: no world coordinates, the header lacks {', '.join(missing)}; take the file as the archive has it, "
-                      "level 1 or later")  # fmt: skip
-    for key in ("CUNIT1", "CUNIT2"):
-        try:
-            u.Unit(known[key]).to(u.arcsec)
-        except (ValueError, TypeError, u.UnitConversionError) as error:
-            raise SqError(f"{name}: {key} is {known[key]!r}, it must be an angle such as arcsec") from error
+def as_map(data: np.ndarray, header: fits.Header, name: str):
+    """sunpy map of an image (H, W) and its header, by sunpy's own rules: RHESSI's files have units where others have CTYPE.
+
+    `SqError` where sunpy would guess place, scale or time, and for what is no view of the Sun in angles.
+    """
+    advice = "take the file as the archive has it, level 1 or later"
+    if missing := [key for key in NEEDED if key not in header]:
+        raise SqError(f"{name}: no world coordinates, the header lacks {', '.join(missing)}; {advice}")
+    comments = {card.keyword: card.comment for card in header.cards}  # by one of them sunpy knows how RHESSI counts time
+    with in_words(f"{name}: its header cannot be used", advice), warnings.catch_warnings(action="ignore"):
+        warnings.filterwarnings("error", message="Missing metadata for observation time")  # or it would be now
+        one = sunpy.map.Map(data, dict(header) | {"keycomments": comments})
+        if not (one.date and isinstance(one.coordinate_frame, Helioprojective)):
+            raise ValueError(f"coordinates {', '.join(one.coordinate_system)} are not helioprojective")
+    return one
 
 
 def read_maps(folder: Path) -> list:
@@ -197,17 +201,20 @@ def read_maps(folder: Path) -> list:
             with fits.open(file) as units:  # what is torn raises an error
                 unit = [unit for unit in units if unit.is_image and unit.header["NAXIS"] == 2][0]  # noqa: RUF015
                 data, header = np.array(unit.data), unit.header.copy()
-            check_header(dict(header), str(file))  # as a dict, so that each card is read
-            found.append(sunpy.map.Map(data, header))
+            found.append(as_map(data, header, str(file)))
     return sorted(found, key=lambda one: one.date.datetime)
 
 
 def channel_of(one) -> int | str | None:
-    """What a map shows: its wavelength in Å, "x-ray" for RHESSI images that hold 6–12 keV, or None."""
+    """What a map shows: its wavelength in Å, "x-ray" for RHESSI images of about 6–12 keV, or None.
+
+    About: what a band shares with 6–12 keV is at least half of what the two span together (3–12 keV, but not 10–20 or 6–25).
+    """
     header = one.meta
     if "rhessi" in f"{header.get('telescop', '')} {header.get('origin', '')} {header.get('instrume', '')}".lower():
         low, high = (float(header.get(key, np.nan)) for key in ("energy_l", "energy_h"))
-        return "x-ray" if low < XRAY[1] and high > XRAY[0] else None
+        shared, spanned = min(high, XRAY[1]) - max(low, XRAY[0]), max(high, XRAY[1]) - min(low, XRAY[0])
+        return "x-ray" if shared >= spanned / 2 else None
     wave = header.get("wavelnth")
     return None if wave is None else round(float(wave))
 

@@ -18,7 +18,8 @@ def observed_frames(event, target, settings, *, folder: Path | None = None, **ho
 
     kept = home() / "data" / "observed"
     path, frames = kept / "cubes" / f"{event.key}.fits", kept / "frames" / event.key
-    asked = _plain({"settings": vars(settings), "folder": str(folder or ""), "place": [target.longitude, target.latitude]})
+    asked = _plain({"settings": vars(settings), "folder": str(folder or ""), "place": [target.longitude, target.latitude],
+                    "rows": "north first"})  # fmt: skip
     if not (path.is_file() and read_cube(path).truth.get("asked") == asked):
         done = observe(event, target, settings, folder=folder, **how)
         remove(frames)

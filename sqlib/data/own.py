@@ -18,8 +18,8 @@ from sqlib.data.catalogue import catalogue, make_event
 from sqlib.data.cubes import SOURCES, Cube, check_power
 from sqlib.data.export import export_frames
 from sqlib.data.frames import check_size, frames_from_cube, make_frameset
-from sqlib.errors import SqError
-from sqlib.paths import replacing
+from sqlib.errors import SqError, in_words
+from sqlib.paths import real, replacing
 
 CUBES = {
     "file": "the cube, .fits or .npy: numbers of the shape (frames, height, width), height and width the same",
@@ -36,6 +36,8 @@ REGIONS = {
     **dict.fromkeys(("x0", "y0", "x1", "y1"), ""),
 }
 BOX = "x0 ... y1: a box round the source, in pixels of the cube: columns x, rows y, from 0; leave all four empty if unknown"
+LARGEST = 2**28  # values of a cube: 256 frames of 1024×1024, the widest that `sq data ingest` makes; 1 GiB as float32
+LONGEST = 255  # characters of a value in a table; no name of a file has more
 README = """# Your own cubes
 
 Here lie small cubes of egression power that `sq data template` has SIMULATED, and the two tables that describe them:
@@ -71,23 +73,48 @@ class Own:
         return make_event(self.start.replace(second=0, microsecond=0)).key
 
 
-def _rows(path: Path, columns: dict):
-    """Yield (place for an error, row of stripped words) of a table with remarks; `SqError` for missing or unknown columns."""
+def _words(path: Path):
+    """Yield (number of the line, stripped words) of a table without its remarks; `SqError` for what is no table."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        where = f"{path}, line {len(content[: error.start + 1].splitlines())}"
+        raise SqError(f"{where}: this is no text in UTF-8 ({error.reason}); save the table in UTF-8") from error
+    except OSError as error:
         raise SqError(f"cannot read {path}: {error}; `sq data template FOLDER` writes one to begin with") from error
     numbers = [i for i, line in enumerate(lines, 1) if line.strip(" ,;\t") and not line.lstrip().startswith("#")]
-    table = csv.reader([lines[i - 1] for i in numbers], skipinitialspace=True)
-    head = [word.strip() for word in next(table, [])]
+    table, row = csv.reader([lines[i - 1] for i in numbers], skipinitialspace=True), 0
+    try:
+        for words in table:
+            if max(map(len, words), default=0) > LONGEST:
+                raise csv.Error(f"a value has more than {LONGEST} characters")
+            yield numbers[row], [word.strip() for word in words]
+            row = table.line_num  # a quoted value may go on in the next line
+    except csv.Error as error:
+        raise SqError(f"{path}, line {numbers[row]}: {error}; is a quote not closed, or this no table?") from error
+
+
+def _rows(path: Path, columns: dict):
+    """Yield (place for an error, row of stripped words) of a table with remarks; `SqError` for missing or unknown columns."""
+    table = _words(path)
+    number, head = next(table, (1, []))
     wrong = [f"lacks {name}" for name in columns if name not in head] + [f"has {name!r}" for name in head if name not in columns]
     if wrong or len(set(head)) < len(head):
-        raise SqError(f"{path}, line {numbers[0] if numbers else 1}: its columns are {','.join(columns)}; this one "
-                      f"{', '.join(wrong) or 'has one twice'}")  # fmt: skip
-    for number, words in zip(numbers[1:], table):
+        raise SqError(f"{path}, line {number}: its columns are {','.join(columns)}; this one "
+                      f"{', '.join(wrong[:9])[:500] or 'has one twice'}")  # fmt: skip
+    for number, words in table:
         if len(words) != len(head):
             raise SqError(f"{path}, line {number}: {len(words)} values for {len(head)} columns")
-        yield f"{path}, line {number}, column", dict(zip(head, (word.strip() for word in words)))
+        yield f"{path}, line {number}, column", dict(zip(head, words))
+
+
+def _inside(folder: Path, name: str, where: str) -> Path:
+    """The file `name` of `folder`; `SqError` where it leads out of it, by itself or by a link."""
+    path = Path(name)
+    if "\0" in name or path.is_absolute() or ".." in path.parts or not real(folder / path).is_relative_to(real(folder)):
+        raise SqError(f"{where} file: {name!r} is absolute or leads out of {folder}; copy the cube into that folder")
+    return folder / path
 
 
 def _number(where: str, row: dict, name: str, whole: bool = False) -> float:
@@ -103,8 +130,8 @@ def _number(where: str, row: dict, name: str, whole: bool = False) -> float:
 def read_tables(folder: Path) -> tuple[Own, ...]:
     """The cubes that cubes.csv and regions.csv in `folder` describe; no cube is read.
 
-    Raises `SqError` with file, line and column for what is missing, unknown, no number, no time or no interval, and where the
-    tables contradict each other or cubes.csv mixes sources.
+    Raises `SqError` with file, line and column for what is missing, unknown, no number, no time or no interval, for a file
+    that leads out of `folder`, and where the tables contradict each other or cubes.csv mixes sources.
     """
     folder = Path(folder)
     regions, found, listed = {}, {}, {event.key for event in catalogue()}
@@ -121,52 +148,72 @@ def read_tables(folder: Path) -> tuple[Own, ...]:
             own.append(box)
     for where, row in _rows(folder / "cubes.csv", CUBES):
         name = row["file"]
+        path = _inside(folder, name, where)
         try:
             start = datetime.fromisoformat(row["start"])
-        except ValueError as error:
+            start = start.astimezone(UTC).replace(tzinfo=None) if start.tzinfo else start
+            if not 1900 <= start.year < 2200:
+                raise ValueError("a year that no cube is of")
+        except (ValueError, OverflowError) as error:
             raise SqError(f"{where} start: {row['start']!r} is no time like 2014-03-29T16:48:00") from error
-        start = start.astimezone(UTC).replace(tzinfo=None) if start.tzinfo else start
         cadence, pixel = (_number(where, row, which) for which in ("cadence", "pixel"))
-        if not (cadence > 0 and pixel > 0):
-            raise SqError(f"{where} cadence, pixel: {cadence:g} s and {pixel:g} Mm must be above 0")
+        if not (0 < cadence <= 86400 and 0 < pixel <= 696):
+            raise SqError(f"{where} cadence, pixel: {cadence:g} s and {pixel:g} Mm must be above 0, up to 86400 s and 696 Mm")
         if row["annotated"] not in ("yes", "no") or row["source"] not in SOURCES:
             raise SqError(f"{where} annotated, source: yes or no, and {' or '.join(SOURCES)}; not {row['annotated']!r}, "
                           f"{row['source']!r}")  # fmt: skip
         boxes = tuple((interval, tuple(own)) for interval, own in regions.pop(name, {}).items())
         if boxes and row["annotated"] == "no":
             raise SqError(f"{where} annotated: no, but regions.csv has intervals of {name}")
-        own = Own(folder / name, start, cadence, pixel, row["annotated"] == "yes", row["source"], boxes)
+        own = Own(path, start, cadence, pixel, row["annotated"] == "yes", row["source"], boxes)
         if own.key in found or own.key in listed:
             other = found[own.key].path.name if own.key in found else "an event of Table 1"
             raise SqError(f"{where} start: {other} has the same minute, which names the event; shift one by a minute")
         found[own.key] = own
     if regions:
-        raise SqError(f"{folder / 'regions.csv'} has intervals of {', '.join(regions)}, which cubes.csv does not list")
+        raise SqError(f"{folder / 'regions.csv'} has intervals of {', '.join([*regions][:5])}, which cubes.csv does not list")
     if len(sources := {own.source for own in found.values()}) != 1:
         raise SqError(f"{folder / 'cubes.csv'} lists {'simulated and observed cubes' if sources else 'no cube'}: a folder holds "
                       "cubes of one source, at least one")  # fmt: skip
     return tuple(found.values())
 
 
+def _from_fits(path: Path) -> tuple[np.ndarray, bool]:
+    """Numbers of a FITS file's first image, and whether its header says that they are simulated."""
+    from astropy.io import fits
+
+    with open(path, "rb") as file:
+        packed = file.read(6) != b"SIMPLE"
+    if packed:
+        from sqlib.sun.ingest.records import unpacked  # here, since sunpy takes seconds
+    with fits.open(unpacked(path, 4 * LARGEST, "a cube") if packed else path, memmap=False) as units:
+        image = next((unit for unit in units if unit.is_image and unit.header["NAXIS"]), units[0])
+        if math.prod(image.shape) > LARGEST:
+            raise ValueError(f"it claims the shape {image.shape}")
+        if isinstance(image, fits.CompImageHDU):
+            from sqlib.sun.ingest.records import check_tiles
+
+            check_tiles(image, path)
+        return np.array(image.data, np.float32), image.header.get("SOURCE") == "simulated"
+
+
 def read_power(own: Own) -> np.ndarray:
     """The cube's power, float32 (T, H, H).
 
-    Raises `SqError` for a file that is absent, broken, of another shape, or not finite, and one that the tables contradict.
+    Raises `SqError` for a file that is absent, broken, of another shape or not finite, for one of more than `LARGEST` values
+    (before it is read), and for one that the tables contradict.
     """
-    from astropy.io import fits
-
-    path, simulated = own.path, False
-    try:
+    path, advice = own.path, f"a cube has numbers (frames, height, width), at most {LARGEST:,}; shorten it or write it again"
+    with in_words(f"cannot read the cube {path} as FITS or .npy", advice), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", message=".*truncated")
         if path.suffix.lower() == ".npy":
-            power = np.load(path, allow_pickle=False)
+            stored = np.lib.format.open_memmap(path, mode="r")  # no pickle; a claim of more than the file holds is an error
+            if stored.dtype.kind not in "fiub" or stored.size > LARGEST:
+                raise ValueError(f"it claims {stored.dtype} of the shape {stored.shape}")
+            power, simulated = np.array(stored, np.float32), False
         else:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                power, header = fits.getdata(path, header=True)
-            simulated = header.get("SOURCE") == "simulated"
-        power = np.asarray(power, dtype=np.float32)
-    except (OSError, ValueError, TypeError, EOFError, IndexError) as error:
-        raise SqError(f"cannot read the cube {path} as FITS or .npy: {error}") from error
+            power, simulated = _from_fits(path)
     check_power(power, str(path))
     if power.shape[1] != power.shape[2]:
         raise SqError(f"{path}: frames of {power.shape[2]}×{power.shape[1]} pixels; cut them square, or shapes would be distorted")
@@ -189,7 +236,7 @@ def import_cubes(folder: Path, size: int = 256, progress: bool = True) -> Path:
     from tqdm import tqdm
 
     check_size(size)
-    folder = Path(folder).resolve()
+    folder = real(folder)
     cubes, target, shape = read_tables(folder), folder / "frames", None
     if target.exists() and not (target / "own.json").is_file():
         raise SqError(f"{target} was not made by sq data import; move it away first")

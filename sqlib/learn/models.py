@@ -1,6 +1,9 @@
 """Networks: backbones with a contrastive head (Sections 3.1, 4.1) and autoencoders on a ResNet-6 (Appendix A)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pickle import UnpicklingError
 
 import torch
 import torchvision
@@ -64,11 +67,22 @@ def trunk(model: Model, channels: int) -> tuple[nn.Sequential, int]:
 
 def _torchvision(model: Model) -> nn.Module:
     weights = "IMAGENET1K_V1" if model.weights == "imagenet" else None
-    try:
+    with fetching("ImageNet", model.backbone):
         return torchvision.models.get_model(model.backbone, weights=weights)
+
+
+@contextmanager
+def fetching(what: str, backbone: str) -> Iterator[None]:
+    """Say in words why weights that were learned elsewhere cannot be had: neither cached nor fetched, or a damaged file."""
+    where = f"the {what} weights of {backbone}"
+    try:
+        yield
     except OSError as error:  # URLError is one
-        raise SqError(f"the ImageNet weights of {model.backbone} are not in {torch.hub.get_dir()} and cannot be fetched ({error}); "
+        raise SqError(f"{where} are not in {torch.hub.get_dir()} and cannot be fetched ({error}); "
                       "connect once, or use weights='none'") from error  # fmt: skip
+    except (RuntimeError, EOFError, UnpicklingError) as error:
+        raise SqError(f"{where} in {torch.hub.get_dir()} are damaged ({str(error).splitlines()[0]}); "
+                      "delete them there, and they are fetched anew") from error  # fmt: skip
 
 
 def _take_channels(net: nn.Sequential, channels: int, learned: bool) -> None:

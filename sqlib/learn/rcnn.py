@@ -9,7 +9,7 @@ from sqlib.data.statistics import LOCAL
 from sqlib.errors import SqError
 from sqlib.learn.augment import known
 from sqlib.learn.boxes import TRAIN_ON
-from sqlib.learn.models import Model, trunk
+from sqlib.learn.models import Model, fetching, trunk
 
 WORDS = {
     "backbone": ("resnet6", "resnet18", "resnet50"), "weights": ("none", "imagenet", "coco"),
@@ -81,10 +81,11 @@ def weights_at_hand(backbone: str, wanted: str) -> str:
         return wanted
     if backbone != "resnet50":
         return "none"
-    try:
-        _coco().get_state_dict()
-    except OSError:  # URLError is one
-        return "none"
+    with fetching("COCO", backbone):
+        try:
+            _coco().get_state_dict()
+        except OSError:  # URLError is one
+            return "none"
     return "coco"
 
 
@@ -121,13 +122,11 @@ def make_detector(settings: Detector, learned: bool = True) -> nn.Module:
                 "box_roi_pool": MultiScaleRoIAlign(["0", "1"], 5, 1)}  # fmt: skip
     else:
         given = settings.weights != "none"
-        try:
+        with fetching("ImageNet", settings.backbone):
             backbone = resnet_fpn_backbone(
                 backbone_name=settings.backbone, weights="IMAGENET1K_V1" if settings.weights == "imagenet" and learned else None,
                 trainable_layers=3 if given else 5, **({} if given else {"norm_layer": nn.BatchNorm2d}),
             )  # fmt: skip
-        except OSError as error:
-            raise SqError(_missing("ImageNet", settings.backbone, error)) from error
     net = FasterRCNN(
         backbone, None if light else 91 if coco else 2, **head,
         rpn_anchor_generator=AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * levels),
@@ -137,10 +136,8 @@ def make_detector(settings: Detector, learned: bool = True) -> nn.Module:
     )  # fmt: skip
     if coco:
         if learned:
-            try:
+            with fetching("COCO", settings.backbone):
                 net.load_state_dict(_coco().get_state_dict())
-            except OSError as error:
-                raise SqError(_missing("COCO", settings.backbone, error)) from error
         for part in net.modules():
             if isinstance(part, FrozenBatchNorm2d):
                 part.eps = 0.0  # as these weights were made
@@ -154,11 +151,6 @@ def looked_at(net: nn.Module, frames: torch.Tensor) -> list[torch.Tensor]:
     net.transform.min_size = (round(net.enlarge * frames.shape[-1]),)
     net.transform.max_size = net.transform.min_size[0]
     return list(frames)
-
-
-def _missing(what: str, backbone: str, error) -> str:
-    return (f"the {what} weights of {backbone} are not in {torch.hub.get_dir()} and cannot be fetched ({error}); "
-            "connect once, or use weights='none'")  # fmt: skip
 
 
 def seen(frames: torch.Tensor, gray: str) -> torch.Tensor:

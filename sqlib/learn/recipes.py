@@ -65,19 +65,19 @@ CHANGES = {"batch 128": {"batch": 128}, "warmup 1": {"warmup": 1.0}, "pool avg":
 
 def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, epochs_short: int,
                 backbone_shuffled: str, encoding_shuffled: int, temperatures: list[float],
-                changed: list[str] = ()) -> dict[str, Settings]:  # fmt: skip
+                changed: list[str] = (), temperature: float = 0.07) -> dict[str, Settings]:  # fmt: skip
     """Section 4.1 and Appendix B: the two models, and what they are compared with.
 
     "High-Precision" is "SimCLR" with upsampled positives, then the weighted loss without (Section 4.1.1); "two-step
     SupCon" the same without weights; "SupCon" one step, and once with a class head that watches, once with one that teaches,
-    beside the "class head alone". "High-Metrics" is SupCon on shuffled samples (Section 4.1.2),
+    beside the "class head alone"; all these at `temperature`. "High-Metrics" is SupCon on shuffled samples (Section 4.1.2),
     "High-Metrics, by event" the same on the event split. Short runs of SupCon: "τ = 0.07" …, "SGD", "Adam". And
     "High-Precision" once with each of the changes: "batch 128" … Raises `SqError` for a change that is none of `CHANGES`.
     """
     for name in changed:
         if name not in CHANGES:
             raise SqError(f"changed: {name!r} is unknown: {', '.join(CHANGES)}")
-    first, alone, second = _two_steps(common, epochs_self, epochs_supervised)
+    first, alone, second = _two_steps(common, epochs_self, epochs_supervised, temperature)
     model = replace(alone.model, backbone=backbone_shuffled, encoding=encoding_shuffled, projection=encoding_shuffled, dropout=0.2)
     shuffled = replace(common.settings("supcon", epochs_shuffled, split="sample"), model=model)
     short = common.settings("supcon", epochs_short)
@@ -89,14 +89,14 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
         "High-Metrics": shuffled, "High-Metrics, by event": replace(shuffled, split="event"),
         **{f"τ = {t:g}": replace(short, temperature=t) for t in temperatures},
         "SGD": short, "Adam": replace(short, loop=adam),
-        **{name: _two_steps(replace(common, **CHANGES[name]), epochs_self, epochs_supervised)[2] for name in changed},
+        **{name: _two_steps(replace(common, **CHANGES[name]), epochs_self, epochs_supervised, temperature)[2] for name in changed},
     }  # fmt: skip
 
 
-def _two_steps(common: Common, epochs_self: int, epochs_supervised: int) -> tuple[Settings, Settings, Settings]:
+def _two_steps(common: Common, epochs_self: int, epochs_supervised: int, temperature: float) -> tuple[Settings, Settings, Settings]:
     """SimCLR, SupCon alone, and the weighted loss that starts from the first."""
-    first = common.settings("simclr", epochs_self, temperature=0.07, joint=False)  # self-supervised: no label teaches it
-    alone = replace(common.settings("supcon", epochs_supervised), temperature=0.07)
+    first = common.settings("simclr", epochs_self, temperature=temperature, joint=False)  # self-supervised: no label teaches it
+    alone = replace(common.settings("supcon", epochs_supervised), temperature=temperature)
     return first, alone, replace(alone, objective="weighted", loop=replace(alone.loop, upsample=1), start=first)
 
 

@@ -54,7 +54,7 @@ class Movie(NamedTuple):
 class Observed(NamedTuple):
     """Egression power of one observation, with the same first four fields as a simulated one (`sqlib.sun.twin.TwinCube`)."""
 
-    power: np.ndarray  # (T, H, W) float32, in units of the quiet Sun's mean
+    power: np.ndarray  # (T, H, W) float32, in units of the quiet Sun's mean; row 0 is the northernmost, as in a picture
     first_frame: int
     boxes: tuple
     truth: dict  # how it was made; what is true nobody knows
@@ -222,7 +222,7 @@ def observe(
     movie = dopplergrams(event, target, records, settings, rays, workers, scheduler, progress)
     look = Holography(event.cadence, event.pixel, settings.band, settings.pupil)
     power = egression_power(movie.doppler, make_kernel((frames, size, size), look, rays, edges="drop"))
-    power = power[: settings.frames].numpy()
+    power = power[: settings.frames].flip(1).numpy()  # records and maps begin in the south, pictures in the north
     quiet = float(np.median(power)) / math.log(2)
     if not quiet > 0:
         raise SqError(f"{event.key}: the egression power is nought in most pixels: these records show no waves")
@@ -239,6 +239,7 @@ def save_magnetogram(event, target: Target, path: Path, settings: IngestSettings
                      email: str | None = None) -> Path:  # fmt: skip
     """Write the magnetogram nearest to the event on the cube's own pixels: float32 (size, size) in Gauss, FITS with its WCS.
 
+    As in the cube, row 0 is the northernmost; the WCS says so.
     record : a full-disk magnetogram that you have; without it, it is fetched from JSOC. Errors as for `observe`.
     """
     settings, archive = settings or IngestSettings(), archive_of(event)
@@ -247,6 +248,7 @@ def save_magnetogram(event, target: Target, path: Path, settings: IngestSettings
     [job] = make_jobs({record: observed_at(read_header(record), record)}, target, patch)
     field = project(job, patch, archive, "magnetogram")
     header = fits.Header(patch_header(patch, job.longitude, job.latitude, job.time) | {"BUNIT": "G", "RECORD": record.name[:60]})
+    header["CDELT2"] *= -1
     with replacing(path) as new:
-        fits.PrimaryHDU(field, header).writeto(new)
+        fits.PrimaryHDU(field[::-1], header).writeto(new)
     return path

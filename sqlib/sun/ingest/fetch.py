@@ -1,7 +1,8 @@
 """Records from JSOC, once: what lies whole in the cache is not asked for again, what is cut off is thrown away.
 
 A record takes its place in the cache, `data/observed/SERIES/`, by a rename, and only after it was found to be whole; so a
-fetch that was cut off goes on with the records that lack. What JSOC was asked for and does not have is noted, too.
+fetch that was cut off goes on with the records that lack. What JSOC was asked for and does not have is noted, too; a
+record that arrived broken is not: it is asked for again.
 """
 
 import json
@@ -73,7 +74,9 @@ def from_jsoc(series: str, start: datetime, end: datetime, email: str, folder: P
             f"cannot fetch {series} from JSOC ({type(error).__name__}: {str(error)[:200]}); check the network, and that "
             f"{email} is registered with JSOC for exports. What has come is kept, and the same call goes on from there"
         ) from error
-    if errors := getattr(files, "errors", None):
+    # JSOC lists records without an image, too (eclipses, calibrations), under a name that leads nowhere; drms leaves them out
+    errors = [error for error in getattr(files, "errors", ()) if not str(error.url).endswith("/NoDataFile")]
+    if errors:
         raise SqError(f"{len(errors)} records of {series} did not come ({str(errors[0])[:200]}); the same call fetches what lacks")
 
 
@@ -87,35 +90,45 @@ def fetch_records(
     email : address registered with JSOC; default $JSOC_EMAIL; asked for only where something must be fetched
     download : what fetches a series' records between two times into a folder
 
-    Returns the files with their times. Raises `SqError` without an address, without a network, and where nothing was
-    observed.
+    Returns the files with their times. Raises `SqError` without an address, without a network, where nothing was observed,
+    and where all that came was broken.
     """
     folder, step, half = cache(archive.doppler), archive.cadence, timedelta(seconds=archive.cadence / 2)
     times = [start + timedelta(seconds=i * step) for i in range(frames)]
+    sound = np.zeros(frames, dtype=bool)  # asked for, and nothing that came was broken
     with alone(folder):
         kept = _between(whole_records(folder, discard=True), times[0] - half, times[-1] + half)
         for first, last in find_gaps(_lacking(kept, times, step, folder)):
             # half a frame more on both sides: the instrument's clock need not tick with ours
-            _fetch(archive.doppler, times[first] - half, times[last] + half, email, folder, download)
+            ends = times[first] - half, times[last] + half
+            sound[first : last + 1] = _fetch(archive.doppler, *ends, email, folder, download)
         kept = _between(whole_records(folder, discard=True), times[0] - half, times[-1] + half)
-        _note(folder, [time for time, lacks in zip(times, _lacking(kept, times, step, folder)) if lacks])
+        lacking = _lacking(kept, times, step, folder)
+        _note(folder, [times[i] for i in np.flatnonzero(lacking & sound)])
     if not kept:
-        span = f"{times[0]:%Y-%m-%d %H:%M} to {times[-1]:%H:%M}"
-        raise SqError(f"JSOC has no record of {archive.doppler} from {span} UTC; choose another time")
+        span = f"{archive.doppler} from {times[0]:%Y-%m-%d %H:%M} to {times[-1]:%H:%M} UTC"
+        raise _nothing(span, came=bool((lacking & ~sound).any()))
     return kept
 
 
 def fetch_magnetogram(archive: Archive, time: datetime, email: str | None = None, download: Download = from_jsoc) -> Path:
     """The magnetogram nearest to `time` (UTC), from the cache or from JSOC; errors as for `fetch_records`."""
-    folder, half = cache(archive.magnetogram), timedelta(seconds=archive.spacing / 2)
+    folder, half, sound = cache(archive.magnetogram), timedelta(seconds=archive.spacing / 2), True
     with alone(folder):
         kept = _between(whole_records(folder, discard=True), time - half, time + half)
         if not kept:
-            _fetch(archive.magnetogram, time - half, time + half, email, folder, download)
+            sound = _fetch(archive.magnetogram, time - half, time + half, email, folder, download)
             kept = _between(whole_records(folder, discard=True), time - half, time + half)
     if not kept:
-        raise SqError(f"JSOC has no record of {archive.magnetogram} near {time:%Y-%m-%d %H:%M} UTC; choose another time")
+        raise _nothing(f"{archive.magnetogram} near {time:%Y-%m-%d %H:%M} UTC", came=not sound)
     return min(kept, key=lambda path: abs(kept[path] - time))
+
+
+def _nothing(what: str, came: bool) -> SqError:
+    """Why there is no record: JSOC has none, or what `came` was broken."""
+    if came:
+        return SqError(f"what JSOC sent of {what} arrived broken and was thrown away; the same call asks for it again")
+    return SqError(f"JSOC has no record of {what}; choose another time")
 
 
 def _between(records: dict[Path, datetime], start: datetime, end: datetime) -> dict[Path, datetime]:
@@ -140,7 +153,7 @@ def _absent(folder: Path) -> set[str]:
 
 
 def _note(folder: Path, times: list[datetime]) -> None:
-    """Note times of frames that JSOC was asked for, and that did not come."""
+    """Note times of frames that JSOC was asked for, and of which nothing came."""
     if times:
         with replacing(folder / "absent.json") as new:
             new.write_text(json.dumps(sorted(_absent(folder) | {time.isoformat() for time in times}), indent=0), encoding="utf-8")
@@ -156,13 +169,20 @@ def _address(email: str | None, series: str) -> str:
     return address
 
 
-def _fetch(series: str, start: datetime, end: datetime, email: str | None, folder: Path, download: Download) -> None:
-    """Download into a folder beside the records; those that arrive whole move in, whatever happens to the others."""
+def _fetch(series: str, start: datetime, end: datetime, email: str | None, folder: Path, download: Download) -> bool:
+    """Download into a folder beside the records; those that arrive whole move in, whatever happens to the others.
+
+    Returns whether all were whole: then frames that still lack are absent from JSOC.
+    """
     address = _address(email, series)
     incoming = folder / "incoming"
     incoming.mkdir(parents=True, exist_ok=True)
     try:
         download(series, start, end, address, incoming)
     finally:
-        for path in whole_records(incoming, discard=True):
+        arrived = list(incoming.iterdir())
+        whole = whole_records(incoming, discard=True)
+        sound = all(path.exists() for path in arrived)  # none was discarded
+        for path in whole:
             os.replace(path, folder / path.name)
+    return sound

@@ -1,12 +1,16 @@
 """One full-disk record of HMI or MDI: what it must say of itself, and how it is read."""
 
+import gzip
+import math
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
 import astropy.units as u
+import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 from sunpy.time import parse_time
@@ -15,7 +19,14 @@ from sqlib.errors import SqError, in_words
 
 UNITS = {"doppler": "m/s", "magnetogram": "G"}
 SPELLINGS = {"m/sec": "m/s", "meters/second": "m/s", "gauss": "G"}  # of headers, for astropy
+SIDE = 4096  # pixels a side of the largest full disk, HMI's
+LARGEST = 4 * (SIDE * SIDE * 4)  # bytes of a record, unpacked: four times such a disk in float32
+DEFLATE = 1032  # to so many bytes gzip can unpack one, at most
 WCS_KEYS = tuple(f"{name}{axis}" for name in ("CTYPE", "CUNIT", "CRPIX", "CRVAL", "CDELT") for axis in (1, 2))
+# Where the observer was and how the camera was turned, in sunpy's order: of several it takes the first. Of none it makes an
+# observer on the Earth (SOHO is one per cent nearer to the Sun) and a camera with north up (HMI's stands upside down).
+OBSERVERS = (("OBS_L0", "OBS_B0", "OBS_DIST"), ("HGLN_OBS", "HGLT_OBS", "DSUN_OBS"), ("CRLN_OBS", "CRLT_OBS", "DSUN_OBS"))
+TURNS = (("PC1_1", "PC1_2", "PC2_1", "PC2_2"), ("CD1_1", "CD1_2", "CD2_1", "CD2_2"), ("CROTA2",))
 
 
 @dataclass(frozen=True)
@@ -60,16 +71,59 @@ def whole(path: Path):
         yield
 
 
+def unpacked(path: Path, limit: int, what: str) -> Path | BytesIO:
+    """What astropy may open: the FITS file itself, or what is in it, where it is packed with gzip, whatever its name says.
+
+    Raises `SqError` for more than `limit` bytes, which `what` never has, before they are all unpacked, and for a file that is
+    neither FITS nor gzip: astropy would unpack other archives, too, without a limit.
+    """
+    with open(path, "rb") as file:
+        first = file.read(6)
+    if first == b"SIMPLE":
+        found, size = path, path.stat().st_size
+    elif first.startswith(b"\x1f\x8b"):
+        found = BytesIO()
+        with gzip.open(path) as file:
+            while found.tell() <= limit and (part := file.read(2**20)):
+                found.write(part)
+        size = found.tell()
+        found.seek(0)
+    else:
+        raise SqError(f"{path} is no complete FITS file: it does not begin with SIMPLE; unpack it, or delete it and fetch it again")
+    if size > limit:
+        raise SqError(f"{path} has more than {limit >> 20} MiB, unpacked, which {what} never has; make or fetch it again")
+    return found
+
+
+def check_tiles(image, path: Path) -> None:
+    """Raise `SqError` for an image in tiles packed with gzip of which one might unpack to more than `LARGEST` bytes."""
+    if isinstance(image, fits.CompImageHDU):
+        table = image.compressed_data
+        names = ["GZIP_COMPRESSED_DATA"] + ["COMPRESSED_DATA"] * image.compression_type.startswith("GZIP")
+        lengths = [np.array(table[name])[:, 0].astype(np.uint64).max() for name in names if name in table.dtype.names]
+        if max(lengths, default=0) > LARGEST // DEFLATE:
+            raise SqError(f"{path} has a tile of {max(lengths)} bytes packed with gzip, which might unpack to more than "
+                          f"{LARGEST >> 20} MiB; unpack the file (funpack), or fetch it again")  # fmt: skip
+
+
 @contextmanager
 def opened(path: Path):
-    """The image unit (header and data) of a FITS file, raw or compressed; `SqError` for a file that is cut off or foreign."""
+    """The image unit (header and data) of a FITS file, raw or compressed.
+
+    Raises `SqError` for a file that is cut off or foreign, and for one that is or claims to be larger than any full disk.
+    """
     with whole(path):
-        units = fits.open(path, memmap=False, lazy_load_hdus=False)
-        images = [unit for unit in units if unit.is_image and unit.header.get("NAXIS") == 2]
-        if not images:
-            raise SqError(f"{path} holds no image of two dimensions; fetch the record again")
+        units = fits.open(unpacked(path, LARGEST, "a full-disk record"), memmap=False, lazy_load_hdus=False)
     with units:
-        yield images[0]
+        with whole(path):
+            image = next((unit for unit in units if unit.is_image and unit.header.get("NAXIS") == 2), None)
+            if image is None:
+                raise SqError(f"{path} holds no image of two dimensions; fetch the record again")
+            if max(image.shape) > SIDE:
+                raise SqError(f"{path} claims {image.shape[1]}×{image.shape[0]} pixels; a full disk has at most {SIDE} a side; "
+                              "fetch the record again")  # fmt: skip
+            check_tiles(image, path)
+        yield image
 
 
 def read_header(path: Path) -> dict:
@@ -105,13 +159,22 @@ def check_header(header, path: Path, archive: Archive, kind: str = "doppler") ->
         disk = 1900 / step / int(header.get(f"ZNAXIS{axis}") or header[f"NAXIS{axis}"])
         if not 0.5 < disk < 1.2:
             raise SqError(f"{path}: pixels of {step:.3g} arcsec make the Sun {disk:.2g} of the picture's width: no full disk")
-    if not ({"CRLN_OBS", "HGLN_OBS", "OBS_L0"} & set(header) and {"DSUN_OBS", "OBS_DIST"} & set(header)):
+    observers = OBSERVERS if archive.instrument == "MDI" else OBSERVERS[1:]  # sunpy reads the first of MDI alone
+    if not _told(header, [keys for keys in observers if set(keys) <= set(header)]):
         raise SqError(f"{path}: the header does not say where the observer was (CRLN_OBS, CRLT_OBS, DSUN_OBS); fetch it again")
+    if not _told(header, [set(keys) & set(header) for keys in TURNS]):
+        raise SqError(f"{path}: the header does not say how the camera was turned (CROTA2, or PCi_j); fetch it again")
     cadence = header.get("CADENCE")
     if kind == "doppler" and isinstance(cadence, int | float) and abs(cadence - archive.cadence) > 0.5:
         wanted = f"{archive.doppler} comes every {archive.cadence:g} s"
         raise SqError(f"{path} belongs to a series with a record every {cadence:g} s; {wanted}; take it out of the folder")
     scale(header, path, kind)
+
+
+def _told(header, groups) -> bool:
+    """Whether the first group of keys has numbers: what JSOC does not know it leaves empty or calls nan."""
+    keys = next(filter(None, groups), ())
+    return bool(keys) and all(isinstance(header[key], int | float) and math.isfinite(header[key]) for key in keys)
 
 
 def scale(header, path: Path, kind: str) -> float:

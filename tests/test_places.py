@@ -1,0 +1,122 @@
+"""Places from end to end: a spot on a painted Sun, through ingest, frames and files, to the place that the corona chapter has."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import astropy.units as u
+import numpy as np
+import paint
+import pandas as pd
+import pytest
+import torch
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from sunpy.coordinates import HeliographicCarrington, HeliographicStonyhurst
+
+from sqlib.data import corona, find_event, load_sunquakenet, read_cube
+from sqlib.data.catalogue import make_event
+from sqlib.data.observed import observed_frames
+from sqlib.errors import SqError
+from sqlib.sun import ingest
+from sqlib.sun.ingest import chain, track
+from sqlib.sun.ingest.target import Target
+from sqlib.sun.rays import polytrope_rays
+from sqlib.sun.waves import Polytrope
+
+NOTEBOOK = Path(__file__).parents[1] / "notebooks/07_case_studies.ipynb"
+
+
+def at(time, longitude, latitude):
+    return SkyCoord(longitude * u.deg, latitude * u.deg, frame=HeliographicStonyhurst(obstime=time))
+
+
+def spotted_record(path: Path, time: datetime, spot, pixels: int = 1024, **changes) -> Path:
+    """A full disk of HMI, nearly upside down as they are, that is bright round one place (Stonyhurst degrees)."""
+    camera = paint.CAMERAS["HMI"]
+    header = paint.header_of(camera, time, 45.0, pixels) | changes
+    longitude, latitude, _ = paint.see(camera, header, (slice(0, pixels), slice(0, pixels)))
+    east, up = np.radians(spot)
+    near = np.sin(latitude) * np.sin(up) + np.cos(latitude) * np.cos(up) * np.cos(longitude - east)
+    image = fits.ImageHDU((1000 * np.exp((near - 1) * (696 / 3) ** 2)).astype(np.float32))
+    image.header.update(header)
+    path.parent.mkdir(exist_ok=True)
+    fits.HDUList([fits.PrimaryHDU(), image]).writeto(path)
+    return path
+
+
+def test_a_source_north_west_of_the_middle_is_where_it_was_from_the_disk_to_the_corona(tmp_path, sq_home, monkeypatch):
+    event = make_event(datetime(2012, 7, 5, 11))
+    time, middle, spot = event.start, (20.0, 12.0), (21.5, 14.5)  # 30 Mm north, 18 Mm west
+    path = spotted_record(tmp_path / "doppler/one.fits", time, spot)
+    settings = ingest.IngestSettings(size=96, frames=8, pupil=(15.0, 30.0), method="interp")
+    target, patch = Target(time, *middle), track.Patch(96, event.pixel, "interp")
+
+    def tracked(*_, **__):  # the projection alone, without waves
+        seen = track.project(track.Job(path, time, *middle), patch, ingest.ARCHIVES["HMI"])
+        return ingest.Movie(torch.from_numpy(np.stack([1 + seen] * 8)), time, (), 0.0)
+
+    monkeypatch.setattr(chain, "dopplergrams", tracked)
+    monkeypatch.setattr(chain, "make_kernel", lambda *_, **__: None)
+    monkeypatch.setattr(chain, "egression_power", lambda movie, kernel: movie)
+    rays = polytrope_rays(Polytrope().index)
+    kept, folder = observed_frames(event, target, settings, folder=path.parent, rays=rays, progress=False)
+    frame = load_sunquakenet(folder, progress=False)[0].pixels[0]
+    row, column = np.unravel_index(frame.argmax(), frame.shape)
+    assert row < 48 < column  # north is up, west is right
+
+    found = corona.place(corona.patch(frame.shape, time, *middle, event.pixel), column + 0.5, row + 0.5)
+    true = at(time, *spot)
+    assert found.separation(true).rad * corona.SOLAR_RADIUS < event.pixel
+    here, there = corona.seen_from_earth(found), corona.seen_from_earth(true)
+    assert np.hypot(here.tx - there.tx, here.ty - there.ty) < event.pixel / 0.725
+    carrington = [one.transform_to(HeliographicCarrington(obstime=time, observer="earth")) for one in (found, true)]
+    assert np.abs(carrington[0].lon.deg - carrington[1].lon.deg) < 0.1 and np.abs(found.lat.deg - true.lat.deg) < 0.1
+
+    # the cube and the magnetogram have the same rows as the frames
+    assert np.unravel_index(read_cube(kept).power[0].argmax(), frame.shape) == (row, column)
+    record = spotted_record(tmp_path / "field/one.fits", time, spot, BUNIT="Gauss", CONTENT="MAGNETOGRAM")
+    with fits.open(ingest.save_magnetogram(event, target, tmp_path / "field.fits", settings, record=record)) as units:
+        field, world = units[0].data, track.WCS(units[0].header)
+    y, x = np.unravel_index(field.argmax(), field.shape)
+    assert np.hypot(y - row, x - column) <= 1.5
+    assert world.wcs_pix2world(x, y, 0) == pytest.approx(np.array(spot), abs=0.1)
+
+
+def cell(**given) -> dict:
+    """The functions of the notebook's cell of Figure 13, among the names that it needs."""
+    [source] = [text for one in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+                if "def above_source" in (text := "".join(one["source"]))]  # fmt: skip
+    names = {"np": np, "sky": corona, "Path": Path, "timedelta": timedelta, "SqError": SqError, "page": None, "seed": 1,
+             "data": "sunquakenet", "origin": "published", "size": 256, **given}  # fmt: skip
+    exec(source.split("\n\n\nreal_may")[0], names)
+    return names
+
+
+@pytest.mark.parametrize("resolution", [256, 128])
+def test_the_chapter_has_a_candidate_where_it_was_in_frames_of_any_size(tmp_path, capsys, rng, resolution):
+    """The place given holds for the time in the event's name; an hour and a half later the Sun has turned by 0.8 degrees."""
+    event, shown = find_event("08 May 2012 13:02"), {}
+    start, middle = event.start + timedelta(hours=2.5), (25.0, -10.0)
+    turned = middle[0] + np.degrees(paint.rotation_rate(np.radians(-10.0))) * (start - event.time).total_seconds()
+    true = corona.place(corona.patch((256, 256), start, turned, middle[1], event.pixel), 192, 64)  # north-west of the middle
+    corona.simulated(304, true, start, 5.0, rng, half=90).save(tmp_path / "304.fits")
+    x, y = 192 * resolution / 256, 64 * resolution / 256
+    names = cell(
+        names={event.key: event}, corona=str(tmp_path), resolution=resolution, pixels=np.zeros((1, resolution, resolution)),
+        candidates=pd.DataFrame({"event": [event.key], "x": [x], "y": [y]}), span={event.key: (200, 207)},
+        plots=SimpleNamespace(corona=lambda images, box, *_: shown.update(images=images, box=box)),
+        chapter=SimpleNamespace(figure=lambda *_, **how: shown.update(how)),
+    )  # fmt: skip
+    names["above_source"](event.key, 304, "fig13", "Figure 13", list(middle))
+    box = shown["box"]
+    assert at(start, box.lon.deg.mean(), box.lat.deg.mean()).separation(true).rad * corona.SOLAR_RADIUS < event.pixel
+    assert len(shown["images"]) == 1 and "no image of channel x-ray" in capsys.readouterr().out
+
+    shown.clear()
+    names["above_source"](event.key, 94, "fig15", "Figure 15", list(middle))  # no such image: said, and the chapter goes on
+    assert "Figure 15 is left out: no image of channel 94" in capsys.readouterr().out and not shown
+    (tmp_path / "torn.fits").write_bytes(b"SIMPLE  =                    T")
+    names["above_source"](event.key, 304, "fig13", "Figure 13", list(middle))
+    assert "torn.fits holds no image" in capsys.readouterr().out and not shown
