@@ -78,6 +78,11 @@ def own_cubes(name: str):
     return make
 
 
+def own_frames(home: Path) -> Path:
+    own_cubes("cubes.csv")(home)
+    return own.import_cubes(home / "mine", 16, progress=False) / "own.json"
+
+
 def read_own(path: Path):
     remove(own.import_cubes(path.parent, 16, progress=False))  # what lies there stays as it was
 
@@ -262,6 +267,7 @@ ENTRIES = {
     "own cubes, regions": (own_cubes("regions.csv"), read_own),
     "own cube, NumPy": (own_cubes("one.npy"), read_own),
     "own cube, FITS": (own_cubes("two.fits"), read_own),
+    "own frames, card": (own_frames, lambda path: sunquakenet.load_sunquakenet(path.parent, progress=False)),
     "record of HMI": (a_record, read_record),
     "region summary": (a_summary, read_summary),
     "coronal image": (an_image, lambda path: corona.read_maps(path.parent)),

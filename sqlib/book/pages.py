@@ -74,7 +74,9 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
     shutil.copytree(home() / "book", source / "book", ignore=shutil.ignore_patterns("static", ".*"))
     shutil.copytree(home() / "book" / "static", source / "_static")
     shutil.copyfile(home() / "_toc.yml", source / "_toc.yml")
-    (source / "_config.yml").write_text(configured((home() / "_config.yml").read_text(encoding="utf-8")), encoding="utf-8")
+    with in_words(f"{home() / '_config.yml'} cannot be used", "take the project's own: git checkout _config.yml"):
+        config = configured((home() / "_config.yml").read_text(encoding="utf-8"))
+    (source / "_config.yml").write_text(config, encoding="utf-8")
     _copy_mathjax(source / "_extra" / "mathjax")
     (source / "book" / "rerun.md").write_text(rerun_page(list(run_folders)), encoding="utf-8")
     (source / "book" / "scorecard.md").write_text(scorecard_page(run_folders), encoding="utf-8")

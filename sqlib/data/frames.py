@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -159,9 +160,14 @@ def own_card(root: Path) -> dict:
     Raises `SqError` where it is broken.
     """
     path = Path(root) / "own.json"
+    if not os.path.lexists(path):
+        return {}
     with in_words(f"{path} is broken", "make the frames again: sq data import"):
-        card = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        if card and (card["source"] not in ("observed", "simulated") or not card["name"] or not card["cubes"]):
+        card = json.loads(path.read_text(encoding="utf-8"))
+        starts = [datetime.fromisoformat(cube["start"]).tzinfo for cube in card["cubes"].values()]
+        cadences = [0 < cube["cadence"] <= 86400 for cube in card["cubes"].values()]
+        known = card["source"] in ("observed", "simulated") and isinstance(card["name"], str) and card["name"]
+        if not (known and starts and all(cadences)) or any(starts):
             raise ValueError("a wrong entry")
         return card
 
