@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,12 +25,13 @@ def real(path: str | Path) -> Path:
 def remove(path: Path) -> None:
     """Remove a file or a folder with all it holds, if it is there.
 
-    A folder first takes another, hidden name: the kernel of a killed run, which lives a moment longer, then writes into it
-    no more, and a reader never finds half of it.
+    A folder first takes another, hidden name, where the file system lets it: the kernel of a killed run, which lives a moment
+    longer, then writes into it no more.
     """
     if path.is_dir() and not path.is_symlink():
-        hidden = path.with_name(f".{path.name.lstrip('.')}.{uuid4().hex[:8]}")
-        shutil.rmtree(path.rename(hidden))
+        with suppress(OSError):
+            path = path.rename(path.with_name(f".{path.name.lstrip('.')}.{uuid4().hex[:8]}"))
+        shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import matplotlib
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from PIL import Image
 
 from sqlib.book import chapter, figures
-from sqlib.book.card import as_html, make_card
+from sqlib.book.card import as_html, forget_peak, make_card, peak_memory
 from sqlib.book.movie import player
 from sqlib.book.records import plain, read_records
 from sqlib.errors import SqError
@@ -252,3 +254,14 @@ def test_a_readers_own_cubes_are_marked_by_the_name_of_their_folder(tmp_path, sh
     assert (record["source"], record["own"], record["simulated"]) == ([f"own-{source}"], "mine", simulated)
     assert f'<span class="sq-mark sq-own-{source}">{source.upper()} (mine)</span>' in shown[0]
     assert f"sunquakenet ({source.upper()} (mine))" in shown[-1]
+
+
+def test_the_peak_of_memory_is_the_process_s_own_and_can_be_forgotten():
+    held = b"x" * 300_000_000
+    before = peak_memory()
+    code = "from sqlib.book.card import peak_memory; print(peak_memory())"
+    child = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert len(held) / 1e6 < before and child < before - 150
+    del held
+    forget_peak()
+    assert peak_memory() < before - 200

@@ -232,7 +232,7 @@ def test_a_damaged_file_of_weights_learned_elsewhere_is_named_with_the_cure(monk
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", cut_off)
     for call in (lambda: rcnn.make_detector(Detector()), lambda: rcnn.weights_at_hand("resnet50", "auto"),
                  lambda: trunk(Model("resnet18", weights="imagenet"), 3)):  # fmt: skip
-        with pytest.raises(SqError, match=r"damaged .*central directory.; delete them"):
+        with pytest.raises(SqError, match=r"damaged, or arrived so .*central directory.; delete them"):
             call()
 
 

@@ -170,5 +170,6 @@ def test_figures_show_what_they_are_given():
 
 def test_each_of_the_five_exercises_checks_itself():
     cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text())["cells"]}
+    assert cells["quiz"].count('<div class="sq-quiz">') == 5
     solutions = [text for name, text in cells.items() if name.endswith("-exercise")]
     assert len(solutions) == 5 and all("assert " in text for text in solutions)

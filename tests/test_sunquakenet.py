@@ -49,6 +49,11 @@ def test_folders_give_labels_and_names_give_event_frame_and_time(net):
     assert not any((report.label_disagreements, report.strange_files, report.duplicates, report.unknown_events))
 
 
+def test_what_a_killed_removal_left_hidden_is_not_read(net):
+    frames, _ = load_sunquakenet(net(POSITIVE, f".C23_pos.0f1e2d3c/poz/{POSITIVE.rsplit('/', 1)[1]}"))
+    assert len(frames.index) == 1
+
+
 def test_any_depth_suffix_and_gray_or_rgb_are_read(net):
     root = net("a/b/" + POSITIVE, mode="RGB")
     net("c/" + NEGATIVE.replace(".png", ".PNG"), "C24_pos/neg/img_poz_2011_02_15_01_44_00_3.JPEG")

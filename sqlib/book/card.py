@@ -6,6 +6,7 @@ import platform
 import resource
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -62,9 +63,17 @@ def make_card(notebook: str, parameters: dict, *, fingerprint: str = "", seconds
 
 
 def peak_memory() -> int:
-    """The most memory that this process has held so far, in MB."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes; elsewhere it is counted in KiB
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
+    """The most memory, in MB, that this process has held since it began or `forget_peak` was called."""
+    with suppress(OSError):  # Linux; its ru_maxrss would be the parent's, and nothing resets it
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6)
+
+
+def forget_peak() -> None:
+    """Have `peak_memory` count from now on, where the system can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def origin(card: dict) -> str:

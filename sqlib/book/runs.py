@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlib
-from sqlib.book.card import make_card, peak_memory, read_card
+from sqlib.book.card import forget_peak, make_card, peak_memory, read_card
 from sqlib.book.params import cells_of, read_notebook, resolve
 from sqlib.book.records import read_json, read_records, write_json
 from sqlib.errors import SqError
@@ -80,7 +80,7 @@ def runs() -> list[dict]:
     """Return the cards of all finished runs, each with its folder, key and the names of its records; newest last."""
     found = []
     for path in (home() / "runs").glob("*/*/card.json"):
-        if path.parent.name != "interactive":
+        if path.parent.name != "interactive" and not path.parent.name.startswith("."):  # hidden: half removed
             found.append({**read_card(path.parent), "folder": str(path.parent), "records": list(read_records(path.parent))})
     return sorted(found, key=lambda card: card["made"])
 
@@ -102,6 +102,7 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
     from nbclient.exceptions import DeadKernelError
 
     read_notebook(path)  # complains of what is no notebook
+    forget_peak()
     _prepare(path, values, progress)
     say(f"{path.stem}: executing", False)  # else papermill's bar says it
     started = time.monotonic()

@@ -1,6 +1,7 @@
 """The scorecard: every claim, table and figure of the paper, with its value and ours, made from the records of a build."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from textwrap import shorten
 
@@ -34,7 +35,7 @@ RULE = f"""## The rule for tables and figures
 Every number that a record holds beside a printed one is compared, but for the labels (GT), which are given. A table or figure is
 
 - *reproduced*, if each printed number lies in our 95 % interval, or differs from ours by no more than its rounding (half a
-  unit of the last digit printed, the finest of those compared);
+  unit of the last digit printed, the finest of its column);
 - *approximated*, if not, but the differences, each as a share of the greater of its two numbers, are on average at most {NEAR:g};
 - *contradicted* otherwise;
 - *shown*, if it is made here and its record holds no printed number to compare with;
@@ -114,8 +115,10 @@ def verdict(record: dict | None) -> str:
     if not pairs:
         own = "the numbers are the paper's own" if record["source"] == ["published"] else "no printed number to compare with"
         return f"shown: {own}{', and the data are simulated' * record['simulated']}"
-    rounding = 0.5 * 10.0 ** -max(len(repr(pair[1]).partition(".")[2]) for pair in pairs) + 1e-12
-    met = [_within(pair) or abs(pair[2] - pair[1]) <= rounding for pair in pairs]
+    finest = {}
+    for name, paper, *_ in pairs:
+        finest[name] = max(finest.get(name, 0), -Decimal(repr(paper)).as_tuple().exponent)
+    met = [_within(pair) or abs(pair[2] - pair[1]) <= 0.5 * 10.0 ** -finest[pair[0]] + 1e-12 for pair in pairs]
     word = "reproduced" if all(met) else "approximated" if relative(pairs) <= NEAR else "contradicted"
     return word + ", on simulated data" * record["simulated"]
 

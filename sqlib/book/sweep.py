@@ -12,7 +12,7 @@ from sqlib.book.compare import leaves
 from sqlib.book.many import run_many
 from sqlib.book.records import read_records
 from sqlib.errors import SqError
-from sqlib.paths import home, replacing
+from sqlib.paths import home, remove, replacing
 from sqlib.workers import check_workers
 
 MOST = 500  # runs of one sweep; more are a slip of the pen
@@ -100,14 +100,17 @@ def _write(rows: list[dict], points: list[dict], folder: Path) -> None:
     import pandas as pd
 
     table = pd.DataFrame(rows)
-    with replacing(folder / "summary.csv") as aside:
+    listed, drawn = (folder / name for name in NAMES)
+    with replacing(listed) as aside:
         table.to_csv(aside, index=False, lineterminator="\n")
     swept = [name for name in points[0] if len({str(point[name]) for point in points}) > 1]
     shown = [name for name in table.columns[len(points[0]) + 2 :] if table[name].notna().any()]
     if swept and shown:
         picture = summary_figure(table, swept[0], shown[:6])
-        with replacing(folder / "summary.png") as aside:
+        with replacing(drawn) as aside:
             picture.savefig(aside, dpi=120)
+    else:
+        remove(drawn)  # of a call before, whose runs came out otherwise
 
 
 def summary_figure(table, swept: str, shown: list[str]):

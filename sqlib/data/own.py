@@ -37,7 +37,7 @@ REGIONS = {
 }
 BOX = "x0 ... y1: a box round the source, in pixels of the cube: columns x, rows y, from 0; leave all four empty if unknown"
 LARGEST = 2**28  # values of a cube: 256 frames of 1024×1024, the widest that `sq data ingest` makes; 1 GiB as float32
-LONGEST = 255  # characters of a value in a table; no name of a file has more
+LONGEST = 4096  # characters of a value in a table; no path has more
 README = """# Your own cubes
 
 Here lie small cubes of egression power that `sq data template` has SIMULATED, and the two tables that describe them:
@@ -186,7 +186,7 @@ def _from_fits(path: Path) -> tuple[np.ndarray, bool]:
         packed = file.read(6) != b"SIMPLE"
     if packed:
         from sqlib.sun.ingest.records import unpacked  # here, since sunpy takes seconds
-    with fits.open(unpacked(path, 4 * LARGEST, "a cube") if packed else path, memmap=False) as units:
+    with fits.open(unpacked(path, 8 * LARGEST + 2**20, "a cube", "write it again") if packed else path, memmap=False) as units:
         image = next((unit for unit in units if unit.is_image and unit.header["NAXIS"]), units[0])
         if math.prod(image.shape) > LARGEST:
             raise ValueError(f"it claims the shape {image.shape}")

@@ -88,6 +88,7 @@ def _walk(root: Path) -> list[Path]:
         for path in (Path(folder, name) for name in folders + names):
             if path.is_symlink() and not real(path).is_relative_to(root):
                 raise SqError(f"{path} is a link that leads out of {root}; copy the files into the folder instead")
+        folders[:] = [name for name in folders if not name.startswith(".")]  # half-removed or half-written ones
         found += [Path(folder, name) for name in names if not name.startswith(".")]
     return sorted(found)
 

@@ -1,7 +1,7 @@
 """Networks: backbones with a contrastive head (Sections 3.1, 4.1) and autoencoders on a ResNet-6 (Appendix A)."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pickle import UnpicklingError
 
@@ -67,7 +67,7 @@ def trunk(model: Model, channels: int) -> tuple[nn.Sequential, int]:
 
 def _torchvision(model: Model) -> nn.Module:
     weights = "IMAGENET1K_V1" if model.weights == "imagenet" else None
-    with fetching("ImageNet", model.backbone):
+    with fetching("ImageNet", model.backbone) if weights else nullcontext():
         return torchvision.models.get_model(model.backbone, weights=weights)
 
 
@@ -81,7 +81,8 @@ def fetching(what: str, backbone: str) -> Iterator[None]:
         raise SqError(f"{where} are not in {torch.hub.get_dir()} and cannot be fetched ({error}); "
                       "connect once, or use weights='none'") from error  # fmt: skip
     except (RuntimeError, EOFError, UnpicklingError) as error:
-        raise SqError(f"{where} in {torch.hub.get_dir()} are damaged ({str(error).splitlines()[0]}); "
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SqError(f"{where} in {torch.hub.get_dir()} are damaged, or arrived so ({told}); "
                       "delete them there, and they are fetched anew") from error  # fmt: skip
 
 

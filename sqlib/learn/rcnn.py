@@ -1,5 +1,6 @@
 """The network of Faster R-CNN (Ren et al. 2017, DOI 10.1109/TPAMI.2016.2577031) and its settings (Section 3.4)."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -122,7 +123,7 @@ def make_detector(settings: Detector, learned: bool = True) -> nn.Module:
                 "box_roi_pool": MultiScaleRoIAlign(["0", "1"], 5, 1)}  # fmt: skip
     else:
         given = settings.weights != "none"
-        with fetching("ImageNet", settings.backbone):
+        with fetching("ImageNet", settings.backbone) if given and learned else nullcontext():
             backbone = resnet_fpn_backbone(
                 backbone_name=settings.backbone, weights="IMAGENET1K_V1" if settings.weights == "imagenet" and learned else None,
                 trainable_layers=3 if given else 5, **({} if given else {"norm_layer": nn.BatchNorm2d}),

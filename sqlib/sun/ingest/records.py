@@ -71,7 +71,7 @@ def whole(path: Path):
         yield
 
 
-def unpacked(path: Path, limit: int, what: str) -> Path | BytesIO:
+def unpacked(path: Path, limit: int, what: str, advice: str) -> Path | BytesIO:
     """What astropy may open: the FITS file itself, or what is in it, where it is packed with gzip, whatever its name says.
 
     Raises `SqError` for more than `limit` bytes, which `what` never has, before they are all unpacked, and for a file that is
@@ -89,9 +89,9 @@ def unpacked(path: Path, limit: int, what: str) -> Path | BytesIO:
         size = found.tell()
         found.seek(0)
     else:
-        raise SqError(f"{path} is no complete FITS file: it does not begin with SIMPLE; unpack it, or delete it and fetch it again")
+        raise SqError(f"{path} is no complete FITS file: it does not begin with SIMPLE; unpack it, or {advice}")
     if size > limit:
-        raise SqError(f"{path} has more than {limit >> 20} MiB, unpacked, which {what} never has; make or fetch it again")
+        raise SqError(f"{path} has more than {limit >> 20} MiB, unpacked, which {what} never has; {advice}")
     return found
 
 
@@ -103,7 +103,7 @@ def check_tiles(image, path: Path) -> None:
         lengths = [np.array(table[name])[:, 0].astype(np.uint64).max() for name in names if name in table.dtype.names]
         if max(lengths, default=0) > LARGEST // DEFLATE:
             raise SqError(f"{path} has a tile of {max(lengths)} bytes packed with gzip, which might unpack to more than "
-                          f"{LARGEST >> 20} MiB; unpack the file (funpack), or fetch it again")  # fmt: skip
+                          f"{LARGEST >> 20} MiB; unpack the file (funpack)")  # fmt: skip
 
 
 @contextmanager
@@ -113,7 +113,8 @@ def opened(path: Path):
     Raises `SqError` for a file that is cut off or foreign, and for one that is or claims to be larger than any full disk.
     """
     with whole(path):
-        units = fits.open(unpacked(path, LARGEST, "a full-disk record"), memmap=False, lazy_load_hdus=False)
+        plain = unpacked(path, LARGEST, "a full-disk record", "delete it and fetch it again")
+        units = fits.open(plain, memmap=False, lazy_load_hdus=False)
     with units:
         with whole(path):
             image = next((unit for unit in units if unit.is_image and unit.header.get("NAXIS") == 2), None)
