@@ -246,7 +246,8 @@ def test_embedding_map_shows_the_mark_saves_a_still_and_its_points_and_is_record
 
 @pytest.mark.parametrize(("source", "simulated"), [("observed", False), ("simulated", True)])
 def test_a_readers_own_cubes_are_marked_by_the_name_of_their_folder(tmp_path, shown, source, simulated):
-    (tmp_path / "own.json").write_text(json.dumps({"name": "mine", "source": source, "cubes": {"x": {}}}))
+    cubes = {"x": {"start": "2030-01-01T00:00:00", "cadence": 45.0}}
+    (tmp_path / "own.json").write_text(json.dumps({"name": "mine", "source": source, "cubes": cubes}))
     page = chapter.begin("01_x", data="sunquakenet", seed=7, profile="smoke", out=str(tmp_path / "out"), root=str(tmp_path))
     chapter.table(page, pd.DataFrame({"row": ["a"], "x": [1]}), "table1", label="Table 1", caption="One.")
     chapter.close(page)

@@ -126,7 +126,7 @@ def test_sweep_isolates_what_fails_sums_up_the_rest_and_goes_on(pair, workers, m
 def test_sweep_runs_on_the_workers_of_a_given_scheduler(pair):
     from dask.distributed import LocalCluster
 
-    with LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
         rows, _ = sweep.sweep("01_second", [{"level": 3.0}, {"level": 4.0}], "smoke", scheduler=cluster.scheduler_address,
                               progress=False)  # fmt: skip
         assert len(cluster.scheduler.workers) == 1
