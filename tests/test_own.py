@@ -240,8 +240,8 @@ def test_a_packed_cube_is_read_and_one_that_unpacks_without_end_is_not(folder, m
     assert np.array_equal(own.read_power(cube), power)
     monkeypatch.setattr(own, "LARGEST", 2**20)
     good = cube.path.read_bytes()
-    cube.path.write_bytes(good + gzip.compress(b"\0" * 2**20) * 5)  # zeros behind a good cube, in members of their own
-    with pytest.raises(SqError, match=r"2\.fits\.gz has more than 4 MiB, unpacked, which a cube never has"):
+    cube.path.write_bytes(good + gzip.compress(b"\0" * 2**20) * 10)  # zeros behind a good cube, in members of their own
+    with pytest.raises(SqError, match=r"2\.fits\.gz has more than 9 MiB, unpacked, which a cube never has"):
         own.read_power(cube)
 
 
