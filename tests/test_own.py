@@ -21,7 +21,6 @@ from sqlib.data import events_of, load_frames, own
 from sqlib.data.own import import_cubes, read_tables, write_template
 from sqlib.data.sunquakenet import load_sunquakenet
 from sqlib.errors import SqError
-from sqlib.sun.ingest import records
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -251,7 +250,7 @@ def test_a_cube_with_a_tile_that_might_unpack_without_end_is_refused(folder, mon
     fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(folder / "2.fits.fz")
     (folder / "cubes.csv").write_text((folder / "cubes.csv").read_text().replace("2.npy", "2.fits.fz"))
     assert own.read_power(read_tables(folder)[1]).shape == (12, 32, 32)
-    monkeypatch.setattr(records, "LARGEST", 2**20)
+    monkeypatch.setattr(own, "LARGEST", 2**18)
     with pytest.raises(SqError, match=r"2\.fits\.fz has a tile of .* might unpack to more than 1 MiB"):
         own.read_power(read_tables(folder)[1])
 

@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter
 from sunpy.coordinates import HeliographicStonyhurst, Helioprojective, get_earth
 
 from sqlib.errors import SqError, in_words
+from sqlib.packed import unpacked
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar for notebooks that is not shown
@@ -28,6 +29,7 @@ with warnings.catch_warnings():
 SOLAR_RADIUS = 695.7  # Mm, sunpy's
 AIA = {304: (3, 0.6, 2.0), 94: (4, 0.6, 2.9)}  # Å: telescope, arcsec a pixel, exposure in s (Lemen et al. 2012)
 XRAY = (6, 12)  # keV; the paper prints eV
+LARGEST = 2**28  # bytes of an image, unpacked: twice 4096 × 4096 in float64
 NEEDED = ("CTYPE1", "CTYPE2", "CDELT1", "CDELT2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2")  # where they lack, sunpy guesses
 
 
@@ -198,7 +200,7 @@ def read_maps(folder: Path) -> list:
         raise SqError(f"{folder} holds no FITS file: put AIA and RHESSI images there, or name no folder to have them simulated")
     for file in files:
         with in_words(f"{file} holds no image that can be used", "fetch it again"), warnings.catch_warnings(action="ignore"):
-            with fits.open(file) as units:  # what is torn raises an error
+            with fits.open(unpacked(file, LARGEST, "an image of the Sun")) as units:  # what is torn raises an error
                 unit = [unit for unit in units if unit.is_image and unit.header["NAXIS"] == 2][0]  # noqa: RUF015
                 data, header = np.array(unit.data), unit.header.copy()
             found.append(as_map(data, header, str(file)))

@@ -182,18 +182,13 @@ def _from_fits(path: Path) -> tuple[np.ndarray, bool]:
     """Numbers of a FITS file's first image, and whether its header says that they are simulated."""
     from astropy.io import fits
 
-    with open(path, "rb") as file:
-        packed = file.read(6) != b"SIMPLE"
-    if packed:
-        from sqlib.sun.ingest.records import unpacked  # here, since sunpy takes seconds
-    with fits.open(unpacked(path, 8 * LARGEST + 2**20, "a cube", "write it again") if packed else path, memmap=False) as units:
+    from sqlib.packed import check_tiles, unpacked  # here, as astropy is
+
+    with fits.open(unpacked(path, 8 * LARGEST + 2**20, "a cube"), memmap=False) as units:
         image = next((unit for unit in units if unit.is_image and unit.header["NAXIS"]), units[0])
         if math.prod(image.shape) > LARGEST:
             raise ValueError(f"it claims the shape {image.shape}")
-        if isinstance(image, fits.CompImageHDU):
-            from sqlib.sun.ingest.records import check_tiles
-
-            check_tiles(image, path)
+        check_tiles(image, path, 4 * LARGEST)
         return np.array(image.data, np.float32), image.header.get("SOURCE") == "simulated"
 
 

@@ -1,27 +1,24 @@
 """One full-disk record of HMI or MDI: what it must say of itself, and how it is read."""
 
-import gzip
 import math
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 
 import astropy.units as u
-import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 from sunpy.time import parse_time
 
 from sqlib.errors import SqError, in_words
+from sqlib.packed import check_tiles, unpacked
 
 UNITS = {"doppler": "m/s", "magnetogram": "G"}
 SPELLINGS = {"m/sec": "m/s", "meters/second": "m/s", "gauss": "G"}  # of headers, for astropy
 SIDE = 4096  # pixels a side of the largest full disk, HMI's
 LARGEST = 4 * (SIDE * SIDE * 4)  # bytes of a record, unpacked: four times such a disk in float32
-DEFLATE = 1032  # to so many bytes gzip can unpack one, at most
 WCS_KEYS = tuple(f"{name}{axis}" for name in ("CTYPE", "CUNIT", "CRPIX", "CRVAL", "CDELT") for axis in (1, 2))
 # Where the observer was and how the camera was turned, in sunpy's order: of several it takes the first. Of none it makes an
 # observer on the Earth (SOHO is one per cent nearer to the Sun) and a camera with north up (HMI's stands upside down).
@@ -71,41 +68,6 @@ def whole(path: Path):
         yield
 
 
-def unpacked(path: Path, limit: int, what: str, advice: str) -> Path | BytesIO:
-    """What astropy may open: the FITS file itself, or what is in it, where it is packed with gzip, whatever its name says.
-
-    Raises `SqError` for more than `limit` bytes, which `what` never has, before they are all unpacked, and for a file that is
-    neither FITS nor gzip: astropy would unpack other archives, too, without a limit.
-    """
-    with open(path, "rb") as file:
-        first = file.read(6)
-    if first == b"SIMPLE":
-        found, size = path, path.stat().st_size
-    elif first.startswith(b"\x1f\x8b"):
-        found = BytesIO()
-        with gzip.open(path) as file:
-            while found.tell() <= limit and (part := file.read(2**20)):
-                found.write(part)
-        size = found.tell()
-        found.seek(0)
-    else:
-        raise SqError(f"{path} is no complete FITS file: it does not begin with SIMPLE; unpack it, or {advice}")
-    if size > limit:
-        raise SqError(f"{path} has more than {limit >> 20} MiB, unpacked, which {what} never has; {advice}")
-    return found
-
-
-def check_tiles(image, path: Path) -> None:
-    """Raise `SqError` for an image in tiles packed with gzip of which one might unpack to more than `LARGEST` bytes."""
-    if isinstance(image, fits.CompImageHDU):
-        table = image.compressed_data
-        names = ["GZIP_COMPRESSED_DATA"] + ["COMPRESSED_DATA"] * image.compression_type.startswith("GZIP")
-        lengths = [np.array(table[name])[:, 0].astype(np.uint64).max() for name in names if name in table.dtype.names]
-        if max(lengths, default=0) > LARGEST // DEFLATE:
-            raise SqError(f"{path} has a tile of {max(lengths)} bytes packed with gzip, which might unpack to more than "
-                          f"{LARGEST >> 20} MiB; unpack the file (funpack)")  # fmt: skip
-
-
 @contextmanager
 def opened(path: Path):
     """The image unit (header and data) of a FITS file, raw or compressed.
@@ -113,7 +75,7 @@ def opened(path: Path):
     Raises `SqError` for a file that is cut off or foreign, and for one that is or claims to be larger than any full disk.
     """
     with whole(path):
-        plain = unpacked(path, LARGEST, "a full-disk record", "delete it and fetch it again")
+        plain = unpacked(path, LARGEST, "a full-disk record")
         units = fits.open(plain, memmap=False, lazy_load_hdus=False)
     with units:
         with whole(path):
@@ -123,7 +85,7 @@ def opened(path: Path):
             if max(image.shape) > SIDE:
                 raise SqError(f"{path} claims {image.shape[1]}×{image.shape[0]} pixels; a full disk has at most {SIDE} a side; "
                               "fetch the record again")  # fmt: skip
-            check_tiles(image, path)
+            check_tiles(image, path, LARGEST)
         yield image
 
 

@@ -1,0 +1,45 @@
+"""FITS files that are packed: opened without letting a small file unpack to a huge one."""
+
+import gzip
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+DEFLATE = 1032  # to so many bytes gzip can unpack one, at most
+
+
+def unpacked(path: Path, limit: int, what: str) -> Path | BytesIO:
+    """What astropy may open: the FITS file itself, or what is in it, where it is packed with gzip, whatever its name says.
+
+    Raises `ValueError`, for the caller to put in words: for more than `limit` bytes, which `what` never has, before they are all
+    unpacked, and for a file that is neither FITS nor gzip: astropy would unpack other archives, too, without a limit.
+    """
+    with open(path, "rb") as file:
+        first = file.read(6)
+    if first == b"SIMPLE":
+        found, size = path, path.stat().st_size
+    elif first.startswith(b"\x1f\x8b"):
+        found = BytesIO()
+        with gzip.open(path) as file:
+            while found.tell() <= limit and (part := file.read(2**20)):
+                found.write(part)
+        size = found.tell()
+        found.seek(0)
+    else:
+        raise ValueError(f"{path} is no complete FITS file: it does not begin with SIMPLE; unpack it")
+    if size > limit:
+        raise ValueError(f"{path} has more than {limit >> 20} MiB, unpacked, which {what} never has")
+    return found
+
+
+def check_tiles(image, path: Path, limit: int) -> None:
+    """Raise `ValueError` for an image in tiles packed with gzip of which one might unpack to more than `limit` bytes."""
+    if isinstance(image, fits.CompImageHDU):
+        table = image.compressed_data
+        names = ["GZIP_COMPRESSED_DATA"] + ["COMPRESSED_DATA"] * image.compression_type.startswith("GZIP")
+        lengths = [np.array(table[name])[:, 0].astype(np.uint64).max() for name in names if name in table.dtype.names]
+        if max(lengths, default=0) > limit // DEFLATE:
+            raise ValueError(f"{path} has a tile of {max(lengths)} bytes packed with gzip, which might unpack to more than "
+                          f"{limit >> 20} MiB; unpack the file (funpack)")  # fmt: skip
