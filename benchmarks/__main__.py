@@ -3,6 +3,7 @@
     make bench                              # all; set-up downloads gigabytes
     make bench BENCH=--no-setup             # without set-up; about a dozen minutes on two quiet cores
     python benchmarks --only twin augment   # some; printed, not written
+    python benchmarks --only gpu training --name h100   # and written, to h100.json and h100.md
 
 Each file here has `rows()`: tuples of what was measured, its value, its unit, what ran beside it in the same go ("" for
 nothing), and the ratio: for times and memory theirs over ours, for speeds ours over theirs, so above 1 ours is the better one;
@@ -20,7 +21,7 @@ import traceback
 from datetime import datetime
 from pathlib import Path
 
-PLAN = ("setup", "twin", "holography", "augment", "training", "memory", "detection", "ingest", "book")
+PLAN = ("setup", "twin", "holography", "augment", "training", "memory", "detection", "ingest", "gpu", "book")
 OUT = Path(__file__).resolve().parents[1] / "results" / "bench"
 
 
@@ -64,21 +65,22 @@ def as_markdown(rows: list[tuple], card: dict) -> str:
     return "\n".join([*lines, "", *(f"- {fact}" for fact in facts), f"- versions: {versions}", ""])
 
 
-def write(rows: list[tuple], card: dict, folder: Path) -> None:
-    """Write bench.json and bench.md."""
+def write(rows: list[tuple], card: dict, folder: Path, name: str = "bench") -> None:
+    """Write NAME.json and NAME.md."""
     from sqlib.paths import replacing
 
     content = {"card": card, "rows": [dict(zip(("what", "value", "unit", "beside", "ratio"), row)) for row in rows]}
-    with replacing(folder / "bench.json") as aside:
+    with replacing(folder / f"{name}.json") as aside:
         aside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    with replacing(folder / "bench.md") as aside:
+    with replacing(folder / f"{name}.md") as aside:
         aside.write_text(as_markdown(rows, card), encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--no-setup", action="store_true", help="skip set-up, which downloads gigabytes")
-    parser.add_argument("--only", nargs="+", choices=PLAN, help="run these, and write nothing")
+    parser.add_argument("--only", nargs="+", choices=PLAN, help="run these, and write nothing without a --name")
+    parser.add_argument("--name", help="what to call the files with the table (default: bench)")
     options = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     card, rows, failed, begun = machine(), [], [], time.perf_counter()
@@ -96,8 +98,8 @@ def main() -> None:
             rows.append((name, None, "failed", "", None))
     card |= {"load after": round(os.getloadavg()[0], 2), "seconds in all": round(time.perf_counter() - begun)}
     print("\n" + as_markdown(rows, card))
-    if not options.only:
-        write(rows, card, OUT)
+    if options.name or not options.only:
+        write(rows, card, OUT, options.name or "bench")
         print(f"written to {OUT}")
     if failed:
         sys.exit(f"failed: {', '.join(failed)} (why is above)")

@@ -57,6 +57,14 @@ def test_training_is_set_beside_two_libraries(monkeypatch):
     assert {"lightly NTXentLoss", "pytorch-metric-learning SupConLoss", "lightly as shipped"} <= {row[3] for row in rows}
 
 
+def test_what_a_gpu_does_is_measured_the_same_way_and_its_absence_is_said(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)  # as when the table is made: it takes the others' movie, frames and cube
+    module = load("gpu")
+    check(module.rows("cpu", frames=48, field=96, batch=8, size=64, count=2, batches=(2,), least=0.01))
+    if not torch.cuda.is_available():
+        assert [row[1:3] for row in module.rows()] == [(None, "no GPU here")]
+
+
 def test_ingest_is_measured_with_one_worker_and_with_two():
     check(load("ingest").rows(disk=128, size=32, frames=4, method="interp"))
 
@@ -125,6 +133,8 @@ def test_the_table_is_whole_and_is_written_with_its_card(tmp_path):
     assert card["processor"] and card["cores"] and card["GPU"] and card["versions"]["torch"] and card["date"]
     rows = [("set-up", None, "skipped", "", None), ("loss", 1.5, "ms", "another", 2.0)]
     table.write(rows, card, tmp_path / "bench")
+    table.write(rows, card, tmp_path / "bench", "h100")
+    assert (tmp_path / "bench" / "h100.md").read_text() == (tmp_path / "bench" / "bench.md").read_text()
     text = (tmp_path / "bench" / "bench.md").read_text()
     assert "| set-up | skipped |  |  |  |" in text and "| loss | 1.5 | ms | another | 2.00 |" in text
     assert f"processor: {card['processor']}" in text

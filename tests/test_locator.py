@@ -10,7 +10,7 @@ from sqlib.learn import locator, practice
 from sqlib.learn import locator_training as training
 from sqlib.learn.locator import find_sources
 
-SMALL = training.Teaching(steps=4, batch=2, crop=48, pool=2, renew=2, seed=3, size=64, frames=60)
+SMALL = training.Teaching(steps=4, batch=2, crop=48, pool=2, renew=2, cubes=2, seed=3, size=64, frames=60)
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +96,35 @@ def test_the_wanted_probability_lies_at_the_source_or_nowhere():
 
 
 def test_outlines_change_few_pixels_and_leave_the_rest(cubes, rng):
-    frames = cubes[0].frames[:3]
-    changed = np.mean([(training.with_lines(frames, rng) != frames).any(0).mean() for _ in range(40)])
+    frames = torch.from_numpy(cubes[0].frames[:3].copy())
+    changed = np.mean([float((training.with_lines(frames, rng) != frames).any(0).float().mean()) for _ in range(40)])
     assert 0 < changed < 0.02
+
+
+def place_of(wanted, crop):
+    y, x = divmod(int(wanted[:-1].argmax()), crop // 2)
+    return np.array([2 * y + 0.5, 2 * x + 0.5])
+
+
+def test_a_window_wants_its_source_where_it_is_seen_however_it_is_stretched_and_turned(rng):
+    """Frames that are dark but for one bright pixel: what is wanted lies there, within the cell and what stretching blurs."""
+    frames = np.ones((40, 128, 128), np.uint8)
+    frames[:, 70, 40] = 255
+    cube = torch.from_numpy(frames), np.array([[10, 24, 70, 40]], np.float32)
+    teaching = training.Teaching(crop=96, stretch=0.2, contrast=0.2)
+    for _ in range(30):
+        seen, wanted = training.window(*cube, teaching, rng)
+        assert seen.shape == (locator.CHANNELS, 96, 96) and float(wanted.sum()) == pytest.approx(1)
+        bright = np.array(divmod(int(seen[locator.BINS].argmax()), 96))  # in the mean over the window
+        assert np.abs(bright - place_of(wanted, 96)).max() <= 1.5 and wanted[-1] == 0
+
+
+def test_the_same_step_has_the_same_batch_however_many_processes_make_the_cubes():
+    cpu = torch.device("cpu")
+    whole = list(training.batches(SMALL, 0, cpu))
+    for first, workers in ((0, 2), (3, 0)):
+        for (pictures, wanted), (again, same) in zip(whole[first:], training.batches(SMALL, first, cpu, workers), strict=True):
+            assert torch.equal(pictures, again) and torch.equal(wanted, same)
 
 
 def test_a_teaching_that_was_cut_off_ends_like_one_that_was_not(tmp_path):

@@ -2,15 +2,18 @@
 
 import json
 import math
+import os
 import platform
 import time
+from collections import deque
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sqlib import __version__
 from sqlib.data.build import PHYSICS
@@ -28,13 +31,22 @@ SPREAD = 2.4  # pixels; the place that is asked for is a Gaussian of this width 
 
 @dataclass(frozen=True)
 class Teaching:
-    """How the locator is taught. Cubes are drawn from a window of `pool` numbers that moves on by one every `renew` steps."""
+    """How the locator is taught. Cubes are drawn from a window of `pool` numbers that moves on by one every `renew` steps.
+
+    `cubes`: how many a batch is cut from. `keep`: what a step leaves of the running mean of the weights, which is what is kept:
+    it wavers less than the weights themselves. `stretch`, `contrast`: how much at most the logarithms of the width, the
+    height and the exponent of power are changed in half of the windows, for the Sun's speckle is not quite the twin's.
+    """
 
     steps: int = 8000
-    batch: int = 8
+    batch: int = 16
     crop: int = 192
     pool: int = 64
-    renew: int = 6
+    renew: int = 3
+    cubes: int = 4
+    keep: float = 0.999
+    stretch: float = 0.15
+    contrast: float = 0.15
     rate: float = 2.5e-3
     decay: float = 1e-3
     seed: int = 77001  # of the practice cubes: another than that of the twin which the book shows
@@ -42,27 +54,49 @@ class Teaching:
     frames: int = 256
 
 
-@lru_cache(maxsize=72)
-def _cube(number: int, seed: int, size: int, frames: int) -> Practice:
-    return practise(number, seed, size, frames)
+class Cubes(torch.utils.data.Dataset):
+    """Practice cubes from the number `first` on, for a loader that has them made by several processes."""
+
+    def __init__(self, teaching: Teaching, first: int):
+        self.teaching, self.first = teaching, first
+
+    def __len__(self) -> int:
+        return self.teaching.pool + (self.teaching.steps - 1) // self.teaching.renew - self.first
+
+    def __getitem__(self, place: int) -> Practice:
+        torch.set_num_threads(1)
+        return practise(self.first + place, self.teaching.seed, self.teaching.size, self.teaching.frames)
 
 
-def make_batch(step: int, teaching: Teaching) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pictures (B, C, S, S) of windows and the wanted probabilities (B, cells + 1): the same for the same step and settings."""
-    rng = np.random.default_rng([teaching.seed, step])
-    numbers = step // teaching.renew + rng.integers(teaching.pool, size=2)
-    cubes = [_cube(int(number), teaching.seed, teaching.size, teaching.frames) for number in numbers]
-    drawn = [window(cubes[place % 2], teaching.crop, rng) for place in range(teaching.batch)]
-    return torch.stack([x for x, _ in drawn]), torch.stack([y for _, y in drawn])
+def _as_it_is(cube: Practice) -> Practice:
+    return cube  # as arrays, through a pipe: tensors would need shared memory, of which a container has little
 
 
-def window(cube: Practice, crop: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """One window of a cube: about an annotated interval, a part of one, or a longer one; cropped and turned at random.
+def batches(teaching: Teaching, first: int, device: torch.device, workers: int = 0):
+    """Batches of the steps from `first` on: pictures (B, C, S, S) of windows, and the wanted probabilities (B, cells + 1).
 
-    Its `picture` (C, `crop`, `crop`) and the wanted probabilities (cells + 1,) of `target`.
+    The frames lie on the device, as uint8, and what is cut from them is the same for the same step and settings.
     """
-    frames, sources = cube
-    size = frames.shape[1]
+    start, loaded, held = first // teaching.renew, 0, deque(maxlen=teaching.pool)
+    coming = iter(torch.utils.data.DataLoader(Cubes(teaching, start), batch_size=None, num_workers=workers, collate_fn=_as_it_is))
+    for step in range(first, teaching.steps):
+        while start + loaded < step // teaching.renew + teaching.pool:
+            frames, sources = next(coming)
+            held.append((torch.from_numpy(frames).to(device), sources))
+            loaded += 1
+        rng = np.random.default_rng([teaching.seed, step])
+        chosen = [held[number] for number in rng.integers(teaching.pool, size=teaching.cubes)]
+        drawn = [window(*chosen[place % len(chosen)], teaching, rng) for place in range(teaching.batch)]
+        yield torch.stack([x for x, _ in drawn]), torch.stack([y for _, y in drawn])
+
+
+def window(frames: torch.Tensor, sources: np.ndarray, teaching: Teaching, rng: np.random.Generator):
+    """One window of a cube (see `practice.Practice`): about an annotated interval, a part of one, or a longer one.
+
+    It is changed as `teaching` says, cropped and turned at random. Its `picture` (C, crop, crop) and the wanted probabilities
+    (cells + 1,) of `target`, on the device of the frames.
+    """
+    size, crop = frames.shape[1], teaching.crop
     if len(sources):
         first, last, y, x = sources[rng.integers(len(sources))]
         places = [(q[2], q[3]) for q in sources if q[0] == first]
@@ -73,18 +107,25 @@ def window(cube: Practice, crop: int, rng: np.random.Generator) -> tuple[torch.T
     shown = frames[max(a, 0) : min(b, len(frames) - 1) + 1]
     if rng.random() < 0.5:
         shown = with_lines(shown, rng)
-    shown = torch.from_numpy(shown.astype(np.float32))
+    shown = shown.float()
     if rng.random() < 0.3:  # cubes scaled as a whole leave most frames darker, and with fewer steps of gray
         shown = (shown * rng.uniform(0.35, 1)).round()
+    if rng.random() < 0.5:
+        shown = shown ** math.exp(rng.uniform(-teaching.contrast, teaching.contrast))
+    if rng.random() < 0.5:
+        sides = [max(round(size * math.exp(rng.uniform(-teaching.stretch, teaching.stretch))), crop) for _ in range(2)]
+        shown = F.interpolate(shown[None], sides, mode="bilinear")[0]
+        y, x = ((place + 0.5) * side / size - 0.5 for place, side in zip((y, x), sides))
+        places = [tuple((q + 0.5) * side / size - 0.5 for q, side in zip(place, sides)) for place in places]
     seen = picture(shown)
-    top, left = (int(np.clip(place - rng.uniform(0.1, 0.9) * crop, 0, size - crop)) for place in (y, x))
+    top, left = (int(np.clip(q - rng.uniform(0.1, 0.9) * crop, 0, side - crop)) for q, side in zip((y, x), seen.shape[1:]))
     seen = seen[:, top : top + crop, left : left + crop]
     wanted = target([(y - top, x - left) for y, x in places], crop)
     turn, mirror = int(rng.integers(4)), rng.random() < 0.5
     seen, place = torch.rot90(seen, turn, (1, 2)), torch.rot90(wanted[:-1].reshape(crop // STEP, -1), turn, (0, 1))
     if mirror:
         seen, place = seen.flip(2), place.flip(1)
-    return seen, torch.cat([place.flatten(), wanted[-1:]])
+    return seen, torch.cat([place.flatten(), wanted[-1:]]).to(frames.device)
 
 
 def _ends(first: int, last: int, rng: np.random.Generator) -> tuple[int, int]:
@@ -110,42 +151,29 @@ def target(places, size: int) -> torch.Tensor:
     return torch.from_numpy(np.r_[wanted.ravel() / max(total, 1.0), float(total == 0)]).float()
 
 
-def with_lines(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def with_lines(frames: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     """Frames (L, S, S) with up to three outlines of boxes, at random places, filled with speckle from elsewhere.
 
     So frames look from which a drawing was taken out; the boxes lie anywhere, so they say nothing about the source.
     """
-    frames, size = frames.copy(), frames.shape[1]
+    frames, size = frames.clone(), frames.shape[1]
     for _ in range(int(rng.integers(0, 4))):
-        height, width = rng.integers(6, 24, 2)
-        y, x = rng.integers(0, size - height - 1), rng.integers(0, size - width - 1)
-        line = np.zeros((size, size), bool)
-        line[y : y + height + 1, [x, x + width]] = line[[y, y + height], x : x + width + 1] = True
-        elsewhere = np.roll(frames, tuple(rng.integers(30, size - 30, 2)), (1, 2))
-        frames[:, line] = elsewhere[:, line]
+        height, width = (int(side) for side in rng.integers(6, 24, 2))
+        y, x = int(rng.integers(0, size - height - 1)), int(rng.integers(0, size - width - 1))
+        elsewhere = frames.roll(tuple(int(by) for by in rng.integers(30, size - 30, 2)), (1, 2))
+        for rows, columns in (
+            (slice(y, y + height + 1), [x, x + width]), ([y, y + height], slice(x, x + width + 1)),
+        ):  # fmt: skip
+            frames[:, rows, columns] = elsewhere[:, rows, columns]
     return frames
 
 
-class _Batches(torch.utils.data.Dataset):
-    """The batches of the steps that are left, for a loader that makes them in a process of its own."""
-
-    def __init__(self, teaching: Teaching, first: int):
-        self.teaching, self.first = teaching, first
-
-    def __len__(self) -> int:
-        return self.teaching.steps - self.first
-
-    def __getitem__(self, place: int):
-        torch.set_num_threads(1)
-        return make_batch(self.first + place, self.teaching)
-
-
-def teach(teaching: Teaching, path: Path | None = None, *, workers: int = 1, device: str = "auto", progress: bool = True,
+def teach(teaching: Teaching, path: Path | None = None, *, workers: int | None = None, device: str = "auto", progress: bool = True,
           seconds: float = math.inf) -> Path:  # fmt: skip
     """Teach a locator, or go on where that was cut off, and write its weights to `path` and its run card beside them.
 
     path : default data/models/locator/locator.safetensors (`find_sources` uses those that come with sqlib, see `load`)
-    workers : processes that make practice cubes; 0 makes them in this one
+    workers : processes that make practice cubes (default: one fewer than there are cores); 0 makes them in this one
     seconds : stop after so long, by raising `runs.Unfinished`; the same call goes on
     Raises `SqError` for a damaged state to go on from, and where nothing can be written.
     """
@@ -156,6 +184,7 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int = 1, dev
     torch.manual_seed(teaching.seed)
     where = device_of(device)
     net = Locator().to(where, memory_format=torch.channels_last)
+    mean = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(teaching.keep), use_buffers=True)
     optimizer = torch.optim.AdamW(net.parameters(), teaching.rate, weight_decay=teaching.decay)
     loop = Loop(teaching.steps, rate=teaching.rate, warmup=0.15 * teaching.steps)  # its lengths are steps here
     first, losses, spent = 0, [], 0.0
@@ -163,37 +192,39 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int = 1, dev
         groups, facts = checkpoint.load(going_on)
         if facts["teaching"] == asdict(teaching):
             net.load_state_dict(groups["net"])
+            mean.load_state_dict(groups["mean"])
             checkpoint.restore_optimizer(optimizer, groups["optimizer"])
             first, losses, spent = facts["step"], facts["losses"], facts["seconds"]
     bar = tqdm(total=teaching.steps, initial=first, desc="locator", unit="step", disable=not progress)
-    batches = torch.utils.data.DataLoader(_Batches(teaching, first), batch_size=None, num_workers=workers)
+    workers = max((os.cpu_count() or 1) - 1, 1) if workers is None else workers
     net.train()
-    for step, (pictures, wanted) in enumerate(batches, first + 1):
+    for step, (pictures, wanted) in enumerate(batches(teaching, first, where, workers), first + 1):
         with autocast(where, "auto"):
-            place, nowhere = net(pictures.to(where).contiguous(memory_format=torch.channels_last))
-        loss = -(wanted.to(where) * torch.cat([place.flatten(1), nowhere.float()[:, None]], 1).log_softmax(1)).sum(1).mean()
+            place, nowhere = net(pictures.contiguous(memory_format=torch.channels_last))
+        loss = -(wanted * torch.cat([place.flatten(1), nowhere.float()[:, None]], 1).log_softmax(1)).sum(1).mean()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         for group in optimizer.param_groups:
             group["lr"] = rate_at(loop, step)
         optimizer.step()
+        mean.update_parameters(net)
         losses.append(round(float(loss.detach()), 4))
         bar.set_postfix_str(f"loss {np.mean(losses[-50:]):.2f}", refresh=False)
         bar.update()
         late = time.monotonic() - clock > seconds
         if step < teaching.steps and (step % 100 == 0 or late):
             facts = {"teaching": asdict(teaching), "step": step, "losses": losses}
-            groups = {"net": net.state_dict(), "optimizer": checkpoint.optimizer_state(optimizer)}
+            groups = {"net": net.state_dict(), "mean": mean.state_dict(), "optimizer": checkpoint.optimizer_state(optimizer)}
             checkpoint.save(going_on, groups, facts | {"seconds": spent + time.monotonic() - clock})
             if late:
                 raise Unfinished(f"{step} of {teaching.steps} steps of the locator are done; the same call goes on")
     bar.close()
-    checkpoint.save(path, {"net": net.state_dict()}, {"steps": teaching.steps})
+    checkpoint.save(path, {"net": mean.module.state_dict()}, {"steps": teaching.steps})
     card = {
         "source": "simulated", "teaching": asdict(teaching), "physics": PHYSICS,
         "parameters": sum(p.numel() for p in net.parameters()),
-        "windows": teaching.steps * teaching.batch, "cubes": teaching.pool + (teaching.steps - 1) // teaching.renew,
+        "windows": teaching.steps * teaching.batch, "cubes": len(Cubes(teaching, 0)),
         "loss": [float(np.mean(part)) for part in np.array_split(losses, min(60, len(losses)))],
         "seconds": round(spent + time.monotonic() - clock), "version": __version__,
         "device": words_of(where),
