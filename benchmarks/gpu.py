@@ -77,7 +77,9 @@ def detector_rows(device: torch.device, count: int, size: int, batches: tuple[in
 
     torch.manual_seed(1265)
     net = make_detector(Detector("resnet50", "none")).to(device).eval()
-    found = speeds(net, cube(count, size), (1, *batches), 2, device)
+    frames = cube(count, size)
+    speeds(net, frames[: max(batches)], (1, *batches), 1, device)  # to warm up
+    found = speeds(net, frames, (1, *batches), 1, device)
     what = f"Faster R-CNN, ResNet-50, on the GPU, {count} frames of {size}²"
     return [
         (f"{what}, batch {batch}", found[batch], "frames/s", "one frame at a time", found[batch] / found[1]) for batch in batches

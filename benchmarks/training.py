@@ -181,7 +181,9 @@ def throughput(size: int, batch: int, device: torch.device, least: float = 4.0) 
     from pytorch_metric_learning.losses import SupConLoss
 
     settings = replace(OURS, loop=replace(OURS.loop, batch=batch))
-    samples = make_samples(speckle(size), 3, 0, settings.views, device)
+    # its loader makes a batch a process: an epoch must have one for each, or some of them would wait
+    count = max(1024, 2 * batch * (os.cpu_count() or 1)) if device.type == "cuda" else 1024
+    samples = make_samples(speckle(size, count), 3, 0, settings.views, device)
     theirs, metric = NTXentLoss(0.07), SupConLoss(0.07)
     ways = {
         "sqlib, SimCLR": our_step(samples, settings)[1],

@@ -55,21 +55,28 @@ class Teaching:
 
 
 class Cubes(torch.utils.data.Dataset):
-    """Practice cubes from the number `first` on, for a loader that has them made by several processes."""
+    """Practice cubes from the number `first` on, for a loader that has them made by several processes; simulated on `device`."""
 
-    def __init__(self, teaching: Teaching, first: int):
-        self.teaching, self.first = teaching, first
+    def __init__(self, teaching: Teaching, first: int, device: str = "cpu"):
+        self.teaching, self.first, self.device = teaching, first, device
 
     def __len__(self) -> int:
         return self.teaching.pool + (self.teaching.steps - 1) // self.teaching.renew - self.first
 
     def __getitem__(self, place: int) -> Practice:
         torch.set_num_threads(1)
-        return practise(self.first + place, self.teaching.seed, self.teaching.size, self.teaching.frames)
+        return practise(self.first + place, self.teaching.seed, self.teaching.size, self.teaching.frames, self.device)
 
 
 def _as_it_is(cube: Practice) -> Practice:
     return cube  # as arrays, through a pipe: tensors would need shared memory, of which a container has little
+
+
+def loader(teaching: Teaching, first: int, device: torch.device, workers: int) -> torch.utils.data.DataLoader:
+    """The cubes from number `first` on in their order; on a GPU they are simulated by `workers` processes that share it."""
+    how = {"multiprocessing_context": "spawn"} if workers and device.type == "cuda" else {}  # a fork cannot use the card
+    cubes = Cubes(teaching, first, device.type)
+    return torch.utils.data.DataLoader(cubes, batch_size=None, num_workers=workers, collate_fn=_as_it_is, **how)
 
 
 def batches(teaching: Teaching, first: int, device: torch.device, workers: int = 0):
@@ -78,7 +85,7 @@ def batches(teaching: Teaching, first: int, device: torch.device, workers: int =
     The frames lie on the device, as uint8, and what is cut from them is the same for the same step and settings.
     """
     start, loaded, held = first // teaching.renew, 0, deque(maxlen=teaching.pool)
-    coming = iter(torch.utils.data.DataLoader(Cubes(teaching, start), batch_size=None, num_workers=workers, collate_fn=_as_it_is))
+    coming = iter(loader(teaching, start, device, workers))
     for step in range(first, teaching.steps):
         while start + loaded < step // teaching.renew + teaching.pool:
             frames, sources = next(coming)

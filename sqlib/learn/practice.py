@@ -101,10 +101,10 @@ def _quake(interval, weight, rim, size, population, rng: np.random.Generator):
     return quake._replace(strength=strength, time=quake.time + float(rng.normal(0, 1.2)), grains=grains)
 
 
-def practise(number: int, seed: int, size: int = 256, frames: int = 256) -> Practice:
-    """The practice cube `number` of a seed: the same whenever it is made."""
+def practise(number: int, seed: int, size: int = 256, frames: int = 256, device: str = "cpu") -> Practice:
+    """The practice cube `number` of a seed: the same whenever it is made on this kind of device, see `simulate`."""
     rng = generator_of(seed, f"practice {number}, frames")
-    cube = simulate(draw_event(number, rng, frames), TwinSettings(size, frames, seed), draw_scene)
+    cube = simulate(draw_event(number, rng, frames), TwinSettings(size, frames, seed), draw_scene, device)
     if rng.random() < 0.85:
         pixels = as_published(cube.power, int(rng.integers(75, 96)))
     else:

@@ -80,8 +80,8 @@ def check_settings(settings: TwinSettings) -> None:
 
 
 @lru_cache(maxsize=2)
-def model(size: int, frames: int, cadence: float, pixel: float, blur: float) -> Model:
-    """Green's function and kernel for cubes of one size and instrument; kept, since many events share them.
+def model(size: int, frames: int, cadence: float, pixel: float, blur: float, device: str = "cpu") -> Model:
+    """Green's function and kernel for cubes of one size and instrument, on a device; kept, since many events share them.
 
     `size` and `blur` (sigma) are in pixels, `cadence` in s, `pixel` in Mm.
     """
@@ -94,13 +94,13 @@ def model(size: int, frames: int, cadence: float, pixel: float, blur: float) -> 
     box = next_fast_len(seen + 16)
     box += box % 2
     rim, total = (box - seen) // 2, max(frames, 96) + math.ceil(float(rays.group(look.pupil[1])) / cadence)
-    kernel = make_kernel((total, seen, seen), look, rays, edges="drop")
+    kernel = make_kernel((total, seen, seen), look, rays, edges="drop", device=device)
     bins = bins_of(total, cadence, SPECTRUM)
-    omega = 2 * math.pi * torch.from_numpy(bins) / (total * cadence)
+    omega = 2 * math.pi * torch.from_numpy(bins).to(device) / (total * cadence)
     # unit sources in every pixel and bin give the quiet Sun's motion
-    green = mode_sum((total, box, box), cadence, pixel, SPECTRUM, sun) * blurring(box, blur, 0.0)
+    green = mode_sum((total, box, box), cadence, pixel, SPECTRUM, sun).to(device) * blurring(box, blur, 0.0).to(device)
     green *= WAVE_RMS / float(green.abs().square().mean((1, 2)).sum() / 2) ** 0.5
-    impulse = torch.zeros((len(bins), box, box), dtype=torch.complex64)
+    impulse = torch.zeros((len(bins), box, box), dtype=torch.complex64, device=device)
     impulse[:, box // 2, box // 2] = 1
     moved = move(impulse, green, total, cadence, SPECTRUM)[:, rim : rim + seen, rim : rim + seen]
     spread, _ = focus_spectrum(moved, kernel)
@@ -127,19 +127,20 @@ def blurring(n: int, blur: float, longitude: float) -> torch.Tensor:
 
 def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
     """Spectra (B, PATCH, PATCH) of a sunquake's grains: alone they peak in the middle, at time 0, with strength times quiet."""
-    y, x = torch.meshgrid(*[torch.arange(PATCH, dtype=torch.float32) - PATCH // 2] * 2, indexing="ij")
-    (fwhm, angle), grains = quake.stretch, torch.from_numpy(quake.grains).float()
+    device = parts.omega.device
+    y, x = torch.meshgrid(*[torch.arange(PATCH, dtype=torch.float32, device=device) - PATCH // 2] * 2, indexing="ij")
+    (fwhm, angle), grains = quake.stretch, torch.from_numpy(quake.grains).to(device, torch.float32)
     v = y - (quake.y - round(quake.y) + grains[:, 0])[:, None, None]
     u = x - (quake.x - round(quake.x) + grains[:, 1])[:, None, None]
     along, across = u * math.cos(angle) + v * math.sin(angle), v * math.cos(angle) - u * math.sin(angle)
     point = 1 / 2.355  # sigma of a grain one pixel wide (FWHM); the core is longer
-    long = torch.tensor([fwhm / 2.355, *[point] * (len(grains) - 1)])[:, None, None]
+    long = torch.tensor([fwhm / 2.355, *[point] * (len(grains) - 1)], device=device)[:, None, None]
     place = torch.exp(-0.5 * (along / long) ** 2 - 0.5 * (across / point) ** 2)
     place *= (grains[:, 3] / place.sum((1, 2)))[:, None, None]
     turn = torch.exp(-1j * parts.omega[:, None] * grains[:, 2]).to(torch.complex64)
     source = torch.einsum("bg,gyx->byx", turn, place.to(torch.complex64))
     focus = torch.fft.ifft2(torch.fft.fft2(source[parts.band]) * torch.fft.fft2(torch.fft.ifftshift(parts.spread, (1, 2))))
-    when = torch.arange(-10, 11) * cadence
+    when = torch.arange(-10, 11, device=device) * cadence
     turn = torch.exp(1j * when[:, None] * parts.omega[parts.band]).to(torch.complex64)
     seen = torch.einsum("tb,byx->tyx", turn, focus).abs().square()
     # the grains interfere, so the peak lies where it will: it is moved to the quake's own place and time
@@ -169,7 +170,8 @@ def first_frame(event, frames: int) -> int:
 def observe(moved: torch.Tensor, scene: Scene, instrument: Instrument, first: int, generator: torch.Generator) -> torch.Tensor:
     """Dopplergrams (T, H, W) in m/s as the instrument gives them: seen through `gain`, noisy, NaN in gaps; changes `moved`."""
     edge = (len(scene.gain) - moved.shape[1]) // 2
-    moved *= torch.from_numpy(scene.gain[edge : edge + moved.shape[1], edge : edge + moved.shape[2]].copy()).float()
+    gain = scene.gain[edge : edge + moved.shape[1], edge : edge + moved.shape[2]].copy()
+    moved *= torch.from_numpy(gain).to(moved.device, torch.float32)
     moved += torch.empty_like(moved).normal_(0, instrument.noise, generator=generator)
     for start, length in scene.gaps:
         moved[start - first : start - first + length] = torch.nan
@@ -185,27 +187,27 @@ class Observation(NamedTuple):
     first_frame: int
 
 
-def dopplergrams(event, settings: TwinSettings, draw=None) -> Observation:
+def dopplergrams(event, settings: TwinSettings, draw=None, device: str = "cpu") -> Observation:
     """Simulate the Dopplergrams of one event; arguments and errors as for `simulate`."""
     check_settings(settings)
     if event.instrument not in INSTRUMENTS:
         raise SqError(f"twin: {event.key}: no instrument {event.instrument!r}; there are {', '.join(INSTRUMENTS)}")
     instrument, first = INSTRUMENTS[event.instrument], first_frame(event, settings.frames)
-    parts = model(settings.size, settings.frames, event.cadence, event.pixel, instrument.blur)
+    parts = model(settings.size, settings.frames, event.cadence, event.pixel, instrument.blur, device)
     bins, box, _ = parts.green.shape
     rim = (box - settings.size) // 2
     scene = (draw or draw_scene)(event, settings.size, rim, first, settings.frames, settings.seed, settings.limb)
-    generator = torch.Generator().manual_seed(int(generator_of(settings.seed, f"{event.key} waves").integers(2**62)))
-    source = torch.view_as_complex(torch.randn((bins, box, box, 2), generator=generator))
-    source *= torch.from_numpy(np.sqrt(scene.emission / 2)).float()
+    generator = torch.Generator(device).manual_seed(int(generator_of(settings.seed, f"{event.key} waves").integers(2**62)))
+    source = torch.view_as_complex(torch.randn((bins, box, box, 2), generator=generator, device=device))
+    source *= torch.from_numpy(np.sqrt(scene.emission / 2)).to(device, torch.float32)
     source = impulses(source, scene, parts, event.cadence, rim, first)
-    stretched = blurring(box, instrument.blur, scene.longitude) / blurring(box, instrument.blur, 0.0)
+    stretched = (blurring(box, instrument.blur, scene.longitude) / blurring(box, instrument.blur, 0.0)).to(device)
     moved = move(source, parts.green * stretched, parts.frames, event.cadence, SPECTRUM)
     seen = slice(parts.rim, box - parts.rim)
     return Observation(observe(moved[:, seen, seen], scene, instrument, first, generator), parts, scene, first)
 
 
-def simulate(event, settings: TwinSettings, draw=None) -> TwinCube:
+def simulate(event, settings: TwinSettings, draw=None, device: str = "cpu") -> TwinCube:
     """Simulate one event, from sources to egression power.
 
     Parameters
@@ -213,21 +215,22 @@ def simulate(event, settings: TwinSettings, draw=None) -> TwinCube:
     event : anything with key, instrument ("MDI" or "HMI"), cadence (s), pixel (Mm), intervals ((first, last), …)
     settings : size and seed of the twin
     draw : what draws the event's `Scene`, with the arguments of `draw_scene` (None: `draw_scene` itself)
+    device : where to compute. A GPU draws other random numbers, so its cube is of the same scene with other noise
 
     Returns
     -------
-    TwinCube : power (T, H, W) float32 in units of the quiet Sun's mean; the same for the same event and settings
+    TwinCube : power (T, H, W) float32 in units of the quiet Sun's mean; the same for the same event, settings and kind of device
 
     Raises
     ------
     SqError : for settings out of range or an unknown instrument
     """
-    doppler, parts, scene, first = dopplergrams(event, settings, draw)
+    doppler, parts, scene, first = dopplergrams(event, settings, draw, device)
     power = egression_power(doppler, parts.kernel)
     del doppler
     top, kept = (power.shape[1] - settings.size) // 2, slice(0, settings.frames)
     side = slice(top, top + settings.size)
-    power = power[kept, side, side].div_(parts.quiet).contiguous().numpy()
+    power = power[kept, side, side].div_(parts.quiet).contiguous().cpu().numpy()
     boxes = tuple((quake.interval, (quake.box,)) for quake in scene.quakes)
     truth = {
         "shape": scene.shape, "depth": scene.depth, "longitude": scene.longitude, "gaps": scene.gaps,

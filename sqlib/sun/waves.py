@@ -67,13 +67,15 @@ def move(source: torch.Tensor, green: torch.Tensor, frames: int, cadence: float,
     source : (B, H, W) complex64 spectra of the sources on the bins of `bins_of`
     green : (B, H, W) complex64 of `mode_sum`
     frames, cadence, spectrum : T, s, mHz, as for `mode_sum`
+
+    It is computed where `source` and `green` lie.
     """
     wave = torch.fft.fft2(source)
     wave *= green
     wave = torch.fft.ifft2(wave)
     omega = 2 * math.pi * bins_of(frames, cadence, spectrum) / (frames * cadence)
     turn = np.exp(1j * np.arange(frames)[:, None] * cadence * omega)
-    to_time = torch.from_numpy(np.concatenate([turn.real, -turn.imag], axis=1)).float()
+    to_time = torch.from_numpy(np.concatenate([turn.real, -turn.imag], axis=1)).to(source.device, torch.float32)
     parts = torch.cat([wave.real, wave.imag]).flatten(1)
     return (to_time @ parts).view(frames, *source.shape[1:])
 
