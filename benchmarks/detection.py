@@ -54,7 +54,7 @@ def speeds(net, frames: np.ndarray, batches, repeat: int, device: torch.device) 
     return best
 
 
-def rows(count: int = 128, size: int = 256, batch: int = 4, repeat: int = 2) -> list[tuple]:
+def rows(count: int = 256, size: int = 256, batch: int = 4, repeat: int = 2) -> list[tuple]:
     """Row of the table (see __main__): inference by batches beside one frame at a time."""
     device, frames = device_of("auto"), cube(count, size)
     torch.manual_seed(1265)

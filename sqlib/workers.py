@@ -27,9 +27,12 @@ def dask_client(workers: int, scheduler: str | None = None, advice: str = "worke
     The environment is as before afterwards, for Dask sets OMP_NUM_THREADS for its workers here and leaves it. Raises `SqError`,
     with `advice`, where no worker can be had.
     """
+    import dask
     from dask.distributed import Client, LocalCluster
 
     with ExitStack() as stack:
+        # jobs are long: none waits behind another while some worker has nothing to do
+        stack.enter_context(dask.config.set({"distributed.scheduler.worker-saturation": 1.0}))
         before = dict(os.environ)
         stack.callback(lambda: (os.environ.clear(), os.environ.update(before)))
         try:

@@ -1,5 +1,8 @@
 """The locator: what it is shown, what it answers, and that it finds what the twin, and the Sun, have put there."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -138,6 +141,19 @@ def test_a_teaching_that_was_cut_off_ends_like_one_that_was_not(tmp_path):
     first, second = (locator.load(path).state_dict() for path in (whole, part))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert sorted(path.name for path in part.parent.iterdir()) == ["locator.json", "locator.safetensors"]
+
+
+def test_a_locator_that_is_taught_further_begins_where_the_other_ended_and_says_so(tmp_path):
+    first = training.teach(SMALL, tmp_path / "first" / "locator.safetensors", workers=0, progress=False)
+    barely = replace(SMALL, steps=1, rate=1e-12, keep=0.5)
+    second = training.teach(barely, tmp_path / "second" / "locator.safetensors", start=first, workers=0, progress=False)
+    one, other = (dict(locator.load(path).named_parameters()) for path in (first, second))
+    assert all(torch.allclose(one[name], other[name], atol=1e-6) for name in one)
+    card, before = (json.loads(path.with_suffix(".json").read_text()) for path in (second, first))
+    assert card["before"] == before and before["before"] is None
+    first.with_suffix(".json").unlink()
+    with pytest.raises(SqError, match="no run card beside it"):
+        training.teach(barely, tmp_path / "third" / "locator.safetensors", start=first, workers=0, progress=False)
 
 
 def hits(found, boxes, slack=2.0):

@@ -1,8 +1,11 @@
 """Several runs at once: the same results as one by one, in the order asked for, and a failure costs no other run."""
 
-import pytest
-from tinybook import make_home, write_notebook
+from pathlib import Path
 
+import pytest
+from tinybook import CHECKOUT, make_home, write_notebook
+
+from sqlib.book import many
 from sqlib.book.cli import main
 from sqlib.book.many import run_all, run_many
 from sqlib.book.records import read_records
@@ -26,6 +29,28 @@ def test_two_workers_give_the_folders_in_order_with_the_numbers_of_one(home):
     apart = [read_records(folder)["fig01"]["numbers"] for folder in folders]
     again = [read_records(folder)["fig01"]["numbers"] for folder in run_all(jobs, "smoke", workers=1, force=True)]
     assert apart == again
+
+
+def test_several_workers_begin_with_what_is_quick_and_then_with_what_trains_most(monkeypatch):
+    begun = []
+
+    def run(jobs, *_, **__):
+        for place, (name, _) in enumerate(jobs):
+            begun.append(name)
+            yield place, Path(name)
+
+    monkeypatch.setattr(many, "run_many", run)
+    jobs = [(name, {}) for name in ("00_holography", "02_autoencoders", "03_contrastive", "05_recurrence", "06_object_detection",
+                                    "07_case_studies", "08_pitfalls", "no_such_chapter")]  # fmt: skip
+    monkeypatch.setenv("SQ_HOME", str(CHECKOUT))
+    folders = run_all(jobs, "laptop", workers=2)
+    assert [str(folder) for folder in folders] == [name for name, _ in jobs]
+    quick, slow = begun[:3], begun[3:]
+    assert quick == ["00_holography", "08_pitfalls", "no_such_chapter"]
+    assert slow[:2] == ["03_contrastive", "02_autoencoders"] and set(slow[2:]) == {name for name, _ in jobs[3:6]}
+    begun.clear()
+    run_all(jobs, "laptop", workers=1)
+    assert begun == [name for name, _ in jobs]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -147,6 +147,17 @@ def test_table_says_what_the_runs_and_their_files_say(runs, monkeypatch, tmp_pat
     assert "data that they read 5 MB; networks trained on these data so far (1) 2 MB; Python with all packages 0 MB" in html
 
 
+def test_table_says_what_set_up_downloads_where_that_was_measured(runs, sq_home):
+    assert "downloads" not in pages.teaching_table(runs)
+    bench = sq_home / "results" / "bench" / "bench.json"
+    bench.parent.mkdir(parents=True)
+    rows = [{"what": "set-up: on disk", "value": 7.0}, {"what": "set-up: fetched", "value": 3.21}]
+    bench.write_text(json.dumps({"rows": rows}))
+    assert ", of which set-up downloads 3.2 GB, packed." in pages.teaching_table(runs)
+    bench.write_text(json.dumps({"rows": [{**rows[1], "value": None}]}))  # skipped
+    assert "downloads" not in pages.teaching_table(runs)
+
+
 def test_table_follows_the_files(runs, sq_home):
     before = pages.teaching_table(runs)
     (sq_home / "data/models/one/more").write_bytes(bytes(3_000_000))

@@ -40,12 +40,18 @@ def run_many(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, *, wor
 
 
 def run_all(jobs: list[tuple[str, dict[str, Any]]], profile: str, *, workers: int, force: bool = False) -> list[Path]:
-    """`run_many` with a bar over all; the folders in the order of `jobs`. `SqError` names all that failed, after the others."""
+    """`run_many` with a bar over all; the folders in the order of `jobs`. `SqError` names all that failed, after the others.
+
+    Several workers begin with what trains no network, which is quick to show that all works, and go on with what trains most,
+    so that none is left alone with a long chapter at the end.
+    """
     from tqdm import tqdm
 
     found: dict[int, Path | Exception] = {}
+    order = range(len(jobs)) if workers == 1 else sorted(range(len(jobs)), key=lambda place: _turn(*jobs[place], profile, place))
     with tqdm(total=len(jobs), desc="chapters", unit="chapter", disable=workers == 1) as bar:
-        for place, result in run_many(jobs, profile, workers=workers, force=force):
+        for turn, result in run_many([jobs[place] for place in order], profile, workers=workers, force=force):
+            place = order[turn]
             found[place] = result
             if workers > 1:
                 bar.write(f"{jobs[place][0]}: {'failed' if isinstance(result, Exception) else 'done'}", file=bar.fp)
@@ -56,3 +62,14 @@ def run_all(jobs: list[tuple[str, dict[str, Any]]], profile: str, *, workers: in
     if failures:
         raise SqError("\n  ".join(str(error) for error in failures))
     return [found[place] for place in range(len(jobs))]
+
+
+def _turn(notebook: str, values: dict[str, Any], profile: str, place: int) -> tuple[bool, int, int]:
+    """What chapters are begun by: first those without networks in their order, then the others, most networks first."""
+    from sqlib.book.training import networks
+
+    count = 0
+    with suppress(SqError):  # the run will say it
+        path, own = params.resolve(notebook, profile, values)
+        count = networks(path.stem, own)
+    return count > 0, -count, -place if count else place

@@ -155,7 +155,8 @@ def minutes(text: str) -> int:
 def teaching_table(run_folders: dict[str, Path]) -> str:
     """Return an HTML table of what each chapter costs a class, measured on its run: {name: run folder}.
 
-    The caption says what the runs' data, their networks and the Python environment take on disk.
+    The caption says what the runs' data, their networks and the Python environment take on disk, and what the packages came to
+    when they were fetched for results/bench.
     """
     columns = ("Chapter", "Minutes to read", "Time to run", "Memory (GB)", "Threads", "Profile", "Pictures (kB)", "Exercises")
     rows, read = [], set()
@@ -174,12 +175,22 @@ def teaching_table(run_folders: dict[str, Path]) -> str:
     data, networks, python = (_size(sum(map(_bytes, folders))) for folders in (used, taught, [Path(sys.prefix)]))
     caption = (f"What the chapters took when the runs of this build were made (data and networks that were there already took no "
                f"time). On this machine's disk: the simulated data that they read {data}; networks trained on "
-               f"these data so far ({len(taught)}) {networks}; Python with all packages {python}.")  # fmt: skip
+               f"these data so far ({len(taught)}) {networks}; Python with all packages {python}{_fetched()}.")  # fmt: skip
     head = "".join(f'<th scope="col"{" class=sq-number" * (i > 0)}>{escape(c)}</th>' for i, c in enumerate(columns))
     return (
         f'<div class="sq-table" id="table-chapters" tabindex="0" role="region" aria-label="What the chapters take"><table>'
         f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _fetched() -> str:
+    """Words on what set-up downloaded when it was last benchmarked; "" where that is not known."""
+    bench = home() / "results" / "bench" / "bench.json"
+    if not bench.is_file():
+        return ""
+    found = {row["what"]: row["value"] for row in read_as({"rows": list}, bench, "a table of benchmarks")["rows"]}
+    size = found.get("set-up: fetched")
+    return f", of which set-up downloads {_size(round(1e9 * size))}, packed" if size else ""
 
 
 def _made_of(card: Path, fingerprints: set[str]) -> bool:

@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from typing import Any
 
@@ -48,6 +48,15 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True, m
             own = samples.get(what)
             cards[name] = trained.train(settings, frameset, samples=own, progress=progress, seconds=max(left, 0)).card
     return cards
+
+
+def networks(chapter: str, values: dict[str, Any]) -> int:
+    """How many networks the plan of a chapter names; 0 for one that trains none, or whose parameters do not make a plan."""
+    if chapter == detector_recipes.CHAPTER:
+        return 2  # at most three; to know it would take the data
+    with suppress(SqError):
+        return len(recipes.plan(chapter, values))
+    return 0
 
 
 def simulated(values: dict[str, Any], progress: bool = True) -> FrameSet:

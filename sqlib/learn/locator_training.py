@@ -17,8 +17,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sqlib import __version__
 from sqlib.data.build import PHYSICS
+from sqlib.errors import in_words
 from sqlib.learn import checkpoint
-from sqlib.learn.locator import STEP, Locator, picture
+from sqlib.learn.locator import STEP, Locator, load, picture
 from sqlib.learn.objectives import autocast
 from sqlib.learn.practice import Practice, practise
 from sqlib.learn.runs import Unfinished, words_of
@@ -175,14 +176,15 @@ def with_lines(frames: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return frames
 
 
-def teach(teaching: Teaching, path: Path | None = None, *, workers: int | None = None, device: str = "auto", progress: bool = True,
-          seconds: float = math.inf) -> Path:  # fmt: skip
+def teach(teaching: Teaching, path: Path | None = None, *, start: Path | None = None, workers: int | None = None,
+          device: str = "auto", progress: bool = True, seconds: float = math.inf) -> Path:  # fmt: skip
     """Teach a locator, or go on where that was cut off, and write its weights to `path` and its run card beside them.
 
+    start : weights to go on from, with their run card beside them; None begins with random ones
     path : default data/models/locator/locator.safetensors (`find_sources` uses those that come with sqlib, see `load`)
     workers : processes that make practice cubes (default: one fewer than there are cores); 0 makes them in this one
     seconds : stop after so long, by raising `runs.Unfinished`; the same call goes on
-    Raises `SqError` for a damaged state to go on from, and where nothing can be written.
+    Raises `SqError` for damaged weights or a damaged state to go on from, and where nothing can be written.
     """
     from tqdm import tqdm
 
@@ -190,14 +192,18 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int | None =
     going_on, clock = path.with_name("teaching.safetensors"), time.monotonic()
     torch.manual_seed(teaching.seed)
     where = device_of(device)
-    net = Locator().to(where, memory_format=torch.channels_last)
+    net = (Locator() if start is None else load(start)).to(where, memory_format=torch.channels_last)
     mean = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(teaching.keep), use_buffers=True)
     optimizer = torch.optim.AdamW(net.parameters(), teaching.rate, weight_decay=teaching.decay)
     loop = Loop(teaching.steps, rate=teaching.rate, warmup=0.15 * teaching.steps)  # its lengths are steps here
     first, losses, spent = 0, [], 0.0
+    before = None
+    if start is not None:
+        with in_words(f"{start} has no run card beside it", "it is a file of the same name that ends with .json"):
+            before = json.loads(Path(start).with_suffix(".json").read_text(encoding="utf-8"))
     if going_on.is_file():
         groups, facts = checkpoint.load(going_on)
-        if facts["teaching"] == asdict(teaching):
+        if facts["teaching"] == asdict(teaching) and facts["before"] == before:
             net.load_state_dict(groups["net"])
             mean.load_state_dict(groups["mean"])
             checkpoint.restore_optimizer(optimizer, groups["optimizer"])
@@ -221,7 +227,7 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int | None =
         bar.update()
         late = time.monotonic() - clock > seconds
         if step < teaching.steps and (step % 100 == 0 or late):
-            facts = {"teaching": asdict(teaching), "step": step, "losses": losses}
+            facts = {"teaching": asdict(teaching), "before": before, "step": step, "losses": losses}
             groups = {"net": net.state_dict(), "mean": mean.state_dict(), "optimizer": checkpoint.optimizer_state(optimizer)}
             checkpoint.save(going_on, groups, facts | {"seconds": spent + time.monotonic() - clock})
             if late:
@@ -236,7 +242,7 @@ def teach(teaching: Teaching, path: Path | None = None, *, workers: int | None =
         "seconds": round(spent + time.monotonic() - clock), "version": __version__,
         "device": words_of(where),
         "versions": {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"), "before": before,
     }  # fmt: skip
     with replacing(path.with_suffix(".json")) as aside:
         aside.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
