@@ -75,7 +75,8 @@ def test_rows_say_what_the_records_say(folder):
     assert "2 of 6 are regenerated in this build: 1 reproduced, 0 approximated, 1 contradicted, 0 shown, 0 not" in page
     assert "2 of 21 are regenerated in this build: 0 reproduced, 0 approximated, 1 contradicted, 1 shown" in page
     assert '<a href="../notebooks/03_contrastive.html#fig07">' in page
-    assert '<a href="../notebooks/03_contrastive.html#claim-C5">reproduced</a>' in page
+    claim = '<a href="../notebooks/03_contrastive.html#claim-C5"><span class="sq-verdict sq-reproduced">reproduced</span></a>'
+    assert claim in page and page.count("sq-verdict sq-contradicted") == 2 and "sq-verdict sq-not-possible" in page
     assert "01_dataset" not in page  # no link to a chapter that is not built
 
 

@@ -238,9 +238,14 @@ def _caption(page: Page, label: str, caption: str, sources) -> str:
 
 def _row(values: tuple, forms: list) -> str:
     head, *cells = (escape(_text(value, form)) for value, form in zip(values, forms))
-    numbers = [' class="sq-number"' * (isinstance(value, int | float) or hasattr(value, "dtype")) for value in values[1:]]
-    body = "".join(f"<td{how}>{text}</td>" for how, text in zip(numbers, cells))
+    body = "".join(f"<td{_kind(value, text)}>{text}</td>" for value, text in zip(values[1:], cells))
     return f'<tr><th scope="row">{head}</th>{body}</tr>'
+
+
+def _kind(value, text: str) -> str:
+    if isinstance(value, int | float) or hasattr(value, "dtype"):
+        return ' class="sq-number"'
+    return ' class="sq-text"' * (len(text) > 30)  # a sentence is not set as a column of single words
 
 
 def _text(value, form) -> str:

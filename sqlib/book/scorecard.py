@@ -18,7 +18,11 @@ NEAR = 0.1  # mean of the relative differences up to which numbers are approxima
 FEW = 4  # numbers that a row shows one by one; of more it shows the means
 GIVEN = ("GT",)  # labels: the experiment is given them, so that they agree is no result
 
-TEXT = """# Scorecard
+TEXT = """---
+html_theme.sidebar_secondary.remove: true
+---
+
+# Scorecard
 
 What became of the paper in this build: its claims, its tables and its figures. This page is written by no hand. It is made
 from the records that the chapters leave, so it says what they say, and nothing is left out: what no chapter has published
@@ -158,17 +162,24 @@ def _claim(name: str, rule: pd.Series, record: dict | None) -> tuple[str, ...]:
     if "verdict" in own:
         why = f": {one_line(own['note'])}" if own["verdict"] == "not possible" and own.get("note") else ""
         cell = f"../notebooks/{one_line(record['chapter'])}.html#claim-{one_line(name)}"
-        said = f'<a href="{cell}">{one_line(own["verdict"])}</a>{why}'
+        said = f'{_coloured(own["verdict"], cell)}{why}'
     return (head, said, _word(own.get("value")), interval, _said(paper), less, one_line(sought), _mark(record))
+
+
+def _coloured(verdict: str, link: str = "") -> str:
+    """A verdict with a sign before its first word, which the page's style chooses, and colours; what follows it is plain."""
+    word = next((one for one in sorted({*VERDICTS, *SHOWN}, key=len, reverse=True) if verdict.startswith(one)), "")
+    said = f'<span class="sq-verdict sq-{word.replace(" ", "-")}">{one_line(word)}</span>' if word else ""
+    return (f'<a href="{link}">{said}</a>' if link else said) + one_line(verdict.removeprefix(word))
 
 
 def _item(name: str, label: str, record: dict | None) -> tuple[str, ...]:
     if record is None:
-        return (label, "not in this build", verdict(None), "–", "–", "–", "–", "–", "–", "–")
+        return (label, "not in this build", _coloured(verdict(None)), "–", "–", "–", "–", "–", "–", "–")
     link = f'<a href="../notebooks/{one_line(record["chapter"])}.html#{name}">{one_line(record["chapter"])}</a>'
     pairs = compared(record["numbers"], record["paper"])
     if not pairs:
-        return (label, link, verdict(record), "–", _said(record["paper"]), "–", "–", "–", "–", _mark(record))
+        return (label, link, _coloured(verdict(record)), "–", _said(record["paper"]), "–", "–", "–", "–", _mark(record))
     columns = [pair[1] for pair in pairs], [pair[2] for pair in pairs], [pair[2] - pair[1] for pair in pairs]
     forms = _word, _word, _signed
     if len(pairs) > FEW:
@@ -178,7 +189,7 @@ def _item(name: str, label: str, record: dict | None) -> tuple[str, ...]:
                   for form, column in zip(forms, columns)]  # fmt: skip
     known = sum(pair[3] is not None for pair in pairs)
     within = f"{sum(map(_within, pairs))} of {known}" if known else "–"
-    return (label, link, verdict(record), str(len(pairs)), *values, f"{relative(pairs):.2f}", within, _mark(record))
+    return (label, link, _coloured(verdict(record)), str(len(pairs)), *values, f"{relative(pairs):.2f}", within, _mark(record))
 
 
 def _mark(record: dict) -> str:
@@ -210,9 +221,10 @@ def _words(value) -> str:
 def _table(caption: str, columns, rows) -> str:
     head = "".join(f'<th scope="col">{one_line(column)}</th>' for column in columns)
     body = "".join(f'<tr><th scope="row">{row[0]}</th>{"".join(map(_cell, row[1:]))}</tr>' for row in rows)
-    return (f'<div class="sq-table" tabindex="0" role="region" aria-label="{one_line(caption)}"><table><caption>{one_line(caption)}'
-            f"</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>\n")  # fmt: skip
+    words = one_line(caption)
+    return (f'<div class="sq-table sq-score" tabindex="0" role="region" aria-label="{words}"><table><caption>{words}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>\n")  # fmt: skip
 
 
 def _cell(html: str) -> str:
-    return f"<td{' class=sq-words' * (len(html) > 40 and not html.startswith('<'))}>{html}</td>"
+    return f"<td{' class=sq-words' * (len(re.sub('<[^>]*>', '', html)) > 40)}>{html}</td>"
