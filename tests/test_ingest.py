@@ -208,6 +208,15 @@ def test_frames_that_jsoc_lacks_are_asked_for_once(sq_home):
         ingest.fetch_records(HMI, NOON + timedelta(days=3), 8, "me@there", jsoc)
 
 
+def test_young_frames_that_jsoc_lacks_are_asked_for_again(sq_home, monkeypatch):
+    monkeypatch.setattr(fetch, "SETTLED", datetime.now() - NOON)
+    jsoc = Jsoc(absent=(4, 5))
+    for _ in range(2):
+        assert len(ingest.fetch_records(HMI, NOON, 8, "me@there", jsoc)) == 6
+    assert jsoc.stretches() == [(-0.5, 7.5), (3.5, 5.5)]
+    assert len(ingest.fetch_records(HMI, NOON, 8, "me@there", Jsoc())) == 8
+
+
 def test_without_address_or_network_the_words_say_so(sq_home, monkeypatch):
     monkeypatch.delenv("JSOC_EMAIL", raising=False)
     for email in (None, "", "nobody"):

@@ -2,13 +2,13 @@
 
 A record takes its place in the cache, `data/observed/SERIES/`, by a rename, and only after it was found to be whole; so a
 fetch that was cut off goes on with the records that lack. What JSOC was asked for and does not have is noted, too; a
-record that arrived broken is not: it is asked for again.
+record that arrived broken is not, nor one so young that JSOC may not have made it yet: they are asked for again.
 """
 
 import json
 import os
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,8 @@ from sqlib.sun.ingest.records import Archive, observed_at, read_header
 
 EMAIL = "JSOC_EMAIL"  # environment variable
 SUFFIXES = (".fits", ".fits.fz", ".fits.gz", ".fts")
+
+SETTLED = timedelta(days=30)  # after an observation; what JSOC lacks then it will hardly get
 
 Download = Callable[[str, datetime, datetime, str, Path], None]
 
@@ -153,7 +155,8 @@ def _absent(folder: Path) -> set[str]:
 
 
 def _note(folder: Path, times: list[datetime]) -> None:
-    """Note times of frames that JSOC was asked for, and of which nothing came."""
+    """Note times of frames that JSOC was asked for, of which nothing came, and of which nothing will."""
+    times = [time for time in times if time < datetime.now(UTC).replace(tzinfo=None) - SETTLED]
     if times:
         with replacing(folder / "absent.json") as new:
             new.write_text(json.dumps(sorted(_absent(folder) | {time.isoformat() for time in times}), indent=0), encoding="utf-8")
