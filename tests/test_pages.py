@@ -16,10 +16,24 @@ from sqlib.book.links import check_links, read_page
 from sqlib.book.offline import check_offline
 from sqlib.book.params import parameters
 from sqlib.book.records import read_records
+from sqlib.book.slides import write_slides
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.ipynb"))
 PROSE = ("intro", "scorecard", "rerun", "observations", "own_data", "teaching", "glossary", "bibliography", "cite")
+
+CUT = """id => {  // what of the slide that is shown lies outside of the screen, and cannot be scrolled to
+  const slide = document.getElementById(id), found = [];
+  for (const one of slide.querySelectorAll('img, h1, h2, p, li, td, figcaption, mjx-container')) {
+    let within = one.parentElement;
+    while (within !== slide && getComputedStyle(within).overflowX === 'visible') within = within.parentElement;
+    if (within !== slide) continue;  // a wide table scrolls by itself, a movie shows one frame of its sheet
+    const box = one.getBoundingClientRect();
+    if (box.right > innerWidth + 1 || (box.bottom > innerHeight + 1 && slide.scrollHeight <= slide.clientHeight + 1))
+      found.push(`${id}: ${one.tagName} ${one.textContent.slice(0, 40)}`);
+  }
+  return found;
+}"""
 
 
 def test_there_are_notebooks():
@@ -148,3 +162,19 @@ def test_every_page_is_light_and_axe_finds_nothing_serious_on_a_phone_in_either_
                     if complaints := serious(page, theme):
                         found[path.stem, theme] = complaints
     assert found == {}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_slides_of_a_chapter_show_its_figures_whole_and_without_a_complaint(smoke_book, name, monkeypatch):
+    monkeypatch.setenv("SQ_HOME", str(smoke_book))
+    deck = write_slides(run_of(smoke_book, name))
+    with chromium() as browser, opened(browser, deck, viewport={"width": 1280, "height": 720}) as (page, complaints):
+        maths(page)
+        records = read_records(run_of(smoke_book, name)).values()
+        figures = {one["name"] for one in records if one["kind"] in ("figure", "movie", "map")}
+        assert set(page.evaluate("[...document.querySelectorAll('figure')].map(f => f.id)")) == figures
+        cut = []
+        for number in range(1, page.locator("section").count() + 1):
+            cut += page.evaluate(CUT, f"slide-{number}")
+            page.keyboard.press("PageDown")
+        assert cut == [] and complaints == []
