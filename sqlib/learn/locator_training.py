@@ -1,4 +1,7 @@
-"""How the locator is taught: by windows cut from practice cubes, which are made while it learns and then forgotten."""
+"""How the locator is taught: by windows cut from practice cubes, which are made while it learns and then forgotten.
+
+The weights that come with sqlib are older than `stretch`, `contrast`, `cubes` and `keep`: their run card says how they were taught.
+"""
 
 import json
 import math
