@@ -43,13 +43,16 @@ def run_all(jobs: list[tuple[str, dict[str, Any]]], profile: str, *, workers: in
     """`run_many` with a bar over all; the folders in the order of `jobs`. `SqError` names all that failed, after the others.
 
     Several workers begin with what trains no network, which is quick to show that all works, and go on with what trains most,
-    so that none is left alone with a long chapter at the end.
+    so that none is left alone with a long chapter at the end. What is there already needs no worker.
     """
     from tqdm import tqdm
 
-    found: dict[int, Path | Exception] = {}
-    order = range(len(jobs)) if workers == 1 else sorted(range(len(jobs)), key=lambda place: _turn(*jobs[place], profile, place))
-    with tqdm(total=len(jobs), desc="chapters", unit="chapter", disable=workers == 1) as bar:
+    found: dict[int, Path | Exception] = {} if force else _there(jobs, profile)
+    order = [place for place in range(len(jobs)) if place not in found]
+    workers = min(workers, max(len(order), 1))
+    if workers > 1:
+        order.sort(key=lambda place: _turn(*jobs[place], profile, place))
+    with tqdm(total=len(jobs), initial=len(found), desc="chapters", unit="chapter", disable=workers == 1) as bar:
         for turn, result in run_many([jobs[place] for place in order], profile, workers=workers, force=force):
             place = order[turn]
             found[place] = result
@@ -62,6 +65,15 @@ def run_all(jobs: list[tuple[str, dict[str, Any]]], profile: str, *, workers: in
     if failures:
         raise SqError("\n  ".join(str(error) for error in failures))
     return [found[place] for place in range(len(jobs))]
+
+
+def _there(jobs: list[tuple[str, dict[str, Any]]], profile: str) -> dict[int, Path | Exception]:
+    """The folders of those jobs that were run before, by their places."""
+    folders = {}
+    for place, (notebook, values) in enumerate(jobs):
+        with suppress(SqError):  # the run will say it
+            folders[place] = runs.made(notebook, values, profile)
+    return {place: folder for place, folder in folders.items() if folder is not None}
 
 
 def _turn(notebook: str, values: dict[str, Any], profile: str, place: int) -> tuple[bool, int, int]:

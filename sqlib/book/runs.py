@@ -52,6 +52,13 @@ def _code(path: Path) -> list[str]:
     return [cell["source"] for cell in cells_of(path) if cell["cell_type"] == "code"]
 
 
+def made(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop") -> Path | None:
+    """The folder of a run that is there and complete; None where there is none. Raises `SqError` for a wrong parameter."""
+    path, values = resolve(notebook, profile, params or {})
+    folder = home() / "runs" / path.stem / run_key(path, values)
+    return folder if (folder / "card.json").is_file() else None
+
+
 def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop", *,
                  force: bool = False, progress: bool = True) -> Path:  # fmt: skip
     """Execute a notebook and return the folder of its run, home()/runs/NAME/KEY.
