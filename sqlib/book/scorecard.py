@@ -227,4 +227,5 @@ def _table(caption: str, columns, rows) -> str:
 
 
 def _cell(html: str) -> str:
-    return f"<td{' class=sq-words' * (len(re.sub('<[^>]*>', '', html)) > 40)}>{html}</td>"
+    length = len(re.sub("<[^>]*>", "", html))
+    return f"<td{' class=sq-words' if length > 40 else ' class=sq-text' if length > 16 else ''}>{html}</td>"
