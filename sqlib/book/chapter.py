@@ -245,7 +245,7 @@ def _row(values: tuple, forms: list) -> str:
 def _kind(value, text: str) -> str:
     if isinstance(value, int | float) or hasattr(value, "dtype"):
         return ' class="sq-number"'
-    return ' class="sq-text"' * (len(text) > 30)  # a sentence is not set as a column of single words
+    return ' class="sq-text"' * (len(text) > 16)  # words are not set as a column of single ones
 
 
 def _text(value, form) -> str:
