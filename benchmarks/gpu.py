@@ -86,7 +86,7 @@ def detector_rows(device: torch.device, count: int, size: int, batches: tuple[in
     ]
 
 
-def rows(device: str = "cuda", frames: int = 300, field: int = 340, batch: int = 256, size: int = 224, count: int = 256,
+def rows(device: str = "cuda", frames: int = 300, field: int = 340, batch: int = 256, size: int = 224, count: int = 256, side: int = 256,
          batches: tuple[int, ...] = (8, 32), least: float = 1.0) -> list[tuple]:  # fmt: skip
     """Rows of the table (see __main__)."""
     if device == "cuda" and not torch.cuda.is_available():
@@ -94,5 +94,5 @@ def rows(device: str = "cuda", frames: int = 300, field: int = 340, batch: int =
     where = torch.device(device)
     return [
         *holography_rows(where, frames, field, least), *augmentation_rows(where, batch, size, least),
-        *detector_rows(where, count, min(size + 32, 256), batches),
+        *detector_rows(where, count, side, batches),
     ]  # fmt: skip

@@ -60,7 +60,7 @@ def test_training_is_set_beside_two_libraries(monkeypatch):
 def test_what_a_gpu_does_is_measured_the_same_way_and_its_absence_is_said(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)  # as when the table is made: it takes the others' movie, frames and cube
     module = load("gpu")
-    check(module.rows("cpu", frames=48, field=96, batch=8, size=64, count=2, batches=(2,), least=0.01))
+    check(module.rows("cpu", frames=48, field=96, batch=8, size=64, count=2, side=96, batches=(2,), least=0.01))
     if not torch.cuda.is_available():
         assert [row[1:3] for row in module.rows()] == [(None, "no GPU here")]
 

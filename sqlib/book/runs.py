@@ -54,9 +54,13 @@ def _code(path: Path) -> list[str]:
 
 def made(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop") -> Path | None:
     """The folder of a run that is there and complete; None where there is none. Raises `SqError` for a wrong parameter."""
-    path, values = resolve(notebook, profile, params or {})
-    folder = home() / "runs" / path.stem / run_key(path, values)
+    folder = _planned(notebook, params, profile)[2]
     return folder if (folder / "card.json").is_file() else None
+
+
+def _planned(notebook, params, profile) -> tuple[Path, dict[str, Any], Path]:
+    path, values = resolve(notebook, profile, params or {})
+    return path, values, home() / "runs" / path.stem / run_key(path, values)
 
 
 def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop", *,
@@ -69,8 +73,7 @@ def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, pro
     """
     from filelock import FileLock
 
-    path, values = resolve(notebook, profile, params or {})
-    folder = home() / "runs" / path.stem / run_key(path, values)
+    path, values, folder = _planned(notebook, params, profile)
     try:
         (folder.parent / ".locks").mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / ".locks" / folder.name):

@@ -30,6 +30,7 @@ from sqlib.learn.settings import Loop
 from sqlib.learn.train import device_of, rate_at
 from sqlib.paths import home, replacing
 
+MOST = 12  # processes; each holds the physics of both instruments, some GB of memory or of the card's
 SPREAD = 2.4  # pixels; the place that is asked for is a Gaussian of this width round the source
 
 
@@ -185,7 +186,7 @@ def teach(teaching: Teaching, path: Path | None = None, *, start: Path | None = 
 
     start : weights to go on from, with their run card beside them; None begins with random ones
     path : default data/models/locator/locator.safetensors (`find_sources` uses those that come with sqlib, see `load`)
-    workers : processes that make practice cubes (default: one fewer than there are cores); 0 makes them in this one
+    workers : processes that make practice cubes; 0 makes them in this one, None takes one fewer than there are cores, up to `MOST`
     seconds : stop after so long, by raising `runs.Unfinished`; the same call goes on
     Raises `SqError` for damaged weights or a damaged state to go on from, and where nothing can be written.
     """
@@ -212,7 +213,7 @@ def teach(teaching: Teaching, path: Path | None = None, *, start: Path | None = 
             checkpoint.restore_optimizer(optimizer, groups["optimizer"])
             first, losses, spent = facts["step"], facts["losses"], facts["seconds"]
     bar = tqdm(total=teaching.steps, initial=first, desc="locator", unit="step", disable=not progress)
-    workers = max((os.cpu_count() or 1) - 1, 1) if workers is None else workers
+    workers = min(max((os.cpu_count() or 1) - 1, 1), MOST) if workers is None else workers
     net.train()
     for step, (pictures, wanted) in enumerate(batches(teaching, first, where, workers), first + 1):
         with autocast(where, "auto"):
