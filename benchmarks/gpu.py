@@ -86,8 +86,8 @@ def detector_rows(device: torch.device, count: int, size: int, batches: tuple[in
     ]
 
 
-def rows(device: str = "cuda", frames: int = 300, field: int = 340, batch: int = 256, size: int = 224, count: int = 256, side: int = 256,
-         batches: tuple[int, ...] = (8, 32), least: float = 1.0) -> list[tuple]:  # fmt: skip
+def rows(device: str = "cuda", frames: int = 300, field: int = 340, batch: int = 256, size: int = 224, count: int = 256,
+         side: int = 256, batches: tuple[int, ...] = (8, 32), least: float = 1.0) -> list[tuple]:  # fmt: skip
     """Rows of the table (see __main__)."""
     if device == "cuda" and not torch.cuda.is_available():
         return [("holography, augmentation and detector on a GPU", None, "no GPU here", "", None)]

@@ -186,7 +186,7 @@ def teach(teaching: Teaching, path: Path | None = None, *, start: Path | None = 
 
     start : weights to go on from, with their run card beside them; None begins with random ones
     path : default data/models/locator/locator.safetensors (`find_sources` uses those that come with sqlib, see `load`)
-    workers : processes that make practice cubes; 0 makes them in this one, None takes one fewer than there are cores, up to `MOST`
+    workers : processes that make practice cubes (0: this one; None: one fewer than there are cores, up to `MOST`)
     seconds : stop after so long, by raising `runs.Unfinished`; the same call goes on
     Raises `SqError` for damaged weights or a damaged state to go on from, and where nothing can be written.
     """
