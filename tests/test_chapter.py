@@ -127,6 +127,14 @@ def test_table_has_caption_scopes_and_a_scrolling_frame_and_escapes_its_cells(pa
     assert rows[1]["power"] is None
 
 
+def test_table_keeps_an_interval_and_an_error_on_one_line(page, shown):
+    frame = pd.DataFrame({"event": ["a"], "interval": ["10 … 49"], "width": ["8.6 ± 3.5"], "words": ["this … that"]})
+    chapter.table(page, frame, "table1", label="Table 1", caption="Sizes.")
+    assert ">10\u00a0…\u00a049</td>" in shown[0]
+    assert ">8.6\u00a0±\u00a03.5</td>" in shown[0]
+    assert ">this … that</td>" in shown[0]
+
+
 def test_empty_table_is_refused(page):
     with pytest.raises(SqError, match="at least one row"):
         chapter.table(page, pd.DataFrame({"a": []}), "table1", label="Table 1", caption="C.")

@@ -1,6 +1,7 @@
 """What a notebook calls to publish: figures, tables, movies, maps and claims, each shown, saved, marked and recorded."""
 
 import base64
+import re
 import time
 from dataclasses import dataclass, field
 from html import escape
@@ -237,9 +238,14 @@ def _caption(page: Page, label: str, caption: str, sources) -> str:
 
 
 def _row(values: tuple, forms: list) -> str:
-    head, *cells = (escape(_text(value, form)) for value, form in zip(values, forms))
+    head, *cells = (escape(_whole(_text(value, form))) for value, form in zip(values, forms))
     body = "".join(f"<td{_kind(value, text)}>{text}</td>" for value, text in zip(values[1:], cells))
     return f'<tr><th scope="row">{head}</th>{body}</tr>'
+
+
+def _whole(text: str) -> str:
+    """The text of a cell with "10 … 49" and "8.6 ± 3.5" kept on one line."""
+    return re.sub(r"(?<=\d) ([…±]) (?=\S)", "\u00a0\\1\u00a0", text)
 
 
 def _kind(value, text: str) -> str:
