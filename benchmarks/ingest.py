@@ -88,8 +88,13 @@ def rate(jobs, options, workers: int) -> tuple[float, float]:
 
 
 def rows(**sizes) -> list[tuple]:
-    """Row of the table (see __main__): two workers beside one. `sizes`: disk, size, frames, method of the options below."""
-    options = argparse.Namespace(**{"disk": 1024, "size": 160, "frames": 48, "method": "adaptive"} | sizes)
+    """Row of the table (see __main__): two workers beside one. `sizes`: disk, size, frames, method of the options below.
+
+    Without sizes there are two: small records, and those of HMI as they come.
+    """
+    if not sizes:
+        return rows(disk=1024, size=160, frames=48) + rows(disk=4096, size=340, frames=24)
+    options = argparse.Namespace(**{"method": "adaptive"} | sizes)
     with tempfile.TemporaryDirectory() as folder:
         jobs = painted(options, Path(folder))
         one, two = (rate(jobs, options, workers)[0] for workers in (1, 2))

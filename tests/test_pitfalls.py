@@ -41,7 +41,22 @@ def test_blocks_are_averages_over_the_mean_of_the_frame(rng):
 def test_the_calendar_copies_the_nearest_frame_of_the_same_event_and_says_no_without_one():
     index = pd.DataFrame({"event": list("aaaabbc"), "frame": [0, 5, 6, 9, 5, 6, 5], "label": [0, 1, 0, 1, 0, 1, 1]})
     train, test = np.array([0, 1, 3, 4]), np.array([6, 2, 5])
-    assert pitfalls.calendar(index, train, test).tolist() == [0, 1, 0]  # c: none; a 6: like a 5; b 6: like b 5
+    said = pitfalls.calendar(index, train, test)
+    assert said["label"].tolist() == [0, 1, 0]  # c: none; a 6: like a 5; b 6: like b 5
+    assert said["away"].tolist() == [np.inf, 1, 1]
+
+
+def test_of_two_frames_equally_near_the_calendar_copies_the_earlier():
+    index = pd.DataFrame({"event": list("aaa"), "frame": [4, 5, 6], "label": [1, 0, 0]})
+    assert pitfalls.calendar(index, np.array([2, 0]), np.array([1]))["label"].tolist() == [1]
+
+
+def test_the_likest_sample_is_that_whose_pixels_correlate_most(rng):
+    samples = make_samples(movies(rng), 1)
+    train, test = np.arange(0, len(samples), 3), np.arange(1, len(samples), 3)
+    flat = samples.pixels[samples.rows].flatten(1).numpy()
+    by_hand = np.corrcoef(flat[test], flat[train])[: len(test), len(test) :].argmax(1)
+    assert np.array_equal(pitfalls.likest(samples, train, test), train[by_hand])
 
 
 def test_a_reader_that_copies_its_neighbour_does_well_on_shuffled_frames_and_not_on_new_events(rng):

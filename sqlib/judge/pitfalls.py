@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, normalize
 
 from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError
@@ -52,12 +52,27 @@ def logistic(train, labels, test, smote: bool = False, seed: int = 0) -> np.ndar
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(train, labels).decision_function(test)
 
 
-def calendar(index: pd.DataFrame, train, test) -> np.ndarray:
-    """(T,): the label of the training row of the same event that is nearest in time, 0 where the event has none. No picture."""
+def calendar(index: pd.DataFrame, train, test) -> pd.DataFrame:
+    """What the training row of the same event that is nearest in time (of two the earlier) says of each of `test`: no picture.
+
+    A row each: its `label`, 0 where the event has none, and how many frames it is `away`, infinite where there is none.
+    """
     asked = index.iloc[test][["event", "frame"]].assign(row=range(len(test))).sort_values("frame")
-    known = index.iloc[train][["event", "frame", "label"]].sort_values("frame")
-    said = pd.merge_asof(asked, known, on="frame", by="event", direction="nearest").set_index("row")["label"]
-    return said.sort_index().fillna(0).astype(np.int64).to_numpy()
+    known = index.iloc[train][["event", "frame", "label"]].assign(at=lambda rows: rows["frame"]).sort_values("frame")
+    said = pd.merge_asof(asked, known, on="frame", by="event", direction="nearest").set_index("row").sort_index()
+    away = (said["frame"] - said["at"]).abs().fillna(np.inf)
+    return pd.DataFrame({"label": said["label"].fillna(0).astype(np.int64), "away": away})
+
+
+def likest(samples: Samples, train, test) -> np.ndarray:
+    """(T,): for each sample of `test` the one of `train` whose pixels correlate most with its own; positions both."""
+
+    def directions(rows: np.ndarray) -> torch.Tensor:
+        flat = samples.pixels[samples.rows[torch.from_numpy(rows).to(samples.device)]].flatten(1).float()
+        return normalize(flat - flat.mean(1, keepdim=True))
+
+    known = directions(train).T
+    return train[torch.cat([(directions(some) @ known).argmax(1) for some in np.array_split(test, -(-len(test) // 256))]).cpu()]
 
 
 def reading(labels, decision, limit: float, events, seed: int, draws: int) -> dict[str, float]:
