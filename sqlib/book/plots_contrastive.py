@@ -91,7 +91,7 @@ def leak(bars: dict[str, float], away: pd.DataFrame):
     left.set_yticks(places, list(bars))
     for place, value in zip(places, bars.values()):
         left.text(value + 0.01, place, f"{value:.2f}", va="center", fontsize=9)
-    left.set(xlabel="macro F1 (red: split by samples; blue: split by events)", xlim=(0, 1.08))
+    left.set(xlabel="macro F1 (orange: split by samples; blue: split by events)", xlim=(0, 1.08))
     at = np.arange(len(away))
     right.bar(at, away["ap"], 0.55, color=[BLUE if "by event" in words else VERMILION for words in away["distance"]])
     for place, row in zip(at, away.itertuples()):
