@@ -664,7 +664,7 @@ def test_settings_that_make_no_cube_are_refused(tmp_path):
         (["2012-07-04T12:00", "--stonyhurst", "95", "0"], "behind the limb"),
         (["2012-07-04T12:00", "--region", "0"], "no NOAA number"),
         (["2012-07-04T12:00", "--stonyhurst", "0", "0", "-p", "sise=16"], "did you mean 'size'"),
-        (["31 June 1999", "--stonyhurst", "0", "0"], "no event"),
+        (["31 June 1999", "--stonyhurst", "0", "0"], "a time is written like"),
         (["2012-07-04T12:00", "--stonyhurst", "0", "0", "--folder", "/no/such"], "no folder"),
         (["2012-07-04T12:00", "--stonyhurst", "0", "0"], "registered e-mail"),
     ],

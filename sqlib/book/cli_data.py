@@ -156,7 +156,10 @@ def _observed_event(text: str):
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        return find_event(text)
+        try:
+            return find_event(text)
+        except SqError as error:
+            raise SqError(f"{error} (a time is written like 2014-03-29T17:48)") from None
     time = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
     return {event.time: event for event in catalogue()}.get(time) or make_event(time)
 
