@@ -108,6 +108,12 @@ def test_book_loads_nothing_from_the_network(smoke_book):
     assert check_offline(smoke_book / "_build/html") >= len(NOTEBOOKS) + len(PROSE)
 
 
+def test_the_first_page_shows_a_sunquake_and_says_that_it_is_simulated(smoke_book):
+    page = (smoke_book / "_build" / "html" / "book" / "intro.html").read_text()
+    figure = page.split('<figure class="sq-figure">')[1].split("</figure>")[0]
+    assert figure.startswith("<img") and "SIMULATED" in figure and "../notebooks/00_holography.html#fig-event" in figure
+
+
 def test_every_page_opens_offline_without_a_complaint_and_with_its_maths(smoke_book):
     paths, formulas = pages(smoke_book / "_build/html"), {}
     assert {f"{name}.html" for name in (*NOTEBOOKS, *PROSE)} <= {path.name for path in paths}

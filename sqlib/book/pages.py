@@ -12,6 +12,7 @@ from contextlib import suppress
 from html import escape
 from pathlib import Path
 
+from sqlib.book.borrowed import with_figures
 from sqlib.book.card import origin, read_card
 from sqlib.book.finish import finish
 from sqlib.book.links import check_links
@@ -85,7 +86,7 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
             text = page.read_text(encoding="utf-8")
         if TEACHING in text:
             text = text.replace(TEACHING, teaching_table(run_folders))
-        page.write_text(with_header(text, [reading(text)]), encoding="utf-8")
+        page.write_text(with_figures(with_header(text, [reading(text)]), run_folders), encoding="utf-8")
     (source / "notebooks").mkdir()
     for name, folder in run_folders.items():
         card, csv = read_card(folder), sorted(folder.glob("tables/*.csv"))
