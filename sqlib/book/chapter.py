@@ -240,7 +240,7 @@ def _caption(page: Page, label: str, caption: str, sources) -> str:
 def _row(values: tuple, forms: list) -> str:
     head, *cells = (escape(_whole(_text(value, form))) for value, form in zip(values, forms))
     body = "".join(f"<td{_kind(value, text)}>{text}</td>" for value, text in zip(values[1:], cells))
-    return f'<tr><th scope="row"{_kind("", head)}>{head}</th>{body}</tr>'
+    return f'<tr><th scope="row"{_room(head)}>{head}</th>{body}</tr>'
 
 
 def _whole(text: str) -> str:
@@ -251,7 +251,11 @@ def _whole(text: str) -> str:
 def _kind(value, text: str) -> str:
     if isinstance(value, int | float) or hasattr(value, "dtype"):
         return ' class="sq-number"'
-    return ' class="sq-text"' * (len(text) > 14)  # words are not set as a column of single ones
+    return _room(text)
+
+
+def _room(text: str) -> str:
+    return ' class="sq-text"' * (len(text) > 16)  # words are not set as a column of single ones
 
 
 def _text(value, form) -> str:

@@ -55,7 +55,8 @@ def logistic(train, labels, test, smote: bool = False, seed: int = 0) -> np.ndar
 def calendar(index: pd.DataFrame, train, test) -> pd.DataFrame:
     """What the training row of the same event that is nearest in time (of two the earlier) says of each of `test`: no picture.
 
-    A row each: its `label`, 0 where the event has none, and how many frames it is `away`, infinite where there is none.
+    train, test : positions (R,) and (T,) in `index`. A row for each of `test`: `label`, int64, 0 where the event has no row in
+    `train`, and `away`, float64, the frames between the two, infinite where there is none.
     """
     asked = index.iloc[test][["event", "frame"]].assign(row=range(len(test))).sort_values("frame")
     known = index.iloc[train][["event", "frame", "label"]].assign(at=lambda rows: rows["frame"]).sort_values("frame")
@@ -65,14 +66,18 @@ def calendar(index: pd.DataFrame, train, test) -> pd.DataFrame:
 
 
 def likest(samples: Samples, train, test) -> np.ndarray:
-    """(T,): for each sample of `test` the one of `train` whose pixels correlate most with its own; positions both."""
+    """int64 (T,): for each of `test` the one of `train` whose pixels correlate most with its own.
 
-    def directions(rows: np.ndarray) -> torch.Tensor:
-        flat = samples.pixels[samples.rows[torch.from_numpy(rows).to(samples.device)]].flatten(1).float()
+    train, test : positions (R,) and (T,) of samples, as those returned are; at least one of `train`
+    """
+
+    def directions(rows: torch.Tensor) -> torch.Tensor:
+        flat = samples.pixels[samples.rows[rows]].flatten(1).float()
         return normalize(flat - flat.mean(1, keepdim=True))
 
+    train, test = (torch.as_tensor(rows, device=samples.device) for rows in (train, test))
     known = directions(train).T
-    return train[torch.cat([(directions(some) @ known).argmax(1) for some in np.array_split(test, -(-len(test) // 256))]).cpu()]
+    return train[torch.cat([(directions(some) @ known).argmax(1) for some in test.split(256)])].cpu().numpy()
 
 
 def reading(labels, decision, limit: float, events, seed: int, draws: int) -> dict[str, float]:
