@@ -16,6 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tinybook import PARAMETERS, make_home, write_notebook
 
 from sqlib.book import (
+    borrowed,
     card,
     chapter,
     compare,
@@ -103,6 +104,13 @@ def a_run(evil, home):
     return folder, about
 
 
+def prose(evil, home, monkeypatch) -> str:
+    """A page of prose that borrows the figure of the chapter of `published`."""
+    shown = {"output_type": "display_data", "metadata": {}, "data": {"text/html": published(evil, home, monkeypatch)}}
+    (home / "executed.ipynb").write_text(json.dumps(new_notebook(cells=[new_code_cell("1", outputs=[shown])])))
+    return borrowed.with_figures("<!-- figure 00_first fig01 -->", {"00_first": home})
+
+
 def comparison(evil, home, _) -> str:
     folder, about = a_run(evil, home)
     one = {**about, "folder": str(folder)}
@@ -172,6 +180,7 @@ def finished(evil, home, _) -> str:
 
 PRODUCERS = {
     "chapter": published,
+    "prose": prose,
     "run card": lambda evil, home, _: card.as_html(a_run(evil, home)[1]),
     "comparison": comparison,
     "provenance": notes,
@@ -208,6 +217,6 @@ def test_every_module_that_writes_html_is_tried():
 
     folder = Path(pages.__file__).parent
     writing = {path.stem for path in folder.glob("*.py") if "</" in path.read_text(encoding="utf-8")}
-    tried = {"card", "chapter", "compare", "embedding_map", "finish", "movie", "pages", "playground", "provenance", "scorecard",
-             "slides", "threshold", "whole"}  # fmt: skip
+    tried = {"borrowed", "card", "chapter", "compare", "embedding_map", "finish", "movie", "pages", "playground", "provenance",
+             "scorecard", "slides", "threshold", "whole"}  # fmt: skip
     assert writing == tried | {"sprites"}  # which writes for movie, embedding_map and playground
