@@ -66,7 +66,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def alone(folder: Path, told: bool = True) -> Iterator[None]:
-    """Hold `folder` alone: a second process waits here, and then finds what the first one made. `told`: it says that it waits."""
+    """Hold `folder` alone: a second process waits here, and then finds what the first one made. `told`: it says that it waits.
+
+    `SqError` where the folder cannot be made or written.
+    """
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / ".lock")

@@ -37,6 +37,8 @@ def begin(name: str, *, data: str, seed: int, profile: str, out: str = "", root:
     out : folder for records and figures, set by `sq run`; "" (by hand) is home()/runs/NAME/interactive
     root : folder of the real frames; where they were made of the reader's own cubes, every mark says so
     more : the chapter's other parameters, for its run card
+
+    `SqError` for other data, or a damaged card of the reader's own cubes.
     """
     from sqlib.data.frames import own_card
 
@@ -138,6 +140,7 @@ def table(page: Page, frame, name: str, *, label: str, caption: str, formats=Non
 
     The first column names the rows. formats: format per column, `{"power": ".2f"}`, or a function; numbers otherwise
     have 4 significant digits; None and NaN show as a dash. numbers: what goes to the record; default every row.
+    `SqError` for a table without rows, columns of the same name, and as `figure` does.
     """
     sources = _checked(page, name, label, caption, caption, source)
     if frame.empty or not frame.columns.is_unique:

@@ -82,6 +82,8 @@ def embedding_map(points, index: pd.DataFrame, pixels, status, name: str, alt: s
     points : (M, 2), M at most `MOST`; index : a row per mark with event and frame; pixels : uint8 (M, h, w), each shown
     small and stretched to its own contrast; status : class of each mark (M,), see `plots_embedding.classes`
     name : unique on the page; alt : what the map shows, in words
+
+    `SqError` where these do not belong together, or the frames do not fit.
     """
     points, pixels, status = np.asarray(points, float), np.asarray(pixels), np.asarray(status).astype(str)
     count = len(points)

@@ -156,7 +156,7 @@ def key(fig, entries: dict[str, dict], ncols: int = 3) -> None:
 def colour(values, cmap: str = "gray", vmin: float | None = None, vmax: float | None = None) -> np.ndarray:
     """Map `values` (..., H, W) through a colour map to uint8 (..., H, W, 3), for `chapter.movie`.
 
-    `vmin` and `vmax` default to the extremes of `values`.
+    `vmin` and `vmax` default to the extremes of `values`; `SqError` where they are not finite, or do not rise.
     """
     import matplotlib
 

@@ -62,6 +62,9 @@ def player(frames, name: str, alt: str, words: list[str], fps: float, still: int
     still : the frame shown first, and the only one without scripts
     boxes : by what a switch says ("Annotated box"), for each frame (T) the boxes (x0, y0, x1, y1) that it draws; off at first
     region : gray levels that become black and white at the switch "Active-region contrast"
+    limit : bytes that the player may have
+
+    `SqError` for another type or shape, under two frames, or what is not one per frame.
     """
     frames, boxes = np.asarray(frames), boxes or {}
     if frames.dtype != np.uint8 or not (frames.ndim == 3 or (frames.ndim == 4 and frames.shape[3] == 3)):
@@ -91,7 +94,10 @@ def player(frames, name: str, alt: str, words: list[str], fps: float, still: int
 
 
 def stretch(low: float, high: float) -> str:
-    """A CSS filter that makes gray level `low` (of 0…255) black and `high` white, and is linear between."""
+    """A CSS filter that makes gray level `low` (of 0…255) black and `high` white, and is linear between.
+
+    `SqError` unless 0 <= low < high <= 255.
+    """
     if not 0 <= low < high <= 255:
         raise SqError(f"gray levels of a stretch rise from 0 to 255, not from {low} to {high}")
     contrast = 1 + 2 * low / (high - low)

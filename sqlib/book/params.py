@@ -127,7 +127,7 @@ def check(known: tuple[Parameter, ...], overrides: dict[str, Any], where: str = 
 
 
 def parse(known: tuple[Parameter, ...], texts: list[str], where: str = "the notebook") -> dict[str, Any]:
-    """Return the values of `name=value` texts from a command line, parsed to the annotated types."""
+    """Return the values of `name=value` texts from a command line, parsed to the annotated types; `SqError` as `check` has it."""
     types = {p.name: p.type for p in known}
     values = {}
     for text in texts:

@@ -69,6 +69,7 @@ def choose(samples: Samples, count: int = 5) -> tuple[torch.Tensor, torch.Tensor
 
     The frame of greatest contrast of each of `count` events, from the clearest event to a middling one, and, where there is
     one, a frame of the first event without a sunquake, with the place where that event's sunquake is at other times.
+    `SqError` where no annotated frame has a box.
     """
     index, size = samples.index, samples.pool.shape[-1]
     rows = np.flatnonzero((index["label"] == 1).to_numpy())

@@ -36,6 +36,7 @@ def classes(status) -> dict[str, tuple[str, str, str]]:
     """Colour, marker and words of each class in `status` (M,), in the order of drawing.
 
     The keys of `CLASSES` look the same in every figure; others ("MDI", "HMI") take what is spare, in sorted order.
+    `SqError` where there are more of them than markers.
     """
     present = set(map(str, np.unique(status)))
     known = {name: look for name, look in CLASSES.items() if name in present}
@@ -79,6 +80,7 @@ def along(index: pd.DataFrame, values: dict[str, np.ndarray], status, event: str
     """Values per frame (M,) of one event against the frame number, a panel each, annotated intervals as bands.
 
     values : {axis label: values}, such as distances of consecutive embeddings (Figs. 6, 9 and 11) or moments (Fig. 7)
+    event : key of the event; `SqError` where the index has no frame of it
     """
     own = np.flatnonzero((index["event"] == event).to_numpy())
     if not len(own):
@@ -121,7 +123,10 @@ def similarities(matrix, index: pd.DataFrame, event: str):
 
 
 def rings(maps: dict[int, np.ndarray], index: pd.DataFrame):
-    """Maps (M, 2) by number of neighbours, a row of panels per event, colour by frames from the sunquake (Fig. 19)."""
+    """Maps (M, 2) by number of neighbours, a row of panels per event, colour by frames from the sunquake (Fig. 19).
+
+    `SqError` for an event without an annotated frame.
+    """
     events = list(dict.fromkeys(index["event"]))
     fig, panels = plt.subplots(len(events), len(maps), figsize=(7, 0.6 + 3 * len(events)), squeeze=False)
     for row, event in zip(panels, events):

@@ -32,7 +32,10 @@ def source_hash() -> str:
 
 
 def folder_stamp(root: str) -> str:
-    """Cheap fingerprint of a data folder: names, sizes and times of change, without reading any file."""
+    """Cheap fingerprint of a data folder: names, sizes and times of change, without reading any file.
+
+    `SqError` where there is no such folder.
+    """
     if not Path(root).is_dir():
         raise SqError(f"there is no data folder {root}: root names a folder in SunquakeNet's layout")
     files = [(path, path.stat()) for path in sorted(Path(root).rglob("*")) if path.is_file()]

@@ -51,7 +51,10 @@ def student_notebook(notebook: dict, name: str) -> dict:
 
 
 def student_texts() -> dict[str, str]:
-    """Return the text of each student notebook by its file's name, from all of home()/notebooks."""
+    """Return the text of each student notebook by its file's name, from all of home()/notebooks.
+
+    `SqError` where there is none, or one is no notebook.
+    """
     found = {}
     for path in sorted((home() / "notebooks").glob("*.ipynb")):
         read_notebook(path)  # complains of what is no notebook

@@ -20,7 +20,10 @@ NAMES = ("summary.csv", "summary.png")
 
 
 def alternatives(texts: list[str]) -> dict[str, list[str]]:
-    """The words of `name=a,b,c` and `name=1..5` by name; commas inside brackets part nothing: `latents=[1,2],[3]` has two."""
+    """The words of `name=a,b,c` and `name=1..5` by name; commas inside brackets part nothing: `latents=[1,2],[3]` has two.
+
+    `SqError` for an empty value, a name given twice, or a range of no or too many values.
+    """
     found = {}
     for text in texts:
         name, equals, word = text.partition("=")
@@ -42,7 +45,10 @@ def alternatives(texts: list[str]) -> dict[str, list[str]]:
 
 
 def grid(known, texts: list[str], where: str) -> list[dict[str, Any]]:
-    """Every combination of the alternatives, checked by name and type against the parameters `known`."""
+    """Every combination of the alternatives, checked by name and type against the parameters `known`.
+
+    `SqError` as `alternatives` and `params.check` have it, and for more than `MOST` of them; `where` says what knows them.
+    """
     words = alternatives(texts)
     many = 1
     for values in words.values():
