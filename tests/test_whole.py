@@ -18,6 +18,7 @@ CHAPTER = """<!doctype html><html><head><title>{0} — Book</title></head><body>
 <h1 id="{0}">{0}<a class="headerlink" href="#{0}">#</a></h1>
 <p id="same">See <a href="{1}.html#same">there</a>, <a href="#same">here</a>,
 <a href="x.csv">numbers</a>, <a href="https://example.org/#a">far</a>.</p><details><summary>Solution</summary>S</details>
+<div class="cell tag_hide-input"><details class="hide above-input"><summary>Show</summary>plt.plot</details>drawn</div>
 <label for="same">L</label><img src="../_images/a.png" alt="A" loading="lazy"><div class="sq-controls">Play</div>
 <noscript><img alt="still" src="../_images/a.png"></noscript><div class="sq-ground" hidden>ground</div>
 <script>go()</script></article></body></html>"""
@@ -50,6 +51,11 @@ def test_what_moves_or_unfolds_is_still_and_open(joined):
     assert joined.count('<details open="">') == 2
     assert joined.count('alt="still"') == 2 and "noscript" not in joined and "ground" not in joined  # no scripts on paper
     assert "side" not in joined
+
+
+def test_code_that_a_chapter_folds_is_left_out_and_its_output_stays(joined):
+    assert "plt.plot" not in joined and joined.count("drawn") == 2
+    assert whole.LEFT_OUT in joined
 
 
 def test_without_chromium_the_command_says_so_before_anything_runs(monkeypatch, tmp_path, capsys):

@@ -16,7 +16,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTH = 680  # CSS pixels between the margins of a sheet of A4
 MARGINS = {"top": "16mm", "bottom": "18mm", "left": "15mm", "right": "15mm"}
 FOOT = '<div style="font-size:8px;width:100%;text-align:center"><span class="pageNumber"></span></div>'
-DROPPED = "script, .headerlink, .sq-controls, .sq-panel, .sq-made, .sq-ground, .onlyprint"  # of no use on paper
+# Of no use on paper. The code that chapters fold draws their figures, and took 45 sheets of 294.
+DROPPED = "script, .headerlink, .sq-controls, .sq-panel, .sq-made, .sq-ground, .onlyprint, .tag_hide-input > details.above-input"
+LEFT_OUT = "Code that the book's pages fold is left out here; it stands in the notebooks."
 REFERENCES = ("for", "aria-labelledby", "aria-describedby", "aria-controls")
 # What is wider than the sheet is made smaller by itself; Chromium would shrink the whole book to its widest table.
 FIT = """(width) => document.querySelectorAll('.bd-article table, .bd-article mjx-container[display]').forEach((one) => {
@@ -47,7 +49,8 @@ def contents() -> list[tuple[str, list[str]]]:
 def join_pages(site: Path, parts: list[tuple[str, list[str]]]) -> str:
     """Return one HTML page that holds all pages of `parts`, to lie in `site` beside the first of them.
 
-    Ids get their page's name in front, and links within the book lead to them. What moves or unfolds is still and open.
+    Ids get their page's name in front, and links within the book lead to them. What moves is still; what unfolds is open, but for
+    code that a chapter folds away from its output, which is left out.
     """
     from bs4 import BeautifulSoup
 
@@ -71,7 +74,7 @@ def join_pages(site: Path, parts: list[tuple[str, list[str]]]) -> str:
     return (f'<!doctype html>\n<html lang="en" data-theme="light" data-mode="light"><head>{head.decode_contents()}'
             f'{"".join(map(str, maths))}</head><body class="sq-whole"><main class="bd-content"><article class="bd-article">'
             f'<section class="sq-page sq-contents"><h1>{title}</h1><nav aria-label="Contents"><h2>Contents</h2>{"".join(rows)}'
-            f"</nav></section>{body}</article></main></body></html>\n")  # fmt: skip
+            f"</nav><p>{LEFT_OUT}</p></section>{body}</article></main></body></html>\n")  # fmt: skip
 
 
 def write_pdf(site: Path, target: Path) -> Path:
