@@ -204,6 +204,14 @@ def test_what_is_no_stack_of_frames_is_refused(frames, runs, words):
         find_sources(frames, runs=runs)
 
 
+def test_frames_sampled_far_finer_than_it_was_taught_get_a_warning(cubes, recwarn):
+    frames = cubes[0].frames[:2]
+    find_sources(frames)
+    assert not recwarn
+    with pytest.warns(UserWarning, match="far coarser"):
+        find_sources(frames.repeat(2, 1).repeat(2, 2))
+
+
 def test_damaged_weights_are_refused(tmp_path):
     path = tmp_path / "locator.safetensors"
     path.write_bytes(b"no weights")

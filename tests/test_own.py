@@ -66,6 +66,16 @@ def test_the_pages_commands_end_in_an_executed_chapter_that_names_the_folder(wor
     assert "SunquakeNet" not in json.dumps([[r["caption"], r["label"], r.get("alt", "")] for r in ours])
 
 
+def test_the_pages_python_asks_where_in_each_cube_a_sunquake_is_and_the_template_is_too_fine_for_it(worked, monkeypatch, capsys):
+    home, _ = worked
+    monkeypatch.chdir(home)
+    (block,) = re.findall(r"```python\n(.*?)```", (CHECKOUT / "book" / "own_data.md").read_text(), flags=re.DOTALL)
+    with pytest.warns(UserWarning, match="far coarser"):
+        exec(compile(block, "own_data.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert printed.count("'score'") == 6 and "2014_06_06_11_48_00 {" in printed
+
+
 @pytest.mark.parametrize(("chapter", "told"), [
     ("02_autoencoders", ""), ("06_object_detection", ""), ("07_case_studies", "events of Table 1, and these frames hold none"),
 ])  # fmt: skip
