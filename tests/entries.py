@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pytest
 import torch
 from astropy.io import fits
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -22,8 +23,10 @@ from test_train import SMALL, small_frames
 from tinybook import make_home, write_notebook
 
 from sqlib.book import compare, pages, params, records, runs, slides, student
+from sqlib.book.borrowed import with_figures
 from sqlib.book.card import read_card
 from sqlib.book.provenance import add_provenance
+from sqlib.book.scorecard import scorecard_page
 from sqlib.data import corona, cubes, frames, own, sunquakenet
 from sqlib.learn import checkpoint, locator
 from sqlib.learn import runs as trained
@@ -160,8 +163,10 @@ def a_run(name: str):
         about = {"card": CARD, "folder": folder, "source": "simulated", "replace": False}
         words = {"caption": "c", "alt": "a", "file": "figures/fig01.png"}
         records.record("fig01", {"a": [1, 2.5]}, label="Figure 1", kind="figure", **words, **about)
-        numbers = {"verdict": "reproduced", "value": 1.0, "low": 0.5, "high": 1.5}
-        records.record("claim-C1", numbers, 1.0, label="C1", kind="claim", **about)
+        judged = {"verdict": "reproduced", "value": 1.0, "low": 0.5, "high": 1.5}
+        rows = [{"R, paper": 0.5, "R, here": 0.25}, {"printed": 3, "value": 3.0, "low": 2.0, "high": 4.0}]
+        for own_name, numbers in {"claim-C1": judged, "table2": rows, "table-slips": [{"printed": "57"}]}.items():
+            records.record(own_name, numbers, 1.0, label="L", kind=own_name[:5], **about)
         shown = new_output("display_data", {"text/html": '<figure class="sq-figure" id="fig01">'})
         cells = [new_markdown_cell("# Title\n\nWords."), new_code_cell("1 + 1", outputs=[shown])]
         nbformat.write(new_notebook(cells=cells), folder / "executed.ipynb")
@@ -172,8 +177,6 @@ def a_run(name: str):
 
 def read_run(path: Path):
     """What is made of a run's card and records: the list of runs, a comparison, the scorecard."""
-    from sqlib.book.scorecard import scorecard_page
-
     folder = path if path.name == KEY else next(parent for parent in path.parents if parent.name == KEY)
     card = {**read_card(folder), "folder": str(folder)}
     runs.runs()
@@ -187,6 +190,7 @@ def read_executed(path: Path):
     slides.write_slides(path.parent)
     notebook = pages.dress(params.read_notebook(path), CARD)
     add_provenance(notebook["cells"], CARD, records.read_records(path.parent), set(), {})
+    with_figures("<!-- figure 00_first fig01 -->", {"00_first": path.parent})
 
 
 def a_training(name: str):
@@ -231,11 +235,9 @@ def a_checkpoint(home: Path) -> Path:
     """A run that was cut off after its first epoch."""
     frameset = small_frames(events=10, frames=6)
     folder = trained.run_folder(trained.run_key(SMALL, frameset.fingerprint))
-    try:
+    with pytest.raises(trained.Unfinished):
         trained.train(SMALL, frameset, progress=False, device="cpu", seconds=0)
-    except trained.Unfinished:
-        return folder / "checkpoint.safetensors"
-    raise AssertionError("it was trained to its end")
+    return folder / "checkpoint.safetensors"
 
 
 def read_checkpoint(path: Path):
@@ -283,6 +285,8 @@ ENTRIES = {
     "run card": (a_run("card.json"), read_run),
     "record of a figure": (a_run("records/fig01.json"), read_run),
     "record of a claim": (a_run("records/claim-C1.json"), read_run),
+    "record of a table": (a_run("records/table2.json"), read_run),
+    "record of the slips": (a_run("records/table-slips.json"), read_run),
     "executed notebook": (a_run("executed.ipynb"), read_executed),
     "weights": (a_training("weights.safetensors"), read_weights),
     "card of a training": (a_training("card.json"), read_weights),

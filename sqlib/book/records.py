@@ -129,13 +129,16 @@ def read_as(kinds: dict, path: Path, what: str) -> dict:
 def read_records(run_folder: Path) -> dict[str, dict]:
     """Return the records of a run by name, in the order of their names; `SqError` for one that lacks an entry or is foreign.
 
-    A record lies in a file of its own name, and a file that it names lies in the run.
+    A record lies in a file of its own name, a file that it names lies in the run, its numbers are finite, and a verdict is a word.
     """
     found = {}
     for path in sorted(run_folder.glob("records/*.json")):
         content = read_as(KINDS, path, "a record")
         name, file, source = content["name"], content.get("file"), content["source"]
         own = file is None or re.fullmatch(rf"(figures|tables)/{re.escape(path.stem)}\.\w+", str(file))
+        numbers = plain(content, str(path))["numbers"]  # json reads NaN and infinities, which no record was written with
+        if isinstance(numbers, dict) and not isinstance(numbers.get("verdict", ""), str):
+            raise SqError(f"{path} is not a record: its verdict is {short(numbers['verdict'])}; run its notebook again")
         if name != path.stem or not own or not source or not set(map(str, source)) <= set(SOURCES):
             raise SqError(f"{path} is not a record of this run: name {short(name)}, file {short(file)}, source {short(source)}; "
                           "run its notebook again")  # fmt: skip

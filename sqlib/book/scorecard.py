@@ -80,8 +80,8 @@ def scorecard_page(run_folders: dict[str, Path]) -> str:
     if slips:
         parts.append(f"## The paper's own consistency\n\nSome printed numbers contradict each other, whatever an "
                      f"experiment gives; how that is known is computed in {', '.join(slips)}.\n")  # fmt: skip
-    if rows := found.get("table-slips", {}).get("numbers"):
-        parts.append(_table("Slips of the printed text", rows[0], [tuple(map(_word, row.values())) for row in rows]))
+    if rows := _rows(found.get("table-slips", {}).get("numbers")):
+        parts.append(_table("Slips of the printed text", rows[0], [[_word(row.get(name)) for name in rows[0]] for row in rows]))
     return "\n".join(parts)
 
 
@@ -91,8 +91,7 @@ def compared(numbers, paper=None) -> list[tuple]:
     Both stand in one row, as columns "X, paper" and "X, here", or "X: paper" and "X: here" with units, or "printed" and "value"
     with "low" and "high"; or in two rows of the same texts, "scores of" paper and here; or under one name of two dicts.
     """
-    rows = [row for row in numbers if isinstance(row, dict)] if isinstance(numbers, list) else []
-    found = []
+    rows, found = _rows(numbers), []
     for row in rows:
         for name, value in row.items():
             for sign in (", ", ": "):
@@ -146,6 +145,10 @@ def _texts(row: dict) -> dict:
 
 def _numbers(record: dict) -> dict:
     return record["numbers"] if isinstance(record["numbers"], dict) else {}
+
+
+def _rows(numbers) -> list[dict]:
+    return [row for row in numbers if row and isinstance(row, dict)] if isinstance(numbers, list) else []
 
 
 def _claim(name: str, rule: pd.Series, record: dict | None) -> tuple[str, ...]:
