@@ -193,7 +193,7 @@ def find_sources(frames: np.ndarray, *, runs=None, device: str = "cpu", net: Loc
     some = [_speckle(frame) for frame in frames[:: max(1, len(frames) // 4)]]
     if np.mean([min((one[1:] * one[:-1]).mean(), (one[:, 1:] * one[:, :-1]).mean()) for one in some]) > COARSE:
         warnings.warn("the speckle of these frames is far coarser than what the locator was taught, pixels of 1.09 and 1.45 Mm: "
-                      "what it says of them means nothing; sample them at such pixels", stacklevel=2)  # fmt: skip
+                      "what it says of them means little; sample them at such pixels", stacklevel=2)  # fmt: skip
     net = _shipped(device) if net is None else net
     runs = runs_of(frames) if runs is None else np.asarray(runs)
     per_frame, per_run = [], []
