@@ -5,9 +5,11 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tracemalloc
+import warnings
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -66,7 +68,7 @@ def test_the_pages_commands_end_in_an_executed_chapter_that_names_the_folder(wor
     assert "SunquakeNet" not in json.dumps([[r["caption"], r["label"], r.get("alt", "")] for r in ours])
 
 
-def test_the_pages_python_asks_where_in_each_cube_a_sunquake_is_and_the_template_is_too_fine_for_it(worked, monkeypatch, capsys):
+def test_the_pages_python_asks_where_sunquakes_are_and_the_template_is_too_fine_for_it(worked, tmp_path, monkeypatch, capsys):
     home, _ = worked
     monkeypatch.chdir(home)
     (block,) = re.findall(r"```python\n(.*?)```", (CHECKOUT / "book" / "own_data.md").read_text(), flags=re.DOTALL)
@@ -74,6 +76,12 @@ def test_the_pages_python_asks_where_in_each_cube_a_sunquake_is_and_the_template
         exec(compile(block, "own_data.md", "exec"), {})
     printed = capsys.readouterr().out
     assert printed.count("'score'") == 6 and "2014_06_06_11_48_00 {" in printed
+    shutil.copytree(home / "my_cubes", tmp_path / "my_cubes", ignore=shutil.ignore_patterns("frames"))
+    monkeypatch.chdir(tmp_path)
+    import_cubes(tmp_path / "my_cubes", 64, progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec(compile(block, "own_data.md", "exec"), {})
 
 
 @pytest.mark.parametrize(("chapter", "told"), [
