@@ -18,7 +18,7 @@ MARGINS = {"top": "16mm", "bottom": "18mm", "left": "15mm", "right": "15mm"}
 FOOT = '<div style="font-size:8px;width:100%;text-align:center"><span class="pageNumber"></span></div>'
 # Of no use on paper. The code that chapters fold draws their figures, and took 45 sheets of 294.
 DROPPED = "script, .headerlink, .sq-controls, .sq-panel, .sq-made, .sq-ground, .onlyprint, .tag_hide-input > details.above-input"
-LEFT_OUT = "Code that the book's pages fold is left out here; it stands in the notebooks."
+LEFT_OUT = "Code that the pages of the book fold is left out here; it stands in the notebooks."
 REFERENCES = ("for", "aria-labelledby", "aria-describedby", "aria-controls")
 # What is wider than the sheet is made smaller by itself; Chromium would shrink the whole book to its widest table.
 FIT = """(width) => document.querySelectorAll('.bd-article table, .bd-article mjx-container[display]').forEach((one) => {
