@@ -165,8 +165,8 @@ def a_run(name: str):
         records.record("fig01", {"a": [1, 2.5]}, label="Figure 1", kind="figure", **words, **about)
         judged = {"verdict": "reproduced", "value": 1.0, "low": 0.5, "high": 1.5}
         rows = [{"R, paper": 0.5, "R, here": 0.25}, {"printed": 3, "value": 3.0, "low": 2.0, "high": 4.0}]
-        for own_name, numbers in {"claim-C1": judged, "table2": rows, "table-slips": [{"printed": "57"}]}.items():
-            records.record(own_name, numbers, 1.0, label="L", kind=own_name[:5], **about)
+        for kind, own_name, numbers in (("claim", "claim-C1", judged), ("table", "table2", rows), ("table", "table-slips", rows)):
+            records.record(own_name, numbers, 1.0, label="L", kind=kind, **about)
         shown = new_output("display_data", {"text/html": '<figure class="sq-figure" id="fig01">'})
         cells = [new_markdown_cell("# Title\n\nWords."), new_code_cell("1 + 1", outputs=[shown])]
         nbformat.write(new_notebook(cells=cells), folder / "executed.ipynb")

@@ -1,6 +1,7 @@
 """The command line misused as users misuse it: exit code 2 (130 when interrupted), one message, no traceback, nothing made."""
 
 import errno
+import json
 import os
 
 import pytest
@@ -147,6 +148,11 @@ def test_a_record_or_a_card_that_names_a_file_outside_its_run_is_refused(sq_home
         records.write_json(path, {**good, **change})
         with pytest.raises(SqError, match=r"fig01\.json is not a record of this run"):
             records.read_records(folder)
+    for number in ("NaN", "1e999"):
+        path.write_text(json.dumps({**good, "numbers": {"a": 7}}).replace('"a": 7', f'"a": {number}'))
+        with pytest.raises(SqError, match=r"fig01\.json is not a record \(it\.numbers\.a is .* run its notebook again"):
+            records.read_records(folder)
+    records.write_json(path, good)
     card = records.read_json(folder / "card.json")
     for change in ({"key": "../../x"}, {"notebook": "../x"}, {"notebook": "/tmp/x"}, {"key": ".."}):
         records.write_json(folder / "card.json", {**card, **change})

@@ -136,7 +136,8 @@ def read_records(run_folder: Path) -> dict[str, dict]:
         content = read_as(KINDS, path, "a record")
         name, file, source = content["name"], content.get("file"), content["source"]
         own = file is None or re.fullmatch(rf"(figures|tables)/{re.escape(path.stem)}\.\w+", str(file))
-        numbers = plain(content, str(path))["numbers"]  # json reads NaN and infinities, which no record was written with
+        with in_words(f"{path} is not a record", "run its notebook again", told=False):
+            numbers = plain(content, "it")["numbers"]  # json reads NaN and infinities, with which no record was written
         if isinstance(numbers, dict) and not isinstance(numbers.get("verdict", ""), str):
             raise SqError(f"{path} is not a record: its verdict is {short(numbers['verdict'])}; run its notebook again")
         if name != path.stem or not own or not source or not set(map(str, source)) <= set(SOURCES):

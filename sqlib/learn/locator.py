@@ -28,7 +28,7 @@ STEP = 2  # pixels of a frame to a cell of the map of probabilities
 SIDE = 16  # pixels; a box that an annotator drew on frames of HMI has about this side (chapter 01)
 LONGEST = 24  # frames; a longer run is looked at through windows
 WINDOW, STRIDE = 16, 8
-COARSE = 0.6  # correlation of neighbouring pixels, the lesser of down and across; pixels of 1.09 and 1.45 Mm have at most 0.45
+COARSE = 0.6  # `_coarseness`; frames with pixels of 1.09 and 1.45 Mm have at most 0.45
 SAME = 0.5  # correlation of neighbours; speckle of the 5–7 mHz band keeps it for about 4 minutes, other events have none
 
 
@@ -114,6 +114,12 @@ def _speckle(frame: np.ndarray) -> np.ndarray:
     return speckle / max(float(np.sqrt((speckle**2).mean())), 1e-6)
 
 
+def _coarseness(frame: np.ndarray) -> float:
+    """Correlation of neighbouring pixels of a frame's speckle, the lesser of down and across: near the limb one is large."""
+    speckle = _speckle(frame)
+    return float(min((speckle[1:] * speckle[:-1]).mean(), (speckle[:, 1:] * speckle[:, :-1]).mean()))
+
+
 def runs_of(frames: np.ndarray) -> np.ndarray:
     """Number of the run that each frame of a stack (N, H, W) belongs to, int64 (N,).
 
@@ -190,8 +196,7 @@ def find_sources(frames: np.ndarray, *, runs=None, device: str = "cpu", net: Loc
     """
     frames = np.asarray(frames)
     _check(frames, runs)
-    some = [_speckle(frame) for frame in frames[:: max(1, len(frames) // 4)]]
-    if np.mean([min((one[1:] * one[:-1]).mean(), (one[:, 1:] * one[:, :-1]).mean()) for one in some]) > COARSE:
+    if _coarseness(frames[len(frames) // 2]) > COARSE:
         warnings.warn("the speckle of these frames is far coarser than what the locator was taught, pixels of 1.09 and 1.45 Mm: "
                       "what it says of them means little; sample them at such pixels", stacklevel=2)  # fmt: skip
     net = _shipped(device) if net is None else net
