@@ -35,7 +35,7 @@ def machine() -> dict:
     import psutil
     import torch
 
-    from sqlib.book.card import commit, versions
+    from sqlib.show.provenance import commit, versions
 
     info = Path("/proc/cpuinfo")
     names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line] if info.is_file() else []

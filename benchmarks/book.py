@@ -27,7 +27,7 @@ def lay_out(home: Path) -> None:
 
 def make(home: Path, profile: str) -> tuple[float, float]:
     """Seconds of `sq book` in `home`, and those of them that the pages took, once all chapters were there."""
-    command = [sys.executable, "-m", "sqlib.book.cli", "book", "--profile", profile]
+    command = [sys.executable, "-m", "sqbook.cli", "book", "--profile", profile]
     start, begun = time.perf_counter(), None
     with subprocess.Popen(command, env={**os.environ, "SQ_HOME": str(home)}, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:

@@ -17,7 +17,8 @@ def rows() -> list[tuple]:
     """Row of the table (see __main__): what `make` does first, without pip's cache, in a folder that goes away."""
     with tempfile.TemporaryDirectory() as folder:
         home, start = Path(folder), time.perf_counter()
-        copytree(CHECKOUT / "sqlib", home / "sqlib")
+        for package in ("sqlib", "sqbook"):
+            copytree(CHECKOUT / package, home / package)
         for name in ("pyproject.toml", "requirements.lock", "README.md", "LICENSE"):
             (home / name).write_bytes((CHECKOUT / name).read_bytes())
         subprocess.run([sys.executable, "-m", "venv", home / ".venv"], check=True)

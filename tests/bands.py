@@ -26,11 +26,11 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import t as student
 
-from sqlib.book import runs
-from sqlib.book.compare import leaves
-from sqlib.book.records import read_records
+from sqbook import execute as runs
+from sqbook.compare import leaves
 from sqlib.data import catalogue, paper_split
 from sqlib.paths import home, replacing
+from sqlib.show.records import read_records
 
 CSV = Path(__file__).with_name("bands.csv")
 COLUMNS = ("chapter", "record", "number", "low", "high", "derived")

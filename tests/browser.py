@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from sqlib.book.whole import find_chromium
+from sqbook.pdf import find_chromium
 from sqlib.errors import SqError
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -22,16 +22,20 @@ from test_ingest import HMI, NOON, write_record
 from test_train import SMALL, small_frames
 from tinybook import make_home, write_notebook
 
-from sqlib.book import compare, pages, params, records, runs, slides, student
-from sqlib.book.borrowed import with_figures
-from sqlib.book.card import read_card
-from sqlib.book.provenance import add_provenance
-from sqlib.book.scorecard import scorecard_page
+from sqbook import compare, slides, student
+from sqbook import execute as runs
+from sqbook import parameters as params
+from sqbook.scorecard import scorecard_page
+from sqbook.site import build as pages
+from sqbook.site.figures import with_figures
+from sqbook.site.notes import add_provenance
 from sqlib.data import corona, cubes, frames, own, sunquakenet
 from sqlib.learn import checkpoint, locator
 from sqlib.learn import runs as trained
 from sqlib.learn.objectives import make_net
 from sqlib.paths import remove
+from sqlib.show import records
+from sqlib.show.provenance import read_card
 from sqlib.sun import ingest
 from sqlib.sun.ingest.track import make_jobs
 

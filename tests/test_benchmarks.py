@@ -109,7 +109,7 @@ def test_a_page_weighs_what_it_loads_at_once(tmp_path):
 
 
 def test_the_changed_value_is_known_to_the_chapter_and_new_to_every_profile():
-    from sqlib.book.params import load_profile, parameters, profile_names
+    from sqbook.parameters import load_profile, parameters, profile_names
 
     chapter, name, value = load("book").CHANGED
     known = {p.name: p for p in parameters(FOLDER.parent / "notebooks" / f"{chapter}.ipynb")}

@@ -9,8 +9,8 @@ import pytest
 from browser import chromium, maths, opened, pages
 from tinybook import CHECKOUT, PARAMETERS, TITLES, add_prose, make_home, write_notebook
 
-from sqlib.book.offline import check_offline, remote_references
-from sqlib.book.pages import build_book, chapters, dress, reading, rerun_page, with_header
+from sqbook.site.build import build_book, chapters, dress, reading, rerun_page, with_header
+from sqbook.site.offline import check_offline, remote_references
 from sqlib.errors import SqError
 
 
@@ -19,7 +19,7 @@ def book(tmp_path_factory):
     """Home folder of a tiny book, built by the command itself."""
     home = add_prose(make_home(tmp_path_factory.mktemp("book")))
     done = subprocess.run(
-        [sys.executable, "-m", "sqlib.book.cli", "book", "--profile", "smoke"],
+        [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke"],
         env={**_environment(), "SQ_HOME": str(home)}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -56,7 +56,7 @@ def test_book_shows_each_chapter_with_its_facts_its_figures_and_its_run_card(boo
 def test_two_books_at_once_both_end_with_the_whole_book(book, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(book, home, ignore=shutil.ignore_patterns("_build"))
-    words = [sys.executable, "-m", "sqlib.book.cli", "book", "--profile", "smoke", "--workers", "1"]
+    words = [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke", "--workers", "1"]
     both = [subprocess.Popen(words, env={**_environment(), "SQ_HOME": str(home)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             for _ in range(2)]  # fmt: skip
     told = [process.communicate(timeout=300)[1].decode() for process in both]
@@ -172,7 +172,7 @@ def test_configuration_never_executes_a_notebook_while_building():
 
 
 def test_failing_chapter_stops_the_book(tmp_path, monkeypatch, capsys):
-    from sqlib.book.cli import main
+    from sqbook.cli import main
 
     home = add_prose(make_home(tmp_path / "home"))
     write_notebook(home / "notebooks/01_second.ipynb", "raise ValueError('clouds')", PARAMETERS)

@@ -5,7 +5,7 @@ import json
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from sqlib.book.borrowed import with_figures
+from sqbook.site.figures import with_figures
 
 PICTURE = '<img alt="a spot" src="data:image/png;base64,AA==">'
 FIGURE = '<figure class="sq-figure" id="{}">' + PICTURE + "<figcaption><strong>Figure H6.</strong> {}</figcaption></figure>"

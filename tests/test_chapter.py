@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sqlib.book import chapter, figures
-from sqlib.book.card import as_html, forget_peak, make_card, peak_memory
-from sqlib.book.movie import player
-from sqlib.book.records import plain, read_records
 from sqlib.errors import SqError
+from sqlib.show import publish
+from sqlib.show import style as figures
+from sqlib.show.movie import player
+from sqlib.show.provenance import as_html, forget_peak, make_card, peak_memory
+from sqlib.show.records import plain, read_records
 
 matplotlib.use("agg")
 
@@ -24,13 +25,13 @@ matplotlib.use("agg")
 def shown(monkeypatch):
     """What the chapter has displayed, as HTML."""
     out = []
-    monkeypatch.setattr(chapter, "_show", out.append)
+    monkeypatch.setattr(publish, "_show", out.append)
     return out
 
 
 @pytest.fixture
 def page(tmp_path, shown):
-    return chapter.begin("01_x", data="twin", seed=7, profile="smoke", out=str(tmp_path), size=32)
+    return publish.begin("01_x", data="twin", seed=7, profile="smoke", out=str(tmp_path), size=32)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ WORDS = {"label": "Figure 1", "caption": "A <b> & c.", "alt": 'A "line".'}
 
 def test_figure_is_shown_saved_and_recorded_with_its_origin(page, fig, shown, tmp_path):
     numbers = {"peak": np.float32(3.5), "frames": np.int64(2)}
-    chapter.figure(page, fig, "fig01", **WORDS, numbers=numbers, paper={"peak": 4.1}, series={"t": [1, 2], "p": [3, 4]})
+    publish.figure(page, fig, "fig01", **WORDS, numbers=numbers, paper={"peak": 4.1}, series={"t": [1, 2], "p": [3, 4]})
     assert 'alt="A &quot;line&quot;."' in shown[0]
     assert "A &lt;b&gt; &amp; c." in shown[0]
     assert "SIMULATED (twin, seed 7)" in shown[0]
@@ -60,7 +61,7 @@ def test_figure_is_shown_saved_and_recorded_with_its_origin(page, fig, shown, tm
 
 
 def test_mark_is_drawn_into_the_picture_itself(page, fig, tmp_path):
-    chapter.figure(page, fig, "fig01", **WORDS)
+    publish.figure(page, fig, "fig01", **WORDS)
     picture = np.asarray(Image.open(tmp_path / "figures/fig01.png").convert("RGB")).astype(int)
     height, width = picture.shape[:2]
     corner = picture[int(0.95 * height):, int(0.7 * width):]
@@ -81,23 +82,23 @@ def test_mark_is_drawn_into_the_picture_itself(page, fig, tmp_path):
     ],
 )
 def test_mark_says_where_the_data_come_from(tmp_path, shown, data, source, mark, simulated):
-    page = chapter.begin("01_x", data=data, seed=7, profile="smoke", out=str(tmp_path))
-    chapter.table(page, pd.DataFrame({"a": [1]}), "table1", label="Table 1", caption="C.", source=source)
+    page = publish.begin("01_x", data=data, seed=7, profile="smoke", out=str(tmp_path))
+    publish.table(page, pd.DataFrame({"a": [1]}), "table1", label="Table 1", caption="C.", source=source)
     assert f">{mark}</span>" in shown[0]
     assert read_records(tmp_path)["table1"]["simulated"] is simulated
 
 
 def test_unknown_source_and_unknown_data_are_refused(page, fig):
     with pytest.raises(SqError, match=r"source .*'real'.* is unknown"):
-        chapter.figure(page, fig, "fig01", **WORDS, source="real")
+        publish.figure(page, fig, "fig01", **WORDS, source="real")
     with pytest.raises(SqError, match="data='moon' is unknown"):
-        chapter.begin("x", data="moon", seed=1, profile="smoke")
+        publish.begin("x", data="moon", seed=1, profile="smoke")
 
 
 @pytest.mark.parametrize("what", ["label", "caption", "alt"])
 def test_figure_without_words_is_refused(page, fig, what, tmp_path):
     with pytest.raises(SqError, match=f"{what} is empty"):
-        chapter.figure(page, fig, "fig01", **{**WORDS, what: "  "})
+        publish.figure(page, fig, "fig01", **{**WORDS, what: "  "})
     assert read_records(tmp_path) == {}
 
 
@@ -107,13 +108,13 @@ def test_busy_figure_stays_under_150_kilobytes(page, tmp_path, rng):
     fig, axes = plt.subplots(1, 3)
     for ax in axes:
         ax.imshow(rng.exponential(size=(256, 256)), vmax=5)
-    chapter.figure(page, fig, "fig01", **WORDS)
+    publish.figure(page, fig, "fig01", **WORDS)
     assert (tmp_path / "figures/fig01.png").stat().st_size <= 150_000
 
 
 def test_table_has_caption_scopes_and_a_scrolling_frame_and_escapes_its_cells(page, shown, tmp_path):
     frame = pd.DataFrame({"event": ["<i>", "b"], "power": [1.23456, np.nan], "n": [1, 2]})
-    chapter.table(page, frame, "table1", label="Table 1", caption="Events.", formats={"power": ".2f"}, paper={"n": 3})
+    publish.table(page, frame, "table1", label="Table 1", caption="Events.", formats={"power": ".2f"}, paper={"n": 3})
     html = shown[0]
     assert html.count('scope="col"') == 3
     assert html.count('scope="row"') == 2
@@ -129,7 +130,7 @@ def test_table_has_caption_scopes_and_a_scrolling_frame_and_escapes_its_cells(pa
 
 def test_table_keeps_an_interval_and_an_error_on_one_line(page, shown):
     frame = pd.DataFrame({"event": ["a"], "interval": ["10 … 49"], "width": ["8.6 ± 3.5"], "words": ["this … that"]})
-    chapter.table(page, frame, "table1", label="Table 1", caption="Sizes.")
+    publish.table(page, frame, "table1", label="Table 1", caption="Sizes.")
     assert ">10\u00a0…\u00a049</td>" in shown[0]
     assert ">8.6\u00a0±\u00a03.5</td>" in shown[0]
     assert ">this … that</td>" in shown[0]
@@ -137,23 +138,23 @@ def test_table_keeps_an_interval_and_an_error_on_one_line(page, shown):
 
 def test_empty_table_is_refused(page):
     with pytest.raises(SqError, match="at least one row"):
-        chapter.table(page, pd.DataFrame({"a": []}), "table1", label="Table 1", caption="C.")
+        publish.table(page, pd.DataFrame({"a": []}), "table1", label="Table 1", caption="C.")
 
 
 def test_name_is_published_once_in_a_run_and_replaced_by_hand(page, tmp_path, shown, monkeypatch):
-    chapter.claim(page, "claim-C1", {"auc": 0.5})
+    publish.claim(page, "claim-C1", {"auc": 0.5})
     with pytest.raises(SqError, match="'claim-C1' is published twice in 01_x"):
-        chapter.claim(page, "claim-C1", {"auc": 0.6})
+        publish.claim(page, "claim-C1", {"auc": 0.6})
     monkeypatch.setenv("SQ_HOME", str(tmp_path / "home"))
-    hand = chapter.begin("01_x", data="twin", seed=7, profile="smoke")
-    chapter.claim(hand, "claim-C1", {"auc": 0.5})
-    chapter.claim(hand, "claim-C1", {"auc": 0.6})
+    hand = publish.begin("01_x", data="twin", seed=7, profile="smoke")
+    publish.claim(hand, "claim-C1", {"auc": 0.5})
+    publish.claim(hand, "claim-C1", {"auc": 0.6})
     assert read_records(tmp_path / "home/runs/01_x/interactive")["claim-C1"]["numbers"] == {"auc": 0.6}
 
 
 def test_close_gives_every_record_the_fingerprint_and_shows_the_card(page, shown, tmp_path):
-    chapter.claim(page, "claim-C1", {"auc": 0.5})
-    chapter.close(page, fingerprint="abc")
+    publish.claim(page, "claim-C1", {"auc": 0.5})
+    publish.close(page, fingerprint="abc")
     assert read_records(tmp_path)["claim-C1"]["fingerprint"] == "abc"
     card = json.loads((tmp_path / "card.json").read_text())
     assert card["fingerprint"] == "abc"
@@ -177,13 +178,13 @@ def test_record_refuses_what_json_cannot_say(value):
 
 def test_record_refuses_an_object_and_a_bad_name(page):
     with pytest.raises(SqError, match=r"claim-C1\.numbers\.a is a object"):
-        chapter.claim(page, "claim-C1", {"a": object()})
+        publish.claim(page, "claim-C1", {"a": object()})
     with pytest.raises(SqError, match=r"record name '\.\./x'"):
-        chapter.claim(page, "../x", {})
+        publish.claim(page, "../x", {})
 
 
 def test_record_that_was_cut_off_or_lacks_an_entry_is_refused(page, tmp_path):
-    chapter.claim(page, "claim-C1", {"a": 1})
+    publish.claim(page, "claim-C1", {"a": 1})
     path = tmp_path / "records/claim-C1.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({key: value for key, value in content.items() if key != "seed"}))
@@ -204,7 +205,7 @@ def test_noisy_movie_stays_under_600_kilobytes_and_a_longer_one_is_refused(rng):
 
 def test_movie_shows_the_mark_words_and_a_still(page, shown, tmp_path, rng):
     frames = rng.integers(0, 255, size=(9, 8, 8)).astype(np.uint8)
-    chapter.movie(page, frames, "mov01", **WORDS, still=4, times=[f"t = {i} <s>" for i in range(9)])
+    publish.movie(page, frames, "mov01", **WORDS, still=4, times=[f"t = {i} <s>" for i in range(9)])
     assert "translate(-33.3" in shown[0]
     assert "SIMULATED (twin, seed 7)" in shown[0]
     assert "t = 4 &lt;s&gt;" in shown[0]
@@ -215,7 +216,7 @@ def test_movie_shows_the_mark_words_and_a_still(page, shown, tmp_path, rng):
 @pytest.mark.parametrize("frames", [np.zeros((3, 8, 8)), np.zeros((8, 8), np.uint8), np.zeros((1, 8, 8), np.uint8)])
 def test_movie_of_another_shape_or_type_is_refused(page, frames):
     with pytest.raises(SqError, match="movie"):
-        chapter.movie(page, frames, "mov01", **WORDS)
+        publish.movie(page, frames, "mov01", **WORDS)
 
 
 def test_colour_maps_the_range_to_the_ends_of_the_map():
@@ -240,7 +241,7 @@ def test_colours_of_the_style_differ_for_red_green_blind_readers():
 def test_embedding_map_shows_the_mark_saves_a_still_and_its_points_and_is_recorded(page, shown, tmp_path, rng):
     index = pd.DataFrame({"event": ["2012_07_06_13_26_00"] * 4, "frame": [83, 84, 85, 86]})
     points, pixels = rng.normal(size=(4, 2)), rng.integers(0, 255, size=(4, 8, 8)).astype(np.uint8)
-    chapter.embedding_map(page, points, index, pixels, ["TN", "TP", "FN", "FN"], "fig05", **WORDS, numbers={"found": 1})
+    publish.embedding_map(page, points, index, pixels, ["TN", "TP", "FN", "FN"], "fig05", **WORDS, numbers={"found": 1})
     assert '<figure class="sq-figure" id="fig05"><div class="sq-map"' in shown[0]
     assert 'aria-label="A &quot;line&quot;."' in shown[0]
     assert "SIMULATED (twin, seed 7)" in shown[0]
@@ -256,9 +257,9 @@ def test_embedding_map_shows_the_mark_saves_a_still_and_its_points_and_is_record
 def test_a_readers_own_cubes_are_marked_by_the_name_of_their_folder(tmp_path, shown, source, simulated):
     cubes = {"x": {"start": "2030-01-01T00:00:00", "cadence": 45.0}}
     (tmp_path / "own.json").write_text(json.dumps({"name": "mine", "source": source, "cubes": cubes}))
-    page = chapter.begin("01_x", data="sunquakenet", seed=7, profile="smoke", out=str(tmp_path / "out"), root=str(tmp_path))
-    chapter.table(page, pd.DataFrame({"row": ["a"], "x": [1]}), "table1", label="Table 1", caption="One.")
-    chapter.close(page)
+    page = publish.begin("01_x", data="sunquakenet", seed=7, profile="smoke", out=str(tmp_path / "out"), root=str(tmp_path))
+    publish.table(page, pd.DataFrame({"row": ["a"], "x": [1]}), "table1", label="Table 1", caption="One.")
+    publish.close(page)
     record = read_records(tmp_path / "out")["table1"]
     assert (record["source"], record["own"], record["simulated"]) == ([f"own-{source}"], "mine", simulated)
     assert f'<span class="sq-mark sq-own-{source}">{source.upper()} (mine)</span>' in shown[0]
@@ -268,7 +269,7 @@ def test_a_readers_own_cubes_are_marked_by_the_name_of_their_folder(tmp_path, sh
 def test_the_peak_of_memory_is_the_process_s_own_and_can_be_forgotten():
     held = b"x" * 300_000_000
     before = peak_memory()
-    code = "from sqlib.book.card import peak_memory; print(peak_memory())"
+    code = "from sqlib.show.provenance import peak_memory; print(peak_memory())"
     child = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
     assert len(held) / 1e6 < before and child < before - 150
     del held

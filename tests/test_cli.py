@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tinybook import make_home, write_notebook
 
-from sqlib.book import cli_data
-from sqlib.book.cli import main
+from sqbook import cli_data
+from sqbook.cli import main
 
 
 @pytest.fixture
@@ -35,14 +35,14 @@ def frames(monkeypatch):
 
 
 def test_help_names_every_command():
-    done = subprocess.run([sys.executable, "-m", "sqlib.book.cli", "--help"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "sqbook.cli", "--help"], capture_output=True, text=True)
     assert done.returncode == 0
     for command in ("data", "params", "run", "runs", "book"):
         assert f"    {command} " in done.stdout
 
 
 def test_help_imports_nothing_heavy():
-    code = ("import sys\nfrom sqlib.book.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+    code = ("import sys\nfrom sqbook.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
             "print([m for m in ('torch', 'numpy', 'pandas', 'papermill', 'matplotlib') if m in sys.modules])")  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
@@ -120,7 +120,7 @@ def test_interruption_is_one_line_and_exit_130(home, capsys, monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sqlib.book.runs.runs", interrupted)
+    monkeypatch.setattr("sqbook.execute.runs", interrupted)
     assert main(["runs"]) == 130
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 

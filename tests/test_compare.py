@@ -7,11 +7,12 @@ import pytest
 from browser import chromium, opened
 from tinybook import CHECKOUT, make_home, write_notebook
 
-from sqlib.book import compare as module
-from sqlib.book import params, sweep
-from sqlib.book.cli import main
-from sqlib.book.compare import as_text, compare, find_run, leaves, write_page
-from sqlib.book.runs import publish, run_notebook
+from sqbook import compare as module
+from sqbook import parameters as params
+from sqbook import sweep
+from sqbook.cli import main
+from sqbook.compare import as_text, compare, find_run, leaves, write_page
+from sqbook.execute import publish, run_notebook
 from sqlib.errors import SqError
 from sqlib.learn.recipes import plan
 
@@ -106,9 +107,9 @@ def test_grid_is_every_combination_and_checks_names_and_types(pair):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sweep_isolates_what_fails_sums_up_the_rest_and_goes_on(pair, workers, monkeypatch):
     home, *_ = pair
-    code = "from sqlib.book import chapter\nassert seed != 2, 'an unlucky seed'\n"
-    code += "page = chapter.begin('NAME', data=data, seed=seed, profile=profile, out=out)\n"
-    code += "chapter.claim(page, 'claim-C1', {'twice': 2 * seed, 'fixed': 7})\nchapter.close(page)"
+    code = "from sqlib.show import publish\nassert seed != 2, 'an unlucky seed'\n"
+    code += "page = publish.begin('NAME', data=data, seed=seed, profile=profile, out=out)\n"
+    code += "publish.claim(page, 'claim-C1', {'twice': 2 * seed, 'fixed': 7})\npublish.close(page)"
     write_notebook(home / f"notebooks/0{workers + 3}_swept.ipynb", code)
     points = [{"seed": seed} for seed in (1, 2, 3)]
     rows, folder = sweep.sweep(f"0{workers + 3}_swept", points, "smoke", workers=workers, progress=False)

@@ -248,7 +248,7 @@ def test_damaged_weights_and_another_runs_checkpoint_are_told_in_plain_words(sq_
 
 
 def test_the_plan_of_the_chapter_trains_on_both_cycles_only_where_both_have_boxes_and_on_the_twin_beside_real_frames():
-    from sqlib.book.params import resolve
+    from sqbook.parameters import resolve
 
     _, values = resolve("06_object_detection", "smoke", {})
     only = detector_recipes.plan(values, frames_with(3))
@@ -266,8 +266,8 @@ def test_the_plan_of_the_chapter_trains_on_both_cycles_only_where_both_have_boxe
 @pytest.mark.slow
 def test_the_detector_of_the_smoke_profile_finds_sources_of_the_twin_in_events_that_it_never_saw(sq_home):
     """Within 2 px of the annotated box in a fifth of the frames; a random place does so in less than 3 %."""
-    from sqlib.book import training
-    from sqlib.book.params import resolve
+    from sqbook.parameters import resolve
+    from sqlib.learn import training
 
     sq_home.mkdir()
     for name in ("notebooks", "profiles"):

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from sqlib.book.diagram import STAGES, draw, stages
 from sqlib.learn.augment import Views
 from sqlib.learn.settings import Settings
+from sqlib.show.plots_recipe import STAGES, draw, stages
 
 
 def kinds(run):

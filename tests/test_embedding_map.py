@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from browser import chromium, opened
 
-from sqlib.book import plots_embedding
-from sqlib.book.embedding_map import LIMIT, SHAPES, embedding_map
 from sqlib.errors import SqError
+from sqlib.show import plots_embedding
+from sqlib.show.embedding_map import LIMIT, SHAPES, embedding_map
 
 matplotlib.use("agg")
 QUAKE = "2012_07_06_13_26_00"

@@ -15,24 +15,16 @@ from markdown_it import MarkdownIt
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tinybook import PARAMETERS, make_home, write_notebook
 
-from sqlib.book import (
-    borrowed,
-    card,
-    chapter,
-    compare,
-    finish,
-    movie,
-    pages,
-    playground,
-    provenance,
-    records,
-    slides,
-    student,
-    threshold,
-    whole,
-)
-from sqlib.book.embedding_map import embedding_map
-from sqlib.book.scorecard import scorecard_page
+from sqbook import compare, slides, student
+from sqbook import pdf as whole
+from sqbook.scorecard import scorecard_page
+from sqbook.site import build as pages
+from sqbook.site import figures as borrowed
+from sqbook.site import notes as provenance
+from sqbook.site import theme as finish
+from sqlib.show import movie, playground, publish, records, threshold
+from sqlib.show import provenance as card
+from sqlib.show.embedding_map import embedding_map
 
 matplotlib.use("agg")
 EVIL = ("<img src=x onerror=alert(1)>", '"><script>alert(1)</script>', "' onload='alert(1)", "one\n\n<script>alert(1)</script>")
@@ -72,16 +64,16 @@ def published(evil, home, monkeypatch) -> str:
     import matplotlib.pyplot as plt
 
     out = []
-    monkeypatch.setattr(chapter, "_show", out.append)
-    page = chapter.begin("00_first", data="twin", seed=1, profile=evil, out=str(home / "run"), note=evil)
+    monkeypatch.setattr(publish, "_show", out.append)
+    page = publish.begin("00_first", data="twin", seed=1, profile=evil, out=str(home / "run"), note=evil)
     words = {"label": evil, "caption": evil, "alt": evil}
-    chapter.figure(page, plt.subplots()[0], "fig01", **words, numbers={evil: 1.0})
-    chapter.table(page, pd.DataFrame({evil: [evil], "b": [evil]}), "table1", label=evil, caption=evil)
-    chapter.movie(page, FRAMES, "mov01", **words, times=[evil] * 4)
+    publish.figure(page, plt.subplots()[0], "fig01", **words, numbers={evil: 1.0})
+    publish.table(page, pd.DataFrame({evil: [evil], "b": [evil]}), "table1", label=evil, caption=evil)
+    publish.movie(page, FRAMES, "mov01", **words, times=[evil] * 4)
     index = pd.DataFrame({"event": [evil] * 4, "frame": range(4)})
-    chapter.embedding_map(page, np.eye(4)[:, :2], index, FRAMES, ["TP", "TN", "FP", "FN"], "fig02", **words, axes=(evil, evil))
-    chapter.threshold(page, np.arange(4.0), [0, 1, 0, 1], [evil] * 4, "fig03", **words)
-    chapter.close(page, evil)
+    publish.embedding_map(page, np.eye(4)[:, :2], index, FRAMES, ["TP", "TN", "FP", "FN"], "fig02", **words, axes=(evil, evil))
+    publish.threshold(page, np.arange(4.0), [0, 1, 0, 1], [evil] * 4, "fig03", **words)
+    publish.close(page, evil)
     return "".join(out)
 
 

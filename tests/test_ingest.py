@@ -17,7 +17,7 @@ from astropy.io import fits
 from sunpy.data.test import get_test_filepath
 
 import sqlib.sun.twin as twin
-from sqlib.book.cli import main
+from sqbook.cli import main
 from sqlib.data import find_event, load_sunquakenet, read_cube
 from sqlib.data.catalogue import make_event
 from sqlib.errors import SqError

@@ -51,7 +51,7 @@ def train(settings, log: str = ""):
 
 
 def command(words: list[str]):
-    from sqlib.book.cli import main
+    from sqbook.cli import main
 
     raise SystemExit(main(words))
 

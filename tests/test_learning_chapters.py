@@ -2,12 +2,12 @@
 
 import pytest
 
-from sqlib.book.params import home
-from sqlib.book.records import read_records
-from sqlib.book.runs import run_notebook
+from sqbook.execute import run_notebook
+from sqbook.parameters import home
 from sqlib.data import load_frames
 from sqlib.data.export import export_frames
 from sqlib.errors import SqError
+from sqlib.show.records import read_records
 from sqlib.sun.twin import TwinSettings
 
 CHAPTERS = {

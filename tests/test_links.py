@@ -6,8 +6,8 @@ import io
 import pytest
 from PIL import Image
 
-from sqlib.book.finish import description, finish
-from sqlib.book.links import check_links
+from sqbook.site.links import check_links
+from sqbook.site.theme import description, finish
 from sqlib.errors import SqError
 
 GOOD = ('<h1 id="top">One</h1><a href="two.html#there">two</a><a href="#top">up</a><a href="#">here</a><a href="">self</a>'

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from tinybook import CHECKOUT, make_home, write_notebook
 
-from sqlib.book import many
-from sqlib.book.cli import main
-from sqlib.book.many import run_all, run_many
-from sqlib.book.records import read_records
+from sqbook import parallel as many
+from sqbook.cli import main
+from sqbook.parallel import run_all, run_many
 from sqlib.errors import SqError
+from sqlib.show.records import read_records
 
 QUICK = "from pathlib import Path\nif seed == 5: raise ValueError('five')\nPath(out, 'seed.txt').write_text(str(seed))"
 

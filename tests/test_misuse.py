@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tinybook import make_home
 
-from sqlib.book import records
-from sqlib.book.card import read_card
-from sqlib.book.cli import main
+from sqbook.cli import main
 from sqlib.errors import SqError
+from sqlib.show import records
+from sqlib.show.provenance import read_card
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_interruption_at_work_ends_with_130(home, capsys, monkeypatch, words):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    for place in ("sqlib.book.runs.run_key", "sqlib.book.cli_data._frames", "sqlib.book.student.student_texts"):
+    for place in ("sqbook.execute.run_key", "sqbook.cli_data._frames", "sqbook.student.student_texts"):
         monkeypatch.setattr(place, interrupted)
     assert main(words) == 130
     assert len(capsys.readouterr().err.strip().splitlines()) <= 2  # a progress bar may stand before it
@@ -163,12 +163,12 @@ def test_a_record_or_a_card_that_names_a_file_outside_its_run_is_refused(sq_home
 def test_a_figure_whose_name_climbs_is_refused_before_anything_is_written(sq_home, monkeypatch):
     import matplotlib.pyplot as plt
 
-    from sqlib.book import chapter
+    from sqlib.show import publish
 
-    page = chapter.begin("x", data="twin", seed=1, profile="smoke", out=str(sq_home / "a/b/run"))
+    page = publish.begin("x", data="twin", seed=1, profile="smoke", out=str(sq_home / "a/b/run"))
     words = {"label": "a", "caption": "b"}
     with pytest.raises(SqError, match="record name"):
-        chapter.figure(page, plt.subplots()[0], "../../x", **words, alt="c", numbers={"a": 1})
+        publish.figure(page, plt.subplots()[0], "../../x", **words, alt="c", numbers={"a": 1})
     assert not sq_home.exists()
 
 

@@ -12,11 +12,11 @@ from browser import chromium, opened
 from PIL import Image
 from test_embedding_map import write
 
-from sqlib.book import sprites
-from sqlib.book.episode import episode
-from sqlib.book.movie import player, stretch
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
+from sqlib.show import sprites
+from sqlib.show.event_movie import episode
+from sqlib.show.movie import player, stretch
 
 QUAKE = "2012_07_06_13_26_00"
 ANNOTATED = range(4, 9)

@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sqlib.book.records import read_records
 from sqlib.data import events_of, load_frames, own
 from sqlib.data.own import import_cubes, read_tables, write_template
 from sqlib.data.sunquakenet import load_sunquakenet
 from sqlib.errors import SqError
+from sqlib.show.records import read_records
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -37,7 +37,7 @@ def worked(tmp_path_factory):
     for line in block.strip().splitlines():
         program, *words = shlex.split(line)
         assert program == "sq"
-        command = [sys.executable, "-m", "sqlib.book.cli", *words]
+        command = [sys.executable, "-m", "sqbook.cli", *words]
         done = subprocess.run(command, cwd=home, env={**os.environ, "SQ_HOME": str(home)}, capture_output=True, text=True)
         assert done.returncode == 0, f"{line}\n{done.stderr[-3000:]}"
     return home, done.stdout
@@ -90,7 +90,7 @@ def test_the_pages_python_asks_where_sunquakes_are_and_the_template_is_too_fine_
 def test_six_events_are_enough_for_chapters_that_divide_them_by_cycle_but_not_for_the_case_studies(worked, chapter, told):
     home, _ = worked
     words = ["run", chapter, "--profile", "smoke", "--data", "sunquakenet", "--root", "my_cubes/frames"]
-    done = subprocess.run([sys.executable, "-m", "sqlib.book.cli", *words], cwd=home, env={**os.environ, "SQ_HOME": str(home)},
+    done = subprocess.run([sys.executable, "-m", "sqbook.cli", *words], cwd=home, env={**os.environ, "SQ_HOME": str(home)},
                           capture_output=True, text=True)  # fmt: skip
     assert done.returncode == (2 if told else 0) and told in done.stderr, done.stderr[-3000:]
 

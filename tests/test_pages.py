@@ -12,11 +12,11 @@ import pytest
 from browser import chromium, maths, opened, pages, serious, weight
 from conftest import run_of
 
-from sqlib.book.links import check_links, read_page
-from sqlib.book.offline import check_offline
-from sqlib.book.params import parameters
-from sqlib.book.records import read_records
-from sqlib.book.slides import write_slides
+from sqbook.parameters import parameters
+from sqbook.site.links import check_links, read_page
+from sqbook.site.offline import check_offline
+from sqbook.slides import write_slides
+from sqlib.show.records import read_records
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.ipynb"))
@@ -94,7 +94,7 @@ def test_every_figure_and_table_says_how_it_was_made_and_gives_its_numbers(smoke
 
 
 def test_info_counts_the_events_and_frames_of_the_twin(smoke_book):
-    command = [sys.executable, "-m", "sqlib.book.cli", "data", "info", "--profile", "smoke", "--json"]
+    command = [sys.executable, "-m", "sqbook.cli", "data", "info", "--profile", "smoke", "--json"]
     done = subprocess.run(command, env={**os.environ, "SQ_HOME": str(smoke_book)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)

@@ -3,7 +3,7 @@
 import pytest
 from tinybook import PARAMETERS, make_home, write_notebook
 
-from sqlib.book.params import check, load_profile, notebook_path, parameters, parse, parse_cell, resolve
+from sqbook.parameters import check, load_profile, notebook_path, parameters, parse, parse_cell, resolve
 from sqlib.errors import SqError
 
 

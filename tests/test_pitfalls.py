@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
-from sqlib.book import plots_pitfalls as plots
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
 from sqlib.judge import pitfalls
 from sqlib.learn.augment import crop, erase, positional
 from sqlib.learn.samples import make_samples
+from sqlib.show import plots_pitfalls as plots
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "08_pitfalls.ipynb"
 

@@ -11,14 +11,15 @@ from browser import chromium, opened
 from PIL import Image
 from test_embedding_map import write
 
-from sqlib.book import chapter, figures, playground
-from sqlib.book.records import read_records
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
 from sqlib.judge import sources
 from sqlib.learn import augment
 from sqlib.learn.lowpass import solarized_low_pass
 from sqlib.learn.samples import make_samples
+from sqlib.show import playground, publish
+from sqlib.show import style as figures
+from sqlib.show.records import read_records
 
 matplotlib.use("agg")
 BAD = '<img src=x onerror="alert(1)">'
@@ -149,9 +150,9 @@ def test_frames_are_chosen_from_clear_to_middling_with_one_that_has_none(rng):
 
 def test_chapter_publishes_a_still_and_every_contrast(tried, tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr(chapter, "_show", shown.append)
-    page = chapter.begin("04_x", data="twin", seed=7, profile="smoke", out=str(tmp_path))
-    chapter.playground(page, tried, "play", label="Playground", caption="A & b.", alt="Frames.")
+    monkeypatch.setattr(publish, "_show", shown.append)
+    page = publish.begin("04_x", data="twin", seed=7, profile="smoke", out=str(tmp_path))
+    publish.playground(page, tried, "play", label="Playground", caption="A & b.", alt="Frames.")
     assert "SIMULATED (twin, seed 7)" in shown[0] and "A &amp; b." in shown[0]
     record = read_records(tmp_path)["play"]
     assert (record["kind"], record["file"], record["alt"]) == ("figure", "figures/play.png", "Frames.")

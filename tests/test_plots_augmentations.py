@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sqlib.book import figures
-from sqlib.book import plots_augmentations as plots
+from sqlib.show import plots_augmentations as plots
+from sqlib.show import style as figures
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from matplotlib.patches import Circle, Rectangle
 
-from sqlib.book import figures
-from sqlib.book import plots_cases as plots
 from sqlib.data import corona
+from sqlib.show import plots_cases as plots
+from sqlib.show import style as figures
 
 matplotlib.use("Agg")
 EVENT, OTHER = "2012_05_08_13_02_00", "2011_12_30_03_03_00"

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sqlib.book import plots_contrastive as plots
-from sqlib.book.departures import departures
-from sqlib.book.params import resolve
+from sqbook.parameters import resolve
 from sqlib.errors import SqError
 from sqlib.judge import published, tables
+from sqlib.judge.settings_compared import departures
 from sqlib.learn import classify
+from sqlib.show import plots_contrastive as plots
 
 NAMES = ["linear", "logistic regression"]
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
 
-from sqlib.book import plots_detection as plots
+from sqlib.show import plots_detection as plots
 
 matplotlib.use("Agg")
 TRUTH = ((20.0, 30.0, 30.0, 42.0),)

@@ -2,13 +2,13 @@
 
 import re
 
-from sqlib.book.provenance import add_provenance, functions_of, imports_of, rerun_command
+from sqbook.site.notes import add_provenance, functions_of, imports_of, rerun_command
 
 SOURCES = [
-    "from sqlib.book import chapter, figures\nfrom sqlib.judge import metrics as scores\nfrom sqlib.data import load_frames\n"
+    "from sqlib.show import publish, style\nfrom sqlib.judge import metrics as scores\nfrom sqlib.data import load_frames\n"
     "import numpy as np",
     "%matplotlib inline\nvalue = scores.interval(np.mean(x), draws)\n"
-    "chapter.figure(page, figures.colour(value), 'fig01')\nload_frames(data)",
+    "publish.figure(page, figures.colour(value), 'fig01')\nload_frames(data)",
 ]
 GIVEN = {"profile": "smoke", "seed": 7, "bins": [8, 16], "root": "/home/me/x"}
 CARD = {"notebook": "01_second", "profile": "smoke", "parameters": GIVEN}
@@ -19,7 +19,7 @@ RECORD = {"name": "fig01", "label": "Figure 1 <b>", "data": "twin", "fingerprint
 def test_functions_have_their_full_names_and_only_those_of_sqlib():
     imports = imports_of(SOURCES)
     assert imports["scores"] == "sqlib.judge.metrics"
-    called = ["sqlib.book.figures.colour", "sqlib.data.load_frames", "sqlib.judge.metrics.interval"]
+    called = ["sqlib.show.style.colour", "sqlib.data.load_frames", "sqlib.judge.metrics.interval"]
     assert functions_of(SOURCES[1], imports) == called
     assert functions_of("this is no Python (", imports) == []
 
@@ -42,6 +42,6 @@ def test_note_stands_below_its_figure_and_counts_the_stored_cells():
     html = cells[2]["outputs"][0]["data"]["text/html"]
     assert html.startswith(figure + "<details")
     assert "notebooks/01_second.ipynb</code>, cell 2" in html
-    assert "<code>sqlib.judge.metrics.interval</code>" in html and "sqlib.book.chapter" not in html
+    assert "<code>sqlib.judge.metrics.interval</code>" in html and "sqlib.show.publish" not in html
     assert '<a href="../records/01_second/fig01.csv" download>' in html
     assert "Figure 1 &lt;b&gt;" in html and re.search(r"fingerprint <code>f{12}</code>", html)

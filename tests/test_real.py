@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sqlib.book.records import read_records
+from sqlib.show.records import read_records
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -16,7 +16,7 @@ def test_the_data_chapter_runs_on_real_frames(real, tmp_path):
     for name in ("notebooks", "profiles"):
         (tmp_path / name).symlink_to(CHECKOUT / name)
     root = os.path.relpath(real, CHECKOUT)
-    command = [sys.executable, "-m", "sqlib.book.cli", "run", "01_dataset", "-p", "data=sunquakenet", "-p", f"root={root}"]
+    command = [sys.executable, "-m", "sqbook.cli", "run", "01_dataset", "-p", "data=sunquakenet", "-p", f"root={root}"]
     environment = {**os.environ, "SQ_HOME": str(tmp_path)}
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-4000:]

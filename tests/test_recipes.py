@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from sqlib.book.cli import main
-from sqlib.book.params import profile_names, resolve
+from sqbook.cli import main
+from sqbook.parameters import profile_names, resolve
 from sqlib.errors import SqError
 from sqlib.learn import recipes
 from sqlib.learn.objectives import make_net
@@ -116,7 +116,7 @@ def test_unknown_variants_and_missing_parameters_are_named():
 
 
 def test_a_chapters_networks_are_trained_in_pieces_by_the_command(tmp_path, monkeypatch, capfd):
-    from sqlib.book.params import home
+    from sqbook.parameters import home
 
     for name in ("notebooks", "profiles"):
         (tmp_path / name).symlink_to(home() / name)

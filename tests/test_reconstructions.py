@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
-from sqlib.book import plots_autoencoders as plots
-from sqlib.book.departures import departures
 from sqlib.errors import SqError
 from sqlib.judge import reconstructions as rc
 from sqlib.judge.published import table
+from sqlib.judge.settings_compared import departures
 from sqlib.learn.models import AutoEncoder, Model
+from sqlib.show import plots_autoencoders as plots
 
 
 @pytest.mark.parametrize("variational", [False, True])

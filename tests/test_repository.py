@@ -6,9 +6,9 @@ import pytest
 import yaml
 from tinybook import CHECKOUT, TITLES, add_prose, make_home
 
-from sqlib.book import runs
-from sqlib.book.pages import build_book
-from sqlib.book.repository import configured, launch_note, repository
+from sqbook import execute as runs
+from sqbook.repository import configured, launch_note, repository
+from sqbook.site.build import build_book
 from sqlib.errors import SqError
 
 URL = "https://github.com/some-one/sun.quakes"

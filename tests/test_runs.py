@@ -11,10 +11,10 @@ import time
 import pytest
 from tinybook import CODE, PARAMETERS, make_home, write_notebook
 
-from sqlib.book import runs as module
-from sqlib.book.records import read_records
-from sqlib.book.runs import run_key, run_notebook, runs
+from sqbook import execute as module
+from sqbook.execute import run_key, run_notebook, runs
 from sqlib.errors import SqError
+from sqlib.show.records import read_records
 
 QUICK = "from pathlib import Path\nPath(out, 'seed.txt').write_text(str(seed))"
 
@@ -114,7 +114,7 @@ def test_notebook_runs_in_the_home_folder_with_this_python(home):
 def test_two_calls_at_once_execute_the_notebook_once(home):
     counting = "import time\nopen('count', 'a').write('x')\ntime.sleep(1)"
     write_notebook(home / "notebooks/02_slow.ipynb", counting)
-    command = [sys.executable, "-m", "sqlib.book.cli", "run", "02_slow", "--profile", "smoke"]
+    command = [sys.executable, "-m", "sqbook.cli", "run", "02_slow", "--profile", "smoke"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     outputs = [one.communicate(timeout=120)[0] for one in both]
     assert [one.returncode for one in both] == [0, 0]
@@ -124,7 +124,7 @@ def test_two_calls_at_once_execute_the_notebook_once(home):
 
 def test_interrupted_run_says_so_in_one_line_and_leaves_nothing(home):
     write_notebook(home / "notebooks/02_slow.ipynb", "import time\nopen('begun', 'w').close()\ntime.sleep(60)")
-    command = [sys.executable, "-m", "sqlib.book.cli", "run", "02_slow", "--profile", "smoke"]
+    command = [sys.executable, "-m", "sqbook.cli", "run", "02_slow", "--profile", "smoke"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     limit = time.monotonic() + 60
     while not (home / "begun").exists() and time.monotonic() < limit:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sqlib.book.pages import mark_claims
-from sqlib.book.records import read_records, record
-from sqlib.book.scorecard import FIGURES, SHOWN, TABLES, compared, scorecard_page, verdict
+from sqbook.scorecard import FIGURES, SHOWN, TABLES, compared, scorecard_page, verdict
+from sqbook.site.build import mark_claims
 from sqlib.judge.claims import claims
+from sqlib.show.records import read_records, record
 
 CHECKOUT = Path(__file__).parents[1]
 

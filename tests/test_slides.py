@@ -8,11 +8,11 @@ from browser import chromium, opened
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from tinybook import CODE, make_home, write_notebook
 
-from sqlib.book import slides as module
-from sqlib.book.card import make_card
-from sqlib.book.cli import main
-from sqlib.book.slides import first_sentences, slides
+from sqbook import slides as module
+from sqbook.cli import main
+from sqbook.slides import first_sentences, slides
 from sqlib.errors import SqError
+from sqlib.show.provenance import make_card
 
 WIDE = {"width": 1280, "height": 720}
 

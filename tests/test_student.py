@@ -8,8 +8,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tinybook import CHECKOUT
 
-from sqlib.book import student
-from sqlib.book.cli import main
+from sqbook import student
+from sqbook.cli import main
 from sqlib.errors import SqError
 
 NOTEBOOKS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))

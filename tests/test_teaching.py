@@ -8,12 +8,12 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tinybook import CHECKOUT, TITLES, add_prose, make_home
 
-from sqlib.book import pages
-from sqlib.book.card import make_card
-from sqlib.book.cli import _parser
-from sqlib.book.params import parameters, parse, profile_names
-from sqlib.book.runs import run_notebook
-from sqlib.book.sweep import grid
+from sqbook.cli import _parser
+from sqbook.execute import run_notebook
+from sqbook.parameters import parameters, parse, profile_names
+from sqbook.site import build as pages
+from sqbook.sweep import grid
+from sqlib.show.provenance import make_card
 
 GUIDE = (CHECKOUT / "book" / "teaching.md").read_text(encoding="utf-8")
 NOTEBOOKS = {path.stem: json.loads(path.read_text()) for path in (CHECKOUT / "notebooks").glob("*.ipynb")}
@@ -60,7 +60,7 @@ def test_a_chapter_says_what_is_learned_and_needed_and_its_exercises_check_what_
 
 
 def test_figures_and_exercises_of_the_paths_are_those_of_their_chapters():
-    from sqlib.book.student import exercises
+    from sqbook.student import exercises
 
     named = 0
     for row in _rows():

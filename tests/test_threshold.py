@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from browser import chromium, opened
 
-from sqlib.book.threshold import levels, sentence, slider, still
 from sqlib.errors import SqError
+from sqlib.show.threshold import levels, sentence, slider, still
 
 
 @pytest.fixture

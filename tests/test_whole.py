@@ -8,10 +8,11 @@ import pytest
 from browser import chromium
 from tinybook import TITLES, add_prose, make_home
 
-from sqlib.book import runs, whole
-from sqlib.book.cli import main
-from sqlib.book.links import check_links
-from sqlib.book.pages import build_book
+from sqbook import execute as runs
+from sqbook import pdf as whole
+from sqbook.cli import main
+from sqbook.site.build import build_book
+from sqbook.site.links import check_links
 from sqlib.errors import SqError
 
 CHAPTER = """<!doctype html><html><head><title>{0} — Book</title></head><body><nav id="side"></nav><article class="bd-article">

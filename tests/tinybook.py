@@ -27,20 +27,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sqlib.book import chapter, figures
+from sqlib.show import publish, style as figures
 
-page = chapter.begin("NAME", data=data, seed=seed, profile=profile, out=out, size=size, level=level, bins=bins)
+page = publish.begin("NAME", data=data, seed=seed, profile=profile, out=out, size=size, level=level, bins=bins)
 noise = level * np.random.default_rng(seed).exponential(size=(12, size, size))
 fig, ax = plt.subplots()
 ax.hist(noise.ravel(), bins=bins[0])
 ax.set(xlabel="power / mean", ylabel="pixels")
-chapter.figure(page, fig, "fig01", label="Figure 1", caption="Speckle of <one> source & noise.",
+publish.figure(page, fig, "fig01", label="Figure 1", caption="Speckle of <one> source & noise.",
                alt="A histogram that falls off exponentially.", numbers={"mean": noise.mean()}, paper={"mean": 1.0})
 rows = pd.DataFrame({"frame": [0, 1], "mean": noise.mean((1, 2))[:2]})
-chapter.table(page, rows, "table1", label="Table 1", caption="Means of two frames.", formats={"mean": ".2f"})
-chapter.movie(page, figures.colour(noise, vmin=0, vmax=5), "mov01", label="Movie 1", caption="Noise.", alt="Noise.")
-chapter.claim(page, "claim-C1", {"above": bool(noise.mean() > 0.5)})
-chapter.close(page, fingerprint="f" * 64)
+publish.table(page, rows, "table1", label="Table 1", caption="Means of two frames.", formats={"mean": ".2f"})
+publish.movie(page, figures.colour(noise, vmin=0, vmax=5), "mov01", label="Movie 1", caption="Noise.", alt="Noise.")
+publish.claim(page, "claim-C1", {"above": bool(noise.mean() > 0.5)})
+publish.close(page, fingerprint="f" * 64)
 """
 
 

@@ -1,0 +1,1 @@
+"""How notebooks become a book: the command `sq`, parameters, execution, comparison, scorecard, exports, site."""

@@ -1,0 +1,1 @@
+"""The built book: its pages, their checks."""

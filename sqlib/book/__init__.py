@@ -1,1 +1,0 @@
-"""The book: parameters and profiles, papermill runs, records, figures in the book's style, pages, the command `sq`."""

@@ -1,0 +1,115 @@
+"""The run card: what was run, with which settings and versions, on what, and how long it took."""
+
+import importlib.metadata
+import os
+import platform
+import resource
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from reprlib import repr as short
+
+import sqlib
+from sqlib.errors import SqError
+from sqlib.show.records import read_as
+
+KINDS = {"notebook": str, "data": str, "profile": str, "seed": int | None, "parameters": dict, "fingerprint": str, "key": str,
+         "seconds": int | float, "seconds_in_all": int | float, "made": str, "device": str, "threads": int, "versions": dict,
+         "commit": str}  # fmt: skip
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "astropy", "matplotlib", "papermill")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, sqlib and the packages that the numbers depend on."""
+    found = {package: importlib.metadata.version(package) for package in PACKAGES}
+    return {"python": platform.python_version(), "sqlib": sqlib.__version__, **found}
+
+
+def commit() -> str:
+    """Commit of the checkout that sqlib is imported from, with `+dirty` where tracked files differ; "" outside git."""
+    git = ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+dirty"]
+    try:
+        return subprocess.run(git, cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
+    except OSError:  # no git on this machine
+        return ""
+
+
+def make_card(notebook: str, parameters: dict, *, fingerprint: str = "", seconds: float = 0.0, made: str = "") -> dict:
+    """Return the run card of `notebook` as a JSON-able dict.
+
+    `parameters` holds every value of the parameter cell; `data`, `seed` and `profile` are lifted out of it.
+    `made` is the commit when the run began: a checkout that changes under a run must not change its card.
+    """
+    torch = sys.modules.get("torch")  # slow to import, and not what a chapter without it ran on
+    gpu = torch is not None and torch.cuda.is_available()
+    return {
+        "notebook": notebook,
+        "data": parameters.get("data", ""),
+        "profile": parameters.get("profile", ""),
+        "seed": parameters.get("seed"),
+        "parameters": {name: value for name, value in parameters.items() if name != "out"},
+        "fingerprint": fingerprint,
+        "seconds": round(seconds, 2),
+        "made": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "device": torch.cuda.get_device_name() if gpu else f"CPU, {platform.machine()}",
+        "threads": torch.get_num_threads() if torch else os.cpu_count(),
+        "memory_mb": peak_memory(),
+        "versions": versions(),
+        "commit": made or commit(),
+    }
+
+
+def peak_memory() -> int:
+    """The most memory, in MB, that this process has held since it began or `forget_peak` was called."""
+    with suppress(OSError):  # Linux; its ru_maxrss would be the parent's, and nothing resets it
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6)
+
+
+def forget_peak() -> None:
+    """Have `peak_memory` count from now on, where the system can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def origin(card: dict) -> str:
+    """Where the data of a run come from, in words."""
+    return card.get("own") or ("simulated twin" if card["data"] == "twin" else "observed, SunquakeNet")
+
+
+def read_card(folder: Path) -> dict:
+    """The card of the finished run in `folder`; `SqError` where it is damaged."""
+    card = read_as(KINDS, folder / "card.json", "a run card")
+    if not isinstance(card.get("memory_mb", 0), int):  # cards before November 2026 lack it
+        raise SqError(f"{folder / 'card.json'} is not a run card: memory_mb is no whole number; run its notebook again")
+    for name in (card["notebook"], card["key"]):  # files are named after them
+        if Path(name).name != name or name in ("", ".."):
+            raise SqError(f"{folder / 'card.json'} is not a run card: {short(name)} is no name; run its notebook again")
+    return card
+
+
+def as_html(card: dict) -> str:
+    """Return the card as a folded, accessible HTML table (a row per entry, the entry's name is the row's header)."""
+    rows = {
+        "Notebook": card["notebook"],
+        "Data": f"{card['data']} ({origin(card)})",
+        "Profile": card["profile"],
+        "Seed": card["seed"],
+        "Parameters": ", ".join(f"{name}={value!r}" for name, value in card["parameters"].items()),
+        "Data fingerprint": card["fingerprint"] or "no data set was read",
+        "Duration": f"{card['seconds']:.1f} s",
+        "Device": f"{card['device']}, {card['threads']} threads",
+        "Memory": f"{card['memory_mb'] / 1e3:.1f} GB at most" if "memory_mb" in card else "not kept",
+        "Versions": ", ".join(f"{name} {version}" for name, version in card["versions"].items()),
+        "Commit": card["commit"] or "not in a git checkout",
+    }
+    body = "".join(f'<tr><th scope="row">{escape(k)}</th><td>{escape(str(v))}</td></tr>' for k, v in rows.items())
+    return (
+        '<details class="sq-card"><summary>Run card</summary>'
+        '<div class="sq-table" tabindex="0" role="region" aria-label="Run card">'
+        f"<table><caption>How the numbers on this page were made</caption><tbody>{body}</tbody></table></div></details>"
+    )
