@@ -44,7 +44,7 @@ data: setup
 	$(BIN)/sq data build --profile $(PROFILE)
 
 test: setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 lab: setup
 	$(BIN)/jupyter lab notebooks

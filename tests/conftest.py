@@ -8,6 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
+
+if os.environ.get("PYTEST_XDIST_WORKER"):  # each worker has a core of its own: more threads would only wait for each other
+    os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports torch; processes that a test starts have it too
 
 from sqlib.data.cubes import Cube
 
@@ -51,28 +55,46 @@ def real():
     return REAL
 
 
+def once(tmp_path_factory, name: str, make) -> Path:
+    """The folder `name` that `make(folder)` fills once for all of xdist's workers; the others wait for the first."""
+    shared = tmp_path_factory.getbasetemp()
+    folder = (shared.parent if os.environ.get("PYTEST_XDIST_WORKER") else shared) / name
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "made").is_file():
+            folder.mkdir(exist_ok=True)
+            make(folder)
+            (folder / "made").touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def full_twin(tmp_path_factory):
-    """The folder of the full-size twin: 57 cubes of 256 x 256 x 256, made once a session (about two minutes)."""
+    """The folder of the full-size twin: 57 cubes of 256 x 256 x 256 (about a minute)."""
     from sqlib.data import build_twin
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SQ_HOME", str(tmp_path_factory.mktemp("full")))
-        return build_twin(progress=False)
+    def make(home: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SQ_HOME", str(home))
+            (home / "twin").symlink_to(build_twin(progress=False))
+
+    return (once(tmp_path_factory, "full", make) / "twin").resolve()
 
 
 @pytest.fixture(scope="session")
 def smoke_book(tmp_path_factory):
     """A home folder with this checkout's notebooks, and the book that `sq book --profile smoke` makes of them."""
-    home = tmp_path_factory.mktemp("smoke")
-    for name in ("notebooks", "profiles", "book", "_config.yml", "_toc.yml"):
-        (home / name).symlink_to(CHECKOUT / name)
-    command = [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke"]
-    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")  # it needs no network
-    environment = {**os.environ, **nowhere, "SQ_HOME": str(home)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return home
+
+    def make(home: Path) -> None:
+        for name in ("notebooks", "profiles", "book", "_config.yml", "_toc.yml"):
+            (home / name).symlink_to(CHECKOUT / name)
+        command = [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke"]
+        nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")  
+        environment = {**os.environ, **nowhere, "SQ_HOME": str(home)}
+        environment.pop("OMP_NUM_THREADS", None)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
+        assert done.returncode == 0, done.stderr[-4000:]
+
+    return once(tmp_path_factory, "smoke", make)
 
 
 def run_of(home: Path, name: str) -> Path:
