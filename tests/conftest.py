@@ -88,7 +88,7 @@ def smoke_book(tmp_path_factory):
         for name in ("notebooks", "profiles", "book", "_config.yml", "_toc.yml"):
             (home / name).symlink_to(CHECKOUT / name)
         command = [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke"]
-        nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")  
+        nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
         environment = {**os.environ, **nowhere, "SQ_HOME": str(home)}
         environment.pop("OMP_NUM_THREADS", None)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
