@@ -1,35 +1,32 @@
-"""Bands for the key numbers of the smoke chapters: derives tests/bands.csv, which tests/test_bands.py holds the smoke book to.
+"""Bands for the key numbers of the smoke chapters: derives tests/bands.csv, to which test_bands.py holds the smoke book.
 
-    python tests/bands.py --seeds 1..8                         # runs every chapter for each seed (hours on two cores)
-    python tests/bands.py --seeds 1..8 --chapters 00_holography 01_dataset
-    python tests/bands.py --found                              # with the seeds whose runs are there already
+    sq sweep 03_contrastive --profile smoke -p seed=1..8   # runs a chapter for each seed; likewise the others
+    python tests/bands.py 03_contrastive                   # derives its bands from all runs of it that are there
 
-Runs are kept and found again under SQ_HOME like any other. The smoke book itself has the seed 1265, which enters no band. Each
-band is derived in one of these ways, and says in which:
+The smoke book has the seed 1265, which enters no band. Each band is derived in one of these ways, and says in which:
 
-closed form   a count or a law that this file works out without the chapter; ± 1e-6 of it, for rounding, or as KEYS says
+closed form   a count or a law that this file works out by itself; ± 1e-6 of it, for rounding, or as KEYS says
 no draw       the same for all seeds, for nothing random enters; ± 0.1 %, for other processors round otherwise
-n seeds       at least four runs: mean ± t s.d. √(1 + 1/n), which the next run leaves once in a thousand times if numbers of
-              several seeds are normal (t of Student's distribution with n − 1 degrees of freedom)
+n seeds       at least four runs: mean ± t s.d. √(1 + 1/n), which the next run leaves once in a thousand times if
+              numbers of several seeds are normal (t of Student's distribution with n − 1 degrees of freedom)
 n seeds, interval of the run
-              fewer runs of a trained chapter: mean ± 4 s.d., the s.d. being the greater of that over the seeds and that of
-              the run's own 95 % interval over events (its width / 3.92)
+              fewer runs of a trained chapter: mean ± 4 s.d., the greater of that over the seeds and that of the run's
+              own 95 % interval over events (its width / 3.92)
 """
 
-import argparse
 import csv
-import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import t as student
 
-from sqbook import execute as runs
 from sqbook.compare import leaves
+from sqbook.execute import runs
 from sqlib.data import catalogue, paper_split
-from sqlib.paths import home, replacing
+from sqlib.paths import replacing
 from sqlib.show.records import read_records
 
 CSV = Path(__file__).with_name("bands.csv")
@@ -42,7 +39,7 @@ POSITIVES = sum(len(event.positives) for event in EVENTS)
 
 
 def tested(lost: int = 1) -> tuple[int, int]:
-    """Positive and negative test samples of the event split, for windows that lose `lost` frames at either end of a cube."""
+    """Positive and negative test samples of the event split; windows lose `lost` frames at either end of a cube."""
     asked = paper_split(catalogue())[1]
     positives = sum(len(event.positives) for event in asked)
     return positives, len(asked) * (FRAMES - 2 * lost) - positives
@@ -59,14 +56,14 @@ def drawn(share: float, count: int = 20_000) -> tuple[float, float]:
 
 
 SEEDS, INTERVAL, NO_DRAW = "seeds", "interval", "no draw"
-# chapter: (record, number, how), where a number in place of `how` is a closed form, with its room where it is not rounding alone
+# chapter: (record, number, how); a number in place of `how` is a closed form, with its room if it is not rounding alone
 KEYS = {
     "00_holography": [
         ("fig-speckle", "std_over_mean", SEEDS),
         ("fig-speckle", "quantile_999", SEEDS),
         ("fig-speckle", "exponential_999", math.log(1000)),
         ("fig-speckle", "half_width_s", SEEDS),
-        ("fig-speckle", "law_half_width_s", (brentq(lambda s: np.sinc(2e-3 * s) ** 2 - 0.5, 100, 400), 0.5)),  # off a grid
+        ("fig-speckle", "law_half_width_s", (brentq(lambda s: np.sinc(2e-3 * s) ** 2 - 0.5, 100, 400), 0.5)),
         ("fig-focus", "fwhm_s", NO_DRAW),
         ("fig-focus", "frame_error", NO_DRAW),
         ("fig-shadow", "depth", SEEDS),
@@ -191,7 +188,8 @@ def outside(rows: list[dict], found: dict[tuple[str, str], float]) -> list[str]:
     for row in rows:
         value = found.get((row["record"], row["number"]))
         if value is None or not float(row["low"]) <= value <= float(row["high"]):
-            wrong.append(f"{row['record']} {row['number']} is {value}, not {row['low']} to {row['high']} ({row['derived']})")
+            wanted = f"{row['low']} to {row['high']} ({row['derived']})"
+            wrong.append(f"{row['record']} {row['number']} is {value}, not {wanted}")
     return wrong
 
 
@@ -203,29 +201,20 @@ def read() -> dict[str, list[dict]]:
     return {chapter: [row for row in rows if row["chapter"] == chapter] for chapter in chapters}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--seeds", help="first..last")
-    which.add_argument("--found", action="store_true", help="take the runs of the smoke profile that are there")
-    parser.add_argument("--chapters", nargs="+", choices=KEYS, default=list(KEYS))
-    options = parser.parse_args()
-    every = {chapter: [tuple(row.values()) for row in rows] for chapter, rows in (read() if CSV.is_file() else {}).items()}
-    for chapter in options.chapters:
-        if options.found:
-            cards = [json.loads(path.read_text()) | {"at": path.parent} for path in (home() / "runs" / chapter).glob("*/card.json")]
-            folders = {card["seed"]: card["at"] for card in cards if (card["profile"], card["data"]) == ("smoke", "twin")}
-            folders.pop(1265, None)
-        else:
-            first, last = map(int, options.seeds.split(".."))
-            folders = {seed: runs.run_notebook(chapter, {"seed": seed}, "smoke") for seed in range(first, last + 1)}
+def main(chapters: list[str]) -> None:
+    """Derive the bands of `chapters` anew and write them beside those of the others."""
+    known = read() if CSV.is_file() else {}
+    every = {chapter: [tuple(row.values()) for row in rows] for chapter, rows in known.items()}
+    for chapter in chapters or KEYS:
+        folders = {card["seed"]: Path(card["folder"]) for card in runs() if card["seed"] != 1265
+                   and (card["notebook"], card["profile"], card["data"]) == (chapter, "smoke", "twin")}
         if folders:
             every[chapter] = derive(chapter, {seed: numbers(folder) for seed, folder in sorted(folders.items())})
     with replacing(CSV) as aside, open(aside, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([COLUMNS, *(row for chapter in KEYS for row in every.get(chapter, []))])
+        rows = [row for chapter in KEYS for row in every.get(chapter, [])]
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
     print(f"{sum(map(len, every.values()))} bands in {CSV}")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
