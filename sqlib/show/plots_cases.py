@@ -49,10 +49,9 @@ def timeline(index: pd.DataFrame, ranks: dict[str, np.ndarray], spells: dict[str
         style.lines(ax, {name: (own["frame"], own[name]) for name in ranks}, LOOKS, {"lw": 1.1}, ylabel="rank",
                     ylim=(-0.03, 1.15 + 0.12 * len(ranks)), yticks=[0, 0.5, 1], title=event_name(event))
         for place, (name, (ink, *_)) in enumerate(zip(ranks, LOOKS)):
-            said = spells[name][spells[name]["event"] == event] if name in spells else pd.DataFrame()
-            for run in said.itertuples():
-                ax.plot([run.first - 0.4, run.last + 0.4], [1.1 + 0.12 * place] * 2, color=ink, lw=4,
-                        solid_capstyle="butt")
+            if name in spells:
+                said = spells[name][spells[name]["event"] == event]
+                ax.hlines([1.1 + 0.12 * place] * len(said), said["first"] - 0.4, said["last"] + 0.4, color=ink, lw=4)
     axes[-1].set_xlabel("frame number")
     style.legend(fig, 3)
     return fig

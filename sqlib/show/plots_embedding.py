@@ -102,7 +102,7 @@ def _annotated(index: pd.DataFrame) -> list[tuple[float, float]]:
 
 def similarities(matrix, index: pd.DataFrame, event: str):
     """Cosine similarity of one event's embeddings (M, M), in the order of time, the annotated interval framed."""
-    first, last = index["frame"].iloc[[0, -1]] + (-0.5, 0.5)
+    first, last = index["frame"].iloc[0] - 0.5, index["frame"].iloc[-1] + 0.5
     fig, (ax,) = grid(1, 1, 5)
     image = ax.imshow(matrix, extent=(first, last, last, first), vmax=1)
     for begin, end in _annotated(index):
@@ -126,11 +126,12 @@ def rings(maps: dict[int, np.ndarray], index: pd.DataFrame):
             raise SqError(f"event {event} has no annotated frame to measure from")
         away = remoteness(index["frame"].to_numpy()[own], inside)
         order = np.argsort(-away, kind="stable")  # the sunquake's own frames are drawn last
-        rims = np.where(away[order] == 0, "black", "none")
         head = f"{event_name(event)}\n" if len(events) > 1 else ""
         for ax, (neighbours, points) in zip(row, maps.items()):
             x, y = np.asarray(points)[own][order].T
-            image = ax.scatter(x, y, np.where(rims == "none", 20, 42), away[order], cmap="viridis_r", edgecolors=rims)
+            image = ax.scatter(x, y, 20, away[order], cmap="viridis_r")
+            rim = away[order] == 0
+            ax.scatter(x[rim], y[rim], 42, facecolors="none", edgecolors="black", linewidths=0.8)
             _map(ax, ("UMAP 1", "UMAP 2"), f"{head}{neighbours} neighbours")
         fig.colorbar(image, ax=row.tolist(), label="frames from the sunquake", shrink=0.85)
     return fig

@@ -32,12 +32,12 @@ def sides(table: pd.DataFrame, chosen: dict[str, float], typical: float):
     chosen : side at which each detector is compared; typical : middle side of the annotated boxes
     """
     measures, looks = table.columns.drop(["detector", "side"]), ((GREEN, "-", "o"), (VERMILION, "--", "s"))
-    fig = curves({f"{words},\nmean over frames": series(table, "detector", "side", words) for words in measures},
-                 "side of the detector's box (px)", columns=2, high=2.8, looks=looks, marks={"": typical})
+    fig = curves({words: series(table, "detector", "side", words) for words in measures},
+                 "side of the detector's box (px)", columns=2, high=2.8, share=True, looks=looks, marks={"": typical})
     at = table[table["side"] == table["detector"].map(chosen)]
     for ax, words in zip(fig.axes, measures):
         lines(ax, series(at, "detector", "side", words), looks, {"ms": 10, "mec": "black", "ls": ""},
-              ylim=(0, max(1.1 * table[words].max(), 0.01)))
+              title=words, ylabel="mean over frames", ylim=(0, max(1.1 * table[words].max(), 0.01)))
     return fig
 
 

@@ -89,10 +89,10 @@ def _map(values: np.ndarray) -> np.ndarray:
 
 
 def rule(runs: dict[str, pd.DataFrame], chosen: dict[str, tuple[int, int]], events: int):
-    """The most events found with so many false runs (`duration.exchange`), by detector, and at one threshold."""
+    """The most events found with so many false runs (`duration.exchange`), by detector; marks: at one threshold."""
     most = {name: own.groupby("false")["events"].max().cummax() for name, own in runs.items()}
-    fig = curves({"test events found": most}, "false runs in all test events", across={"": events}, high=4.8, whole=True,
-                 how={"marker": "", "drawstyle": "steps-post"}, xlim=(-0.3, None), ylim=(0, events + 0.5))
+    fig = curves({"test events found": most}, "false runs in all test events", across={"": events}, whole=True,
+                 how={"marker": "", "drawstyle": "steps-post"}, high=4.8, xlim=(-0.3, None), ylim=(0, events + 0.5))
     for name, (ink, _, marker) in zip(runs, LOOKS):
         if name in chosen:
             fig.axes[0].plot(*chosen[name][::-1], marker, color=ink, ms=9, mec="black")

@@ -222,7 +222,7 @@ def whole_numbers(ax) -> None:
 
 
 def legend(fig, ncols: int = 2, entries: dict[str, dict] | None = None, **how) -> None:
-    """A legend above the figure, off its curves, of what its axes label: words that come again are said once.
+    """A legend above the figure, in place of one before, of what its axes label: words that come again are said once.
 
     entries : {words: look of a line or marker}, where no drawn line says it; how : as for `Figure.legend`
     """
@@ -232,6 +232,8 @@ def legend(fig, ncols: int = 2, entries: dict[str, dict] | None = None, **how) -
     if entries is None:
         for ax in fig.axes:
             found |= dict(zip(*ax.get_legend_handles_labels()[::-1]))
+    for before in list(fig.legends):
+        before.remove()
     if found:
         look = {"columnspacing": 1.2, "handletextpad": 0.5, **how}
         fig.legend(list(found.values()), list(found), loc="outside upper left", ncols=ncols, **look)
