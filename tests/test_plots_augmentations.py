@@ -49,7 +49,7 @@ def test_a_way_of_pretraining_has_one_look_for_all_its_seeds():
 
 
 def test_the_shares_of_the_symmetries_stand_in_percent_beneath_their_pictures():
-    found = pd.DataFrame({"paper": [0.5, 0.5], "code": [0.9, 0.1], "alike": [0.5, 0.5]}, ["as it is", "other transpose"])
+    found = pd.DataFrame({"paper": [0.5, 0.5], "code": [0.9, 0.1], "alike": [0.5, 0.5]}, ["as it is", "other turn"])
     fig = plots.square({name: np.zeros((4, 4)) for name in found.index}, found)
     bars = fig.axes[-1]
     assert [bar.get_height() for drawn in bars.containers for bar in drawn] == [50, 50, 90, 10, 50, 50]

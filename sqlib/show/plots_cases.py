@@ -41,10 +41,10 @@ def timeline(index: pd.DataFrame, ranks: dict[str, np.ndarray], spells: dict[str
     spells : per model a table of event, first, last; windows : per event the first and last frame that are looked at
     """
     table = index[["event", "frame"]].assign(**{name: np.asarray(values) for name, values in ranks.items()})
-    events = table.sort_values("frame").groupby("event", sort=False)
+    events = index["event"].unique()
     fig, axes = style.grid(len(events), 1, 1.75, 0.9)
-    for ax, event in zip(axes, index["event"].unique()):
-        own = events.get_group(event)
+    for ax, event in zip(axes, events):
+        own = table[table["event"] == event].sort_values("frame")
         style.shade(ax, [np.add(windows[event], (-0.5, 0.5))] if event in windows else [])
         style.lines(ax, {name: (own["frame"], own[name]) for name in ranks}, LOOKS, {"lw": 1.1}, ylabel="rank",
                     ylim=(-0.03, 1.15 + 0.12 * len(ranks)), yticks=[0, 0.5, 1], title=event_name(event))
@@ -106,11 +106,11 @@ def corona(maps: list, outline, mark=None, contours=None):
     """
     import astropy.units as u
 
-    columns = min(2, len(maps))
-    fig = plt.figure(figsize=(7, 0.5 + 3.25 * -(-len(maps) // columns)))
-    words = {}
+    columns = 1 + (len(maps) > 1)
+    rows, words = -(-len(maps) // columns), {}
+    fig = plt.figure(figsize=(7, 0.5 + 3.25 * rows))
     for number, one in enumerate(maps, 1):
-        ax = fig.add_subplot(-(-len(maps) // columns), columns, number, projection=one)
+        ax = fig.add_subplot(rows, columns, number, projection=one)
         floor, ceiling = np.maximum(np.quantile(one.data, (0.1, 0.999)), 1)
         bright = np.log(np.maximum(one.data, floor) / floor) / max(np.log(ceiling / floor), 1e-9)
         ax.imshow(np.round(24 * np.clip(bright, 0, 1)), cmap="gray", origin="lower", aspect="equal")
@@ -160,7 +160,7 @@ def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles):
         pictures += [style.stretched(frame, share=0.998), *(style.colour(one, "cividis", 0, 24) for one in gray)]
     count = 1 + len(maps)
     fig = style.panels(pictures, [words for title in titles for words in (title, *maps)], count,
-                       [own for own in boxes for _ in range(count)], size=9, loc="left", width=1.6)
+                       [own for own in boxes for _ in range(count)], high=2.35, size=9, loc="left", width=1.6)
     for ax, place in zip(fig.axes, np.repeat(places, count, axis=0)):
         ax.plot(*(place - 0.5), "x", color=SKY, ms=9, mew=2)
     style.legend(fig, 2, {"true box": {"color": AMBER},

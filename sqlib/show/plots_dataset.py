@@ -30,7 +30,7 @@ def examples(frameset: FrameSet, negatives: list[int], positives: list[int]):
 def counts(facts: dict):
     """Positives and negatives per cycle, and annotated frames per event, of `info(frameset)`."""
     fig, (left, right) = style.grid(2, 2, 3.9, width_ratios=[1, 2.1])
-    cycles = pd.DataFrame(facts["cycles"]).T[["negatives", "positives"]].rename(int)
+    cycles = pd.DataFrame(facts["cycles"]).T[["negatives", "positives"]].astype(int).rename(int)
     cycles.rename(lambda cycle: NAMES[cycle].replace(" (", "\n(")).plot.bar(
         ax=left, width=0.8, ec="white", rot=0, legend=False, ylabel="frames", title="gray: negative")
     for drawn, inks in zip(left.containers, (["#bbbbbb"] * len(cycles), cycles.index.map(COLOURS))):
@@ -92,10 +92,11 @@ def statistics(found: dict[int, dict], reference: pd.DataFrame):
     fig, axes = style.grid(3, 1, 2.87)
     for ax, (x, y, law, axis) in zip(axes, parts):
         for cycle, own in found.items():
-            if np.isfinite(own[y]).sum() > 3:
-                shown = np.where(own[y] == 0, np.nan, own[y])  # no pixel is as bright
-                style.lines(ax, {NAMES[cycle]: (own[x], shown)}, [LOOKS[cycle]],
-                            {"marker": ""} if y == "survival" else None)
+            if y == "survival":
+                shown = own[y] > 0  # a logarithmic axis has no place for the levels that no pixel reaches
+                style.lines(ax, {NAMES[cycle]: (own[x][shown], own[y][shown])}, [LOOKS[cycle]], {"marker": ""})
+            elif np.isfinite(own[y]).sum() > 3:
+                style.lines(ax, {NAMES[cycle]: (own[x], own[y])}, [LOOKS[cycle]])
         style.lines(ax, law, how={"color": "black", "lw": 1, "marker": ""}, **axis)
         if ax.lines:
             ax.legend(loc="upper right")

@@ -13,8 +13,8 @@ SIDES = ["x0", "y0", "x1", "y1"]
 
 def losses(histories: dict[str, pd.DataFrame]):
     """Left: the whole loss of each detector against epochs. Right: the four parts of the first detector's."""
-    first = next(iter(histories.values())).set_index("epoch").clip(lower=1e-5)
-    parts = {words: first[part] for part, words in PARTS.items()}
+    first = next(iter(histories.values())).set_index("epoch")
+    parts = {words: first[part].clip(lower=1e-5) for part, words in PARTS.items()}
     fig = style.curves({"loss": {name: own.set_index("epoch")["loss"] for name, own in histories.items()},
                         "parts, first detector": parts}, "epoch", high=4.4, whole=True)
     fig.axes[0].set_ylim(0, None)
@@ -71,7 +71,7 @@ def beside_the_printed(table: pd.DataFrame):
 def reach(distances: dict[str, np.ndarray], size: int, spot: float):
     """Share of frames whose place lies within so many pixels of an annotated centre, by method; NaN is never."""
     near = np.linspace(0, size / 2, 400)
-    shown = {name: (near, (np.asarray(own)[:, None] <= near).mean(0)) for name, own in distances.items()}
+    shown = {name: (near, (np.asarray(own, float)[:, None] <= near).mean(0)) for name, own in distances.items()}
     shown["a random place (but for edges)"] = near, np.minimum(np.pi * near**2 / size**2, 1)
     looks = [*LOOKS[: len(distances)], ("black", "-", "")]
     return style.curves({"share of annotated frames": shown}, "distance from the nearest annotated centre (pixels)",

@@ -79,7 +79,9 @@ def along(index: pd.DataFrame, values: dict[str, np.ndarray], status, event: str
     values : {axis label: values}, such as distances of consecutive embeddings (Figs. 6, 9 and 11) or moments (Fig. 7)
     event : key of the event; `SqError` where the index has no frame of it
     """
-    own = index.assign(status=status, **values)[(index["event"] == event).to_numpy()].sort_values("frame")
+    values = {words: np.asarray(one, float) for words, one in values.items()}
+    table = index[["event", "frame", "label"]].assign(status=np.asarray(status), **values)
+    own = table[table["event"] == event].sort_values("frame")
     if own.empty:
         raise SqError(f"no frame of event {event} in the index")
     fig = curves({words: {"": (own["frame"], own[words])} for words in values}, "frame number", columns=1, share=True,
@@ -118,9 +120,10 @@ def rings(maps: dict[int, np.ndarray], index: pd.DataFrame):
 
     `SqError` for an event without an annotated frame.
     """
-    events = index.groupby("event", sort=False).indices
+    events = index["event"].unique()
     fig, axes = grid(len(events) * len(maps), len(maps), 3, 0.6)
-    for row, (event, own) in zip(axes.reshape(len(events), -1), events.items()):
+    for row, event in zip(axes.reshape(len(events), -1), events):
+        own = np.flatnonzero(index["event"] == event)
         inside = index["label"].to_numpy()[own] == 1
         if not inside.any():
             raise SqError(f"event {event} has no annotated frame to measure from")

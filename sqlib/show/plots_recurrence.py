@@ -74,7 +74,7 @@ def through_network(frames: np.ndarray, numbers, made: list[np.ndarray], boxes=(
     upper, middle, lower = fig.subfigures(3, 1, height_ratios=[1.2, 1.75, 1.15])
     style.panels(shown, titles, len(shown), [boxes] * len(frames) + [()], fig=upper, size=10)
     style.panels([_map(response) for response in best], [""] * 8, 4, fig=middle)
-    style.panels([*(_map(layer.mean(0)) for layer in layers), style.colour(code.reshape(high, -1), "cividis")],
+    style.panels([*(_map(layer.mean(0)) for layer in layers), _map(code.reshape(high, -1))],
                  [*shapes[2:], f"{len(code)} numbers"], len(layers) + 1, fig=lower, size=10)
     some = ", 8 of them shown" if len(first) > 8 else ""
     for part, words in ((upper, f"1. Time-Based Mixing: {shapes[0]}"), (middle, f"2. First layer: {shapes[1]}{some}"),
