@@ -30,13 +30,12 @@ def examples(frameset: FrameSet, negatives: list[int], positives: list[int]):
 def counts(facts: dict):
     """Positives and negatives per cycle, and annotated frames per event, of `info(frameset)`."""
     fig, (left, right) = style.grid(2, 2, 3.9, width_ratios=[1, 2.1])
-    cycles = pd.DataFrame(facts["cycles"]).T[["negatives", "positives"]].astype(int).rename(int)
-    cycles.rename(lambda cycle: NAMES[cycle].replace(" (", "\n(")).plot.bar(
-        ax=left, width=0.8, ec="white", rot=0, legend=False, ylabel="frames", title="gray: negative")
-    for drawn, inks in zip(left.containers, (["#bbbbbb"] * len(cycles), cycles.index.map(COLOURS))):
+    for place, (cycle, own) in enumerate(facts["cycles"].items()):
+        inks = ["#bbbbbb", COLOURS[int(cycle)]]
+        drawn = left.bar([place - 0.2, place + 0.2], [own["negatives"], own["positives"]], 0.38, color=inks)
         left.bar_label(drawn, fmt="{:,.0f}", fontsize=9, padding=2)
-        for bar, ink in zip(drawn, inks):
-            bar.set_facecolor(ink)
+    left.set_xticks(range(len(facts["cycles"])), [NAMES[int(cycle)].replace(" (", "\n(") for cycle in facts["cycles"]])
+    left.set(ylabel="frames", title="gray: negative")
     left.margins(y=0.1)
     left.yaxis.set_major_formatter("{x:,.0f}")
     events = pd.DataFrame([one for one in facts["per_event"] if one["labelled"]], columns=["cycle", "positives"])
