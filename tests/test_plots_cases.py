@@ -63,6 +63,7 @@ def test_the_light_curves_stand_with_their_levels_and_the_cube_within_a_day(rng)
     assert {patch.radius for patch in near.patches} == {2.5, 5.0}
     assert all(patch.center == (21.5, 30.5) for patch in near.patches)
     assert [text.get_text() for text in middle.texts] == ["3σ", "5σ"]
+    assert middle.get_ylim()[1] > 1.5  # the highest level is seen, also where no curve reaches it
     red = [line for line in middle.lines if line.get_color() == "#c00000"]
     assert red[0].get_xdata().tolist() == [4, 12] and set(red[0].get_ydata()) == {1.2}
     assert day.lines[1].get_xdata()[0] == pytest.approx(690 / 60)

@@ -69,8 +69,10 @@ def test_epochs_on_an_axis_are_whole_and_few(last):
 
 
 def test_rows_stand_from_the_top_down_with_a_bar_where_there_is_an_interval():
-    fig = style.rows(["a", "b"], {"F1": {"here": ([0.2, 0.4], [0.1, 0.3], [0.3, 0.6]), "printed": ([0.5, 0.7],)},
-                                  "AP (%)": {"": ([20, 40],)}}, [("chance", 0.25)], inks=[style.BLUE, style.GRAY])
+    table = pd.DataFrame({"way": ["a", "b"], "F1": [0.2, 0.4], "low": [0.1, 0.3], "high": [0.3, 0.6],
+                          "paper": [0.5, 0.7], "AP": [20, 40]})
+    parts = {"F1": {"here": ("F1", "low", "high"), "printed": ("paper",)}, "AP (%)": {"": ("AP",)}}
+    fig = style.rows(table, "way", parts, [("chance", 0.25)], inks=[style.BLUE, style.GRAY])
     left, right = fig.axes
     places = dict(zip((label.get_text() for label in left.get_yticklabels()), left.get_yticks()))
     assert places == {"a": 1, "b": 0}
@@ -82,6 +84,8 @@ def test_rows_stand_from_the_top_down_with_a_bar_where_there_is_an_interval():
     assert len(right.collections) == 1 and right.get_xlabel() == "AP (%)"
     assert left.lines[0].get_xdata()[0] == 0.25 and left.texts[0].get_text() == " chance"
     assert words(fig) == ["here", "printed"]
+    beyond = style.rows(table, "way", {"F1": {"": ("F1",)}}, [("chance", 0.9)], xlim=(0, None)).axes[0]
+    assert beyond.get_xlim()[1] > 0.9  # an open limit leaves room for the line
 
 
 def test_a_later_legend_takes_the_place_of_the_first_and_lies_above_the_axes():

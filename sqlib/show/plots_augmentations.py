@@ -94,13 +94,14 @@ def ablation(scores: pd.DataFrame, prevalence: float):
     `scores`: a row per run with variant, fall (%), spread, AP; low and high, of the mean AP, the same for a variant.
     """
     mean = scores.groupby("variant", sort=False)[["fall", "spread", "AP", "low", "high"]].mean()
-    parts = {"fall of the loss\nbelow chance (%)": ("fall",), "spread of\nprojections": ("spread",),
-             "average precision,\nheld-out events": ("AP", "low", "high")}
-    shown = {words: {"mean, 95 % interval": [mean[one] for one in own]} for words, own in parts.items()}
-    fig = style.rows(mean.index, shown, [("", 0), ("", None), ("", prevalence)])
-    for ax, (column, *_) in zip(fig.axes, parts.values()):
-        ax.plot(scores[column], len(mean) - 1 - mean.index.get_indexer(scores["variant"]), "o", mfc="none", color=GRAY,
-                label="a seed")
+    words, columns = "mean, 95 % interval", ("fall", "spread", "AP")
+    fig = style.rows(mean.reset_index(), "variant", {
+        "fall of the loss\nbelow chance (%)": {words: ("fall",)}, "spread of\nprojections": {words: ("spread",)},
+        "average precision,\nheld-out events": {words: ("AP", "low", "high")}},
+        [("", 0), ("", None), ("", prevalence)])
+    places = len(mean) - 1 - mean.index.get_indexer(scores["variant"])
+    for ax, column in zip(fig.axes, columns):
+        ax.plot(scores[column], places, "o", mfc="none", color=GRAY, label="a seed")
     style.legend(fig)
     return fig
 

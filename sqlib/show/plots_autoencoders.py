@@ -94,20 +94,19 @@ def dimensions(found: dict[str, pd.DataFrame], least: float):
 
 def standing(table: pd.DataFrame):
     """Rank of the annotated place among random ones during the sunquake and at other times, and the difference."""
-    during, otherwise = table["during"], table["otherwise"]
-    fig = style.rows(table["picture"], {
-        "rank among random places": {"other times": (otherwise,), "during the sunquake": (during, during, otherwise)},
-        "difference, 95 % interval": {"": (table["difference"], table["low"], table["high"])}}, [("", 0.5), ("", 0)])
+    fig = style.rows(table, "picture", {
+        "rank among random places": {"other times": ("otherwise", "otherwise", "during"),
+                                     "during the sunquake": ("during",)},
+        "difference, 95 % interval": {"": ("difference", "low", "high")}}, [("", 0.5), ("", 0)])
     fig.axes[0].set_xlim(0, 1)
     return fig
 
 
 def rings(table: pd.DataFrame, names: tuple[str, str]):
     """Rank correlation of the distance in the map with that in time per event (event, many, few, elsewhere)."""
-    many, few = table["many"], table["few"]
-    return style.rows(table["event"], {"rank correlation of distance in the map with distance in time": {
-        f"{names[1]} neighbours": (few, few, many), f"{names[0]} neighbours": (many,),
-        f"annotation moved, {names[0]} neighbours": (table["elsewhere"],)}}, [("", 0)], xlim=(-1, 1))
+    return style.rows(table, "event", {"rank correlation of distance in the map with distance in time": {
+        f"{names[1]} neighbours": ("few", "few", "many"), f"{names[0]} neighbours": ("many",),
+        f"annotation moved, {names[0]} neighbours": ("elsewhere",)}}, [("", 0)], xlim=(-1, 1))
 
 
 def printed(fits: dict[str, np.ndarray], shares, caption: float):

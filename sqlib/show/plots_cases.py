@@ -79,11 +79,12 @@ def light(ratio: np.ndarray, place: tuple, radii, minutes, kernels: dict, levels
 
     ax, first = axes["c"], next(iter(kernels.values()))
     style.lines(ax, {words: (minutes, own) for words, own in kernels.items()}, LOOKS, {"lw": 1.5}, ylabel="P / P_avg",
-                xlabel="time from the start of the cube (min)", ylim=(0, None), xlim=(minutes[0], minutes[-1]))
+                xlabel="time from the start of the cube (min)", xlim=(minutes[0], minutes[-1]))
     for words, level in levels.items():
         style.guide(ax, words, y=level)
     if run is not None:
         ax.plot(run, [next(iter(levels.values()))] * 2, color=RED, lw=3.5, solid_capstyle="butt")
+    ax.set_ylim(0, None)  # the highest level included
     ax.legend(loc="upper left", fontsize=9)
 
     ax, (when, noise, start, level, anywhere) = axes["d"], day
@@ -170,8 +171,8 @@ def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles):
 
 def attention(table: pd.DataFrame):
     """Does the model look at the sunquake? Per row (label) `excess` and `points` with intervals; dashed: chance."""
-    parts = {"evidence in the box\nover its share of the area": "excess",
-             "share of frames whose\npeak is in the box": "points"}
-    return style.rows(table["label"], {words: {"": [table[name + end] for end in ("", "_low", "_high")]}
-                                       for words, name in parts.items()}, [("", 1), ("", table["luck"].mean())],
-                      inks=[GRAY if "untrained" in label else BLUE for label in table["label"]], xlim=(0, None))
+    return style.rows(table, "label", {
+        "evidence in the box\nover its share of the area": {"": ("excess", "excess_low", "excess_high")},
+        "share of frames whose\npeak is in the box": {"": ("points", "points_low", "points_high")}},
+        [("", 1), ("", table["luck"].mean())], xlim=(0, None),
+        inks=[GRAY if "untrained" in label else BLUE for label in table["label"]])

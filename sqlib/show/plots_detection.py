@@ -63,9 +63,10 @@ def area_and_iou(found: pd.DataFrame, correct):
 
 def beside_the_printed(table: pd.DataFrame):
     """Table 5 as marks (columns metric, cycle, value, low, high, printed; in %), a panel per cycle."""
-    parts = {f"cycle {cycle} (%)": {"here, 95 %": [own[name] for name in ("value", "low", "high")],
-                                    "printed": [own["printed"]]} for cycle, own in table.groupby("cycle")}
-    return style.rows(table["metric"].unique(), parts, xlim=(-3, 103))
+    wide = table.pivot(index="metric", columns="cycle").loc[table["metric"].unique()].reset_index()
+    parts = {f"cycle {cycle} (%)": {"here, 95 %": [(name, cycle) for name in ("value", "low", "high")],
+                                    "printed": [("printed", cycle)]} for cycle in sorted(set(table["cycle"]))}
+    return style.rows(wide, "metric", parts, xlim=(-3, 103))
 
 
 def reach(distances: dict[str, np.ndarray], size: int, spot: float):
@@ -81,6 +82,5 @@ def reach(distances: dict[str, np.ndarray], size: int, spot: float):
 
 def methods(table: pd.DataFrame):
     """Frames marked rightly (columns method, value, low, high: shares), and events with one box for all (fused)."""
-    each = [table[name] for name in ("value", "low", "high")]
-    return style.rows(table["method"], {"share with the centre in the annotated box, or 2 px off": {
-        "frame by frame, 95 %": each, "one box an event": [table["fused"]]}}, xlim=(-0.02, 1.02))
+    return style.rows(table, "method", {"share with the centre in the annotated box, or 2 px off": {
+        "frame by frame, 95 %": ("value", "low", "high"), "one box an event": ("fused",)}}, xlim=(-0.02, 1.02))

@@ -147,6 +147,6 @@ def precisions(table: pd.DataFrame, prevalence: float):
     """
     groups = table["group"] if "group" in table else pd.Series("", table.index)
     inks = dict(zip(dict.fromkeys(groups), (BLUE, VERMILION, GREEN, PINK, GRAY)))
-    shown = [table[name] for name in ("ap", "low", "high")]
-    return rows(table.iloc[:, 0], {"average precision on the test events, 95 % interval over events": {"": shown}},
-                [("share of positives", prevalence)], inks=groups.map(inks), xlim=(0, None))
+    return rows(table, table.columns[0], {
+        "average precision on the test events, 95 % interval over events": {"": ("ap", "low", "high")}},
+        [("share of positives", prevalence)], inks=groups.map(inks), xlim=(0, None))

@@ -165,11 +165,12 @@ def curves(parts: dict[str, dict], xlabel: str, *, columns: int = 0, high: float
     fig, axes = grid(len(parts), columns or len(parts), high, sharex=share)
     look = dict(zip(dict.fromkeys(words for own in parts.values() for words in own), cycle(looks)))
     for ax, (ylabel, own) in zip(axes, parts.items()):
-        lines(ax, own, [look[words] for words in own], how, xlabel=xlabel, ylabel=ylabel, **axis)
+        lines(ax, own, [look[words] for words in own], how)
         for words, place in (marks or {}).items():
             guide(ax, words, x=place)
         for words, place in (across or {}).items():
             guide(ax, words, y=place, ink="black", ls="--")
+        ax.set(xlabel=xlabel, ylabel=ylabel, **axis)  # after the guides: an open limit leaves room for them
         if whole:
             whole_numbers(ax)
         if share:
@@ -194,24 +195,23 @@ def shade(ax, spans, colour: str = BAND) -> None:
         ax.axvspan(*span, color=colour, lw=0, zorder=0)
 
 
-def rows(names, parts: dict[str, dict], levels=(), *, inks=BLUE, ncols: int = 3, **axis):
-    """A figure of rows, one for each name from the top down: for each {label of the horizontal axis: marks} a panel.
+def rows(table, name: str, parts: dict[str, dict], levels=(), *, inks=BLUE, ncols: int = 3, **axis):
+    """A figure of the rows of a table, called by its column `name`, from the top down: for each {label: marks} a panel.
 
-    marks : {words: (values,)} or {words: (values, low, high)} with a bar between; levels : words and place of the
+    marks : {words: (column,)}, or {words: (column, low, high)} with a bar between; levels : words and place of the
     dashed line in each panel; inks : of what comes first in a panel, one or one a row; axis : as for `Axes.set`
     """
-    places, inks = np.arange(len(names))[::-1], np.broadcast_to(inks, len(names))
+    places, inks = np.arange(len(table))[::-1], np.broadcast_to(inks, len(table))
     looks = ((inks, "o", {"s": 45}), ("black", "D", {"s": 45, "facecolors": "none"}), (VERMILION, "|", {"s": 130}))
-    fig, axes = grid(len(parts), len(parts), 0.34 * len(names), 1.2, sharey=True)
-    for ax, (xlabel, own) in zip(axes, parts.items()):
-        for (words, (values, *span)), (ink, marker, look) in zip(own.items(), looks):
-            ax.scatter(values, places, marker=marker, color=ink, label=words, **look)
+    fig, axes = grid(len(parts), len(parts), 0.34 * len(table), 1.2, sharey=True)
+    for ax, (xlabel, own), level in zip(axes, parts.items(), [*levels, *[("", None)] * len(parts)]):
+        for (words, (column, *span)), (ink, marker, look) in zip(own.items(), looks):
+            ax.scatter(table[column], places, marker=marker, color=ink, label=words, **look)
             if span:
-                ax.hlines(places, *span, color=ink, lw=2)
-        ax.set(xlabel=xlabel, ylim=(-0.6, len(names)), **axis)
-        ax.set_yticks(places, names)
-    for ax, (words, place) in zip(axes, levels):
-        guide(ax, words, x=place, ink="black", ls="--")
+                ax.hlines(places, table[span[0]], table[span[1]], color=ink, lw=2)
+        guide(ax, level[0], x=level[1], ink="black", ls="--")
+        ax.set(xlabel=xlabel, ylim=(-0.6, len(table)), **axis)
+        ax.set_yticks(places, table[name])
     legend(fig, ncols)
     return fig
 
