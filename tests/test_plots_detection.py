@@ -20,7 +20,8 @@ def closed():
 
 def found(**more):
     row = {"x0": 22.0, "y0": 31.0, "x1": 28.0, "y1": 36.0, "score": 0.9, "iou": 0.25, "ratio": 0.25}
-    return pd.DataFrame([row, dict.fromkeys(row, np.nan), {**row, "iou": 0.0, "x0": 90.0, "x1": 96.0, "ratio": 4.0}]).assign(**more)
+    far = {**row, "iou": 0.0, "x0": 90.0, "x1": 96.0, "ratio": 4.0}
+    return pd.DataFrame([row, dict.fromkeys(row, np.nan), far]).assign(**more)
 
 
 def rectangles(ax):
@@ -46,7 +47,7 @@ def test_a_cut_out_shows_the_pixels_where_they_are():
     image = plots.boxes_on_frames(frames, [TRUTH], found().iloc[:1], ["a"]).axes[0].images[0]
     left, _, _, top = image.get_extent()
     y, x = np.unravel_index(np.argmax(image.get_array()), image.get_array().shape)
-    assert (x + left, y + top) == (25, 33)
+    assert (x + left + 0.5, y + top + 0.5) == (25, 33)
 
 
 def test_no_mark_lies_above_the_law_of_areas():
@@ -61,11 +62,12 @@ def test_no_mark_lies_above_the_law_of_areas():
 def test_both_cycles_stand_side_by_side_with_the_printed_values():
     rows = [(cycle, metric, 40.0 + cycle, 20.0, 60.0, 30.0) for cycle in (23, 24) for metric in ("IoU", "coverage")]
     fig = plots.beside_the_printed(pd.DataFrame(rows, columns=["cycle", "metric", "value", "low", "high", "printed"]))
-    assert [ax.get_title() for ax in fig.axes] == ["cycle 23", "cycle 24"]
+    assert [ax.get_xlabel() for ax in fig.axes] == ["cycle 23 (%)", "cycle 24 (%)"]
     rows = dict(zip((label.get_text() for label in fig.axes[0].get_yticklabels()), fig.axes[0].get_yticks()))
     assert rows == {"IoU": 1, "coverage": 0}  # the first on top
-    assert fig.axes[1].lines[0].get_xdata().tolist() == [64, 64]
-    assert fig.axes[1].lines[1].get_xdata().tolist() == [30, 30]
+    here, intervals, printed = fig.axes[1].collections
+    assert here.get_offsets()[:, 0].tolist() == [64, 64] and printed.get_offsets()[:, 0].tolist() == [30, 30]
+    assert [path.vertices[:, 0].tolist() for path in intervals.get_paths()] == [[20, 60], [20, 60]]
 
 
 def test_a_frame_without_a_box_never_counts_as_near():
@@ -78,11 +80,12 @@ def test_a_frame_without_a_box_never_counts_as_near():
 
 def test_the_losses_and_the_methods_have_a_line_or_a_row_each():
     history = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "objectness": [1.0, 0.1], "rpn_box_reg": [0.5, 0.4],
-                            "classifier": [0.5, 0.4], "box_reg": [0.0, 0.1]})  # fmt: skip
+                            "classifier": [0.5, 0.4], "box_reg": [0.0, 0.1]})
     left, right = plots.losses({"one": history, "other": history * 2}).axes
     assert [line.get_label() for line in left.lines] == ["one", "other"]
     assert len(right.lines) == 4 and right.get_yscale() == "log"
-    table = pd.DataFrame({"method": ["a", "b"], "value": [0.2, 0.4], "low": [0.1, 0.3], "high": [0.3, 0.6], "fused": [0.5, 0.7]})
+    table = pd.DataFrame({"method": ["a", "b"], "value": [0.2, 0.4], "low": [0.1, 0.3], "high": [0.3, 0.6],
+                          "fused": [0.5, 0.7]})
     ax = plots.methods(table).axes[0]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
-    assert ax.lines[1].get_xdata().tolist() == [0.5, 0.7]
+    assert ax.collections[-1].get_offsets()[:, 0].tolist() == [0.5, 0.7]

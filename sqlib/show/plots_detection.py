@@ -1,109 +1,86 @@
 """Figures of the chapter on object detection; each takes what was computed and returns a matplotlib figure."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sqlib.show.style import AMBER, GRAY, GREEN, SKY, VERMILION, dots, draw_boxes, guide, key, lines, stretched, whole_numbers
+from sqlib.show import style
+from sqlib.show.style import AMBER, GRAY, GREEN, LOOKS, SKY
+
+PARTS = {"objectness": "1: source or not", "rpn_box_reg": "1: place of the region", "classifier": "2: source or not",
+         "box_reg": "2: place of the box"}
+SIDES = ["x0", "y0", "x1", "y1"]
 
 
 def losses(histories: dict[str, pd.DataFrame]):
     """Left: the whole loss of each detector against epochs. Right: the four parts of the first detector's."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(7, 4.4))
-    lines(left, {name: (history["epoch"], history["loss"]) for name, history in histories.items()})
-    first = next(iter(histories.values()))
-    words = {"objectness": "1: source or not", "rpn_box_reg": "1: place of the region", "classifier": "2: source or not",
-             "box_reg": "2: place of the box"}  # fmt: skip
-    lines(right, {label: (first["epoch"], first[part].clip(lower=1e-5)) for part, label in words.items()})
-    left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
-    right.set(xlabel="epoch", ylabel="parts, first detector", yscale="log")
-    for ax in (left, right):
-        whole_numbers(ax)
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
+    first = next(iter(histories.values())).set_index("epoch")
+    parts = {words: first[part].clip(lower=1e-5) for part, words in PARTS.items()}
+    fig = style.curves({"loss": {name: own.set_index("epoch")["loss"] for name, own in histories.items()},
+                        "parts, first detector": parts}, "epoch", high=4.4, whole=True)
+    fig.axes[0].set_ylim(0, None)
+    fig.axes[1].set_yscale("log")
     return fig
 
 
 def boxes_on_frames(frames: np.ndarray, truth: list, found: pd.DataFrame, titles: list[str], reach: int = 32):
-    """Cut-outs of frames (N, S, S) about the annotated boxes `truth` (a tuple of boxes each) and the boxes `found` (N rows).
+    """Cut-outs of frames (N, S, S) about the boxes `truth` (a tuple of them each) and the boxes `found` (N rows).
 
     A cut-out reaches `reach` px beyond the middle of what it shows, further where a found box lies further away.
     """
-    columns = min(len(frames), 4 if len(frames) > 6 else 3)
-    rows = -(-len(frames) // columns)
-    fig, axes = plt.subplots(rows, columns, figsize=(7, 0.5 + 7 / columns * 1.14 * rows), squeeze=False)
-    for ax in axes.ravel()[len(frames) :]:
-        ax.set_visible(False)
-    size = frames.shape[-1]
-    for ax, frame, own, (_, box), title in zip(axes.ravel(), frames, truth, found.iterrows(), titles):
-        corners = np.array([*own, *([] if np.isnan(box["x0"]) else [box[["x0", "y0", "x1", "y1"]].to_numpy(float)])])
+    columns, size = min(len(frames), 4 if len(frames) > 6 else 3), frames.shape[-1]
+    fig, axes = style.grid(len(frames), columns, 7 / columns * 1.14, 0.5)
+    for ax, frame, own, box, title in zip(axes, frames, truth, found[SIDES].to_numpy(float), titles):
+        detected = [] if np.isnan(box[0]) else [box]
+        corners = np.array([*own, *detected])
         low, high = corners[:, :2].min(0), corners[:, 2:].max(0)
-        middle, half = (low + high) / 2, max(reach, (high - low).max() / 2 + 6)
-        left, top = np.clip(middle - half, 0, max(size - 2 * half, 0))
-        part = frame[int(top) : int(top + 2 * half), int(left) : int(left + 2 * half)].astype(float)
-        extent = (int(left), int(left) + part.shape[1], int(top) + part.shape[0], int(top))  # edges of pixels
-        ax.imshow(stretched(part, share=0.997), cmap="gray", vmin=0, vmax=1, extent=extent)
-        draw_boxes(ax, np.array(own) + 0.5, width=1.8)
-        if not np.isnan(box["x0"]):
-            draw_boxes(ax, [box[["x0", "y0", "x1", "y1"]] + 0.5], SKY, 1.6, ls="--")
+        half = max(reach, (high - low).max() / 2 + 6)
+        left, top = first = np.clip((low + high) / 2 - half, 0, max(size - 2 * half, 0)).astype(int)
+        right, bottom = np.minimum(first + int(2 * half), size)
+        brightest = max(1, np.quantile(frame[top:bottom, left:right], 0.997))
+        ax.imshow(style.stretched(frame, brightest), cmap="gray", vmin=0, vmax=1)
+        style.draw_boxes(ax, own, width=1.8)
+        style.draw_boxes(ax, detected, SKY, 1.6, ls="--")
+        ax.set(xlim=(left - 0.5, right - 0.5), ylim=(bottom - 0.5, top - 0.5))
         ax.set_title(title, fontsize=9, loc="center")
         ax.tick_params(labelsize=8)
-        ax.xaxis.set_major_locator(plt.MaxNLocator(3))
-        ax.yaxis.set_major_locator(plt.MaxNLocator(3))
-    key(fig, {"annotated": {"color": AMBER}, "detected": {"color": SKY, "ls": "--"}})
+        ax.locator_params(nbins=3)
+    style.legend(fig, 2, {"annotated": {"color": AMBER}, "detected": {"color": SKY, "ls": "--"}})
     fig.supxlabel("x (pixels)", fontsize=9)
     fig.supylabel("y (pixels, down)", fontsize=9)
     return fig
 
 
 def area_and_iou(found: pd.DataFrame, correct):
-    """IoU against area of the detected box over area of the annotated one, and the most that this ratio allows: min(r, 1/r)."""
-    fig, ax = plt.subplots(figsize=(7, 4.6))
-    ratio = np.geomspace(0.02, 50, 400)
-    ax.plot(ratio, np.minimum(ratio, 1 / ratio), color="black", lw=1.5, label="one box within the other: the most there can be")
-    correct = np.asarray(correct, bool)
-    kinds = ((~correct, GRAY, "x", "centre elsewhere"), (correct, GREEN, "o", "centre in the annotated box"))
-    for own, colour, mark, words in kinds:
-        ax.plot(found["ratio"][own], found["iou"][own], mark, color=colour, ms=5, alpha=0.6, label=f"{words}: {own.sum()} frames")
-    guide(ax, "usual threshold", y=0.5, ink=VERMILION, ls="--")
-    ax.set(xscale="log", xlabel="area of the detected box / area of the annotated box", ylabel="intersection over union")
-    ax.set(xlim=(0.02, 50), ylim=(-0.03, 1.05))
-    fig.legend(loc="outside upper left", ncols=1)
-    return fig
+    """IoU against the ratio r of detected to annotated area, and the most that it allows: min(r, 1/r)."""
+    law, correct = np.geomspace(0.02, 50, 400), np.asarray(correct, bool)
+    shown = {"one box within the other: the most there can be": (law, np.minimum(law, 1 / law))}
+    for words, own in {"centre elsewhere": ~correct, "centre in the annotated box": correct}.items():
+        shown[f"{words}: {own.sum()} frames"] = found["ratio"][own], found["iou"][own]
+    return style.curves({"intersection over union": shown}, "area of the detected box / area of the annotated box",
+                        looks=(("black", "-", ""), (GRAY, "", "x"), (GREEN, "", "o")), across={"usual threshold": 0.5},
+                        high=4.6, ncols=1, xscale="log", xlim=(0.02, 50), ylim=(-0.03, 1.05))
 
 
 def beside_the_printed(table: pd.DataFrame):
-    """Table 5 as marks (columns metric, cycle, value, low, high, printed; in %), an axis per cycle."""
-    cycles = sorted(set(table["cycle"]))
-    fig, axes = plt.subplots(1, len(cycles), figsize=(7, 4.2), sharey=True, squeeze=False)
-    for ax, cycle in zip(axes[0], cycles):
-        own = table[table["cycle"] == cycle]
-        dots(ax, own["metric"], own["value"], own["low"], own["high"], label="here, 95 %")
-        ax.plot(own["printed"], np.arange(len(own))[::-1], "D", color="black", mfc="none", ms=7, label="printed")
-        ax.set(xlabel="%", xlim=(-3, 103))
-        ax.set_title(f"cycle {cycle}", fontsize=11, loc="center")
-    axes[0, 0].figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
-    return fig
+    """Table 5 as marks (columns metric, cycle, value, low, high, printed; in %), a panel per cycle."""
+    wide = table.pivot(index="metric", columns="cycle").loc[table["metric"].unique()].reset_index()
+    parts = {f"cycle {cycle} (%)": {"here, 95 %": [(name, cycle) for name in ("value", "low", "high")],
+                                    "printed": [("printed", cycle)]} for cycle in sorted(set(table["cycle"]))}
+    return style.rows(wide, "metric", parts, xlim=(-3, 103))
 
 
 def reach(distances: dict[str, np.ndarray], size: int, spot: float):
-    """Share of frames whose place lies within so many pixels of an annotated centre, a line per method; NaN counts as never."""
-    fig, ax = plt.subplots(figsize=(7, 4.6))
-    most = size / 2
-    grid = np.linspace(0, most, 400)
-    lines(ax, {name: (grid, [(np.asarray(own, float) <= g).mean() for g in grid]) for name, own in distances.items()}, marker="")
-    ax.plot(grid, np.minimum(np.pi * grid**2 / size**2, 1), color="black", lw=1, label="a random place (but for edges)")
-    guide(ax, f"{spot:g} px", x=spot)
-    ax.set(xlabel="distance from the nearest annotated centre (pixels)", ylabel="share of annotated frames")
-    ax.set(xlim=(0, most), ylim=(0, 1.02))
-    fig.legend(loc="outside upper left", ncols=2)
-    return fig
+    """Share of frames whose place lies within so many pixels of an annotated centre, by method; NaN is never."""
+    near = np.linspace(0, size / 2, 400)
+    shown = {name: (near, (np.asarray(own, float)[:, None] <= near).mean(0)) for name, own in distances.items()}
+    shown["a random place (but for edges)"] = near, np.minimum(np.pi * near**2 / size**2, 1)
+    looks = [*LOOKS[: len(distances)], ("black", "-", "")]
+    return style.curves({"share of annotated frames": shown}, "distance from the nearest annotated centre (pixels)",
+                        marks={f"{spot:g} px": spot}, looks=looks, how={"marker": ""}, high=4.6, xlim=(0, size / 2),
+                        ylim=(0, 1.02))
 
 
 def methods(table: pd.DataFrame):
-    """Frames marked rightly (columns method, value, low, high: shares) and events with one box for all frames (fused)."""
-    fig, ax = plt.subplots(figsize=(7, 1.4 + 0.42 * len(table)))
-    dots(ax, table["method"], table["value"], table["low"], table["high"], lift=0.12, label="frame by frame, 95 %")
-    ax.plot(table["fused"], np.arange(len(table))[::-1] - 0.18, "s", color=VERMILION, ms=6, label="one box an event")
-    ax.set(xlabel="share with the centre in the annotated box, or 2 px off", xlim=(-0.02, 1.02))
-    fig.legend(loc="outside upper left", ncols=2)
-    return fig
+    """Frames marked rightly (columns method, value, low, high: shares), and events with one box for all (fused)."""
+    return style.rows(table, "method", {"share with the centre in the annotated box, or 2 px off": {
+        "frame by frame, 95 %": ("value", "low", "high"), "one box an event": ("fused",)}}, xlim=(-0.02, 1.02))

@@ -1,16 +1,15 @@
 """Figures that read embeddings; each takes what `sqlib.judge.embeddings` computed and returns a matplotlib figure."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from sqlib.data.catalogue import catalogue
 from sqlib.errors import SqError
 from sqlib.judge.embeddings import remoteness
-from sqlib.show.style import AMBER, BLUE, GRAY, GREEN, PINK, VERMILION, dots, draw_boxes, guide
+from sqlib.show.style import AMBER, BLUE, GRAY, GREEN, PINK, VERMILION, curves, draw_boxes, grid, legend, rows, shade
 
 PALE = "#999999"  # of the common classes, drawn smaller, as crosses are
-# What a frame can be, in the order of drawing (the rare ones on top): colour (Okabe and Ito 2008), marker, words
+# What a frame can be, in the order of drawing (the rare ones on top): colour, marker, words
 CLASSES = {
     "TN": (PALE, "o", "true negative"),
     "not predicted": (GRAY, "x", "no annotation, not predicted"),
@@ -23,7 +22,6 @@ CLASSES = {
     "sunquake": (GREEN, "D", "sunquake"),
 }
 SPARE = ((BLUE, "o"), (VERMILION, "^"), (GREEN, "s"), (PINK, "D"), (AMBER, "v"), ("#000000", "x"))
-BAND = "#f0e6c8"
 
 
 def outcomes(labels, predictions) -> np.ndarray:
@@ -40,9 +38,10 @@ def classes(status) -> dict[str, tuple[str, str, str]]:
     """
     present = set(map(str, np.unique(status)))
     known = {name: look for name, look in CLASSES.items() if name in present}
-    others, spare = sorted(present - set(known)), [s for s in SPARE if s not in [look[:2] for look in known.values()]]
+    others, taken = sorted(present - set(known)), [look[:2] for look in known.values()]
+    spare = [look for look in SPARE if look not in taken]
     if len(others) > len(spare):
-        raise SqError(f"{len(others)} classes, of which {', '.join(others[:9])}: {len(spare)} can be told apart by marker")
+        raise SqError(f"{len(others)} classes, {', '.join(others[:9])}, …: {len(spare)} can be told apart by marker")
     return known | {name: (*look, name) for name, look in zip(others, spare)}
 
 
@@ -51,72 +50,66 @@ def event_name(key: str) -> str:
     return next((event.name for event in catalogue() if event.key == key), key)
 
 
-def _marks(ax, x, y, status, looks, size: float) -> None:
-    for name, (colour, marker, words) in looks.items():
-        own = np.asarray(status) == name
-        plain = colour == PALE or marker == "x"
+def _marks(ax, x, y, status, size: float) -> None:
+    """A mark a frame at x, y (M,), in the look of its class, counted in the legend above."""
+    for name, (ink, marker, words) in classes(status).items():
+        own, plain = np.asarray(status) == name, ink == PALE or marker == "x"
         look = {"s": size / 2, "linewidths": 0.8} if plain else {"s": size, "edgecolors": "white", "linewidths": 0.3}
-        ax.scatter(x[own], y[own], c=colour, marker=marker, label=f"{words} ({own.sum():,})", **look)
+        ax.scatter(x[own], y[own], c=ink, marker=marker, label=f"{words} ({own.sum():,})", **look)
 
 
-def _legend(fig, ax, count: int) -> None:
-    handles, words = ax.get_legend_handles_labels()
-    fig.legend(handles[::-1], words[::-1], loc="outside upper left", ncols=2 if count > 1 else 1, markerscale=1.3,
-               columnspacing=1.2, handletextpad=0.3)  # fmt: skip
+def _map(ax, axes: tuple[str, str], title: str = "") -> None:
+    """Make `ax` a map, whose distances count and whose places do not."""
+    ax.set(xlabel=axes[0], ylabel=axes[1], xticks=[], yticks=[], title=title)
+    ax.set_aspect("equal", adjustable="datalim")
 
 
 def clusters(points, status, axes: tuple[str, str] = ("UMAP 1", "UMAP 2")):
     """A map of embeddings (M, 2), one mark a frame, colour and marker by its class (Figs. 5, 8 and 10)."""
-    points, looks = np.asarray(points), classes(status)
-    fig, ax = plt.subplots(figsize=(7, 5.4))
-    _marks(ax, *points.T, status, looks, 30 if len(points) < 1500 else 22)
-    ax.set(xlabel=axes[0], ylabel=axes[1], xticks=[], yticks=[])
-    ax.set_aspect("equal", adjustable="datalim")
-    _legend(fig, ax, len(looks))
+    fig, (ax,) = grid(1, 1, 5.4)
+    _marks(ax, *np.transpose(points), status, 30 if len(points) < 1500 else 22)
+    _map(ax, axes)
+    legend(fig, reverse=True, markerscale=1.3)
     return fig
 
 
 def along(index: pd.DataFrame, values: dict[str, np.ndarray], status, event: str):
-    """Values per frame (M,) of one event against the frame number, a panel each, annotated intervals as bands.
+    """Values per frame (M,) of one event against the frame number, a panel each, annotated intervals shaded.
 
     values : {axis label: values}, such as distances of consecutive embeddings (Figs. 6, 9 and 11) or moments (Fig. 7)
     event : key of the event; `SqError` where the index has no frame of it
     """
-    own = np.flatnonzero((index["event"] == event).to_numpy())
-    if not len(own):
+    values = {words: np.asarray(one, float) for words, one in values.items()}
+    table = index[["event", "frame", "label"]].assign(status=np.asarray(status), **values)
+    own = table[table["event"] == event].sort_values("frame")
+    if own.empty:
         raise SqError(f"no frame of event {event} in the index")
-    own = own[index["frame"].to_numpy()[own].argsort()]
-    frames, status, looks = index["frame"].to_numpy()[own], np.asarray(status)[own], classes(np.asarray(status)[own])
-    fig, panels = plt.subplots(len(values), 1, figsize=(7, 1.9 + 1.9 * len(values)), sharex=True, squeeze=False)
-    for ax, (words, one) in zip(panels[:, 0], values.items()):
-        for span in _annotated(frames, index["label"].to_numpy()[own]):
-            ax.axvspan(*span, color=BAND, lw=0, zorder=0)
-        one = np.asarray(one, float)[own]
-        ax.plot(frames, one, color="#777777", lw=0.8)
-        _marks(ax, frames, one, status, looks, 24)
-        ax.set_ylabel(words)
-    shaded = "; shaded: annotated frames" if (index["label"].to_numpy()[own] == 1).any() else ", not annotated"
-    panels[0, 0].set_title(event_name(event) + shaded, fontsize=10)
-    panels[-1, 0].set(xlabel="frame number")
-    _legend(fig, panels[0, 0], len(looks))
+    fig = curves({words: {"": (own["frame"], own[words])} for words in values}, "frame number", columns=1, share=True,
+                 high=1.9 + 1.9 / len(values), looks=[(GRAY, "-", "")], how={"lw": 0.8})
+    spans = _annotated(own)
+    for ax, words in zip(fig.axes, values):
+        shade(ax, spans)
+        _marks(ax, own["frame"], own[words], own["status"], 24)
+    fig.axes[0].set_title(event_name(event) + ("; shaded: annotated frames" if spans else ", not annotated"))
+    legend(fig, reverse=True, markerscale=1.3)
     return fig
 
 
-def _annotated(frames, labels) -> list[tuple[float, float]]:
+def _annotated(index: pd.DataFrame) -> list[tuple[float, float]]:
     """Where each run of annotated frames begins and ends on the frame axis, half a frame beyond the outer ones."""
-    edges = np.flatnonzero(np.diff(np.r_[0, labels == 1, 0]))
-    return [(first - 0.5, last + 0.5) for first, last in zip(frames[edges[::2]], frames[edges[1::2] - 1])]
+    inside = index["label"] == 1
+    runs = index["frame"][inside].groupby((~inside).cumsum()[inside])
+    return list(zip(runs.min() - 0.5, runs.max() + 0.5))
 
 
 def similarities(matrix, index: pd.DataFrame, event: str):
-    """Cosine similarity of one event's embeddings (M, M), frames in the order of time, the annotated interval framed."""
-    labels, frames = index["label"].to_numpy(), index["frame"].to_numpy()
-    extent = (frames[0] - 0.5, frames[-1] + 0.5, frames[-1] + 0.5, frames[0] - 0.5)
-    fig, ax = plt.subplots(figsize=(6, 5))
-    image = ax.imshow(matrix, extent=extent, vmax=1)
-    for first, last in _annotated(frames, labels):
-        for colour, width in (("white", 3), (VERMILION, 1.6)):
-            draw_boxes(ax, [np.array([first, first, last, last]) + 0.5], colour, width)
+    """Cosine similarity of one event's embeddings (M, M), in the order of time, the annotated interval framed."""
+    first, last = index["frame"].iloc[0] - 0.5, index["frame"].iloc[-1] + 0.5
+    fig, (ax,) = grid(1, 1, 5)
+    image = ax.imshow(matrix, extent=(first, last, last, first), vmax=1)
+    for begin, end in _annotated(index):
+        for ink, width in (("white", 3), (VERMILION, 1.6)):
+            draw_boxes(ax, [np.array([begin, begin, end, end]) + 0.5], ink, width)
     ax.set(xlabel="frame number", ylabel="frame number", title=event_name(event))
     fig.colorbar(image, ax=ax, label="cosine similarity", shrink=0.9)
     return fig
@@ -127,34 +120,33 @@ def rings(maps: dict[int, np.ndarray], index: pd.DataFrame):
 
     `SqError` for an event without an annotated frame.
     """
-    events = list(dict.fromkeys(index["event"]))
-    fig, panels = plt.subplots(len(events), len(maps), figsize=(7, 0.6 + 3 * len(events)), squeeze=False)
-    for row, event in zip(panels, events):
-        own = np.flatnonzero((index["event"] == event).to_numpy())
-        frames, inside = index["frame"].to_numpy()[own], index["label"].to_numpy()[own] == 1
+    events = index["event"].unique()
+    fig, axes = grid(len(events) * len(maps), len(maps), 3, 0.6)
+    for row, event in zip(axes.reshape(len(events), -1), events):
+        own = np.flatnonzero(index["event"] == event)
+        inside = index["label"].to_numpy()[own] == 1
         if not inside.any():
             raise SqError(f"event {event} has no annotated frame to measure from")
-        away = remoteness(frames, inside)
+        away = remoteness(index["frame"].to_numpy()[own], inside)
         order = np.argsort(-away, kind="stable")  # the sunquake's own frames are drawn last
+        head = f"{event_name(event)}\n" if len(events) > 1 else ""
         for ax, (neighbours, points) in zip(row, maps.items()):
             x, y = np.asarray(points)[own][order].T
-            image = ax.scatter(x, y, c=away[order], cmap="viridis_r", s=20, edgecolors="none")
-            ax.scatter(x[away[order] == 0], y[away[order] == 0], s=42, facecolors="none", edgecolors="black", linewidths=0.8)
-            ax.set(xticks=[], yticks=[], xlabel="UMAP 1", ylabel="UMAP 2", title=f"{neighbours} neighbours")
-            ax.set_aspect("equal", adjustable="datalim")
-        if len(events) > 1:
-            row[0].set_title(f"{event_name(event)}\n{next(iter(maps))} neighbours")
+            image = ax.scatter(x, y, 20, away[order], cmap="viridis_r")
+            rim = away[order] == 0
+            ax.scatter(x[rim], y[rim], 42, facecolors="none", edgecolors="black", linewidths=0.8)
+            _map(ax, ("UMAP 1", "UMAP 2"), f"{head}{neighbours} neighbours")
         fig.colorbar(image, ax=row.tolist(), label="frames from the sunquake", shrink=0.85)
     return fig
 
 
 def precisions(table: pd.DataFrame, prevalence: float):
-    """Average precision (columns: names first, ap, low, high, and `group` where there are several) with its interval over
-    events, and what knowing nothing gives."""
+    """Average precision with its interval over events; dashed: what knowing nothing gives.
+
+    table : names first, ap, low, high, and `group` where there are several
+    """
     groups = table["group"] if "group" in table else pd.Series("", table.index)
     inks = dict(zip(dict.fromkeys(groups), (BLUE, VERMILION, GREEN, PINK, GRAY)))
-    fig, ax = plt.subplots(figsize=(7, 1 + 0.35 * len(table)))
-    dots(ax, table.iloc[:, 0], table["ap"], table["low"], table["high"], [inks[group] for group in groups])
-    guide(ax, "share of positives", x=prevalence, ink="black", ls="--")
-    ax.set(xlabel="average precision on the test events, 95 % interval over events", xlim=(0, None), ylim=(-0.6, len(table) + 0.1))
-    return fig
+    return rows(table, table.columns[0], {
+        "average precision on the test events, 95 % interval over events": {"": ("ap", "low", "high")}},
+        [("share of positives", prevalence)], inks=groups.map(inks), xlim=(0, None))

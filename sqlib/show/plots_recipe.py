@@ -1,31 +1,28 @@
-"""Figure 17: the chain of a recipe as a diagram, drawn from its settings, so that another recipe makes another diagram."""
+"""Figure 17: the chain of a recipe as a diagram, drawn from its settings, so that another recipe makes another one."""
 
-from itertools import pairwise
-
-import matplotlib.pyplot as plt
 from matplotlib.patches import FancyBboxPatch
 
 from sqlib.judge.cases import LENGTH, NEAR
 from sqlib.learn.settings import Settings
+from sqlib.show.style import BLUE, DARK, GRAY, GREEN, VERMILION, grid, legend
 
-STAGES = {"data": ("#e3eef6", "#0072B2", "-"), "standard": ("#e6e6e6", "#555555", "-"), "custom": ("#fbe3cf", "#D55E00", "-"),
-          "off": ("white", "#999999", "--"), "learning": ("#d9f0e7", "#009E73", "-")}  # fmt: skip
-"""Kinds of boxes: fill, edge, line."""
-WORDS = {"data": "data", "custom": "the paper's own", "standard": "standard", "learning": "learning", "off": "off in this run"}
+KINDS = {"data": ("data", "#e3eef6", BLUE, "-"), "custom": ("the paper's own", "#fbe3cf", VERMILION, "-"),
+         "standard": ("standard", "#e6e6e6", "#555555", "-"), "learning": ("learning", "#d9f0e7", GREEN, "-"),
+         "off": ("off in this run", "white", "#999999", "--")}
+"""Kinds of boxes: words, fill, edge, line."""
 LOSSES = {"simclr": "SimCLR", "supcon": "SupCon", "weighted": "weighted SupCon", "authors": "SupCon"}
-OFF = "not in this run"
-PITCH, WIDE, STEP = 0.98, 2.06, 2.4  # inches: from row to row, of a box, from box to box
+PITCH, WIDE, HIGH, STEP = 0.98, 2.06, 0.66, 2.4  # inches: from row to row, of a box, from box to box
 
 
 def stages(run: Settings, resolution: int) -> list[list[tuple[str, str, str]]]:
-    """The chain of a run (and of the one it starts from), in rows of boxes: name, detail, and a key of `STAGES`.
+    """The chain of a run (and of the one it starts from), in rows of boxes: name, detail, and a key of `KINDS`.
 
     Transforms that the paper made itself are "custom", others "standard"; what the run does not use is "off".
     """
     views, model, extra = run.views, run.model, ", ".join(name.replace("_", " ") for name in run.views.extra)
 
     def part(name, on, detail, kind):
-        return (name, detail, kind) if on else (name, OFF, "off")
+        return (name, detail, kind) if on else (name, "not in this run", "off")
 
     def step(one, number):
         return LOSSES.get(one.objective, one.objective), f"step {number}, τ = {one.temperature:g}", "learning"
@@ -47,40 +44,33 @@ def stages(run: Settings, resolution: int) -> list[list[tuple[str, str, str]]]:
          ("classifier", "sunquake or not", "standard")],
         [("candidate", f"{LENGTH} frames in a row", "data"), ("detector", "says where", "standard"),
          ("one place", f"within {NEAR:g} px", "standard")],
-    ]  # fmt: skip
+    ]
 
 
 def draw(rows: list[list[tuple[str, str, str]]]):
     """The chain of `stages`, read like text, row by row."""
-    bottom = PITCH * len(rows)
-    fig, ax = plt.subplots(figsize=(7, bottom + 0.3))
-    ax.set(xlim=(0, 7), ylim=(-bottom - 0.2, 0.02))
+    fig, (ax,) = grid(1, 1, PITCH * len(rows), 0.3)
+    ax.set(xlim=(0, 7), ylim=(-PITCH * len(rows), 0))
     ax.axis("off")
-    arrow, ends = {"arrowstyle": "-|>", "color": "#444444", "lw": 1.4, "mutation_scale": 13, "shrinkA": 0, "shrinkB": 0}, []
+    line, end = {"color": DARK, "lw": 1.4}, 0
+    arrow = {**line, "arrowstyle": "-|>", "mutation_scale": 13, "shrinkA": 0, "shrinkB": 0}
     for row, boxes in enumerate(rows):
-        y = -PITCH * row - 0.38
+        y = -PITCH * (row + 0.5)
         for place, (name, detail, kind) in enumerate(boxes):
-            x = 0.07 + place * STEP
-            _box(ax, x, y - 0.33, WIDE, 0.66, kind)
-            ink = "#777777" if kind == "off" else "#111111"
-            ax.text(x + WIDE / 2, y + 0.11, name, ha="center", va="center", fontsize=12, fontweight="bold", color=ink)
-            ax.text(x + WIDE / 2, y - 0.14, detail[:24], ha="center", va="center", fontsize=11, color=ink)
+            x, (_, fill, edge, style) = 1.1 + place * STEP, KINDS[kind]
+            ax.add_patch(FancyBboxPatch((x - WIDE / 2, y - HIGH / 2), WIDE, HIGH, "round,pad=0,rounding_size=0.06",
+                                        fc=fill, ec=edge, ls=style, lw=1.5))
+            look = {"ha": "center", "va": "center", "color": GRAY if kind == "off" else "#111111"}
+            ax.text(x, y + 0.11, name, fontsize=12, fontweight="bold", **look)
+            ax.text(x, y - 0.14, detail[:24], fontsize=11, **look)
             if place:
-                ax.annotate("", (x, y), (x - STEP + WIDE, y), arrowprops=arrow)
-        ends.append((0.07 + (len(boxes) - 1) * STEP + WIDE / 2, y))
-    first = 0.07 + WIDE / 2
-    for (x, y), (_, below) in pairwise(ends):  # from a row's last box to the first of the next
-        turn = (y + below) / 2
-        ax.plot([x, x, first], [y - 0.33, turn, turn], color="#444444", lw=1.4, solid_joinstyle="round")
-        ax.annotate("", (first, below + 0.33), (first, turn), arrowprops=arrow)
-    x = 0.07
-    for kind in (kind for kind in WORDS if any(kind == box[2] for boxes in rows for box in boxes)):
-        _box(ax, x, -bottom - 0.12, 0.22, 0.16, kind)
-        ax.text(x + 0.28, -bottom - 0.04, WORDS[kind], va="center", fontsize=11)
-        x += 0.52 + 0.1 * len(WORDS[kind])
+                ax.annotate("", (x - WIDE / 2, y), (x - STEP + WIDE / 2, y), arrowprops=arrow)
+            elif row:  # from the last box of the row above
+                turn = y + PITCH / 2
+                ax.plot([end, end, x], [y + PITCH - HIGH / 2, turn, turn], solid_joinstyle="round", **line)
+                ax.annotate("", (x, y + HIGH / 2), (x, turn), arrowprops=arrow)
+        end = x
+    drawn = {kind for boxes in rows for _, _, kind in boxes}
+    legend(fig, 5, {words: {"ls": "", "marker": "s", "ms": 11, "mfc": fill, "mec": edge}
+                    for kind, (words, fill, edge, _) in KINDS.items() if kind in drawn})
     return fig
-
-
-def _box(ax, x: float, y: float, wide: float, high: float, kind: str) -> None:
-    fill, edge, style = STAGES[kind]
-    ax.add_patch(FancyBboxPatch((x, y), wide, high, "round,pad=0,rounding_size=0.06", fc=fill, ec=edge, ls=style, lw=1.5))

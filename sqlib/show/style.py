@@ -1,4 +1,4 @@
-"""Figures in the book's style: the style sheet, the mark of the data's source, PNGs small enough for a page."""
+"""The vocabulary of the book's figures: looks, pictures, curves, rows of marks, legends; stamp, and small PNGs."""
 
 import io
 from itertools import cycle
@@ -9,14 +9,14 @@ import numpy as np
 from sqlib.errors import SqError
 
 STYLE = Path(__file__).with_name("sqlib.mplstyle")
-# colours that the colour-blind tell apart (Okabe and Ito), and a gray
+# colours that the colour-blind tell apart (Okabe and Ito 2008), grays, and the shade of annotated spans
 BLUE, VERMILION, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-AMBER, SKY, GRAY = "#E69F00", "#56B4E9", "#777777"
+AMBER, SKY, GRAY, DARK, BAND = "#E69F00", "#56B4E9", "#777777", "#444444", "#f0e6c8"
 LEVELS = 9  # of gray: speckle hardly compresses, and few levels leave room for sharper pixels in a PNG of the same size
 # how lines are told apart: colour, line, marker
 LOOKS = ((BLUE, "-", "o"), (VERMILION, "--", "s"), (GREEN, "-.", "^"), (PINK, ":", "D"), (GRAY, (0, (5, 1)), "v"),
-         (SKY, (0, (3, 1, 1, 1)), "P"), (AMBER, (0, (1, 1)), "X"))  # fmt: skip
-INK = {"simulated": "#8a3b00", "observed": "#00507a", "published": "#444444", "theory": "#444444", "everyday": "#444444"}
+         (SKY, (0, (3, 1, 1, 1)), "P"), (AMBER, (0, (1, 1)), "X"))
+INK = {"simulated": "#8a3b00", "observed": "#00507a", "published": DARK, "theory": DARK, "everyday": DARK}
 INK |= {f"own-{source}": INK[source] for source in ("simulated", "observed")}
 
 
@@ -27,7 +27,7 @@ def use_style() -> None:
     matplotlib.style.use(STYLE)
 
 
-def stamp(fig, text: str, colour: str = "#444444") -> None:
+def stamp(fig, text: str, colour: str = DARK) -> None:
     """Write `text` (where the data come from) into the lower right corner of `fig`, clear of the axes."""
     height = fig.get_figheight()
     strip = 0.2 / height  # a strip of 0.2 inch below the axes
@@ -46,10 +46,9 @@ def png(fig, limit: int = 150_000) -> bytes:
 
     data = b""
     for dpi in (200, 160, 120, 90):
-        buffer = io.BytesIO()
+        buffer, small = io.BytesIO(), io.BytesIO()
         fig.savefig(buffer, format="png", dpi=dpi)
         image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        small = io.BytesIO()
         image.save(small, format="png", optimize=True)
         data = min(buffer.getvalue(), small.getvalue(), key=len)
         if len(data) <= limit:
@@ -58,103 +57,16 @@ def png(fig, limit: int = 150_000) -> bytes:
 
 
 def stretched(frame: np.ndarray, top: float | None = None, share: float = 0.995, levels: int = LEVELS) -> np.ndarray:
-    """A frame (..., H, W) as 0…1, `top` (default its own quantile `share`) being white.
+    """A frame (..., H, W) as 0…1, `top` (default its own quantile `share`, at least 1) being white.
 
-    In few `levels`, which keep pages small and which speckle hides; in smooth pictures they would draw rims of their own.
+    Few `levels` keep pages small; speckle hides them, but in smooth pictures they would draw rims of their own.
     """
     top = max(1.0, float(np.quantile(frame, share))) if top is None else top
     return np.floor(levels * np.minimum(np.asarray(frame, float) / top, 1)) / levels
 
 
-def draw_boxes(ax, boxes, colour: str = AMBER, width: float = 1.5, room: float = 0, **look) -> None:
-    """Draw boxes (x0, y0, x1, y1) of a frame: they hold the pixels from x0 up to x1, and pixels are centred on whole numbers.
-
-    room : so many pixels outside of them, lest the line cover what is in a narrow one
-    """
-    from matplotlib.patches import Rectangle
-
-    for x0, y0, x1, y1 in boxes:
-        corner, sides = (x0 - 0.5 - room, y0 - 0.5 - room), (x1 - x0 + 2 * room, y1 - y0 + 2 * room)
-        ax.add_patch(Rectangle(corner, *sides, fill=False, ec=colour, lw=width, **look))
-
-
-def bare(ax) -> None:
-    """Take ticks and frame from `ax`."""
-    ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
-
-
-def picture(ax, shown, title: str = "", boxes=(), size: float = 9, loc: str = "center", vmax: float = 1, **look) -> None:
-    """Show a picture on `ax`, gray (H, W) from 0 (black) to `vmax` or coloured (H, W, 3), with boxes (`look`: `draw_boxes`)."""
-    ax.imshow(shown, cmap="gray", vmin=0, vmax=vmax)
-    bare(ax)
-    ax.set_title(title, fontsize=size, loc=loc)
-    draw_boxes(ax, boxes, **look)
-
-
-def panels(pictures, titles, columns: int, boxes=None, rows=(), room: float = 0):
-    """A figure of pictures, (H, W) or (H, W, 3) of 0…1, side by side in so many columns, each with its title and its boxes.
-
-    rows : words to the left of each row; room : see `draw_boxes`
-    """
-    import matplotlib.pyplot as plt
-
-    lines = -(-len(pictures) // columns)
-    fig, axes = plt.subplots(lines, columns, figsize=(7, lines * (7 / columns + 0.28)), squeeze=False)
-    for ax, shown, title, own in zip(axes.flat, pictures, titles, boxes or [()] * len(pictures)):
-        picture(ax, shown, title, own, size=8 if columns > 3 else 9, room=room)
-    for ax in axes.flat[len(pictures) :]:
-        ax.set_visible(False)
-    for ax, words in zip(axes[:, 0], rows):
-        ax.set_ylabel(words, fontsize=10)
-    return fig
-
-
-def lines(ax, curves: dict, looks=LOOKS, **how) -> None:
-    """Draw `curves`, {words: (x, y)}, each in a look of its own; `how` as for `Axes.plot`, before the look."""
-    for (words, pair), (ink, style, marker) in zip(curves.items(), cycle(looks)):
-        ax.plot(*pair, **{"color": ink, "ls": style, "marker": marker, "ms": 4, "label": words, **how})
-
-
-def guide(ax, words: str = "", *, x: float | None = None, y: float | None = None, ink: str = GRAY, ls: str = ":") -> None:
-    """A thin line through all of `ax` at `x`, with words at its top, or at `y`, with words at its right end."""
-    if x is not None:
-        ax.axvline(x, color=ink, lw=1, ls=ls, zorder=0)
-        ax.text(x, 0.98, f" {words}", fontsize=9, va="top", color="#444444", transform=ax.get_xaxis_transform())
-    if y is not None:
-        ax.axhline(y, color=ink, lw=1, ls=ls, zorder=0)
-        ax.text(0.99, y, words, fontsize=9, ha="right", va="bottom", color="#444444", transform=ax.get_yaxis_transform())
-
-
-def dots(ax, names, values, low, high, inks=BLUE, marker: str = "o", lift: float = 0.0, label: str | None = None) -> None:
-    """A row each from the top down: its name, a mark at its value, and a bar from `low` to `high`.
-
-    inks : a colour, or one a row; lift : how far above the middle of its row a mark stands (rows are 1 apart)
-    """
-    places, inks = np.arange(len(names))[::-1], np.broadcast_to(inks, len(names))
-    for ink in dict.fromkeys(inks):
-        own = inks == ink
-        ax.hlines(places[own] + lift, np.asarray(low)[own], np.asarray(high)[own], color=ink, lw=2)
-        ax.plot(np.asarray(values)[own], places[own] + lift, marker, color=ink, ms=7, label=label)
-    ax.set_yticks(places, names)
-    ax.set_ylim(-0.6, len(names) - 0.4)
-
-
-def whole_numbers(ax) -> None:
-    """Ticks at whole numbers alone: of epochs, frames, events."""
-    ax.xaxis.get_major_locator().set_params(integer=True)
-
-
-def key(fig, entries: dict[str, dict], ncols: int = 3) -> None:
-    """A legend above the figure, {words: look of a line or marker}, where no drawn line says it."""
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], **{"lw": 1.8, **look}) for look in entries.values()]
-    fig.legend(handles, list(entries), loc="outside upper left", ncols=ncols)
-
-
 def colour(values, cmap: str = "gray", vmin: float | None = None, vmax: float | None = None) -> np.ndarray:
-    """Map `values` (..., H, W) through a colour map to uint8 (..., H, W, 3), for `publish.movie`.
+    """Map `values` (..., H, W) through a colour map to uint8 (..., H, W, 3), for `publish.movie` and `picture`.
 
     `vmin` and `vmax` default to the extremes of `values`; `SqError` where they are not finite, or do not rise.
     """
@@ -166,3 +78,162 @@ def colour(values, cmap: str = "gray", vmin: float | None = None, vmax: float | 
     if not np.isfinite([low, high]).all() or high <= low:
         raise SqError(f"colour needs finite values and vmin < vmax, not {low} and {high}")
     return matplotlib.colormaps[cmap]((values - low) / (high - low), bytes=True)[..., :3]
+
+
+def draw_boxes(ax, boxes, colour: str = AMBER, width: float = 1.5, room: float = 0, **look) -> None:
+    """Draw boxes (x0, y0, x1, y1) of a frame: the pixels from x0 up to x1, which are centred on whole numbers.
+
+    room : so many pixels outside of them, lest the line cover what is in a narrow one
+    """
+    from matplotlib.patches import Rectangle
+
+    for x0, y0, x1, y1 in boxes:
+        corner, sides = (x0 - 0.5 - room, y0 - 0.5 - room), (x1 - x0 + 2 * room, y1 - y0 + 2 * room)
+        ax.add_patch(Rectangle(corner, *sides, fill=False, ec=colour, lw=width, **look))
+
+
+def picture(ax, shown, title: str = "", boxes=(), size: float = 9, loc: str = "center", **look) -> None:
+    """Show a picture of 0…1, gray (H, W) or coloured (H, W, 3), with boxes (`look`: `draw_boxes`), without axes.
+
+    What is drawn on it afterwards does not widen the view.
+    """
+    if shown is not None:
+        ax.imshow(shown, cmap="gray", vmin=0, vmax=1)
+    bare(ax)
+    ax.autoscale(False)
+    ax.set_title(title, fontsize=size, loc=loc)
+    draw_boxes(ax, boxes, **look)
+
+
+def bare(ax) -> None:
+    """Take ticks and frame from `ax`."""
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+
+
+def grid(count: int, columns: int, high: float, extra: float = 0.0, fig=None, **how):
+    """A figure (or `fig`) and its `count` axes in so many columns, `high` inches a row and `extra` for all."""
+    import matplotlib.pyplot as plt
+
+    rows = -(-count // columns)
+    fig = fig or plt.figure(figsize=(7, extra + rows * high))
+    axes = fig.subplots(rows, columns, squeeze=False, **how).ravel()
+    for ax in axes[count:]:
+        ax.set_visible(False)
+    return fig, axes[:count]
+
+
+def panels(pictures, titles, columns: int, boxes=None, rows=(), high: float | None = None, fig=None, **look):
+    """A figure of pictures side by side in so many columns, each with its title and its boxes; None leaves room.
+
+    rows : words to the left of each row; high : inches a row; fig : to draw into; look : see `picture`
+    """
+    fig, axes = grid(len(pictures), columns, high or 7 / columns + 0.28, fig=fig)
+    for ax, shown, title, own in zip(axes, pictures, titles, boxes or [()] * len(pictures)):
+        picture(ax, shown, title, own, **{"size": 8 if columns > 3 else 9, **look})
+    for ax, words in zip(axes[::columns], rows):
+        ax.set_ylabel(words, fontsize=10)
+    return fig
+
+
+def series(table, by: str, x: str, *columns: str) -> dict:
+    """The curves of a long table for `lines`: {value of `by`: (x, column, …)}, in the order of the table."""
+    return {name: tuple(own[column] for column in (x, *columns)) for name, own in table.groupby(by, sort=False)}
+
+
+def lines(ax, curves: dict, looks=LOOKS, how: dict | None = None, **axis) -> None:
+    """Draw `curves`, each in a look of its own: {words: (x, y)}, (x, y, low, high) with that range shaded, or a Series.
+
+    how : as for `Axes.plot`, before the look; axis : labels, limits and scales, as for `Axes.set`
+    """
+    for (words, own), (ink, style, marker) in zip(curves.items(), cycle(looks)):
+        x, y, *span = own if isinstance(own, tuple) else (own.index, own)
+        drawn = ax.plot(x, y, **{"color": ink, "ls": style, "marker": marker, "ms": 4, "label": words, **(how or {})})
+        if span:
+            ax.fill_between(x, *span, color=drawn[0].get_color(), alpha=0.15, lw=0)
+    ax.set(**axis)
+
+
+def curves(parts: dict[str, dict], xlabel: str, *, columns: int = 0, high: float = 3.8, looks=LOOKS, how=None,
+           marks=None, across=None, whole: bool = False, ncols: int = 2, share: bool = False, **axis):
+    """A figure of curves against `xlabel`: for each {label of the vertical axis: curves} a panel of `lines`.
+
+    What has the same words looks the same in each.
+    marks, across : {words: place}, vertical lines and horizontal ones in every panel; columns, high (inches), share :
+    of the panels, which may share the horizontal axis; whole : ticks at whole numbers only; ncols : of the legend above
+    """
+    fig, axes = grid(len(parts), columns or len(parts), high, sharex=share)
+    look = dict(zip(dict.fromkeys(words for own in parts.values() for words in own), cycle(looks)))
+    for ax, (ylabel, own) in zip(axes, parts.items()):
+        lines(ax, own, [look[words] for words in own], how)
+        for words, place in (marks or {}).items():
+            guide(ax, words, x=place)
+        for words, place in (across or {}).items():
+            guide(ax, words, y=place, ink="black", ls="--")
+        ax.set(xlabel=xlabel, ylabel=ylabel, **axis)  # after the guides: an open limit leaves room for them
+        if whole:
+            whole_numbers(ax)
+        if share:
+            ax.label_outer()
+    legend(fig, ncols)
+    return fig
+
+
+def guide(ax, words: str = "", *, x: float | None = None, y: float | None = None, ink=GRAY, ls: str = ":") -> None:
+    """A thin line through all of `ax` at `x`, with words at its top, or at `y`, with words at its right end."""
+    if x is not None:
+        ax.axvline(x, color=ink, lw=1, ls=ls, zorder=0)
+        ax.text(x, 0.98, f" {words}", fontsize=9, va="top", color=DARK, transform=ax.get_xaxis_transform())
+    if y is not None:
+        ax.axhline(y, color=ink, lw=1, ls=ls, zorder=0)
+        ax.text(0.99, y, words, fontsize=9, ha="right", va="bottom", color=DARK, transform=ax.get_yaxis_transform())
+
+
+def shade(ax, spans, colour: str = BAND) -> None:
+    """Shade `spans` (first, last) of the horizontal axis, as those that are annotated."""
+    for span in spans:
+        ax.axvspan(*span, color=colour, lw=0, zorder=0)
+
+
+def rows(table, name: str, parts: dict[str, dict], levels=(), *, inks=BLUE, ncols: int = 3, **axis):
+    """A figure of the rows of a table, called by its column `name`, from the top down: for each {label: marks} a panel.
+
+    marks : {words: (column,)}, or {words: (column, low, high)} with a bar between; levels : words and place of the
+    dashed line in each panel; inks : of what comes first in a panel, one or one a row; axis : as for `Axes.set`
+    """
+    places, inks = np.arange(len(table))[::-1], np.broadcast_to(inks, len(table))
+    looks = ((inks, "o", {"s": 45}), ("black", "D", {"s": 45, "facecolors": "none"}), (VERMILION, "|", {"s": 130}))
+    fig, axes = grid(len(parts), len(parts), 0.34 * len(table), 1.2, sharey=True)
+    for ax, (xlabel, own), level in zip(axes, parts.items(), [*levels, *[("", None)] * len(parts)]):
+        for (words, (column, *span)), (ink, marker, look) in zip(own.items(), looks):
+            ax.scatter(table[column], places, marker=marker, color=ink, label=words, **look)
+            if span:
+                ax.hlines(places, table[span[0]], table[span[1]], color=ink, lw=2)
+        guide(ax, level[0], x=level[1], ink="black", ls="--")
+        ax.set(xlabel=xlabel, ylim=(-0.6, len(table)), **axis)
+        ax.set_yticks(places, table[name])
+    legend(fig, ncols)
+    return fig
+
+
+def whole_numbers(ax) -> None:
+    """At most seven ticks, at whole numbers only: of epochs, frames, events."""
+    ax.xaxis.get_major_locator().set_params(integer=True, nbins=7, min_n_ticks=1)
+
+
+def legend(fig, ncols: int = 2, entries: dict[str, dict] | None = None, **how) -> None:
+    """A legend above the figure, in place of one before, of what its axes label: words that come again are said once.
+
+    entries : {words: look of a line or marker}, where no drawn line says it; how : as for `Figure.legend`
+    """
+    from matplotlib.lines import Line2D
+
+    found = {words: Line2D([], [], **{"lw": 1.8, **look}) for words, look in (entries or {}).items()}
+    if entries is None:
+        for ax in fig.axes:
+            found |= dict(zip(*ax.get_legend_handles_labels()[::-1]))
+    for before in list(fig.legends):
+        before.remove()
+    if found:
+        look = {"columnspacing": 1.2, "handletextpad": 0.5, **how}
+        fig.legend(list(found.values()), list(found), loc="outside upper left", ncols=ncols, **look)
