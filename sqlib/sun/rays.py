@@ -41,7 +41,7 @@ class Rays(NamedTuple):
 
 
 class Ray(NamedTuple):
-    """One ray from the surface to its first return: skip distance, travel time, and the path down to the turning point."""
+    """One ray from the surface to its first return: skip distance, travel time, and the path to the turning point."""
 
     distance: float
     time: float
@@ -78,8 +78,9 @@ def polytrope_sound_speed(index: float = 1.5, gravity: float = GRAVITY) -> Calla
 def trace_ray(sound_speed: Callable, phase_speed: float, deepest: float = 300.0, nodes: int = 400) -> Ray:
     r"""Follow a ray of horizontal phase speed v down to where c(z) = v and back.
 
-    :math:`\Delta = 2\int_0^{z_t} \frac{c\,dz}{\sqrt{v^2-c^2}}`, :math:`\tau = 2\int_0^{z_t} \frac{v\,dz}{c\sqrt{v^2-c^2}}`;
-    with z = z_t sin^2(theta) both ends are regular wherever c grows like a root of the depth.
+    :math:`\Delta = 2\int_0^{z_t} \frac{c\,dz}{\sqrt{v^2-c^2}}` and
+    :math:`\tau = 2\int_0^{z_t} \frac{v\,dz}{c\sqrt{v^2-c^2}}`; with z = z_t sin^2(theta) both ends are regular
+    wherever c grows like a root of the depth.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ def polytrope_rays(index: float = 1.5, gravity: float = GRAVITY) -> Rays:
 def solar_rays() -> Rays:
     """`Rays` of the Sun between 10 and 120 Mm: Model S at 6 mHz, interpolated monotonically in ln(distance), ln(time).
 
-    They raise `SqError` for other distances. Source: Christensen-Dalsgaard et al. (1996), doi:10.1126/science.272.5266.1286.
+    They raise `SqError` for other distances. Source: see `MODEL_S`.
     """
     from scipy.interpolate import PchipInterpolator
 

@@ -1,8 +1,8 @@
 r"""Waves of a model Sun: from sources at the surface to Dopplergrams, by a full sum over the modes of a polytrope.
 
 The p modes of a plane adiabatic polytrope have :math:`\omega_n^2 = g k (1 + 2n/m)`; a source of spectrum s(k, omega)
-makes the surface move with :math:`\psi = s \sum_n [\omega_n^2 - (\omega - i\gamma)^2]^{-1}`. No rays, no travel times and no pupil
-enter: holography has to find the source from physics that it does not share.
+makes the surface move with :math:`\psi = s \sum_n [\omega_n^2 - (\omega - i\gamma)^2]^{-1}`. No rays, no travel times
+and no pupil enter: holography has to find the source from physics that it does not share.
 
 With e^{+i omega t} synthesis the poles at omega = ±omega_n + i gamma make the response causal.
 """
@@ -18,7 +18,7 @@ from sqlib.sun.rays import GRAVITY
 
 @dataclass(frozen=True)
 class Polytrope:
-    """A model Sun. With index 1.82 its travel times between 15 and 45 Mm are those of Model S (phase) within 0.3 min."""
+    """A model Sun. With index 1.82 its travel times from 15 to 45 Mm are those of Model S (phase) within 0.3 min."""
 
     index: float = 1.82
     modes: int = 9  # radial orders 1…modes; the f mode (0) carries no sound, higher orders skip over the whole field
@@ -59,7 +59,7 @@ def mode_sum(shape, cadence: float, pixel: float, spectrum: tuple[float, float],
     return green / green.abs().square().mean().sqrt()
 
 
-def move(source: torch.Tensor, green: torch.Tensor, frames: int, cadence: float, spectrum: tuple[float, float]) -> torch.Tensor:
+def move(source: torch.Tensor, green: torch.Tensor, frames: int, cadence: float, spectrum) -> torch.Tensor:
     """What sources do to the surface: (T, H, W) float32 from their spectra.
 
     Parameters
@@ -80,10 +80,10 @@ def move(source: torch.Tensor, green: torch.Tensor, frames: int, cadence: float,
     return (to_time @ parts).view(frames, *source.shape[1:])
 
 
-def point_source(shape, cadence: float, pixel: float, frame: int, place, spectrum=(2.0, 8.0), sun: Polytrope | None = None):
-    """Dopplergrams (T, H, W) float32 of one impulse at `frame` and `place` (y, x, px) of a periodic box, in arbitrary units.
+def point_source(shape, cadence: float, pixel: float, frame: int, place, spectrum=(2.0, 8.0), sun=None) -> torch.Tensor:
+    """Dopplergrams (T, H, W) float32, in arbitrary units, of one impulse at `frame` and `place` (y, x, px).
 
-    shape, cadence, pixel, spectrum, sun : as for `mode_sum`
+    shape, cadence, pixel, spectrum, sun : as for `mode_sum` (sun: `Polytrope()` when None)
     """
     frames, height, width = shape
     omega = 2 * math.pi * torch.from_numpy(bins_of(frames, cadence, spectrum)) / (frames * cadence)
@@ -92,10 +92,10 @@ def point_source(shape, cadence: float, pixel: float, frame: int, place, spectru
     return move(source, mode_sum(shape, cadence, pixel, spectrum, sun or Polytrope()), frames, cadence, spectrum)
 
 
-def white_sources(shape, cadence: float, pixel: float, generator: torch.Generator, power=1.0, spectrum=(4.6, 7.4), sun=None):
-    """Dopplergrams (T, H, W) float32 of random sources everywhere, of relative `power` (a number or (H, W)), in arbitrary units.
+def white_sources(shape, cadence: float, pixel: float, generator, power=1.0, spectrum=(4.6, 7.4), sun=None):
+    """Dopplergrams (T, H, W) float32, in arbitrary units, of random sources of relative `power` (a number or (H, W)).
 
-    shape, cadence, pixel, spectrum, sun : as for `mode_sum`
+    shape, cadence, pixel, spectrum, sun : as for `mode_sum` (sun: `Polytrope()` when None)
     """
     frames, height, width = shape
     bins = len(bins_of(frames, cadence, spectrum))
@@ -104,7 +104,7 @@ def white_sources(shape, cadence: float, pixel: float, generator: torch.Generato
     return move(source, mode_sum(shape, cadence, pixel, spectrum, sun or Polytrope()), frames, cadence, spectrum)
 
 
-def time_distance(movie: torch.Tensor, place, pixel: float, step: float, farthest: float) -> tuple[np.ndarray, np.ndarray]:
+def time_distance(movie, place, pixel: float, step: float, farthest: float) -> tuple[np.ndarray, np.ndarray]:
     """Mean of a movie (T, H, W) over rings round `place` (y, x, px); `pixel`, `step` and `farthest` are in Mm.
 
     Returns
