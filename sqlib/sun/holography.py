@@ -19,6 +19,7 @@ from scipy.fft import next_fast_len
 from sqlib.errors import SqError
 from sqlib.sun.rays import Rays, solar_rays
 
+ROWS = 32  # of the map, which are computed at once
 LONGEST_GAP = 7  # frames; the paper interpolates gaps of less than eight (Section 2.2)
 
 
@@ -65,12 +66,6 @@ def check(shape: tuple[int, ...], look: Holography) -> None:
         raise SqError(f"pupil of radius {outer} Mm is smaller than a pixel of {look.pixel} Mm")
 
 
-def radius(height: int, width: int, pixel: float) -> np.ndarray:
-    """Distance in Mm from the corner pixel on a periodic (height, width) grid, as FFTs order it."""
-    y, x = np.fft.fftfreq(height, 1 / height), np.fft.fftfreq(width, 1 / width)
-    return np.hypot(y[:, None], x[None, :]) * pixel
-
-
 def make_kernel(shape, look: Holography, rays: Rays | None = None, edges: str = "pad", device="cpu") -> Kernel:
     """Prepare the egression of cubes of one shape, once for many cubes.
 
@@ -87,11 +82,8 @@ def make_kernel(shape, look: Holography, rays: Rays | None = None, edges: str = 
     and the amplitude distance^(-3/2). (Rays of a polytrope have sin(theta) ~ distance^(-1/2) at a shallow source; what
     leaves evenly into all directions spreads as sin(theta) d(theta) / (distance d(distance)) ~ distance^-3 in energy.)
     Its energy is 1 at each frequency.
-
-    Raises
-    ------
-    SqError : as `check` and the `rays` do, for a band that holds no frequency of the cube, a cube too small or too
-        short to "drop" its edges, and other `edges`.
+    Raises `SqError` as `check` and the `rays` do, for a band that holds no frequency of the cube, a cube too small or
+    too short to "drop" its edges, and other `edges`.
     """
     check(shape, look)
     frames, height, width = shape
@@ -119,7 +111,8 @@ def make_kernel(shape, look: Holography, rays: Rays | None = None, edges: str = 
                       "longer cube")
     omega = 2e-3 * math.pi * nu[bins]
 
-    r = radius(*padded[1:], look.pixel)
+    y, x = (np.fft.fftfreq(n, 1 / n) for n in padded[1:])  # pixels from the corner, on a periodic grid
+    r = np.hypot(y[:, None], x) * look.pixel
     inside = (r >= max(inner, look.pixel / 2)) & (r <= outer)  # never the focus, where the amplitude has no bound
     distance = r[inside]
     tau_p, tau_g, middle = rays.phase(distance), rays.group(distance), omega.mean()
@@ -156,12 +149,8 @@ def check_gaps(missing: np.ndarray, what: str, advice: str, longest: int = LONGE
 def fill_gaps(doppler: torch.Tensor, longest: int = LONGEST_GAP) -> torch.Tensor:
     """Interpolate frames of (T, H, W) that are missing (no finite pixel, or all equal) linearly in time (Section 2.2).
 
-    At the ends of a cube, where there is nothing to interpolate, the nearest frame is repeated.
-
-    Raises
-    ------
-    SqError : for a gap of more than `longest` frames (with its place), for a cube of which all frames are missing, and
-        for single pixels that are not finite.
+    At the ends of a cube, where there is nothing to interpolate, the nearest frame is repeated. Raises `SqError` for a
+    gap of more than `longest` frames, a cube of which all frames are missing, and single pixels that are not finite.
     """
     low, high = doppler.amin((1, 2)), doppler.amax((1, 2))  # NaN where any pixel is NaN
     missing = (~(torch.isfinite(low) & torch.isfinite(high) & (low < high))).cpu().numpy()
@@ -206,7 +195,7 @@ def focus_spectrum(doppler: torch.Tensor, kernel: Kernel, incoming: bool = False
 
 
 def egression_power(doppler, look: Holography | Kernel, rays: Rays | None = None, *, edges: str = "pad", device=None,
-                    incoming: bool = False, rows: int = 32) -> torch.Tensor:
+                    incoming: bool = False) -> torch.Tensor:
     """Egression power P = |H+|^2 of a Dopplergram cube (ingression power |H-|^2 where `incoming`).
 
     Parameters
@@ -214,15 +203,9 @@ def egression_power(doppler, look: Holography | Kernel, rays: Rays | None = None
     doppler : (T, H, W) array or tensor, m/s; frames without data are NaN or constant
     look : settings, or a kernel made by `make_kernel` (then `rays` and `edges` are the kernel's)
     rays, edges, device : as in `make_kernel`
-    rows : rows of the map that are computed at once
 
-    Returns
-    -------
-    (T', H', W') float32 tensor, m^2/s^2
-
-    Raises
-    ------
-    SqError : as `make_kernel` and `fill_gaps` do, for a cube of another shape than the kernel's or no array.
+    Returns a float32 tensor (T', H', W'), m^2/s^2. Raises `SqError` as `make_kernel` and `fill_gaps` do, for a cube of
+    another shape than the kernel's, and for what is no array.
 
     |H+|^2 does not feel a shift of all frequencies, so the band is moved to surround zero: with bins ±j in pairs the
     way back to time is two real products of half the size, a few rows at once.
@@ -242,11 +225,11 @@ def egression_power(doppler, look: Holography | Kernel, rays: Rays | None = None
     angle = time[:, None] * offset[bins - half :]
     turn = torch.cat([angle.cos(), angle.sin(), torch.ones(len(time), bins % 2, device=time.device)], 1).float()
     power = torch.empty((len(time), height, width), dtype=torch.float32, device=wave.device)
-    for top in range(0, height, rows):
-        part = wave[:, top : top + rows]
+    for top in range(0, height, ROWS):
+        part = wave[:, top : top + ROWS]
         below, above = part[:half].flip(0), part[bins - half :]
         # X_j e^{i a} + X_-j e^{-i a} = (X_j + X_-j) cos a + i (X_j - X_-j) sin a
         pairs = torch.cat([above + below, 1j * (above - below), part[half : bins - half]]).reshape(bins, -1)
         real, imaginary = turn @ pairs.real, turn @ pairs.imag
-        power[:, top : top + rows] = real.square_().addcmul_(imaginary, imaginary).view(len(time), -1, width)
+        power[:, top : top + ROWS] = real.square_().addcmul_(imaginary, imaginary).view(len(time), -1, width)
     return power

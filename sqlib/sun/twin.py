@@ -114,7 +114,7 @@ def model(size: int, frames: int, cadence: float, pixel: float, blur: float, dev
 
 
 def blurring(n: int, blur: float, longitude: float) -> torch.Tensor:
-    """Transfer function (n, n) of a Gaussian blur of `blur` px, seen at `longitude` degrees: at the limb a pixel is wider."""
+    """Transfer function (n, n) of a Gaussian blur of `blur` px; at `longitude` degrees a pixel covers more."""
     k = 2 * math.pi * np.fft.fftfreq(n)
     wide = blur / math.cos(math.radians(longitude))
     return torch.from_numpy(np.exp(-0.5 * ((blur * k[:, None]) ** 2 + (wide * k[None, :]) ** 2))).float()
@@ -144,15 +144,6 @@ def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
     source = source.roll((PATCH // 2 - y, PATCH // 2 - x), (1, 2))
     source *= torch.exp(1j * parts.omega * when[t])[:, None, None].to(torch.complex64)
     return source * math.sqrt(quake.strength * parts.quiet / float(seen.max()))
-
-
-def impulses(source: torch.Tensor, scene: Scene, parts: Model, cadence: float, rim: int, first: int) -> torch.Tensor:
-    """Add the sunquakes to the spectra (B, n, n) of the sources, in place; the Dopplergrams begin at frame `first`."""
-    for quake in scene.quakes:
-        delay = torch.exp(-1j * parts.omega * (quake.time - first) * cadence).to(torch.complex64)
-        top, left = (round(place) + rim - PATCH // 2 for place in (quake.y, quake.x))
-        source[:, top : top + PATCH, left : left + PATCH] += delay[:, None, None] * clump(quake, parts, cadence)
-    return source
 
 
 def first_frame(event, frames: int) -> int:
@@ -197,7 +188,10 @@ def dopplergrams(event, settings: TwinSettings, draw=None, device: str = "cpu") 
     generator = torch.Generator(device).manual_seed(seed)
     source = torch.view_as_complex(torch.randn((bins, box, box, 2), generator=generator, device=device))
     source *= torch.from_numpy(np.sqrt(scene.emission / 2)).to(device, torch.float32)
-    source = impulses(source, scene, parts, event.cadence, rim, first)
+    for quake in scene.quakes:
+        delay = torch.exp(-1j * parts.omega * (quake.time - first) * event.cadence).to(torch.complex64)
+        top, left = (round(place) + rim - PATCH // 2 for place in (quake.y, quake.x))
+        source[:, top : top + PATCH, left : left + PATCH] += delay[:, None, None] * clump(quake, parts, event.cadence)
     stretched = (blurring(box, instrument.blur, scene.longitude) / blurring(box, instrument.blur, 0.0)).to(device)
     moved = move(source, parts.green * stretched, parts.frames, event.cadence, SPECTRUM)
     seen = slice(parts.rim, box - parts.rim)
@@ -214,13 +208,8 @@ def simulate(event, settings: TwinSettings, draw=None, device: str = "cpu") -> T
     draw : what draws the event's `Scene`, with the arguments of `draw_scene` (None: `draw_scene` itself)
     device : where to compute. A GPU draws other random numbers, so its cube is of the same scene with other noise
 
-    Returns
-    -------
-    TwinCube : power (T, H, W) float32 in units of the quiet Sun's mean; the same for the same arguments
-
-    Raises
-    ------
-    SqError : for settings out of range or an unknown instrument
+    The cube has power in units of the quiet Sun's mean, and is the same for the same arguments. Raises `SqError` for
+    settings out of range or an unknown instrument.
     """
     doppler, parts, scene, first = dopplergrams(event, settings, draw, device)
     power = egression_power(doppler, parts.kernel)

@@ -42,9 +42,7 @@ def mode_sum(shape, cadence: float, pixel: float, spectrum: tuple[float, float],
     spectrum : mHz, frequencies that are computed
     sun : the model
 
-    Returns
-    -------
-    (B, H, W) complex64, scaled to unit mean square over the box and the band
+    Returns a tensor (B, H, W) complex64, scaled to unit mean square over the box and the band.
     """
     frames, height, width = shape
     omega = 2 * math.pi * bins_of(frames, cadence, spectrum) / (frames * cadence)
@@ -107,9 +105,7 @@ def white_sources(shape, cadence: float, pixel: float, generator, power=1.0, spe
 def time_distance(movie, place, pixel: float, step: float, farthest: float) -> tuple[np.ndarray, np.ndarray]:
     """Mean of a movie (T, H, W) over rings round `place` (y, x, px); `pixel`, `step` and `farthest` are in Mm.
 
-    Returns
-    -------
-    distances (D,) in Mm, the middle of rings of width `step` up to `farthest`; means (T, D)
+    Returns distances (D,) in Mm, the middle of rings of width `step` up to `farthest`, and the means (T, D).
     """
     y, x = np.ogrid[: movie.shape[1], : movie.shape[2]]
     ring = (np.hypot(y - place[0], x - place[1]) * pixel / step).astype(int).ravel()
