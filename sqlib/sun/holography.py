@@ -54,16 +54,13 @@ def check(shape: tuple[int, ...], look: Holography) -> None:
             raise SqError(f"{name} must be a positive number, not {value}")
     (low, high), (inner, outer), nyquist = look.band, look.pupil, 500 / look.cadence
     if not 0 < low < high <= nyquist:
-        limit = f"{nyquist:.3g} mHz, the Nyquist frequency of {look.cadence} s"
-        raise SqError(f"band {low}–{high} mHz: needs 0 < low < high ≤ {limit}")
+        raise SqError(f"band {low}–{high} mHz: needs 0 < low < high ≤ {nyquist:.3g} mHz, Nyquist's of {look.cadence} s")
     if not 0 <= inner < outer:
         raise SqError(f"pupil {inner}–{outer} Mm: needs 0 ≤ inner < outer")
     field = min(shape[1:]) * look.pixel
-    if 2 * outer > field:
-        raise SqError(f"pupil of radius {outer} Mm is larger than the field of {field:.4g} Mm: widen the cube, or "
-                      "shrink the pupil")
-    if outer < look.pixel:
-        raise SqError(f"pupil of radius {outer} Mm is smaller than a pixel of {look.pixel} Mm")
+    if not look.pixel <= outer <= field / 2:
+        raise SqError(f"pupil of radius {outer} Mm: needs a pixel ({look.pixel:g} Mm) at least, and half the field "
+                      f"({field / 2:.4g} Mm) at most; widen the cube or change the pupil")
 
 
 def make_kernel(shape, look: Holography, rays: Rays | None = None, edges: str = "pad", device="cpu") -> Kernel:
@@ -204,16 +201,14 @@ def egression_power(doppler, look: Holography | Kernel, rays: Rays | None = None
     look : settings, or a kernel made by `make_kernel` (then `rays` and `edges` are the kernel's)
     rays, edges, device : as in `make_kernel`
 
-    Returns a float32 tensor (T', H', W'), m^2/s^2. Raises `SqError` as `make_kernel` and `fill_gaps` do, for a cube of
-    another shape than the kernel's, and for what is no array.
+    Returns a float32 tensor (T', H', W'), m^2/s^2. Raises `SqError` as `make_kernel` and `fill_gaps` do, and for a cube
+    of another shape than the kernel's.
 
     |H+|^2 does not feel a shift of all frequencies, so the band is moved to surround zero: with bins ±j in pairs the
     way back to time is two real products of half the size, a few rows at once.
     """
-    if isinstance(doppler, np.ndarray):
-        doppler = torch.from_numpy(np.ascontiguousarray(doppler, dtype=np.float32))
     if not isinstance(doppler, torch.Tensor):
-        raise SqError(f"a Dopplergram cube is an array or a tensor, not {type(doppler).__name__}")
+        doppler = torch.from_numpy(np.ascontiguousarray(doppler, dtype=np.float32))
     device, shape = device or doppler.device, tuple(doppler.shape)
     kernel = look if isinstance(look, Kernel) else make_kernel(shape, look, rays, edges, device)
     if shape != kernel.shape:

@@ -16,6 +16,7 @@ from scipy.optimize import brentq
 from sqlib.errors import SqError
 
 GRAVITY = 274e-6  # Mm/s^2 at the solar surface
+DEEPEST = 300.0  # Mm, down to which a ray is followed
 
 # Model S (Christensen-Dalsgaard et al. 1996, doi:10.1126/science.272.5266.1286), a row per ray at 6 mHz
 MODEL_S = np.column_stack([
@@ -25,14 +26,12 @@ MODEL_S = np.column_stack([
     (2.5, 4.8, 7.6, 10.9, 16.0, 21.8, 35.6, 42.5),  # turning depth, Mm
 ])
 
-Times = Callable[[np.ndarray], np.ndarray]
-
 
 class Rays(NamedTuple):
-    """Travel times of a stratification: distance in Mm to time in s, for the phase and for the wave packet (group)."""
+    """Travel times of a stratification: functions from distances in Mm, an array, to times in s."""
 
-    phase: Times
-    group: Times
+    phase: Callable  # of a wave
+    group: Callable  # of a packet of waves
     name: str
 
 
@@ -65,7 +64,7 @@ def polytrope_sound_speed(index: float = 1.5) -> Callable[[np.ndarray], np.ndarr
     return lambda depth: np.sqrt(GRAVITY * np.asarray(depth, dtype=float) / index)
 
 
-def trace_ray(sound_speed: Callable, phase_speed: float, deepest: float = 300.0, nodes: int = 400) -> Ray:
+def trace_ray(sound_speed: Callable, phase_speed: float, nodes: int = 400) -> Ray:
     r"""Follow a ray of horizontal phase speed v down to where c(z) = v and back.
 
     :math:`\Delta = 2\int_0^{z_t} \frac{c\,dz}{\sqrt{v^2-c^2}}` and
@@ -76,14 +75,13 @@ def trace_ray(sound_speed: Callable, phase_speed: float, deepest: float = 300.0,
     ----------
     sound_speed : c(z), Mm/s, growing with the depth z in Mm
     phase_speed : v = omega / k_h, Mm/s
-    deepest : where to give up looking for the turning point, Mm
     nodes : points of the quadrature
 
-    Raises `SqError` where the ray does not turn above `deepest`, and for a phase speed that is not above 0.
+    Raises `SqError` where the ray does not turn above `DEEPEST`, and for a phase speed that is not above 0.
     """
-    if phase_speed <= 0 or sound_speed(deepest) <= phase_speed:
-        raise SqError(f"a ray of phase speed {phase_speed} Mm/s does not turn above {deepest} Mm")
-    turning = brentq(lambda z: float(sound_speed(z)) - phase_speed, 1e-9, deepest, xtol=1e-13, rtol=1e-14)
+    if phase_speed <= 0 or sound_speed(DEEPEST) <= phase_speed:
+        raise SqError(f"a ray of phase speed {phase_speed} Mm/s does not turn above {DEEPEST:g} Mm")
+    turning = brentq(lambda z: float(sound_speed(z)) - phase_speed, 1e-9, DEEPEST, xtol=1e-13, rtol=1e-14)
     theta = (np.arange(nodes) + 0.5) * (math.pi / 2 / nodes)  # mid-points: the ends are never touched
     depth = turning * np.sin(theta) ** 2
     step = turning * np.sin(2 * theta) * (math.pi / 2 / nodes)
@@ -101,7 +99,7 @@ def polytrope_rays(index: float = 1.5) -> Rays:
 
 def solar_rays() -> Rays:
     """`Rays` of the Sun: `MODEL_S`, interpolated monotonically in ln(distance), ln(time); `SqError` outside of it."""
-    def table(column: int) -> Times:
+    def table(column: int) -> Callable:
         curve = PchipInterpolator(np.log(MODEL_S[:, 0]), np.log(60 * MODEL_S[:, column]), extrapolate=False)
 
         def times(distance):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-SOLAR_RADIUS = 696.0  # Mm
+SOLAR_RADIUS = 696.0  # Mm, RSUN_REF of both instruments
 GRAIN_SPREAD, GRAIN_DELAY, GRAIN_AMPLITUDE = 2.5, 200.0, 3.6  # px; s; all grains together, relative to the core
 
 
@@ -139,10 +139,7 @@ def draw_quake(interval, weight, rim, size, population, rng) -> Quake:
 
 
 def draw_gaps(first: int, frames: int, intervals, rng: np.random.Generator) -> tuple[tuple[int, int], ...]:
-    """Missing frames, as (first frame, length): none in most events, else one or two runs away from the annotation.
-
-    A run has one to seven frames: the gaps that the paper interpolates (Section 2.2).
-    """
+    """Missing frames, as (first frame, length): up to two runs, away from the annotation, as the paper interpolates."""
     gaps = []
     for _ in range(int(rng.choice([0, 1, 2], p=[0.7, 0.2, 0.1]))):
         length = int(rng.integers(1, 8))

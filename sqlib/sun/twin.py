@@ -146,25 +146,6 @@ def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
     return source * math.sqrt(quake.strength * parts.quiet / float(seen.max()))
 
 
-def first_frame(event, frames: int) -> int:
-    """First frame of a window of `frames` frames that has the annotation in its middle (0 for all 256)."""
-    if frames >= 256:
-        return 0
-    middle = sum(event.intervals[0][:1] + event.intervals[-1][1:]) // 2 if event.intervals else 128
-    return int(np.clip(middle - frames // 2, 0, 256 - frames))
-
-
-def observe(moved: torch.Tensor, scene: Scene, instrument: Instrument, first: int, generator) -> torch.Tensor:
-    """Dopplergrams (T, H, W) in m/s as an instrument gives them: seen through `gain`, noisy, NaN in gaps."""
-    edge = (len(scene.gain) - moved.shape[1]) // 2
-    gain = scene.gain[edge : edge + moved.shape[1], edge : edge + moved.shape[2]].copy()
-    moved *= torch.from_numpy(gain).to(moved.device, torch.float32)
-    moved += torch.empty_like(moved).normal_(0, instrument.noise, generator=generator)
-    for start, length in scene.gaps:
-        moved[start - first : start - first + length] = torch.nan
-    return moved
-
-
 class Observation(NamedTuple):
     """Simulated Dopplergrams and what went into them."""
 
@@ -179,7 +160,9 @@ def dopplergrams(event, settings: TwinSettings, draw=None, device: str = "cpu") 
     check_settings(settings)
     if event.instrument not in INSTRUMENTS:
         raise SqError(f"twin: {event.key}: no instrument {event.instrument!r}; there are {', '.join(INSTRUMENTS)}")
-    instrument, first = INSTRUMENTS[event.instrument], first_frame(event, settings.frames)
+    instrument = INSTRUMENTS[event.instrument]
+    middle = sum(event.intervals[0][:1] + event.intervals[-1][1:]) // 2 if event.intervals else 128
+    first = int(np.clip(middle - settings.frames // 2, 0, 256 - settings.frames))  # of the window, of 256 frames
     parts = model(settings.size, settings.frames, event.cadence, event.pixel, instrument.blur, device)
     bins, box, _ = parts.green.shape
     rim = (box - settings.size) // 2
@@ -195,7 +178,12 @@ def dopplergrams(event, settings: TwinSettings, draw=None, device: str = "cpu") 
     stretched = (blurring(box, instrument.blur, scene.longitude) / blurring(box, instrument.blur, 0.0)).to(device)
     moved = move(source, parts.green * stretched, parts.frames, event.cadence, SPECTRUM)
     seen = slice(parts.rim, box - parts.rim)
-    return Observation(observe(moved[:, seen, seen], scene, instrument, first, generator), parts, scene, first)
+    moved = moved[:, seen, seen]
+    moved *= torch.from_numpy(scene.gain[seen, seen].copy()).to(device, torch.float32)
+    moved += torch.empty_like(moved).normal_(0, instrument.noise, generator=generator)
+    for start, length in scene.gaps:
+        moved[start - first : start - first + length] = torch.nan
+    return Observation(moved, parts, scene, first)
 
 
 def simulate(event, settings: TwinSettings, draw=None, device: str = "cpu") -> TwinCube:
@@ -212,11 +200,7 @@ def simulate(event, settings: TwinSettings, draw=None, device: str = "cpu") -> T
     settings out of range or an unknown instrument.
     """
     doppler, parts, scene, first = dopplergrams(event, settings, draw, device)
-    power = egression_power(doppler, parts.kernel)
-    del doppler
-    top, kept = (power.shape[1] - settings.size) // 2, slice(0, settings.frames)
-    side = slice(top, top + settings.size)
-    power = power[kept, side, side].div_(parts.quiet).contiguous().cpu().numpy()
+    power = egression_power(doppler, parts.kernel)[: settings.frames].div_(parts.quiet).cpu().numpy()
     boxes = tuple((quake.interval, (quake.box,)) for quake in scene.quakes)
     told = ("interval", "clear", "strength", "y", "x", "time")
     quakes = [{name: getattr(quake, name) for name in told} for quake in scene.quakes]

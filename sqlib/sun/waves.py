@@ -23,7 +23,6 @@ class Polytrope:
     index: float = 1.82
     modes: int = 9  # radial orders 1…modes; the f mode (0) carries no sound, higher orders skip over the whole field
     damping: float = 60.0  # gamma / 2 pi, microhertz: amplitudes fall as exp(-gamma t)
-    gravity: float = GRAVITY * 1e6  # m/s^2
 
 
 def bins_of(frames: int, cadence: float, spectrum: tuple[float, float]) -> np.ndarray:
@@ -51,7 +50,7 @@ def mode_sum(shape, cadence: float, pixel: float, spectrum: tuple[float, float],
     green = np.zeros((len(omega), len(wavenumber)), dtype=complex)
     shifted = (omega - 2e-6j * math.pi * sun.damping)[:, None] ** 2
     for n in range(1, sun.modes + 1):
-        green += 1 / (sun.gravity * wavenumber * (1 + 2 * n / sun.index) - shifted)
+        green += 1 / (GRAVITY * 1e6 * wavenumber * (1 + 2 * n / sun.index) - shifted)
     green[:, wavenumber == 0] = 0
     green = torch.from_numpy(green.astype(np.complex64))[:, torch.from_numpy(back.ravel())].view(-1, height, width)
     return green / green.abs().square().mean().sqrt()

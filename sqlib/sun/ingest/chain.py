@@ -93,8 +93,7 @@ def without_surface(stack: np.ndarray, degree: int) -> np.ndarray:
     What leaves is what varies over the whole patch: the observer's velocity, solar rotation, the limb shift. NaN stay:
     the same pixels in all frames, and frames that are NaN throughout.
     """
-    height, width = stack.shape[1:]
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in stack.shape[1:]), indexing="ij")
     seen = np.isfinite(stack).any(0)
     basis = np.stack([x[seen] ** i * y[seen] ** j for i in range(degree + 1) for j in range(degree + 1 - i)], 1)
     base = np.linalg.qr(basis)[0]
@@ -144,12 +143,11 @@ def dopplergrams(event, target: Target, records: dict[Path, datetime], settings:
     stack = np.full((frames, size, size), np.nan, np.float32)
     stack[number] = project_all(make_jobs(dict(used), target, patch), patch, archive, **how)
     missing = np.isnan(stack).all((1, 2))
-    blind = np.isnan(stack[~missing]).any(0)
-    if missing.all() or blind[size // 2, size // 2] or blind.mean() > BLIND:
-        share = 100 if missing.all() else 100 * blind.mean()
+    blind = np.isnan(stack[~missing]).any(0) | missing.all()
+    if blind[size // 2, size // 2] or blind.mean() > BLIND:
         raise SqError(f"the target at longitude {target.longitude:.1f}°, latitude {target.latitude:.1f}° is too near "
-                      f"to the limb or behind it: {share:.0f} % of the patch lies more than {LIMB:g}° from disk "
-                      "centre; choose another time or a smaller size")
+                      f"the limb or behind it: {100 * blind.mean():.0f} % of the patch lies more than {LIMB:g}° from "
+                      "disk centre; choose another time or a smaller size")
     gaps = check_gaps(missing, f"records of {event.key} are missing or lack pixels", GAP_ADVICE)
     stack[:, blind] = np.nan
     without_surface(stack, settings.degree)
@@ -218,7 +216,7 @@ def save_magnetogram(event, target: Target, path: Path, settings: IngestSettings
         time = observed_at(image.header, record)
     [job] = make_jobs({record: time}, target, patch)
     field = project(job, patch, archive, "magnetogram")
-    header = fits.Header(patch_header(patch, job.longitude, job.latitude, time))
+    header = fits.Header(patch_header(patch, job[1]))
     header.update(BUNIT="G", RECORD=record.name[:60], CDELT2=-header["CDELT2"])
     with replacing(path) as new:
         fits.PrimaryHDU(field[::-1], header).writeto(new)

@@ -27,8 +27,7 @@ MARGIN = timedelta(seconds=10)  # the time of a record's name and that of its ob
 def slots(times: list[datetime], start: datetime, cadence: float, frames: int) -> tuple[np.ndarray, float]:
     """Number of each time on a grid of `frames` frames, -1 outside of it, and the seconds from `start` to its frame 0.
 
-    The instrument's own clock sets the grid: the offset is the circular mean of the times' phases, at most half a
-    `cadence` (s).
+    The instrument's own clock sets the grid, of one frame every `cadence` s: the circular mean of the times' phases.
     """
     late = np.array([(time - start).total_seconds() for time in times]) / cadence
     phase = np.angle(np.mean(np.exp(2j * np.pi * late))) / (2 * np.pi) if len(late) else 0.0

@@ -54,13 +54,11 @@ def archive_of(event) -> Archive:
     if event.instrument not in ARCHIVES:
         raise SqError(f"{event.key}: no archive of {event.instrument!r}; there are {', '.join(ARCHIVES)}")
     archive = ARCHIVES[event.instrument]
-    name, cadence = archive.instrument, archive.cadence
     if not archive.first <= event.time <= archive.last:
-        until = "today" if archive.last == datetime.max else f"{archive.last:%Y-%m-%d}"
-        days = f"({archive.first:%Y-%m-%d} to {until})"
-        raise SqError(f"{event.time:%Y-%m-%d %H:%M} is outside the full-disk data of {name} {days}")
-    if event.cadence != cadence:
-        raise SqError(f"{event.key}: {name} makes a Dopplergram every {cadence:g} s, not every {event.cadence:g} s")
+        days = f"{archive.first:%Y-%m-%d} to {'today' if archive.last == datetime.max else archive.last.date()}"
+        raise SqError(f"{event.time:%Y-%m-%d %H:%M} is outside the full-disk data of {event.instrument} ({days})")
+    if event.cadence != archive.cadence:
+        raise SqError(f"{event.key}: {event.instrument} looks every {archive.cadence:g} s, not {event.cadence:g} s")
     return archive
 
 
@@ -73,8 +71,7 @@ def opened(path: Path):
     with in_words(f"{path} is no complete FITS file", "delete it and fetch it again"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of keys that astropy has put right
         warnings.filterwarnings("error", message=".*truncated", category=AstropyUserWarning)
-        plain = unpacked(path, LARGEST, "a full-disk record")
-        with fits.open(plain, memmap=False, lazy_load_hdus=False) as units:
+        with fits.open(unpacked(path, LARGEST, "a full-disk record"), memmap=False, lazy_load_hdus=False) as units:
             image = next((unit for unit in units if unit.is_image and unit.header.get("NAXIS") == 2), None)
             if image is None:
                 raise SqError(f"{path} holds no image of two dimensions; fetch the record again")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import astropy.units as u
 import numpy as np
@@ -26,10 +25,10 @@ from tqdm import tqdm
 
 from sqlib.errors import SqError
 from sqlib.sun.ingest.records import Archive, check_header, opened
-from sqlib.sun.ingest.target import ROTATIONS, Target, follow
+from sqlib.sun.ingest.target import Target, follow
+from sqlib.sun.scene import SOLAR_RADIUS
 from sqlib.workers import check_workers, each
 
-RADIUS = 696.0  # Mm, RSUN_REF of both instruments
 LIMB = 80.0  # degrees from disk centre; beyond, a pixel is seen under less than a fifth of its width
 METHODS = {
     "adaptive": partial(reproject_adaptive, kernel="hann", center_jacobian=False),  # averages over what a pixel covers
@@ -47,48 +46,39 @@ class Patch:
     rotation: str = "howard"
 
 
-class Job(NamedTuple):
-    """One record to project."""
-
-    path: Path
-    time: datetime
-    longitude: float  # of the patch's middle at that time, Stonyhurst degrees
-    latitude: float
-
-
 def check_patch(patch: Patch) -> None:
     """Raise `SqError` for a patch that cannot be made."""
-    for name, known in (("method", METHODS), ("rotation", ROTATIONS)):
-        if (value := getattr(patch, name)) not in known:
-            raise SqError(f"{name} is one of {', '.join(known)}, not {value!r}")
-    if not (patch.size > 1 and 0 < patch.size * patch.pixel < 2 * RADIUS):
+    if patch.method not in METHODS:
+        raise SqError(f"method is one of {', '.join(METHODS)}, not {patch.method!r}")
+    if not (patch.size > 1 and 0 < patch.size * patch.pixel < 2 * SOLAR_RADIUS):
         raise SqError(f"a patch of {patch.size} pixels of {patch.pixel} Mm does not fit on the Sun")
 
 
-def patch_header(patch: Patch, longitude: float, latitude: float, time: datetime) -> dict:
-    """FITS header of the Postel map round a place (Stonyhurst degrees) at a time: x to the west, y to the north."""
-    here = HeliographicStonyhurst(longitude * u.deg, latitude * u.deg, obstime=time, rsun=RADIUS * u.Mm)
-    scale = np.degrees(patch.pixel / RADIUS) * np.ones(2) * u.deg / u.pix
-    return make_fitswcs_header((patch.size, patch.size), SkyCoord(here), scale=scale, projection_code="ARC")
+def patch_header(patch: Patch, middle: Target) -> dict:
+    """FITS header of the Postel map round a place at a time: x to the west, y to the north."""
+    degrees = middle.longitude * u.deg, middle.latitude * u.deg
+    here = SkyCoord(HeliographicStonyhurst(*degrees, obstime=middle.time, rsun=SOLAR_RADIUS * u.Mm))
+    scale = np.degrees(patch.pixel / SOLAR_RADIUS) * np.ones(2) * u.deg / u.pix
+    return make_fitswcs_header((patch.size, patch.size), here, scale=scale, projection_code="ARC")
 
 
-def project(job: Job, patch: Patch, archive: Archive, kind: str = "doppler") -> np.ndarray:
+def project(job: tuple[Path, Target], patch: Patch, archive: Archive, kind: str = "doppler") -> np.ndarray:
     """One record on the patch: (size, size) float32 in m/s (or Gauss), NaN where the limb is nearer than `LIMB` allows.
 
+    job : the file, and the place in the patch's middle at the time of the record, as `make_jobs` has them
     All NaN where the record lacks pixels inside the visible part: such a frame counts as missing. Only the part of the
     disk that the patch needs is read. Raises `SqError` for records of which nobody can tell what and where they show.
     """
-    with opened(job.path) as image:
+    path, middle = job
+    with opened(path) as image:
         header = dict(image.header)
-        factor = check_header(header, job.path, archive, kind)
+        factor = check_header(header, path, archive, kind)
         stand_in = {key: value for key, value in header.items() if key != "BUNIT"} | {"NAXIS1": 2, "NAXIS2": 2}
         disk = sunpy.map.Map(np.zeros((2, 2), np.float32), stand_in)
-        source, world = disk.wcs, WCS(patch_header(patch, job.longitude, job.latitude, job.time))
+        source, world = disk.wcs, WCS(patch_header(patch, middle))
         place = np.radians(world.pixel_to_world_values(*np.indices((patch.size, patch.size))[::-1]))
-        middle = disk.observer_coordinate
-        seen = angular_separation(*place, middle.lon.rad, middle.lat.rad) < math.radians(LIMB)
-        if not seen.any():
-            return np.full(seen.shape, np.nan, np.float32)
+        observer = disk.observer_coordinate
+        seen = angular_separation(*place, observer.lon.rad, observer.lat.rad) < math.radians(LIMB)
         rows, columns = _window(disk, world, patch, image.shape)
         pixels = np.asarray(image.section[rows, columns], dtype=np.float32)
     if "BLANK" in header and header["BITPIX"] > 0:  # sections of some kinds of image keep the stored blanks
@@ -102,9 +92,9 @@ def project(job: Job, patch: Patch, archive: Archive, kind: str = "doppler") -> 
 
 
 def _window(disk, world: WCS, patch: Patch, shape) -> list[slice]:
-    """Rows and columns of the record that hold the patch, with room for interpolation: never less than a corner's chord."""
+    """Rows and columns of the record that hold the patch: more than the chord to its corners."""
     middle = pixel_to_pixel(world, disk.wcs, *[(patch.size - 1) / 2] * 2)[::-1]
-    chord = 2 * RADIUS * math.sin(min(patch.size * patch.pixel / RADIUS / math.sqrt(2), math.pi) / 2)
+    chord = 2 * SOLAR_RADIUS * math.sin(min(patch.size * patch.pixel / SOLAR_RADIUS / math.sqrt(2), math.pi) / 2)
     angle = chord / disk.observer_coordinate.radius.to_value("Mm") * u.rad
     window = []
     for at, step, length in zip(middle, disk.scale[::-1], shape):
@@ -113,7 +103,7 @@ def _window(disk, world: WCS, patch: Patch, shape) -> list[slice]:
     return window
 
 
-def project_all(jobs: list[Job], patch: Patch, archive: Archive, workers: int | None = None,
+def project_all(jobs: list[tuple[Path, Target]], patch: Patch, archive: Archive, workers: int | None = None,
                 scheduler: str | None = None, progress: bool = True) -> np.ndarray:
     """All records on the patch, (N, size, size) float32, shared among processes.
 
@@ -127,15 +117,14 @@ def project_all(jobs: list[Job], patch: Patch, archive: Archive, workers: int | 
         workers = CPU_COUNT if len(jobs) > 24 and scheduler is None else 0
     stack = np.empty((len(jobs), patch.size, patch.size), np.float32)
     with closing(each(project, [(job, patch, archive) for job in jobs], workers, scheduler)) as made:
-        bar = tqdm(made, total=len(jobs), desc="projecting", unit="frame", disable=not progress, delay=2)
-        for place, result in bar:
+        for place, result in tqdm(made, "projecting", len(jobs), unit="frame", disable=not progress, delay=2):
             if isinstance(result, Exception):
                 raise result
             stack[place] = result
     return stack
 
 
-def make_jobs(records: dict[Path, datetime], target: Target, patch: Patch) -> list[Job]:
-    """The records (with their times, UTC) and the place of the patch's middle in each; errors as for `follow`."""
-    where = follow(target, list(records.values()), patch.rotation)
-    return [Job(path, time, *map(float, place)) for (path, time), place in zip(records.items(), where)]
+def make_jobs(records: dict[Path, datetime], target: Target, patch: Patch) -> list[tuple[Path, Target]]:
+    """The records (with their times, UTC) and the place in the patch's middle in each; errors as for `follow`."""
+    places = follow(target, list(records.values()), patch.rotation).tolist()
+    return [(path, Target(time, *place)) for (path, time), place in zip(records.items(), places)]
