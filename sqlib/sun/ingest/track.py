@@ -92,14 +92,12 @@ def project(job: tuple[Path, Target], patch: Patch, archive: Archive, kind: str 
 
 
 def _window(disk, world: WCS, patch: Patch, shape) -> list[slice]:
-    """Rows and columns of the record that hold the patch: more than the chord to its corners."""
-    middle = pixel_to_pixel(world, disk.wcs, *[(patch.size - 1) / 2] * 2)[::-1]
-    chord = 2 * SOLAR_RADIUS * math.sin(min(patch.size * patch.pixel / SOLAR_RADIUS / math.sqrt(2), math.pi) / 2)
-    angle = chord / disk.observer_coordinate.radius.to_value("Mm") * u.rad
-    window = []
-    for at, step, length in zip(middle, disk.scale[::-1], shape):
-        reach = 1.02 * float(abs(angle / step).to_value("pix")) + 8  # what stands out towards us looks a little larger
-        window.append(slice(*np.clip([at - reach, at + reach + 1], [0, 2], [length - 2, length]).astype(int).tolist()))
+    """Rows and columns of the record that hold the patch, with room for interpolation."""
+    some, window = np.linspace(0, patch.size - 1, 25), []
+    for at, length in zip(pixel_to_pixel(world, disk.wcs, *np.meshgrid(some, some))[::-1], shape):
+        room = 8 + 0.05 * np.ptp(at)
+        low, high = np.clip([at.min() - room, at.max() + room + 1], [0, 2], [length - 2, length])
+        window.append(slice(int(low), int(high)))
     return window
 
 
