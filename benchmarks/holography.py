@@ -24,7 +24,7 @@ WAYS = {
     "torch real": "rfft in time, fft2, kernel, ifft2, ifft in time",
     "scipy 3-D": "fftn over all frequencies, kernel, ifftn, on all cores",
     "scipy real": "rfft in time, fft2, kernel, ifft2, ifft in time, on all cores",
-    "scipy unasked": "fftn, kernel, ifftn as SciPy does them unasked: one core, and double precision as NumPy's default is",
+    "scipy unasked": "fftn, kernel, ifftn as SciPy does them unasked: one core, and double precision, NumPy's default",
 }
 
 
@@ -120,8 +120,9 @@ def contest(ways, frames: int, size: int, repeat: int, rounds: int = 2) -> tuple
         told = {way: [] for way in ways}
         for _ in range(rounds):  # in turns, so that a change of the machine's speed meets all
             for way in ways:
-                own = ["--way", way, "--out", folder, "--repeat", str(max(repeat // 2, 1))]
-                subprocess.run([sys.executable, __file__, *own, "--frames", str(frames), "--size", str(size)], check=True)
+                own = {"way": way, "out": folder, "repeat": max(repeat // 2, 1), "frames": frames, "size": size}
+                words = [f"--{name}={value}" for name, value in own.items()]
+                subprocess.run([sys.executable, __file__, *words], check=True)
                 told[way].append(json.loads((out / f"{way}.json").read_text()))
         results = {way: np.load(out / f"{way}.npy", mmap_mode="r") for way in ways}
         difference = {way: float(np.abs(results[way] - results["ours"]).max() / results["ours"].max()) for way in ways}
@@ -136,7 +137,7 @@ def rows(frames: int = 300, size: int = 340, repeat: int = 2, rounds: int = 2) -
     ours, what = seconds["ours"], f"holography, {frames} × {size}²"
     return [(f"{what}: time", ours, "s", f"SciPy, {WAYS['scipy real']}", seconds["scipy real"] / ours),
             (f"{what}: time", ours, "s", "SciPy unasked: fftn, double, one core", seconds["scipy unasked"] / ours),
-            (f"{what}: memory", work["ours"] / 1e9, "GB", "SciPy, real transforms", work["scipy real"] / work["ours"])]  # fmt: skip
+            (f"{what}: memory", work["ours"] / 1e9, "GB", "SciPy, real transforms", work["scipy real"] / work["ours"])]
 
 
 def main() -> None:
@@ -154,10 +155,9 @@ def main() -> None:
     head = f"{'way':14}{'seconds':>9}{'peak MB':>9}{'working MB':>12}{'× ours':>9}{'memory × ours':>15}"
     print(f"{head}{'largest difference / peak':>28}")
     for way in WAYS:
-        print(
-            f"{way:14}{seconds[way]:9.3f}{peak[way] / 1e6:9.0f}{work[way] / 1e6:12.0f}{seconds[way] / seconds['ours']:9.2f}"
-            f"{work[way] / work['ours']:15.2f}{difference[way]:28.1e}"
-        )
+        times, memory = seconds[way] / seconds["ours"], work[way] / work["ours"]
+        print(f"{way:14}{seconds[way]:9.3f}{peak[way] / 1e6:9.0f}{work[way] / 1e6:12.0f}{times:9.2f}{memory:15.2f}"
+              f"{difference[way]:28.1e}")
     print("\n".join(f"{way}: {what}" for way, what in WAYS.items()))
 
 

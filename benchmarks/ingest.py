@@ -1,4 +1,4 @@
-"""Ingest of full-disk Dopplergrams: projected frames per second with one worker and with two, and what reprojection takes.
+"""Ingest of full-disk Dopplergrams: projected frames per second with one worker and with two, and reprojection's share.
 
     python benchmarks/ingest.py [--disk 1024 --size 160 --frames 48 --method adaptive]
     python benchmarks/ingest.py --disk 4096 --size 340 --frames 32        # HMI as it comes, a patch of the paper's size
@@ -45,31 +45,24 @@ def patch_of(options):
 
 def share_of_reprojection(jobs, options) -> tuple[float, float]:
     """Seconds a frame in one process, and the share of them inside reproject (coordinates included)."""
-    import reproject
-
     from sqlib.sun.ingest import ARCHIVES, project
+    from sqlib.sun.ingest.track import METHODS
 
-    spent, kept = [0.0], {name: getattr(reproject, name) for name in ("reproject_adaptive", "reproject_interp")}
+    spent, reproject = [0.0], METHODS[options.method]
 
-    def timed(function):
-        def call(*arguments, **options):
-            start = time.perf_counter()
-            try:
-                return function(*arguments, **options)
-            finally:
-                spent[0] += time.perf_counter() - start
-
-        return call
+    def timed(*arguments, **how):
+        start = time.perf_counter()
+        found = reproject(*arguments, **how)
+        spent[0] += time.perf_counter() - start
+        return found
 
     project(jobs[0], patch_of(options), ARCHIVES["HMI"])  # imports
-    for name, function in kept.items():
-        setattr(reproject, name, timed(function))
+    METHODS[options.method] = timed
     start, few = time.perf_counter(), jobs[: max(len(jobs) // 4, 4)]
     for job in few:
         project(job, patch_of(options), ARCHIVES["HMI"])
     seconds = time.perf_counter() - start
-    for name, function in kept.items():
-        setattr(reproject, name, function)
+    METHODS[options.method] = reproject
     return seconds / len(few), spent[0] / seconds
 
 
@@ -88,7 +81,7 @@ def rate(jobs, options, workers: int) -> tuple[float, float]:
 
 
 def rows(**sizes) -> list[tuple]:
-    """Row of the table (see __main__): two workers beside one. `sizes`: disk, size, frames, method of the options below.
+    """Row of the table (see __main__): two workers beside one. `sizes`: disk, size, frames, method of the options.
 
     Without sizes there are two: small records, and those of HMI as they come.
     """

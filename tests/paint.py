@@ -10,21 +10,26 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
+from scipy.ndimage import map_coordinates
+from sunpy.coordinates import sun
+from sunpy.time import parse_time
 
 RADIUS = 696e6  # m, RSUN_REF of both instruments
 ARCSEC = math.radians(1 / 3600)
+NOON = datetime(2012, 7, 4, 12)
 HOWARD = (2.894e-6, -0.428e-6, -0.370e-6)  # rad/s sidereal, doi:10.1007/BF00156795
 YEAR = 2 * math.pi / (365.2564 * 86400)  # rad/s: the Earth goes round, so the Sun seems to turn more slowly
 
 
 @dataclass(frozen=True)
 class Camera:
-    """How an instrument's full-disk images are laid out. `tilt` is CROTA2 in degrees, `observer` as its headers name it."""
+    """How an instrument's full-disk images are laid out."""
 
     instrument: str
     pixels: int  # of the real detector
     step: float  # arcsec
-    tilt: float
+    tilt: float  # degrees, CROTA2
     distance: float  # m
     latitude: float  # degrees, B0
 
@@ -37,22 +42,20 @@ CAMERAS = {
 
 
 def header_of(camera: Camera, time: datetime, cadence: float, pixels: int) -> dict:
-    """Header of a Dopplergram of `pixels` x `pixels` (the camera's own number or fewer, then coarser) at `time`, UTC."""
-    from sunpy.coordinates import sun
-    from sunpy.time import parse_time
-
+    """Header of a Dopplergram of `pixels` x `pixels` (the camera's own number, or fewer and coarser) at `time`, UTC."""
     tai = parse_time(time).tai.to_datetime().strftime("%Y.%m.%d_%H:%M:%S.%f")[:-3] + "_TAI"
-    step = camera.step * camera.pixels / pixels
+    begun, step = time - timedelta(seconds=cadence / 2), camera.step * camera.pixels / pixels
     header = {
-        "T_REC": tai, "T_OBS": tai, "DATE-OBS": (time - timedelta(seconds=cadence / 2)).isoformat(timespec="milliseconds"),
-        "CTYPE1": "HPLN-TAN", "CTYPE2": "HPLT-TAN", "CUNIT1": "arcsec", "CUNIT2": "arcsec", "CDELT1": step, "CDELT2": step,
+        "T_REC": tai, "T_OBS": tai, "DATE-OBS": begun.isoformat(timespec="milliseconds"), "CTYPE1": "HPLN-TAN",
+        "CTYPE2": "HPLT-TAN", "CUNIT1": "arcsec", "CUNIT2": "arcsec", "CDELT1": step, "CDELT2": step,
         "CRPIX1": pixels / 2 + 0.9, "CRPIX2": pixels / 2 + 0.2, "CRVAL1": 0.0, "CRVAL2": 0.0, "CROTA2": camera.tilt,
         "DSUN_OBS": camera.distance, "RSUN_REF": RADIUS, "RSUN_OBS": math.asin(RADIUS / camera.distance) / ARCSEC,
-        "CRLN_OBS": float(sun.L0(time).deg), "CRLT_OBS": camera.latitude, "CADENCE": cadence, "BUNIT": "m/s", "QUALITY": 0,
-        "SIMULATE": True,
-    }  # fmt: skip
+        "CRLN_OBS": float(sun.L0(time).deg), "CRLT_OBS": camera.latitude, "CADENCE": cadence, "BUNIT": "m/s",
+        "QUALITY": 0, "SIMULATE": True,
+    }
     if camera.instrument == "HMI":
-        return header | {"TELESCOP": "SDO/HMI", "INSTRUME": "HMI_FRONT2", "CAMERA": 2, "CONTENT": "DOPPLERGRAM", "WAVELNTH": 6173.0}
+        return header | {"TELESCOP": "SDO/HMI", "INSTRUME": "HMI_FRONT2", "CAMERA": 2, "CONTENT": "DOPPLERGRAM",
+                         "WAVELNTH": 6173.0}
     return header | {"TELESCOP": "SOHO", "CAMERA": "MDI", "CONTENT": "MDI Full Disk Dopplergram", "WAVELNTH": 6768}
 
 
@@ -65,13 +68,15 @@ def rotation_rate(latitude, synodic: bool = True):
 def see(camera: Camera, header: dict, box: tuple[slice, slice]):
     """Where the lines of sight of the pixels in `box` (rows, columns) meet the Sun.
 
-    Returns Stonyhurst longitude and latitude (rad), NaN beside the disk, and the line-of-sight component (m/s) of rotation.
+    Returns Stonyhurst longitude and latitude (rad), NaN beside the disk, and the velocity of rotation along the line of
+    sight (m/s).
     """
     rows, columns = (np.arange(part.start, part.stop) for part in box)
     x = (columns[None, :] + 1 - header["CRPIX1"]) * header["CDELT1"] * ARCSEC
     y = (rows[:, None] + 1 - header["CRPIX2"]) * header["CDELT2"] * ARCSEC
     turn = math.radians(camera.tilt)
-    x, y = x * math.cos(turn) - y * math.sin(turn), x * math.sin(turn) + y * math.cos(turn)  # tangent plane, solar north up
+    # in the tangent plane, solar north up
+    x, y = x * math.cos(turn) - y * math.sin(turn), x * math.sin(turn) + y * math.cos(turn)
     # line of sight: from (0, 0, D) along (x, y, -1); Sun at the origin, west to the right
     a, b, c = 1 + x**2 + y**2, -2 * camera.distance, camera.distance**2 - RADIUS**2
     with np.errstate(invalid="ignore"):
@@ -88,13 +93,13 @@ def see(camera: Camera, header: dict, box: tuple[slice, slice]):
     return longitude, latitude, speed * (sight * west).sum(0)
 
 
-def paint(movie: np.ndarray, pixel: float, camera: Camera, place, start: datetime, cadence: float, fixed: datetime, folder: Path,
-          pixels: int | None = None, drift: float = 3000.0, frames=None) -> list[Path]:  # fmt: skip
+def paint(movie: np.ndarray, pixel: float, camera: Camera, place, start: datetime, cadence: float, fixed: datetime,
+          folder: Path, pixels: int | None = None, drift: float = 3000.0, frames=None) -> list[Path]:
     """Write the frames of a wave field as full-disk Dopplergrams of a rotating Sun.
 
     Parameters
     ----------
-    movie : (T, H, W) m/s, on an azimuthal equidistant map of `pixel` Mm round `place`, which moves with the surface there
+    movie : (T, H, W) m/s, on an azimuthal equidistant map of `pixel` Mm, which moves with the surface at its middle
     place : Stonyhurst longitude and latitude (degrees) of the map's middle at the time `fixed`
     start, cadence : time of the first frame (UTC), s
     pixels : side of the images; the camera's own when None
@@ -103,9 +108,6 @@ def paint(movie: np.ndarray, pixel: float, camera: Camera, place, start: datetim
 
     Beside the map, the disk shows rotation alone, at a resolution of eight pixels. Returns the files.
     """
-    from astropy.io import fits
-    from scipy.ndimage import map_coordinates
-
     pixels, files = pixels or camera.pixels, []
     folder.mkdir(parents=True, exist_ok=True)
     size = np.array(movie.shape[1:])
@@ -118,8 +120,9 @@ def paint(movie: np.ndarray, pixel: float, camera: Camera, place, start: datetim
         if not files:  # where the map can lie in the image; it moves by a few pixels in the hours of a movie
             longitude, latitude, turning = see(camera, header, whole)
             reach = 1.3 * max(size) / math.sqrt(2) * pixel * 1e6 / RADIUS
-            near = np.cos(longitude - longitude0) * np.cos(latitude) * math.cos(latitude0) + np.sin(latitude) * math.sin(latitude0)
-            rows, columns = (np.flatnonzero((near > math.cos(min(reach, math.pi))).any(axis)) for axis in (1, 0))
+            near = np.cos(longitude - longitude0) * np.cos(latitude) * math.cos(latitude0)
+            near = near + np.sin(latitude) * math.sin(latitude0) > math.cos(min(reach, math.pi))
+            rows, columns = (np.flatnonzero(near.any(axis)) for axis in (1, 0))
             box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
             back = turning
         longitude, latitude, turning = see(camera, header, box)
@@ -130,7 +133,7 @@ def paint(movie: np.ndarray, pixel: float, camera: Camera, place, start: datetim
         x = unit * np.cos(latitude) * np.sin(late) + (size[1] - 1) / 2
         north = np.sin(latitude) * math.cos(latitude0) - np.cos(latitude) * math.sin(latitude0) * np.cos(late)
         y = unit * north + (size[0] - 1) / 2
-        wave = map_coordinates(movie[i], [np.nan_to_num(y, nan=-9), np.nan_to_num(x, nan=-9)], order=3, cval=0.0, mode="constant")
+        wave = map_coordinates(movie[i], [np.nan_to_num(part, nan=-9) for part in (y, x)], order=3, cval=0.0)
         disk = back.copy()
         disk[box] = turning + wave
         disk += drift * (i / max(len(movie) - 1, 1) - 0.5)
@@ -142,3 +145,15 @@ def paint(movie: np.ndarray, pixel: float, camera: Camera, place, start: datetim
         files.append(folder / f"painted.{header['T_REC'].replace(':', '')}.fits")
         fits.HDUList([fits.PrimaryHDU(), image]).writeto(files[-1], overwrite=True)
     return files
+
+
+def write_record(path: Path, time: datetime, pixels: int = 64, rice: bool = False, **changes) -> Path:
+    """A small record with the header of one of HMI; a change to None leaves the key out. `rice`: noise, in tiles."""
+    header = header_of(CAMERAS["HMI"], time, 45.0, pixels) | changes
+    image = fits.ImageHDU(np.zeros((pixels, pixels), np.float32))
+    if rice:
+        noise = np.random.default_rng(0).normal(0, 1000, (pixels, pixels))
+        image = fits.CompImageHDU(noise.astype(np.int32), compression_type="RICE_1")
+    image.header.update({key: value for key, value in header.items() if value is not None})
+    fits.HDUList([fits.PrimaryHDU(), image]).writeto(path)
+    return path

@@ -35,7 +35,8 @@ def test_a_ray_that_never_turns_is_refused():
 
 def test_the_sun_passes_through_its_table_and_near_its_fit():
     rays = solar_rays()
-    assert np.allclose(rays.phase(MODEL_S[:, 0]), 60 * MODEL_S[:, 2]) and np.allclose(rays.group(MODEL_S[:, 0]), 60 * MODEL_S[:, 1])
+    listed, group, phase, _ = MODEL_S.T
+    assert np.allclose(rays.phase(listed), 60 * phase) and np.allclose(rays.group(listed), 60 * group)
     distance = np.linspace(10, 60, 101)
     fit = np.exp(-0.0422 * np.log(distance) ** 2 + 0.7545 * np.log(distance) + 1.2455)
     assert np.abs(rays.group(distance) / 60 - fit).max() < 0.45  # the fit's own tolerance and the interpolation's

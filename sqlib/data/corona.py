@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter
 from sunpy.coordinates import HeliographicStonyhurst, Helioprojective, get_earth
 
 from sqlib.errors import SqError, in_words
-from sqlib.packed import unpacked
+from sqlib.compressed_fits import unpacked
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar for notebooks that is not shown

@@ -182,7 +182,7 @@ def _from_fits(path: Path) -> tuple[np.ndarray, bool]:
     """Numbers of a FITS file's first image, and whether its header says that they are simulated."""
     from astropy.io import fits
 
-    from sqlib.packed import check_tiles, unpacked  # here, as astropy is
+    from sqlib.compressed_fits import check_tiles, unpacked  # here, as astropy is
 
     with fits.open(unpacked(path, 8 * LARGEST + 2**20, "a cube"), memmap=False) as units:
         image = next((unit for unit in units if unit.is_image and unit.header["NAXIS"]), units[0])

@@ -1,8 +1,8 @@
 r"""Helioseismic holography (Lindsey & Braun 2000, doi:10.1023/A:1005227200911; paper, Section 2.1).
 
-:math:`H_\pm(\mathbf r,\omega)=\int_{\rm pupil} G_\pm(|\mathbf r-\mathbf r'|,\omega)\,\psi(\mathbf r',\omega)\,d^2r'` and
-:math:`P(\mathbf r,t)=|H_+(\mathbf r,t)|^2`. On a plane that is a product in wavenumber, frequency by frequency, and only the
-few frequencies of the band matter: they are reached, and left again, by a matrix product in time, never by a long FFT.
+:math:`H_\pm(\mathbf r,\omega)=\int_{\rm pupil} G_\pm(|\mathbf r-\mathbf r'|,\omega)\,\psi(\mathbf r',\omega)\,d^2r'`
+and :math:`P(\mathbf r,t)=|H_+(\mathbf r,t)|^2`. On a plane that is a product in wavenumber, frequency by frequency.
+Only the few frequencies of the band matter: matrix products in time reach and leave them, without a long FFT.
 
 Sign: fields are synthesised with e^{+i omega t} (NumPy's convention), so a wave that left the focus tau ago carries
 e^{-i omega tau}; the egression kernel undoes this with e^{+i omega tau}, the ingression kernel is its conjugate.
@@ -14,10 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.fft import next_fast_len
 
 from sqlib.errors import SqError
 from sqlib.sun.rays import Rays, solar_rays
 
+ROWS = 32  # of the map, which are computed at once
 LONGEST_GAP = 7  # frames; the paper interpolates gaps of less than eight (Section 2.2)
 
 
@@ -44,7 +46,7 @@ class Kernel(NamedTuple):
 
 
 def check(shape: tuple[int, ...], look: Holography) -> None:
-    """Raise `SqError` for what cannot be looked at: shape (T, H, W), cadence, pixel, band and pupil that do not fit together."""
+    """Raise `SqError` for a shape (T, H, W), cadence, pixel, band and pupil that do not fit together."""
     if len(shape) != 3 or min(shape) < 2:
         raise SqError(f"a Dopplergram cube has the shape (T, H, W), each at least 2; this one has {tuple(shape)}")
     for name, value in (("cadence (s)", look.cadence), ("pixel size (Mm)", look.pixel)):
@@ -52,27 +54,13 @@ def check(shape: tuple[int, ...], look: Holography) -> None:
             raise SqError(f"{name} must be a positive number, not {value}")
     (low, high), (inner, outer), nyquist = look.band, look.pupil, 500 / look.cadence
     if not 0 < low < high <= nyquist:
-        raise SqError(f"band {low}–{high} mHz: needs 0 < low < high ≤ {nyquist:.3g} mHz, the Nyquist frequency of {look.cadence} s")
+        raise SqError(f"band {low}–{high} mHz: needs 0 < low < high ≤ {nyquist:.3g} mHz, Nyquist's of {look.cadence} s")
     if not 0 <= inner < outer:
         raise SqError(f"pupil {inner}–{outer} Mm: needs 0 ≤ inner < outer")
     field = min(shape[1:]) * look.pixel
-    if 2 * outer > field:
-        raise SqError(f"pupil of radius {outer} Mm is larger than the field of {field:.4g} Mm: widen the cube or shrink the pupil")
-    if outer < look.pixel:
-        raise SqError(f"pupil of radius {outer} Mm is smaller than a pixel of {look.pixel} Mm")
-
-
-def _good_length(n: int) -> int:
-    """The next length that the FFT likes."""
-    from scipy.fft import next_fast_len
-
-    return next_fast_len(n)
-
-
-def radius(height: int, width: int, pixel: float) -> np.ndarray:
-    """Distance in Mm from the corner pixel on a periodic (height, width) grid, as FFTs order it."""
-    y, x = np.fft.fftfreq(height, 1 / height), np.fft.fftfreq(width, 1 / width)
-    return np.hypot(y[:, None], x[None, :]) * pixel
+    if not look.pixel <= outer <= field / 2:
+        raise SqError(f"pupil of radius {outer} Mm: needs a pixel ({look.pixel:g} Mm) at least, and half the field "
+                      f"({field / 2:.4g} Mm) at most; widen the cube or change the pupil")
 
 
 def make_kernel(shape, look: Holography, rays: Rays | None = None, edges: str = "pad", device="cpu") -> Kernel:
@@ -87,15 +75,12 @@ def make_kernel(shape, look: Holography, rays: Rays | None = None, edges: str = 
         "drop" leaves out the last frames and the rim that lack a part of the pupil (and needs no padding)
     device : where to compute
 
-    The kernel is that of ray theory: the phase omega_0 tau_phase + (omega - omega_0) tau_group, omega_0 at mid-band, and
-    the amplitude distance^(-3/2). (Rays of a polytrope have sin(theta) ~ distance^(-1/2) at a shallow source; what leaves
-    evenly into all directions spreads as sin(theta) d(theta) / (distance d(distance)) ~ distance^-3 in energy.)
+    The kernel is that of ray theory: the phase omega_0 tau_phase + (omega - omega_0) tau_group, omega_0 at mid-band,
+    and the amplitude distance^(-3/2). (Rays of a polytrope have sin(theta) ~ distance^(-1/2) at a shallow source; what
+    leaves evenly into all directions spreads as sin(theta) d(theta) / (distance d(distance)) ~ distance^-3 in energy.)
     Its energy is 1 at each frequency.
-
-    Raises
-    ------
-    SqError : as `check` and the `rays` do, for a band that holds no frequency of the cube, a cube too small or too short to
-        "drop" its edges, and other `edges`.
+    Raises `SqError` as `check` and the `rays` do, for a band that holds no frequency of the cube, a cube too small or
+    too short to "drop" its edges, and other `edges`.
     """
     check(shape, look)
     frames, height, width = shape
@@ -105,7 +90,7 @@ def make_kernel(shape, look: Holography, rays: Rays | None = None, edges: str = 
     edge = np.linspace(max(inner, look.pixel), outer, 64)
     delay = math.ceil(float(np.max(rays.group(edge))) / look.cadence)
     if edges == "pad":
-        padded = (frames + delay, _good_length(height + reach), _good_length(width + reach))
+        padded = (frames + delay, next_fast_len(height + reach), next_fast_len(width + reach))
         valid = (frames, height, width)
     elif edges == "drop":
         padded = tuple(shape)
@@ -119,11 +104,13 @@ def make_kernel(shape, look: Holography, rays: Rays | None = None, edges: str = 
     nu = np.fft.rfftfreq(padded[0], look.cadence) * 1e3  # mHz
     bins = np.flatnonzero((nu >= look.band[0]) & (nu <= look.band[1]))
     if not len(bins):
-        raise SqError(f"no frequency of {frames} frames at {look.cadence} s lies in the band {look.band} mHz; take a longer cube")
+        raise SqError(f"no frequency of {frames} frames at {look.cadence} s lies in the band {look.band} mHz; take a "
+                      "longer cube")
     omega = 2e-3 * math.pi * nu[bins]
 
-    r = radius(*padded[1:], look.pixel)
-    inside = (r >= max(inner, look.pixel / 2)) & (r <= outer)  # never the focus itself, where the amplitude has no bound
+    y, x = (np.fft.fftfreq(n, 1 / n) for n in padded[1:])  # pixels from the corner, on a periodic grid
+    r = np.hypot(y[:, None], x) * look.pixel
+    inside = (r >= max(inner, look.pixel / 2)) & (r <= outer)  # never the focus, where the amplitude has no bound
     distance = r[inside]
     tau_p, tau_g, middle = rays.phase(distance), rays.group(distance), omega.mean()
     phase = middle * (tau_p - tau_g) + omega[:, None] * tau_g
@@ -136,12 +123,9 @@ def make_kernel(shape, look: Holography, rays: Rays | None = None, edges: str = 
     line /= np.linalg.norm(line, axis=1, keepdims=True)
     into = np.exp(-1j * omega[:, None] * time)
     into -= (into @ line.T) @ line  # mean and drift leave with the transform, at no cost
-    return Kernel(
-        tuple(shape), padded, valid,
-        torch.from_numpy(np.stack([into.real, into.imag])).to(device, torch.float32),
-        torch.from_numpy(omega), look.cadence,
-        torch.fft.fft2(green.to(device)),
-    )  # fmt: skip
+    into = torch.from_numpy(np.stack([into.real, into.imag])).to(device, torch.float32)
+    green = torch.fft.fft2(green.to(device))
+    return Kernel(tuple(shape), padded, valid, into, torch.from_numpy(omega), look.cadence, green)
 
 
 def find_gaps(missing: np.ndarray) -> list[tuple[int, int]]:
@@ -150,45 +134,44 @@ def find_gaps(missing: np.ndarray) -> list[tuple[int, int]]:
     return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2])]
 
 
+def check_gaps(missing: np.ndarray, what: str, advice: str, longest: int = LONGEST_GAP) -> list[tuple[int, int]]:
+    """The gaps that `find_gaps` finds; `SqError` with their places where some have more than `longest` frames."""
+    gaps = find_gaps(missing)
+    if long := [f"frames {a}–{b}" for a, b in gaps if b - a + 1 > longest]:
+        raise SqError(f"{int(missing.sum())} of {len(missing)} {what}; gaps of more than {longest} frames cannot be "
+                      f"interpolated: {', '.join(long)}; {advice}")
+    return gaps
+
+
 def fill_gaps(doppler: torch.Tensor, longest: int = LONGEST_GAP) -> torch.Tensor:
-    """Interpolate frames of (T, H, W) that are missing (no finite pixel, or all pixels equal) linearly in time (Section 2.2).
+    """Interpolate frames of (T, H, W) that are missing (no finite pixel, or all equal) linearly in time (Section 2.2).
 
-    At the ends of a cube, where there is nothing to interpolate, the nearest frame is repeated.
-
-    Raises
-    ------
-    SqError : for a gap of more than `longest` frames (with its place), for a cube of which all frames are missing, and
-        for single pixels that are not finite.
+    At the ends of a cube, where there is nothing to interpolate, the nearest frame is repeated. Raises `SqError` for a
+    gap of more than `longest` frames, a cube of which all frames are missing, and single pixels that are not finite.
     """
     low, high = doppler.amin((1, 2)), doppler.amax((1, 2))  # NaN where any pixel is NaN
-    suspect = ~(torch.isfinite(low) & torch.isfinite(high) & (low < high))
-    if not bool(suspect.any()):
-        return doppler
-    missing = torch.zeros_like(suspect)
-    for i in torch.nonzero(suspect).flatten().tolist():
+    missing = (~(torch.isfinite(low) & torch.isfinite(high) & (low < high))).cpu().numpy()
+    for i in np.flatnonzero(missing):
         finite = torch.isfinite(doppler[i])
-        missing[i] = bool((~finite).all()) or bool(low[i] == high[i])
-        if not missing[i]:
+        if bool(finite.any()) and not bool(low[i] == high[i]):
             y, x = torch.nonzero(~finite)[0].tolist()
             place = f"{int((~finite).sum())} pixels of frame {i} are not finite, the first at (y, x) = ({y}, {x})"
             raise SqError(f"{place}; mask or repair them first")
-    if bool(missing.all()):
+    if missing.all():
         raise SqError("every frame of the cube is constant or empty: there is nothing to look at")
-    gaps = find_gaps(missing.cpu().numpy())
-    long = [f"frames {a}–{b}" for a, b in gaps if b - a + 1 > longest]
-    if long:
-        raise SqError(f"gaps of more than {longest} frames cannot be interpolated: {', '.join(long)}; cut the cube there")
-    filled = doppler.clone()
-    for a, b in gaps:
-        before, after = max(a - 1, 0), min(b + 1, len(doppler) - 1)
-        first, last = filled[before if a else after], doppler[after if b + 1 < len(doppler) else before]
-        for i in range(a, b + 1):
-            filled[i] = torch.lerp(first, last, (i - a + 1) / (b - a + 2))
+    check_gaps(missing, "frames are missing", "cut the cube there", longest)
+    if not missing.any():
+        return doppler
+    filled, kept = doppler.clone(), np.flatnonzero(~missing)
+    for i in np.flatnonzero(missing):
+        after = np.searchsorted(kept, i)
+        first, last = kept[max(after - 1, 0)], kept[min(after, len(kept) - 1)]
+        torch.lerp(doppler[first], doppler[last], (i - first) / max(last - first, 1), out=filled[i])
     return filled
 
 
 def focus_spectrum(doppler: torch.Tensor, kernel: Kernel, incoming: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
-    """H+ or H- of whole Dopplergrams in the band, (B, H', W') complex64, and the times (T',) of the frames of the result, s."""
+    """H+ or H- in the band, (B, H', W') complex64, of Dopplergrams without gaps, and the times (T',) of frames, s."""
     frames, height, width = kernel.shape
     long, tall, wide = kernel.padded
     late, high, broad = kernel.valid
@@ -208,20 +191,9 @@ def focus_spectrum(doppler: torch.Tensor, kernel: Kernel, incoming: bool = False
     return wave[:, top : top + high, left : left + broad], time
 
 
-def _prepare(doppler, look: Holography | Kernel, rays, edges, device) -> tuple[torch.Tensor, Kernel]:
-    if isinstance(doppler, np.ndarray):
-        doppler = torch.from_numpy(np.ascontiguousarray(doppler, dtype=np.float32))
-    if not isinstance(doppler, torch.Tensor):
-        raise SqError(f"a Dopplergram cube is an array or a tensor, not {type(doppler).__name__}")
-    device = device or doppler.device
-    kernel = look if isinstance(look, Kernel) else make_kernel(tuple(doppler.shape), look, rays, edges, device)
-    if tuple(doppler.shape) != kernel.shape:
-        raise SqError(f"this kernel is for cubes of shape {kernel.shape}, not {tuple(doppler.shape)}")
-    return fill_gaps(doppler.to(device, torch.float32)), kernel
-
-
-def egression(doppler, look: Holography | Kernel, rays: Rays | None = None, *, edges="pad", device=None, incoming=False):
-    """Complex egression H+(r, t) (ingression H- where `incoming`) of a Dopplergram cube.
+def egression_power(doppler, look: Holography | Kernel, rays: Rays | None = None, *, edges: str = "pad", device=None,
+                    incoming: bool = False) -> torch.Tensor:
+    """Egression power P = |H+|^2 of a Dopplergram cube (ingression power |H-|^2 where `incoming`).
 
     Parameters
     ----------
@@ -229,43 +201,30 @@ def egression(doppler, look: Holography | Kernel, rays: Rays | None = None, *, e
     look : settings, or a kernel made by `make_kernel` (then `rays` and `edges` are the kernel's)
     rays, edges, device : as in `make_kernel`
 
-    Returns
-    -------
-    (T', H', W') complex64 tensor, m/s, analytic (its real part is the filtered field)
+    Returns a float32 tensor (T', H', W'), m^2/s^2. Raises `SqError` as `make_kernel` and `fill_gaps` do, and for a cube
+    of another shape than the kernel's.
 
-    Raises
-    ------
-    SqError : as `make_kernel` and `fill_gaps` do, and for a cube of another shape than the kernel's or that is no array.
+    |H+|^2 does not feel a shift of all frequencies, so the band is moved to surround zero: with bins ±j in pairs the
+    way back to time is two real products of half the size, a few rows at once.
     """
-    doppler, kernel = _prepare(doppler, look, rays, edges, device)
-    wave, time = focus_spectrum(doppler, kernel, incoming)
-    turn = torch.exp(1j * time[:, None] * kernel.omega.to(time.device)).to(torch.complex64)
-    return torch.einsum("tb,bhw->thw", turn, wave)
-
-
-def egression_power(
-    doppler, look: Holography | Kernel, rays: Rays | None = None, *, edges="pad", device=None, incoming=False, rows: int = 32
-):
-    """Egression power P = |H+|^2 (ingression power where `incoming`): (T', H', W') float32 tensor, m^2/s^2.
-
-    Arguments and errors as in `egression`. `rows` : rows of the map that are computed at once.
-
-    |H+|^2 does not feel a shift of all frequencies, so the band is moved to surround zero: with bins ±j in pairs the way
-    back to time is two real products of half the size, a few rows at once.
-    """
-    doppler, kernel = _prepare(doppler, look, rays, edges, device)
-    wave, time = focus_spectrum(doppler, kernel, incoming)
+    if not isinstance(doppler, torch.Tensor):
+        doppler = torch.from_numpy(np.ascontiguousarray(doppler, dtype=np.float32))
+    device, shape = device or doppler.device, tuple(doppler.shape)
+    kernel = look if isinstance(look, Kernel) else make_kernel(shape, look, rays, edges, device)
+    if shape != kernel.shape:
+        raise SqError(f"this kernel is for cubes of shape {kernel.shape}, not {shape}")
+    wave, time = focus_spectrum(fill_gaps(doppler.to(device, torch.float32)), kernel, incoming)
     bins, height, width = wave.shape
     half = bins // 2
     offset = (kernel.omega - kernel.omega.mean()).to(time.device)
     angle = time[:, None] * offset[bins - half :]
     turn = torch.cat([angle.cos(), angle.sin(), torch.ones(len(time), bins % 2, device=time.device)], 1).float()
     power = torch.empty((len(time), height, width), dtype=torch.float32, device=wave.device)
-    for top in range(0, height, rows):
-        part = wave[:, top : top + rows]
+    for top in range(0, height, ROWS):
+        part = wave[:, top : top + ROWS]
         below, above = part[:half].flip(0), part[bins - half :]
         # X_j e^{i a} + X_-j e^{-i a} = (X_j + X_-j) cos a + i (X_j - X_-j) sin a
         pairs = torch.cat([above + below, 1j * (above - below), part[half : bins - half]]).reshape(bins, -1)
         real, imaginary = turn @ pairs.real, turn @ pairs.imag
-        power[:, top : top + rows] = real.square_().addcmul_(imaginary, imaginary).view(len(time), -1, width)
+        power[:, top : top + ROWS] = real.square_().addcmul_(imaginary, imaginary).view(len(time), -1, width)
     return power

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-SOLAR_RADIUS = 696.0  # Mm
+SOLAR_RADIUS = 696.0  # Mm, RSUN_REF of both instruments
 GRAIN_SPREAD, GRAIN_DELAY, GRAIN_AMPLITUDE = 2.5, 200.0, 3.6  # px; s; all grains together, relative to the core
 
 
@@ -58,8 +58,10 @@ class Population:
 
 
 POPULATIONS = {
-    "MDI": Population((0.0, 0.2), (1700, 0.45), 0.14, 0.5, (8.2, 0.35), (1.7, 0.35), (10.5, 4.0), (9.7, 3.0), 0.53, (0.35, 0.8)),
-    "HMI": Population((0.0, 0.08), (2400, 0.45), 0.25, 0.8, (6.1, 0.28), (1.0, 0.4), (15.8, 3.6), (15.3, 3.5), 0.43, (0.6, 0.95)),
+    "MDI": Population((0.0, 0.2), (1700, 0.45), 0.14, 0.5, clear=(8.2, 0.35), faint=(1.7, 0.35), box_width=(10.5, 4.0),
+                      box_height=(9.7, 3.0), peak_at=0.53, seen_at=(0.35, 0.8)),
+    "HMI": Population((0.0, 0.08), (2400, 0.45), 0.25, 0.8, clear=(6.1, 0.28), faint=(1.0, 0.4), box_width=(15.8, 3.6),
+                      box_height=(15.3, 3.5), peak_at=0.43, seen_at=(0.6, 0.95)),
 }
 
 
@@ -137,15 +139,13 @@ def draw_quake(interval, weight, rim, size, population, rng) -> Quake:
 
 
 def draw_gaps(first: int, frames: int, intervals, rng: np.random.Generator) -> tuple[tuple[int, int], ...]:
-    """Missing frames, as (first frame, length): none in most events, else one or two runs away from the annotated frames.
-
-    A run has one to seven frames: the gaps that the paper interpolates (Section 2.2).
-    """
+    """Missing frames, as (first frame, length): up to two runs, away from the annotation, as the paper interpolates."""
     gaps = []
     for _ in range(int(rng.choice([0, 1, 2], p=[0.7, 0.2, 0.1]))):
         length = int(rng.integers(1, 8))
         start = first + int(rng.integers(2, frames - length - 2))
-        if all(start + length < a - 20 or start > b + 80 for a, b in intervals) and all(abs(start - g[0]) > 20 for g in gaps):
+        apart = all(abs(start - other) > 20 for other, _ in gaps)
+        if apart and all(start + length < a - 20 or start > b + 80 for a, b in intervals):
             gaps.append((start, length))
     return tuple(gaps)
 
@@ -172,4 +172,5 @@ def draw_scene(event, size: int, rim: int, first: int, frames: int, seed: int, l
     gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** 0.5
     quakes = tuple(draw_quake(interval, weight, rim, size, population, rng) for interval in event.intervals)
     gaps = draw_gaps(first, frames, event.intervals, rng)
-    return Scene(mottle * (1 - weight * (1 - depth)), np.broadcast_to(gain, (n, n)), shape, depth, longitude, quakes, gaps)
+    emission = mottle * (1 - weight * (1 - depth))
+    return Scene(emission, np.broadcast_to(gain, (n, n)), shape, depth, longitude, quakes, gaps)

@@ -1,7 +1,7 @@
 """The simulated twin of SunquakeNet: sources, waves, Dopplergrams, and the same holography as for the real Sun.
 
 Stochastic sources everywhere (weaker inside the active region) and impulsive clumps at the annotated intervals shake a
-polytrope (`waves`); an instrument looks at it (blur, noise, gaps, foreshortening); `holography` makes the egression power.
+polytrope (`waves`); an instrument looks at it (blur, noise, gaps, foreshortening); `holography` makes egression power.
 """
 
 import math
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.fft import next_fast_len
 
 from sqlib.errors import SqError
 from sqlib.sun.holography import Holography, Kernel, egression_power, focus_spectrum, make_kernel
@@ -46,16 +47,12 @@ INSTRUMENTS = {"MDI": Instrument(0.75, 12.0), "HMI": Instrument(0.25, 8.0)}
 
 
 class TwinCube(NamedTuple):
-    """Egression power of one simulated event; see `simulate`.
+    """Egression power of one simulated event; see `simulate`."""
 
-    `power`: float32 (T, H, W). `first_frame`: number of its first frame. `boxes`: per annotated interval ((first, last),
-    ((x0, y0, x1, y1),)) in pixels of the cube. `truth`: what the scene was made of.
-    """
-
-    power: np.ndarray
-    first_frame: int
-    boxes: tuple
-    truth: dict
+    power: np.ndarray  # float32 (T, H, W)
+    first_frame: int  # number of its first frame
+    boxes: tuple  # per annotated interval ((first, last), ((x0, y0, x1, y1),)) in pixels of the cube
+    truth: dict  # what the scene was made of
 
 
 class Model(NamedTuple):
@@ -81,12 +78,10 @@ def check_settings(settings: TwinSettings) -> None:
 
 @lru_cache(maxsize=2)
 def model(size: int, frames: int, cadence: float, pixel: float, blur: float, device: str = "cpu") -> Model:
-    """Green's function and kernel for cubes of one size and instrument, on a device; kept, since many events share them.
+    """Green's function and kernel for cubes of one size and instrument, on a device; kept, as many events share them.
 
     `size` and `blur` (sigma) are in pixels, `cadence` in s, `pixel` in Mm.
     """
-    from scipy.fft import next_fast_len
-
     look, sun = Holography(cadence, pixel), Polytrope()
     rays = polytrope_rays(sun.index)
     reach = math.ceil(look.pupil[1] / pixel)
@@ -104,14 +99,14 @@ def model(size: int, frames: int, cadence: float, pixel: float, blur: float, dev
     impulse[:, box // 2, box // 2] = 1
     moved = move(impulse, green, total, cadence, SPECTRUM)[:, rim : rim + seen, rim : rim + seen]
     spread, _ = focus_spectrum(moved, kernel)
-    # the spectrum of the sources is free: it is set so that the quiet Sun's egression power falls as nu^-SLOPE over the band
+    # the spectrum of the sources is free: it is set so that the quiet Sun's egression power falls as nu^-SLOPE
     start = int(np.searchsorted(bins, bins_of(total, cadence, look.band)[0]))
     band = slice(start, start + len(spread))
     weight = (omega[band] ** -SLOPE / spread.abs().square().sum((1, 2))).sqrt().float()
     weight /= weight.mean()
     spread *= weight[:, None, None]
     green *= torch.cat([weight[:1].expand(start), weight, weight[-1:].expand(len(bins) - band.stop)])[:, None, None]
-    # such sources have random phases, so their powers add: one impulse, summed over place and time, tells the quiet mean
+    # such sources have random phases, so their powers add: one impulse, summed over place and time, has the quiet mean
     quiet = float(spread.abs().square().sum())
     low = (spread.shape[1] - PATCH) // 2 + (box // 2 - rim) - seen // 2
     patch = spread[:, low : low + PATCH, low : low + PATCH]
@@ -119,14 +114,14 @@ def model(size: int, frames: int, cadence: float, pixel: float, blur: float, dev
 
 
 def blurring(n: int, blur: float, longitude: float) -> torch.Tensor:
-    """Transfer function (n, n) of a Gaussian blur of `blur` pixels, at `longitude` degrees: near the limb a pixel covers more."""
+    """Transfer function (n, n) of a Gaussian blur of `blur` px; at `longitude` degrees a pixel covers more."""
     k = 2 * math.pi * np.fft.fftfreq(n)
     wide = blur / math.cos(math.radians(longitude))
     return torch.from_numpy(np.exp(-0.5 * ((blur * k[:, None]) ** 2 + (wide * k[None, :]) ** 2))).float()
 
 
 def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
-    """Spectra (B, PATCH, PATCH) of a sunquake's grains: alone they peak in the middle, at time 0, with strength times quiet."""
+    """Spectra (B, PATCH, PATCH) of a sunquake's grains; they peak in the middle at time 0 with strength times quiet."""
     device = parts.omega.device
     y, x = torch.meshgrid(*[torch.arange(PATCH, dtype=torch.float32, device=device) - PATCH // 2] * 2, indexing="ij")
     (fwhm, angle), grains = quake.stretch, torch.from_numpy(quake.grains).to(device, torch.float32)
@@ -139,7 +134,8 @@ def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
     place *= (grains[:, 3] / place.sum((1, 2)))[:, None, None]
     turn = torch.exp(-1j * parts.omega[:, None] * grains[:, 2]).to(torch.complex64)
     source = torch.einsum("bg,gyx->byx", turn, place.to(torch.complex64))
-    focus = torch.fft.ifft2(torch.fft.fft2(source[parts.band]) * torch.fft.fft2(torch.fft.ifftshift(parts.spread, (1, 2))))
+    spread = torch.fft.fft2(torch.fft.ifftshift(parts.spread, (1, 2)))
+    focus = torch.fft.ifft2(torch.fft.fft2(source[parts.band]) * spread)
     when = torch.arange(-10, 11, device=device) * cadence
     turn = torch.exp(1j * when[:, None] * parts.omega[parts.band]).to(torch.complex64)
     seen = torch.einsum("tb,byx->tyx", turn, focus).abs().square()
@@ -150,38 +146,10 @@ def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
     return source * math.sqrt(quake.strength * parts.quiet / float(seen.max()))
 
 
-def impulses(source: torch.Tensor, scene: Scene, parts: Model, cadence: float, rim: int, first: int) -> torch.Tensor:
-    """Add the scene's sunquakes to the spectra (B, n, n) of its sources, in place; the Dopplergrams begin at frame `first`."""
-    for quake in scene.quakes:
-        delay = torch.exp(-1j * parts.omega * (quake.time - first) * cadence).to(torch.complex64)
-        top, left = (round(place) + rim - PATCH // 2 for place in (quake.y, quake.x))
-        source[:, top : top + PATCH, left : left + PATCH] += delay[:, None, None] * clump(quake, parts, cadence)
-    return source
-
-
-def first_frame(event, frames: int) -> int:
-    """Number of the first frame that a window of `frames` frames keeps: 0 for all 256, else the annotation is in the middle."""
-    if frames >= 256:
-        return 0
-    middle = sum(event.intervals[0][:1] + event.intervals[-1][1:]) // 2 if event.intervals else 128
-    return int(np.clip(middle - frames // 2, 0, 256 - frames))
-
-
-def observe(moved: torch.Tensor, scene: Scene, instrument: Instrument, first: int, generator: torch.Generator) -> torch.Tensor:
-    """Dopplergrams (T, H, W) in m/s as the instrument gives them: seen through `gain`, noisy, NaN in gaps; changes `moved`."""
-    edge = (len(scene.gain) - moved.shape[1]) // 2
-    gain = scene.gain[edge : edge + moved.shape[1], edge : edge + moved.shape[2]].copy()
-    moved *= torch.from_numpy(gain).to(moved.device, torch.float32)
-    moved += torch.empty_like(moved).normal_(0, instrument.noise, generator=generator)
-    for start, length in scene.gaps:
-        moved[start - first : start - first + length] = torch.nan
-    return moved
-
-
 class Observation(NamedTuple):
     """Simulated Dopplergrams and what went into them."""
 
-    doppler: torch.Tensor  # (T, H, W) m/s in `SPECTRUM`, wider and longer than the cube by the pupil and its travel time
+    doppler: torch.Tensor  # (T, H, W) m/s in `SPECTRUM`: more than the cube by the pupil and its travel time
     model: Model
     scene: Scene
     first_frame: int
@@ -192,19 +160,30 @@ def dopplergrams(event, settings: TwinSettings, draw=None, device: str = "cpu") 
     check_settings(settings)
     if event.instrument not in INSTRUMENTS:
         raise SqError(f"twin: {event.key}: no instrument {event.instrument!r}; there are {', '.join(INSTRUMENTS)}")
-    instrument, first = INSTRUMENTS[event.instrument], first_frame(event, settings.frames)
+    instrument = INSTRUMENTS[event.instrument]
+    middle = sum(event.intervals[0][:1] + event.intervals[-1][1:]) // 2 if event.intervals else 128
+    first = int(np.clip(middle - settings.frames // 2, 0, 256 - settings.frames))  # of the window, of 256 frames
     parts = model(settings.size, settings.frames, event.cadence, event.pixel, instrument.blur, device)
     bins, box, _ = parts.green.shape
     rim = (box - settings.size) // 2
     scene = (draw or draw_scene)(event, settings.size, rim, first, settings.frames, settings.seed, settings.limb)
-    generator = torch.Generator(device).manual_seed(int(generator_of(settings.seed, f"{event.key} waves").integers(2**62)))
+    seed = int(generator_of(settings.seed, f"{event.key} waves").integers(2**62))
+    generator = torch.Generator(device).manual_seed(seed)
     source = torch.view_as_complex(torch.randn((bins, box, box, 2), generator=generator, device=device))
     source *= torch.from_numpy(np.sqrt(scene.emission / 2)).to(device, torch.float32)
-    source = impulses(source, scene, parts, event.cadence, rim, first)
+    for quake in scene.quakes:
+        delay = torch.exp(-1j * parts.omega * (quake.time - first) * event.cadence).to(torch.complex64)
+        top, left = (round(place) + rim - PATCH // 2 for place in (quake.y, quake.x))
+        source[:, top : top + PATCH, left : left + PATCH] += delay[:, None, None] * clump(quake, parts, event.cadence)
     stretched = (blurring(box, instrument.blur, scene.longitude) / blurring(box, instrument.blur, 0.0)).to(device)
     moved = move(source, parts.green * stretched, parts.frames, event.cadence, SPECTRUM)
     seen = slice(parts.rim, box - parts.rim)
-    return Observation(observe(moved[:, seen, seen], scene, instrument, first, generator), parts, scene, first)
+    moved = moved[:, seen, seen]
+    moved *= torch.from_numpy(scene.gain[seen, seen].copy()).to(device, torch.float32)
+    moved += torch.empty_like(moved).normal_(0, instrument.noise, generator=generator)
+    for start, length in scene.gaps:
+        moved[start - first : start - first + length] = torch.nan
+    return Observation(moved, parts, scene, first)
 
 
 def simulate(event, settings: TwinSettings, draw=None, device: str = "cpu") -> TwinCube:
@@ -217,25 +196,13 @@ def simulate(event, settings: TwinSettings, draw=None, device: str = "cpu") -> T
     draw : what draws the event's `Scene`, with the arguments of `draw_scene` (None: `draw_scene` itself)
     device : where to compute. A GPU draws other random numbers, so its cube is of the same scene with other noise
 
-    Returns
-    -------
-    TwinCube : power (T, H, W) float32 in units of the quiet Sun's mean; the same for the same event, settings and kind of device
-
-    Raises
-    ------
-    SqError : for settings out of range or an unknown instrument
+    The cube has power in units of the quiet Sun's mean, and is the same for the same arguments. Raises `SqError` for
+    settings out of range or an unknown instrument.
     """
     doppler, parts, scene, first = dopplergrams(event, settings, draw, device)
-    power = egression_power(doppler, parts.kernel)
-    del doppler
-    top, kept = (power.shape[1] - settings.size) // 2, slice(0, settings.frames)
-    side = slice(top, top + settings.size)
-    power = power[kept, side, side].div_(parts.quiet).contiguous().cpu().numpy()
+    power = egression_power(doppler, parts.kernel)[: settings.frames].div_(parts.quiet).cpu().numpy()
     boxes = tuple((quake.interval, (quake.box,)) for quake in scene.quakes)
-    truth = {
-        "shape": scene.shape, "depth": scene.depth, "longitude": scene.longitude, "gaps": scene.gaps,
-        "quakes": [
-            {name: getattr(quake, name) for name in ("interval", "clear", "strength", "y", "x", "time")} for quake in scene.quakes
-        ],
-    }  # fmt: skip
+    told = ("interval", "clear", "strength", "y", "x", "time")
+    quakes = [{name: getattr(quake, name) for name in told} for quake in scene.quakes]
+    truth = {name: getattr(scene, name) for name in ("shape", "depth", "longitude", "gaps")} | {"quakes": quakes}
     return TwinCube(power, first, boxes, truth)

@@ -1,8 +1,8 @@
 r"""Waves of a model Sun: from sources at the surface to Dopplergrams, by a full sum over the modes of a polytrope.
 
 The p modes of a plane adiabatic polytrope have :math:`\omega_n^2 = g k (1 + 2n/m)`; a source of spectrum s(k, omega)
-makes the surface move with :math:`\psi = s \sum_n [\omega_n^2 - (\omega - i\gamma)^2]^{-1}`. No rays, no travel times and no pupil
-enter: holography has to find the source from physics that it does not share.
+makes the surface move with :math:`\psi = s \sum_n [\omega_n^2 - (\omega - i\gamma)^2]^{-1}`. No rays, no travel times
+and no pupil enter: holography has to find the source from physics that it does not share.
 
 With e^{+i omega t} synthesis the poles at omega = ±omega_n + i gamma make the response causal.
 """
@@ -18,12 +18,11 @@ from sqlib.sun.rays import GRAVITY
 
 @dataclass(frozen=True)
 class Polytrope:
-    """A model Sun. With index 1.82 its travel times between 15 and 45 Mm are those of Model S (phase) within 0.3 min."""
+    """A model Sun. With index 1.82 its travel times from 15 to 45 Mm are those of Model S (phase) within 0.3 min."""
 
     index: float = 1.82
     modes: int = 9  # radial orders 1…modes; the f mode (0) carries no sound, higher orders skip over the whole field
     damping: float = 60.0  # gamma / 2 pi, microhertz: amplitudes fall as exp(-gamma t)
-    gravity: float = GRAVITY * 1e6  # m/s^2
 
 
 def bins_of(frames: int, cadence: float, spectrum: tuple[float, float]) -> np.ndarray:
@@ -42,9 +41,7 @@ def mode_sum(shape, cadence: float, pixel: float, spectrum: tuple[float, float],
     spectrum : mHz, frequencies that are computed
     sun : the model
 
-    Returns
-    -------
-    (B, H, W) complex64, scaled to unit mean square over the box and the band
+    Returns a tensor (B, H, W) complex64, scaled to unit mean square over the box and the band.
     """
     frames, height, width = shape
     omega = 2 * math.pi * bins_of(frames, cadence, spectrum) / (frames * cadence)
@@ -53,13 +50,13 @@ def mode_sum(shape, cadence: float, pixel: float, spectrum: tuple[float, float],
     green = np.zeros((len(omega), len(wavenumber)), dtype=complex)
     shifted = (omega - 2e-6j * math.pi * sun.damping)[:, None] ** 2
     for n in range(1, sun.modes + 1):
-        green += 1 / (sun.gravity * wavenumber * (1 + 2 * n / sun.index) - shifted)
+        green += 1 / (GRAVITY * 1e6 * wavenumber * (1 + 2 * n / sun.index) - shifted)
     green[:, wavenumber == 0] = 0
     green = torch.from_numpy(green.astype(np.complex64))[:, torch.from_numpy(back.ravel())].view(-1, height, width)
     return green / green.abs().square().mean().sqrt()
 
 
-def move(source: torch.Tensor, green: torch.Tensor, frames: int, cadence: float, spectrum: tuple[float, float]) -> torch.Tensor:
+def move(source: torch.Tensor, green: torch.Tensor, frames: int, cadence: float, spectrum) -> torch.Tensor:
     """What sources do to the surface: (T, H, W) float32 from their spectra.
 
     Parameters
@@ -80,10 +77,10 @@ def move(source: torch.Tensor, green: torch.Tensor, frames: int, cadence: float,
     return (to_time @ parts).view(frames, *source.shape[1:])
 
 
-def point_source(shape, cadence: float, pixel: float, frame: int, place, spectrum=(2.0, 8.0), sun: Polytrope | None = None):
-    """Dopplergrams (T, H, W) float32 of one impulse at `frame` and `place` (y, x, px) of a periodic box, in arbitrary units.
+def point_source(shape, cadence: float, pixel: float, frame: int, place, spectrum=(2.0, 8.0), sun=None) -> torch.Tensor:
+    """Dopplergrams (T, H, W) float32, in arbitrary units, of one impulse at `frame` and `place` (y, x, px).
 
-    shape, cadence, pixel, spectrum, sun : as for `mode_sum`
+    shape, cadence, pixel, spectrum, sun : as for `mode_sum` (sun: `Polytrope()` when None)
     """
     frames, height, width = shape
     omega = 2 * math.pi * torch.from_numpy(bins_of(frames, cadence, spectrum)) / (frames * cadence)
@@ -92,10 +89,10 @@ def point_source(shape, cadence: float, pixel: float, frame: int, place, spectru
     return move(source, mode_sum(shape, cadence, pixel, spectrum, sun or Polytrope()), frames, cadence, spectrum)
 
 
-def white_sources(shape, cadence: float, pixel: float, generator: torch.Generator, power=1.0, spectrum=(4.6, 7.4), sun=None):
-    """Dopplergrams (T, H, W) float32 of random sources everywhere, of relative `power` (a number or (H, W)), in arbitrary units.
+def white_sources(shape, cadence: float, pixel: float, generator, power=1.0, spectrum=(4.6, 7.4), sun=None):
+    """Dopplergrams (T, H, W) float32, in arbitrary units, of random sources of relative `power` (a number or (H, W)).
 
-    shape, cadence, pixel, spectrum, sun : as for `mode_sum`
+    shape, cadence, pixel, spectrum, sun : as for `mode_sum` (sun: `Polytrope()` when None)
     """
     frames, height, width = shape
     bins = len(bins_of(frames, cadence, spectrum))
@@ -104,12 +101,10 @@ def white_sources(shape, cadence: float, pixel: float, generator: torch.Generato
     return move(source, mode_sum(shape, cadence, pixel, spectrum, sun or Polytrope()), frames, cadence, spectrum)
 
 
-def time_distance(movie: torch.Tensor, place, pixel: float, step: float, farthest: float) -> tuple[np.ndarray, np.ndarray]:
+def time_distance(movie, place, pixel: float, step: float, farthest: float) -> tuple[np.ndarray, np.ndarray]:
     """Mean of a movie (T, H, W) over rings round `place` (y, x, px); `pixel`, `step` and `farthest` are in Mm.
 
-    Returns
-    -------
-    distances (D,) in Mm, the middle of rings of width `step` up to `farthest`; means (T, D)
+    Returns distances (D,) in Mm, the middle of rings of width `step` up to `farthest`, and the means (T, D).
     """
     y, x = np.ogrid[: movie.shape[1], : movie.shape[2]]
     ring = (np.hypot(y - place[0], x - place[1]) * pixel / step).astype(int).ravel()

@@ -2,7 +2,7 @@
 # ruff: noqa: F401  the names below are offered to readers
 
 from sqlib.sun.ingest.chain import IngestSettings, Movie, Observed, dopplergrams, extent, observe, save_magnetogram
-from sqlib.sun.ingest.fetch import fetch_magnetogram, fetch_records, whole_records
+from sqlib.sun.ingest.fetch import fetch_records, whole_records
 from sqlib.sun.ingest.records import ARCHIVES, archive_of
 from sqlib.sun.ingest.target import Target, carrington, target_at, target_region
 from sqlib.sun.ingest.track import Patch, project, project_all

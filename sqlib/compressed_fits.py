@@ -1,4 +1,4 @@
-"""FITS files that are packed: opened without letting a small file unpack to a huge one."""
+"""Compressed FITS files, opened without letting a small file unpack to a huge one."""
 
 import gzip
 from io import BytesIO
@@ -11,10 +11,10 @@ DEFLATE = 1032  # to so many bytes gzip can unpack one, at most
 
 
 def unpacked(path: Path, limit: int, what: str) -> Path | BytesIO:
-    """What astropy may open: the FITS file itself, or what is in it, where it is packed with gzip, whatever its name says.
+    """What astropy may open: the FITS file itself, or its content where it is packed with gzip, whatever its name says.
 
-    Raises `ValueError`, for the caller to put in words: for more than `limit` bytes, which `what` never has, before they are all
-    unpacked, and for a file that is neither FITS nor gzip: astropy would unpack other archives, too, without a limit.
+    Raises `ValueError`, for the caller to put in words: for more than `limit` bytes, which `what` never has, before all
+    are unpacked, and for a file that is neither FITS nor gzip: astropy would unpack other archives without a limit.
     """
     with open(path, "rb") as file:
         first = file.read(6)
@@ -35,11 +35,11 @@ def unpacked(path: Path, limit: int, what: str) -> Path | BytesIO:
 
 
 def check_tiles(image, path: Path, limit: int) -> None:
-    """Raise `ValueError` for an image in tiles packed with gzip of which one might unpack to more than `limit` bytes."""
+    """Raise `ValueError` for an image in tiles packed with gzip, one of which might have more than `limit` bytes."""
     if isinstance(image, fits.CompImageHDU):
         table = image.compressed_data
         names = ["GZIP_COMPRESSED_DATA"] + ["COMPRESSED_DATA"] * image.compression_type.startswith("GZIP")
         lengths = [np.array(table[name])[:, 0].astype(np.uint64).max() for name in names if name in table.dtype.names]
         if max(lengths, default=0) > limit // DEFLATE:
-            raise ValueError(f"{path} has a tile of {max(lengths)} bytes packed with gzip, which might unpack to more than "
-                          f"{limit >> 20} MiB; unpack the file (funpack)")  # fmt: skip
+            raise ValueError(f"{path} has a tile of {max(lengths)} bytes packed with gzip, which might unpack to more "
+                             f"than {limit >> 20} MiB; unpack the file (funpack)")
