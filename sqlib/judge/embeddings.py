@@ -23,8 +23,8 @@ SECTORS = 12  # of 30 degrees, in which a ring is looked for
 def consecutive(embeddings, index: pd.DataFrame, metric: str = "cosine") -> pd.DataFrame:
     """Distance of each embedding to that of the event's frame before (Fig. 6); metric "cosine" (0…2) or "euclidean".
 
-    Returns event, frame, step (frames between the two, above 1 at a gap), distance; NaN at an event's first frame. `SqError`
-    for another metric.
+    Returns event, frame, step (frames between the two, above 1 at a gap), distance; NaN at an event's first frame.
+    `SqError` for another metric.
     """
     vectors, frames = _checked(embeddings, index), index["frame"].to_numpy()
     if metric not in ("cosine", "euclidean"):
@@ -41,7 +41,7 @@ def consecutive(embeddings, index: pd.DataFrame, metric: str = "cosine") -> pd.D
 
 
 def moments(embeddings, index: pd.DataFrame) -> pd.DataFrame:
-    """Mean, median, deviation of each embedding's D numbers (Fig. 7), and its distance from its event's mean embedding."""
+    """Mean, median, deviation of each embedding's D numbers (Fig. 7), and its distance from its event's mean."""
     vectors = _checked(embeddings, index)
     values = {"mean": vectors.mean(axis=1), "median": np.median(vectors, axis=1), "deviation": vectors.std(axis=1)}
     middle = pd.DataFrame(vectors).groupby(index["event"].to_numpy()).transform("mean").to_numpy()
@@ -76,7 +76,7 @@ def mean_shift(embeddings, index: pd.DataFrame, chosen) -> pd.DataFrame:
     """
     values, rows = moments(embeddings, index)["mean"].to_numpy(), []
     if np.shape(chosen) != values.shape or np.asarray(chosen).dtype != bool:
-        raise SqError(f"chosen is one bool for each of {len(values)} embeddings, not an array of shape {np.shape(chosen)}")
+        raise SqError(f"chosen is one bool for each of {len(values)} embeddings, not of shape {np.shape(chosen)}")
     for event, own in _events(index):
         here, others = own[chosen[own]], own[~chosen[own]]
         if len(here) and len(others) and np.ptp(values[others]) > 0:
@@ -89,8 +89,8 @@ def separability(embeddings, groups, events, seed: int, folds: int = 5, most: in
 
     groups : two values (M,), such as cycle or label; events : event of each embedding (M,)
     Returns event, group (1: the larger value), score (above 0: taken for group 1) and silhouette (of `most` frames drawn
-    by `seed`, NaN elsewhere); `separated` turns it, or a resample of its events, into numbers. `SqError` unless there are two
-    groups of two events or more.
+    by `seed`, NaN elsewhere); `separated` turns it, or a resample of its events, into numbers. `SqError` unless there are
+    two groups of two events or more.
     """
     frame = pd.DataFrame({"event": np.asarray(events), "group": np.asarray(groups)})
     vectors, values = _checked(embeddings, frame), np.unique(frame["group"])
@@ -110,19 +110,20 @@ def separability(embeddings, groups, events, seed: int, folds: int = 5, most: in
 def separated(table: pd.DataFrame) -> dict[str, float]:
     """Balanced accuracy and AUC (chance 0.5) and mean silhouette (−1…1; 0: mixed) of `separability`'s table."""
     group, score = table["group"], table["score"]
-    accuracy, auc = balanced_accuracy_score(group, score > 0), roc_auc_score(group, score)
-    return {"balanced_accuracy": float(accuracy), "auc": float(auc), "silhouette": float(table["silhouette"].mean())}
+    return {"balanced_accuracy": float(balanced_accuracy_score(group, score > 0)),
+            "auc": float(roc_auc_score(group, score)), "silhouette": float(table["silhouette"].mean())}
 
 
 @own_threads()
 def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 1265) -> np.ndarray:
-    """Embeddings on a plane (M, 2), by "pca" or by "umap" (McInnes et al. 2018) with at most M − 1 neighbours (Figs. 5, 8, 10, 19).
+    """Embeddings on a plane (M, 2), by "pca" or "umap" (McInnes et al. 2018) of M − 1 neighbours or fewer (Figs. 5, 8, 10, 19).
 
     `SqError` for another method, fewer than 5 frames, and fewer than 2 neighbours.
     """
     vectors = _checked(embeddings)
     if method not in ("umap", "pca") or len(vectors) < 5 or neighbours < 2:
-        raise SqError(f"a map is umap or pca of 5 frames and 2 neighbours or more: {method!r}, {len(vectors)}, {neighbours}")
+        raise SqError("a map is umap or pca of 5 frames and 2 neighbours or more: "
+                      f"{method!r}, {len(vectors)}, {neighbours}")
     with warnings.catch_warnings():  # a graph in several pieces is a finding, and shows in the map
         warnings.filterwarnings("ignore", module="umap|sklearn")
         made = reducer(method, 2, min(neighbours, len(vectors) - 1), seed)
@@ -171,5 +172,5 @@ def _checked(vectors, index: pd.DataFrame | None = None) -> np.ndarray:
     vectors = np.asarray(vectors, np.float64)
     if vectors.ndim != 2 or not np.isfinite(vectors).all() or (index is not None and len(index) != len(vectors)):
         raise SqError(f"embeddings are finite, a row per row of the index ({0 if index is None else len(index)} rows), "
-                      f"not {vectors.shape}")  # fmt: skip
+                      f"not {vectors.shape}")
     return vectors

@@ -86,10 +86,11 @@ def reading(labels, decision, limit: float, events, seed: int, draws: int) -> di
     `labels` (0 and 1), `decision`, `events`: (M,). Errors as for `metrics.scores` and `metrics.interval`.
     """
     labels, decision = np.asarray(labels), np.asarray(decision, float)
-    found = {"yes": int((decision > limit).sum()), **metrics.scores(labels, (decision > limit).astype(int), decision)}
-    ways = {"f1": lambda y, v: metrics.scores(y, (v > limit).astype(int))["f1"], "ap": metrics.average_precision}
-    for name, statistic in ways.items():
-        found[f"{name}_low"], found[f"{name}_high"], _ = metrics.interval(labels, decision, events, statistic, seed, draws)
+    yes = (decision > limit).astype(int)
+    found = {"yes": int(yes.sum()), **metrics.scores(labels, yes, decision)}
+    for name, values, statistic in (("f1", yes, lambda y, v: metrics.scores(y, v)["f1"]),
+                                    ("ap", decision, metrics.average_precision)):
+        found[f"{name}_low"], found[f"{name}_high"], _ = metrics.interval(labels, values, events, statistic, seed, draws)
     return found
 
 
@@ -100,7 +101,7 @@ def beside(table: pd.DataFrame, boxes: pd.DataFrame, side: float, scale: float =
     found = detection.compare(table, boxes, scale)
     return {"IoU": found["iou"].mean(), "middle within the truth": detection.correct(found).mean(),
             "whole box within the truth": found["inside"].mean(), "boxes touch": (found["iou"] > 0).mean(),
-            "middle within 5 px": (found["pixels"] <= 5).mean()}  # fmt: skip
+            "middle within 5 px": (found["pixels"] <= 5).mean()}
 
 
 def optimism(decision, labels, events, held: int, splits: int, rng: np.random.Generator, levels: int = 100) -> pd.DataFrame:
@@ -138,7 +139,8 @@ def marks(boxes, size: int) -> torch.Tensor:
     return torch.stack(kinds, 1).to(torch.uint8) * 255
 
 
-def changed(frames: torch.Tensor, marked: torch.Tensor, change: Change, seed: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+def changed(frames: torch.Tensor, marked: torch.Tensor, change: Change,
+            seed: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
     """Frames uint8 (P, S, S) after `change`, their annotated pixels after it (bool), and whether the middle of a box is left (P,).
 
     The `marks` go through the same change as two more channels, so whatever moves or covers the frame does it to them too.
