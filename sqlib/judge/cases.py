@@ -1,7 +1,8 @@
 """Case studies: when a sunquake is seen, where it is seen, and whether the two agree (Section 4.3).
 
-The contrastive models say when: frames that their classifier takes for a sunquake, eight in a row or more. A detector says
-where: a place per frame, which must stay. `index` has a row per frame (event, frame, label, boxes); places are in pixels.
+The contrastive models say when: frames that their classifier takes for a sunquake, eight in a row or more. A detector
+says where: a place per frame, which must stay. `index` has a row per frame (event, frame, label, boxes); places are in
+pixels.
 """
 
 from collections.abc import Callable
@@ -65,10 +66,10 @@ def rank(values: np.ndarray) -> np.ndarray:
 
 
 def chosen(among: Windows, decisions: dict[str, np.ndarray]) -> dict[str, int]:
-    """Per event, the window (its number) that the models like best: greatest mean, over frames and models, of their ranks.
+    """Per event, the window (its number) that the models like best: greatest mean of ranks, over frames and models.
 
-    decisions : values (M,) of each model, greater the more like a sunquake. Ranks are within the event, so that no model
-    counts for more because its numbers are larger. Of equal windows the first.
+    decisions : values (M,) of each model, greater the more like a sunquake. Ranks are within the event, so that no
+    model counts for more because its numbers are larger. Of equal windows the first.
     """
     best = {}
     for event in dict.fromkeys(among.event):
@@ -129,17 +130,17 @@ def agreement(among: Windows, decisions: dict[str, np.ndarray], spots: pd.DataFr
 
 
 def inside(x, y, boxes, tolerance: float = TOLERANCE) -> np.ndarray:
-    """bool (M,): whether each place is in one of its frame's boxes ((x0, y0, x1, y1), …), or at most `tolerance` px off."""
+    """bool (M,): whether each place is in one of its frame's boxes ((x0, y0, x1, y1), …), or `tolerance` px off."""
     return np.array([any(x0 - tolerance <= a <= x1 + tolerance and y0 - tolerance <= b <= y1 + tolerance
                          for x0, y0, x1, y1 in own) for a, b, own in zip(x, y, boxes)], dtype=bool)
 
 
 def low_pass_spots(pixels, threshold: int = 50) -> pd.DataFrame:
-    """What the Solarized Low-Pass shows (Figs. 12, 14; M rows): its brightest spot's x, y, level, area (px²); and spots.
+    """What the Solarized Low-Pass shows (Figs. 12, 14; M rows): its brightest spot's x, y, level, area (px²); spots.
 
-    pixels : uint8 (M, H, W). Solarizing inverts gray levels from `threshold` up; that is what makes a spot stand out. The
-    brightest is the connected patch of such pixels that holds the greatest low-passed level; its centre is weighted by
-    level. A frame that does not reach the threshold has no spot (spots 0), and its brightest pixel is given. `spots`
+    pixels : uint8 (M, H, W). Solarizing inverts gray levels from `threshold` up; that is what makes a spot stand out.
+    The brightest is the connected patch of such pixels that holds the greatest low-passed level; its centre is weighted
+    by level. A frame that does not reach the threshold has no spot (spots 0), and its brightest pixel is given. `spots`
     counts the patches. Raises `SqError` as `low_pass` does.
     """
     rows = []
@@ -156,8 +157,8 @@ def low_pass_spots(pixels, threshold: int = 50) -> pd.DataFrame:
 def by_chance(index: pd.DataFrame, said, length: int = LENGTH) -> float:
     """Share of annotated events that runs touch if each event's answers are moved in time: the mean over all moves.
 
-    What passes the end comes in again at the beginning. A classifier that says yes to everything finds every event: this
-    is what its finds are worth. NaN without annotated events.
+    What passes the end comes in again at the beginning. A classifier that says yes to everything finds every event:
+    this is what its finds are worth. NaN without annotated events.
     """
     order, event, _ = _in_time(index)
     yes, marked, shares = np.asarray(said, bool)[order], (index["label"] == 1).to_numpy()[order], []
@@ -173,9 +174,10 @@ def by_chance(index: pd.DataFrame, said, length: int = LENGTH) -> float:
 def way(index: pd.DataFrame, said, pixels, find: Callable, length: int = LENGTH) -> pd.DataFrame:
     """The paper's way on events whose truth is known, a row an event: does it find them, when and where?
 
-    said : bool (M,), the classifier's answer; pixels : uint8 (M, H, W); find : as in `look`. Columns: event, runs (spells
-    of `length` frames), when (a spell touches the annotation), where (the one place over that spell is inside the box),
-    false (spells that touch none), told (where, had the annotated interval been told: the detector's part alone).
+    said : bool (M,), the classifier's answer; pixels : uint8 (M, H, W); find : as in `look`. Columns: event, runs
+    (spells of `length` frames), when (a spell touches the annotation), where (the one place over that spell is inside
+    the box), false (spells that touch none), told (where, had the annotated interval been told: the detector's part
+    alone).
     """
     found, rows = spells(index, said, length), []
     for event, own in index.groupby("event", sort=False):

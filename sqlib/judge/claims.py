@@ -15,7 +15,7 @@ VERDICTS = ("reproduced", "contradicted", "undecided", "not possible")
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim, its rule in words, what was found with its 95 % interval, and the verdict; `note` says what limits it."""
+    """A claim, its rule in words, what was found with its 95 % interval, the verdict, and a note on what limits it."""
 
     claim: str
     statement: str
@@ -38,9 +38,9 @@ def claims() -> pd.DataFrame:
 def judge(claim: str, value: float, low: float, high: float, note: str = "") -> Verdict:
     """Verdict on a claim from its quantity and the 95 % interval of it.
 
-    Reproduced where the whole interval lies on the claimed side of the bound, contradicted where the whole of it lies on
-    the other, and undecided otherwise, also where an end is missing (NaN); not possible where the quantity itself is, and
-    `note` says why. Raises `SqError` for an unknown claim and an interval that is none.
+    Reproduced where the whole interval lies on the claimed side of the bound, contradicted where the whole of it lies
+    on the other, and undecided otherwise, also where an end is missing (NaN); not possible where the quantity itself
+    is, and `note` says why. Raises `SqError` for an unknown claim and an interval that is none.
     """
     rules = claims()
     if claim not in rules.index:

@@ -1,8 +1,8 @@
 """Table 5: what a detector's boxes are worth beside the annotated ones (Section 4.2, Appendix D).
 
-The paper gives names to its measures, and hardly definitions. Those here: a frame counts with its best-scored box only; a
-frame without a box has an IoU of 0 and no signature. An event's value is the mean over its annotated frames, a cycle's the
-mean over its events.
+The paper gives names to its measures, and hardly definitions. Those here: a frame counts with its best-scored box only;
+a frame without a box has an IoU of 0 and no signature. An event's value is the mean over its annotated frames, a
+cycle's the mean over its events.
 
 IoU                     area common to both boxes over the area of either, the greatest over the frame's annotated boxes
 correct signature       the centre of the box lies in an annotated box ("centre"; see `DEFINITIONS` for others)
@@ -51,11 +51,13 @@ def compare(table: pd.DataFrame, boxes: pd.DataFrame, scale: float = 1.0) -> pd.
     table : annotated frames (event, cycle, frame, boxes), such as `boxes.annotated` gives
     boxes : `detector.best` of the stack of these frames: position (row of `table`), x0, y0, x1, y1, score
     scale : pixels of the cube in a pixel of the frame
+
     Returns `table` with x0 … y1, score (NaN without a box); iou; outside, how far the centre lies outside the nearest
     annotated box (px, 0 inside); pixels and Mm, distance of the centre from that of the nearest annotated box; inside,
-    whether the whole box lies in an annotated one; ratio, its area over that of the annotated box that it overlaps most or
-    is nearest to. Without a box iou is 0, outside infinite, inside False, the others NaN; Mm is NaN for events that Table
-    1 does not list. Raises `SqError` for positions outside the table, two boxes of a frame, and a frame without annotation.
+    whether the whole box lies in an annotated one; ratio, its area over that of the annotated box that it overlaps most
+    or is nearest to. Without a box iou is 0, outside infinite, inside False, the others NaN; Mm is NaN for events that
+    Table 1 does not list. Raises `SqError` for positions outside the table, two boxes of a frame, and a frame without
+    annotation.
     """
     if len(boxes) and not (boxes["position"].between(0, len(table) - 1).all() and boxes["position"].is_unique):
         raise SqError(f"best boxes have at most one row for each of the {len(table)} frames, with its position")
@@ -83,7 +85,7 @@ def _beside(truth: np.ndarray, box: np.ndarray) -> tuple[float, float, float, bo
 
 
 def correct(found: pd.DataFrame, definition: str = CENTRE) -> pd.Series:
-    """Whether the box of each frame of `compare` marks the signature, by one of `DEFINITIONS`; `SqError` for another."""
+    """Whether the box of each frame of `compare` marks the signature, by one of `DEFINITIONS`; else `SqError`."""
     if definition not in DEFINITIONS:
         raise SqError(f"definition {definition!r} is unknown: {', '.join(DEFINITIONS)}")
     return DEFINITIONS[definition](found)
@@ -104,20 +106,21 @@ def _centres(boxes: pd.DataFrame) -> np.ndarray:
 
 
 def by_event(found: pd.DataFrame, definition: str = CENTRE) -> pd.DataFrame:
-    """Table 5's measures of each event (rows of `compare`): event, cycle, frames, and shares 0…1; errors as `correct`."""
+    """Table 5's measures of each event, from rows of `compare`: event, cycle, frames, shares 0…1."""
     rows = []
     for event, own in found.groupby("event", sort=False):
         said = correct(own, definition)
         lasts = {f"minimum duration {n}": float(longest(own, said) >= n) for n in DURATIONS}
         rows.append({"event": event, "cycle": int(own["cycle"].iloc[0]), "frames": len(own), "IoU": own["iou"].mean(),
-                     "correct-signature coverage": said.mean(), **lasts, "boxes inside the truth": own["inside"].mean()})
+                     "correct-signature coverage": said.mean(), **lasts,
+                     "boxes inside the truth": own["inside"].mean()})
     return pd.DataFrame(rows)
 
 
 def table5(events: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
     """Averages of `by_event` over the events of each cycle: cycle, metric, value, low, high (95 %), events.
 
-    The interval of the IoU is by events drawn anew; the others are shares, of events or of their frames (`metrics.share`).
+    The interval of the IoU is by events drawn anew; the others are shares of events or of frames (`metrics.share`).
     """
     rows = []
     for cycle, own in events.groupby("cycle"):
@@ -147,19 +150,19 @@ def errors(found: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
 def coco_ap(table: pd.DataFrame, detections: pd.DataFrame, thresholds=(0.1, 0.3, 0.5, 0.75)) -> dict[str, float]:
     """Average precision as in COCO, by torchmetrics, over the annotated frames of `table` and all their `detections`.
 
-    "AP" is the mean over IoU thresholds from 0.50 to 0.95, and "AP at 0.1" … that of one. Only frames with a sunquake are
-    asked about, so it says nothing of false alarms in others.
+    "AP" is the mean over IoU thresholds from 0.50 to 0.95, and "AP at 0.1" … that of one. Only frames with a sunquake
+    are asked about, so it says nothing of false alarms in others.
     """
     from torchmetrics.detection import MeanAveragePrecision
 
     def labelled(boxes, **more):
-        corners = torch.as_tensor(np.asarray(boxes, np.float32).reshape(-1, 4))
+        corners = torch.tensor(np.array(boxes, np.float32).reshape(-1, 4))
         return {"boxes": corners, "labels": torch.ones(len(corners), dtype=torch.int64), **more}
 
     truth, asked, groups = [labelled(boxes) for boxes in table["boxes"]], [], detections.groupby("position").indices
     for position in range(len(table)):
         own = detections.iloc[groups.get(position, [])]
-        asked.append(labelled(own[CORNERS], scores=torch.as_tensor(own["score"].to_numpy(np.float32))))
+        asked.append(labelled(own[CORNERS], scores=torch.tensor(own["score"].to_numpy(np.float32))))
     found = {}
     for name, wanted in (("AP", None), *((f"AP at {t:g}", [float(t)]) for t in thresholds)):
         metric = MeanAveragePrecision(iou_thresholds=wanted)
@@ -172,7 +175,7 @@ def coco_ap(table: pd.DataFrame, detections: pd.DataFrame, thresholds=(0.1, 0.3,
 
 
 def brightest(pixels: np.ndarray, side: float = 12.0) -> pd.DataFrame:
-    """Box of `side` px about the greatest pixel of each frame (N, S, S), as of `detector.best`; score: its gray level."""
+    """Box of `side` px about the greatest pixel of each frame (N, S, S), as of `detector.best`; score: its level."""
     return _peaks(np.asarray(pixels, np.float32), side)
 
 
@@ -190,8 +193,8 @@ def _peaks(maps: np.ndarray, side: float) -> pd.DataFrame:
     flat = maps.reshape(len(maps), -1)
     y, x = np.unravel_index(flat.argmax(1), maps.shape[1:])
     x, y, half = x + 0.5, y + 0.5, side / 2  # the middle of the pixel
-    return pd.DataFrame({"position": np.arange(len(maps)), "x0": x - half, "y0": y - half, "x1": x + half, "y1": y + half,
-                         "score": flat.max(1)})
+    return pd.DataFrame({"position": np.arange(len(maps)), "x0": x - half, "y0": y - half, "x1": x + half,
+                         "y1": y + half, "score": flat.max(1)})
 
 
 def fuse(detections: pd.DataFrame, groups, spot: float = SPOT) -> pd.DataFrame:
@@ -221,8 +224,8 @@ def one_an_event(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def method(table: pd.DataFrame, detections: pd.DataFrame, definition: str, scale: float = 1.0) -> dict[str, float]:
-    """A way to find the place on the frames of `table`: value, low, high (coverage, mean over events, 95 %), fused (share
-    of events that one box for all frames marks rightly), median (px, distance of the best boxes' centres)."""
+    """A way to find the place on the frames of `table`: value, low, high (coverage, mean over events, 95 %), fused
+    (share of events that one box for all frames marks rightly), median (px, distance of the best boxes' centres)."""
     own = detections.sort_values(["position", "score"], ascending=[True, False], kind="stable")
     found = compare(table, own.drop_duplicates("position"), scale)
     events = by_event(found, definition)

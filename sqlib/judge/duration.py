@@ -1,4 +1,4 @@
-"""How long things last: courses of sunquakes and speckles, the classical detector, runs of frames (Sections 2.1, 3.3)."""
+"""How long things last: courses of sunquakes and speckles, a classical detector, runs of frames (Sections 2.1, 3.3)."""
 
 import numpy as np
 import pandas as pd
@@ -14,22 +14,22 @@ RULE = 480.0  # s, the least duration of a sunquake (Section 2.1)
 
 
 def correlation(seconds):
-    """Autocorrelation in time of the power of noise in the band: sinc² of width times lag (s), zero at Eq. 1's 500 s."""
+    """Autocorrelation in time of the power of noise in the band: sinc² of width times lag (s), 0 at Eq. 1's 500 s."""
     return np.sinc(BAND * np.asarray(seconds, float)) ** 2
 
 
 def looks(frames: int, cadence: float) -> float:
-    """Independent looks at the noise in a row of `frames`, `cadence` s apart: what their mean's variance is divided by."""
+    """Independent looks at noise in a row of `frames`, `cadence` s apart: what their mean's variance is divided by."""
     lags = cadence * np.abs(np.subtract.outer(np.arange(frames), np.arange(frames)))
     return frames**2 / float(correlation(lags).sum())
 
 
 def courses(frameset: FrameSet, rng: np.random.Generator, reach: float = 720.0, step: float = 30.0) -> pd.DataFrame:
-    """Power against time about its peak, over the peak: of annotated sources, and of the brightest speckle in random boxes.
+    """Power against time about its peak, over the peak: of annotated sources, and of the brightest of random speckle.
 
-    A row per event, kind ("sunquake", "speckle") and lag (`seconds`, −reach…reach), from events whose frames have boxes.
-    The speckle's box is as large as the annotation's, does not touch it, and is searched in as many frames. `value` is
-    NaN where there is no frame. Empty where no event has a box.
+    A row per event, kind ("sunquake", "speckle") and lag (`seconds`, −reach…reach), from events whose frames have
+    boxes. The speckle's box is as large as the annotation's, does not touch it, and is searched in as many frames.
+    `value` is NaN where there is no frame. Empty where no event has a box.
     """
     lags, parts = np.arange(-reach, reach + step / 2, step), []
     for event, own in frameset.index.groupby("event"):
@@ -60,8 +60,8 @@ def courses(frameset: FrameSet, rng: np.random.Generator, reach: float = 720.0, 
 def classical(pixels, index: pd.DataFrame, width: int) -> np.ndarray:
     """A detector without learning (M,): power over its average in time, mean of `width` frames, greatest of the frame.
 
-    pixels : (M, H, W), a row per row of `index` (event, frame). Frames are first divided by their mean, for they may have
-    been scaled one by one; the average in time is of the whole event, blurred by a few pixels, for it holds few
+    pixels : (M, H, W), a row per row of `index` (event, frame). Frames are first divided by their mean, for they may
+    have been scaled one by one; the average in time is of the whole event, blurred by a few pixels, for it holds few
     independent frames. Raises `SqError` as `sliding_window` does.
     """
     rows = sliding_window(np.arange(len(index))[:, None], index, width)
@@ -79,7 +79,7 @@ def classical(pixels, index: pd.DataFrame, width: int) -> np.ndarray:
 
 
 def smoothed(decision, index: pd.DataFrame, width: int) -> np.ndarray:
-    """Median (M,) of decision values (M,) over `width` frames of the event, the frame in the middle. `SqError` if even."""
+    """Median (M,) of decision values (M,) over `width` frames about each, of its event. `SqError` for even `width`."""
     return np.median(sliding_window(np.asarray(decision)[:, None], index, width), axis=1)
 
 
@@ -98,12 +98,12 @@ def runs(index: pd.DataFrame, said, shortest: float = 0.0) -> pd.DataFrame:
         annotated = own["frame"][own["label"] == 1]
         for run in unbroken(own["frame"][own["said"]].to_numpy()):
             rows.append((event, run[0], run[-1], len(run) * events[event].cadence, np.isin(run, annotated).any()))
-    found = pd.DataFrame(rows, columns=["event", "first", "last", "seconds", "hit"]).astype({"hit": bool})  # also if empty
-    return found[found["seconds"] >= shortest].reset_index(drop=True)
+    found = pd.DataFrame(rows, columns=["event", "first", "last", "seconds", "hit"])
+    return found[found["seconds"] >= shortest].reset_index(drop=True).astype({"hit": bool})  # also where empty
 
 
 def found(index: pd.DataFrame, said, shortest: float = 0.0) -> tuple[int, int]:
-    """Number of annotated events of which a run of `runs` touches the annotation, and number of runs that touch none."""
+    """Number of annotated events whose annotation one of their `runs` touches, and number of runs that touch none."""
     kept = runs(index, said, shortest)
     return kept.loc[kept["hit"], "event"].nunique(), int((~kept["hit"]).sum())
 
@@ -111,8 +111,8 @@ def found(index: pd.DataFrame, said, shortest: float = 0.0) -> tuple[int, int]:
 def exchange(index: pd.DataFrame, decision, shortest: float = 0.0, most: float = 0.2, steps: int = 40) -> pd.DataFrame:
     """`found` at `steps` thresholds of decision values (M,), from the strictest on: threshold, events, false.
 
-    At the last one the share `most` of the frames is positive. With many more, all runs of an event merge into one, which
-    touches the annotation and tells nothing.
+    At the last one the share `most` of the frames is positive. With many more, all runs of an event merge into one,
+    which touches the annotation and tells nothing.
     """
     share = np.geomspace(1 / len(decision), most, steps)
     rows = [(cut, *found(index, np.asarray(decision) > cut, shortest)) for cut in np.quantile(decision, 1 - share)]

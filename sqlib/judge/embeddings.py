@@ -49,7 +49,7 @@ def moments(embeddings, index: pd.DataFrame) -> pd.DataFrame:
 
 
 def edge_peaks(distances: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
-    """Claim C16, per annotated event: where the distances (of `consecutive`) at onset and end stand among all of its own.
+    """Claim C16, per annotated event: where distances (of `consecutive`) at onset and end stand among all of its own.
 
     Returns event, onset (first annotated frame against the one before), end (first frame after against the last) and
     edges (mean of all these) as percentile ranks, 0…1 with chance at 0.5 (NaN: no such edge), and top: the share of the
@@ -88,9 +88,10 @@ def separability(embeddings, groups, events, seed: int, folds: int = 5, most: in
     """Claims C1 and C18, per frame: how a linear discriminant that never saw the frame's event tells two groups apart.
 
     groups : two values (M,), such as cycle or label; events : event of each embedding (M,)
-    Returns event, group (1: the larger value), score (above 0: taken for group 1) and silhouette (of `most` frames drawn
-    by `seed`, NaN elsewhere); `separated` turns it, or a resample of its events, into numbers. `SqError` unless there are
-    two groups of two events or more.
+
+    Returns event, group (1: the larger value), score (above 0: taken for group 1) and silhouette (of `most` frames
+    drawn by `seed`, NaN elsewhere); `separated` turns it, or a resample of its events, into numbers. `SqError` unless
+    there are two groups of two events or more.
     """
     frame = pd.DataFrame({"event": np.asarray(events), "group": np.asarray(groups)})
     vectors, values = _checked(embeddings, frame), np.unique(frame["group"])
@@ -116,9 +117,9 @@ def separated(table: pd.DataFrame) -> dict[str, float]:
 
 @own_threads()
 def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 1265) -> np.ndarray:
-    """Embeddings on a plane (M, 2), by "pca" or "umap" (McInnes et al. 2018) of M − 1 neighbours or fewer (Figs. 5, 8, 10, 19).
+    """Embeddings on a plane (M, 2), by "pca" or by "umap" (McInnes et al. 2018) (Figs. 5, 8, 10, 19).
 
-    `SqError` for another method, fewer than 5 frames, and fewer than 2 neighbours.
+    `neighbours` are at most M − 1. `SqError` for another method, fewer than 5 frames, and fewer than 2 neighbours.
     """
     vectors = _checked(embeddings)
     if method not in ("umap", "pca") or len(vectors) < 5 or neighbours < 2:
@@ -131,16 +132,16 @@ def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 126
 
 
 def remoteness(frames, inside) -> np.ndarray:
-    """Frames (M,) from each of an event's `frames` (M,) to the nearest of those `inside` (bool, or positions): 0 for these."""
+    """Frames (M,) from each of an event's `frames` (M,) to the nearest of those `inside` (bool, or positions)."""
     return np.abs(frames[:, None] - frames[inside]).min(axis=1)
 
 
 def ring(map2d, index: pd.DataFrame) -> pd.DataFrame:
     """Claim C2, per annotated event: does a map (M, 2) lay the event's frames in rings round those of the sunquake?
 
-    Returns event, rho (Spearman's, of distance from the middle of the annotated frames with `remoteness`), surround (share
-    of `SECTORS` directions from there that hold other frames; a thread has few) and elsewhere: median rho with the
-    annotation moved to other times, which a map that only keeps the order of time has too (NaN: no room to move).
+    Returns event, rho (Spearman's, of distance from the middle of the annotated frames with `remoteness`), surround
+    (share of `SECTORS` directions from there that hold other frames; a thread has few) and elsewhere: median rho with
+    the annotation moved to other times, which a map that only keeps the order of time has too (NaN: no room to move).
     """
     points, inside, rows = _checked(map2d, index), index["label"].to_numpy() == 1, []
     for event, own in _events(index):
@@ -155,7 +156,7 @@ def ring(map2d, index: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rho(points, frames, at) -> float:
-    """Spearman's correlation of distance from the median of points `at` with `remoteness` from them; 0 where undefined."""
+    """Spearman's correlation of distance from the median of points `at` with `remoteness`; 0 where undefined."""
     far = np.linalg.norm(points - np.median(points[at], axis=0), axis=1)
     far, away = rankdata(far), rankdata(remoteness(frames, at))
     return float(np.corrcoef(far, away)[0, 1]) if np.ptp(far) and np.ptp(away) else 0.0

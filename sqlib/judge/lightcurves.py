@@ -1,8 +1,8 @@
-"""Light curves of a place: egression power over its average in kernels of several sizes, and how sure they are (Fig. 16).
+"""Light curves of a place: egression power over its average, in kernels of several sizes, and their noise (Fig. 16).
 
 The power of noise in one pixel is exponential, so the mean of n independent ones has Gamma's law with shape n: mean 1,
-deviation 1/√n, and a tail that is fatter than a Gaussian's. Places are in pixels, x right, y down; the middle of the first
-pixel is at 0.5.
+deviation 1/√n, and a tail that is fatter than a Gaussian's. Places are in pixels, x right, y down; the middle of the
+first pixel is at 0.5.
 """
 
 from typing import NamedTuple
@@ -39,8 +39,9 @@ class Above(NamedTuple):
 class Light(NamedTuple):
     """Light curves of a place, one a radius in px, as P/P_avg (T,); the rest is of the first, smallest kernel.
 
-    `sigma`: deviation of such kernels in the active region and in the quiet Sun, in units of P_avg; `run`: the candidate's
-    time above three of the former; `n`: its independent pixels, 1/σ²; `facts`: what a table says of it, by column.
+    `sigma`: deviation of such kernels in the active region and in the quiet Sun, in units of P_avg; `run`: the
+    candidate's time above three of the former; `n`: its independent pixels, 1/σ²; `facts`: what a table says of it, by
+    column.
     """
 
     curves: dict[float, np.ndarray]
@@ -51,7 +52,7 @@ class Light(NamedTuple):
 
 
 def check(power: np.ndarray) -> np.ndarray:
-    """Power (T, H, W) as an array, or `SqError`: too few frames for an average in time, not finite, or no cube at all."""
+    """Power (T, H, W) as an array, or `SqError`: too few frames for an average in time, not finite, or no cube."""
     power = np.asarray(power)
     if power.ndim != 3 or len(power) < LEAST:
         raise SqError(f"a light curve needs {LEAST} frames or more (T, H, W), to know what is usual; not {power.shape}")
@@ -61,7 +62,7 @@ def check(power: np.ndarray) -> np.ndarray:
 
 
 def kernel(shape, x: float, y: float, radius: float) -> np.ndarray:
-    """bool (H, W): the pixels whose middles are at most `radius` from (x, y). `SqError` where there is none in the frame."""
+    """bool (H, W): the pixels whose middles are at most `radius` from (x, y); `SqError` where the frame has none."""
     down, right = (np.arange(size) + 0.5 for size in shape)
     inside = np.hypot(down[:, None] - y, right - x) <= radius
     if not inside.any():
@@ -80,8 +81,8 @@ def usual(values: np.ndarray) -> float:
 def regions_of(average: np.ndarray) -> Regions:
     """The shadow and the quiet Sun in an average (H, W), which is blurred by 5 px.
 
-    Shadow: the connected patch round the least of it that is below half of its depth. Quiet: what has lost under a quarter
-    of it. Raises `SqError` for frames that are hardly more than their rim.
+    Shadow: the connected patch round the least of it that is below half of its depth. Quiet: what has lost under a
+    quarter of it. Raises `SqError` for frames that are hardly more than their rim.
     """
     mean = gaussian_filter(average, SMOOTH, mode="reflect")
     rim, inner = 2 * SMOOTH, np.zeros(mean.shape, bool)
@@ -97,7 +98,7 @@ def regions_of(average: np.ndarray) -> Regions:
 
 def deviation(power: np.ndarray, where: np.ndarray, x: float, y: float, radius: float, rng: np.random.Generator,
               average: float = 0.0, places: int = 60) -> float:
-    """Standard deviation in time of the power of kernels, as a root mean square over `places` drawn from `where` (H, W).
+    """Standard deviation in time of the power of kernels, root mean square over `places` drawn from `where` (H, W).
 
     The kernels are that of the source at (x, y), px, moved by whole pixels: about a corner a disc has other pixels than
     about a pixel's middle, 16 instead of 21 for 2.5 px, and another deviation. Left out are places within 15 px of the
@@ -135,8 +136,9 @@ def measure(power: np.ndarray, x: float, y: float, during: tuple[int, int], radi
     quiet = deviation(power, areas.quiet, x, y, least, rng, average[least])
     run, n = above(curves[least], 1 + 3 * region, cadence, during), 1 / region**2
     peak, seconds, places = float(curves[least].max()), len(power) * cadence, power[0].size / (np.pi * least**2)
-    facts = {"peak P/P_avg": peak, "in σ of the region": (peak - 1) / region, "in σ of the quiet Sun": (peak - 1) / quiet,
-             "above 3σ (s)": run.seconds, "480 s": "yes" if run.seconds >= RULE else "no",
+    facts = {"peak P/P_avg": peak, "in σ of the region": (peak - 1) / region,
+             "in σ of the quiet Sun": (peak - 1) / quiet, "above 3σ (s)": run.seconds,
+             "480 s": "yes" if run.seconds >= RULE else "no",
              "noise once in this cube": once(seconds, n), "anywhere in the frame": once(seconds * places, n)}
     return Light(curves, (region, quiet), run, n, facts)
 

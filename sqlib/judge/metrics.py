@@ -36,13 +36,13 @@ def possible(positives: int, negatives: int, **printed: float) -> pd.DataFrame:
 def average_precision(labels, decision) -> float:
     """Area under the precision-recall steps of decision values (M,): of random values, the share of positives.
 
-    `labels` (M,): 1 is positive. 0 without positives. Raises `SqError` for unequal lengths and values that are not finite.
+    `labels` (M,): 1 is positive. 0 without positives. `SqError` for unequal lengths and values that are not finite.
     """
     return float(_average_precisions(labels, decision, [np.ones(len(labels), int)])[0])
 
 
 def _average_precisions(labels, decision, weights: Iterable[np.ndarray]) -> np.ndarray:
-    """`average_precision` for each of some `weights` (M,) of the samples, whole numbers; the samples are sorted once."""
+    """`average_precision` for each of some `weights` (M,) of the samples, whole numbers; they are sorted once."""
     positive, decision = np.asarray(labels) == 1, np.asarray(decision, float)
     if decision.shape != positive.shape or not np.isfinite(decision).all():
         raise SqError(f"average precision needs a finite decision value for each of {len(positive)} labels")
@@ -91,12 +91,12 @@ class Interval(NamedTuple):
 
 def interval(labels, values, events, statistic: Callable[..., float], seed: int, draws: int = 1000,
              level: float = 0.95) -> Interval:
-    """Percentile interval of `statistic(labels, values)` when events are drawn anew with replacement (cluster bootstrap).
+    """Percentile interval of `statistic(labels, values)` with events drawn anew with replacement (cluster bootstrap).
 
-    `labels` (M,) classes, `values` (M,) or (M, K), `events` (M,): the event of each sample. Frames of one event resemble
-    each other, so events are drawn and each brings all its frames. A draw that lacks a class of the whole set is skipped.
-    NaN where there are fewer than two events or every draw is skipped: one event does not tell how events differ. With
-    few events (the paper's test set has 11) percentile intervals come out somewhat short.
+    `labels` (M,) classes, `values` (M,) or (M, K), `events` (M,): the event of each sample. Frames of one event
+    resemble each other, so events are drawn and each brings all its frames. A draw that lacks a class of the whole set
+    is skipped. NaN where there are fewer than two events or every draw is skipped: one event does not tell how events
+    differ. With few events (the paper's test set has 11) percentile intervals come out somewhat short.
     Raises `SqError` for unequal lengths, no samples, fewer than one draw, and a level outside of 0…1.
     Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13, DOI 10.1201/9780429246593.
     """
@@ -154,14 +154,14 @@ def middle(values, events, seed: int, draws: int = 1000,
 
 
 def share(values, events=None, samples=1) -> tuple[float, float, float]:
-    """Mean of shares (V,), each of so many `samples` (V,), and its 95 % interval by Wilson (low, high); NaN without any.
+    """Mean of shares (V,), each of so many `samples` (V,), and Wilson's 95 % interval of it (low, high); NaN for none.
 
     `values` are 0…1, or bool; `events` (V,): the event of each, by default one each. Samples of an event resemble each
-    other, so the interval is that of n = p (1 - p) / v independent samples, where v is the variance of the mean that the
-    differences between events give, times (z / t)² for the few events that v is known from. n is at least the number of
-    events, as if all samples of an event said the same, and at most that of samples; with p = 0 or 1 it is the former.
-    Unlike a bootstrap interval it has a width where all samples agree.
-    Sources: Wilson (1927), DOI 10.1080/01621459.1927.10502953; Korn & Graubard (1998), Survey Methodology 24, 193–201.
+    other, so the interval is that of n = p (1 - p) / v independent samples, where v is the variance of the mean that
+    the differences between events give, times (z / t)² for the few events that v is known from. n is at least the
+    number of events, as if all samples of an event said the same, and at most that of samples; with p = 0 or 1 it is
+    the former. Unlike a bootstrap interval it has a width where all samples agree.
+    Sources: Wilson (1927), DOI 10.1080/01621459.1927.10502953; Korn & Graubard (1998), Survey Methodology 24, 193.
     """
     values = np.asarray(values, float)
     if not len(values):

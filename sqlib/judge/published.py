@@ -33,9 +33,9 @@ def table(name: str) -> pd.DataFrame:
     recurrence : Section 3.3's four scores of the sliding window
     samples : set, positives, negatives: the test sets of the captions, "balanced" (trained on after SMOTE and
         under-sampling, Section 4.1.1) and "all" (Section 2.3)
-    settings : part, parameter (its name in the notebooks), setting (what it sets), value: of "contrastive" (Section 4.1;
-        where it prints none, the authors' published code), "autoencoders" (Appendix A) and "detector" (their published
-        code; where that says nothing, torchvision's default)
+    settings : part, parameter (its name in the notebooks), setting (what it sets), value: of "contrastive" (Section
+    4.1; where it prints none, the authors' published code), "autoencoders" (Appendix A) and "detector" (their published
+    code; where that says nothing, torchvision's default)
 
     Raises `SqError` for any other name.
     """

@@ -1,4 +1,4 @@
-"""What autoencoders keep of a frame (Appendix A): errors beside yardsticks, used latent dimensions, and the source itself."""
+"""What autoencoders keep of a frame (Appendix A): errors beside yardsticks, used latent dimensions, the source."""
 
 from typing import NamedTuple
 
@@ -58,7 +58,7 @@ class Copies(NamedTuple):
 
 @torch.no_grad()
 def reconstruct(trained: Trained, samples: Samples, which, batch: int = 256) -> Copies:
-    """Frames of the samples at positions `which` (N,), and what an autoencoder makes of them from the mean of their codes.
+    """Frames of samples at positions `which` (N,), and what an autoencoder makes of them from the means of their codes.
 
     Raises `SqError` for a run that trained no autoencoder.
     """
@@ -95,7 +95,7 @@ def yardsticks(train: np.ndarray, test: np.ndarray, sizes, seed: int) -> pd.Data
 
 
 def dimensions(mean: np.ndarray, log_variance: np.ndarray) -> pd.DataFrame:
-    """Per latent dimension of codes (N, E): divergence from the prior (nats, mean over frames), variance of the mean, used."""
+    """Per latent dimension of codes (N, E): divergence from the prior (nats, mean), variance of the mean, used."""
     log_variance = log_variance.astype(float)
     divergence = 0.5 * (np.square(mean) + np.exp(log_variance) - 1 - log_variance).mean(axis=0)
     spread = mean.var(axis=0)
@@ -126,7 +126,7 @@ def brightest_share(error: np.ndarray, values: np.ndarray, shares) -> pd.DataFra
 
 
 def event_boxes(index: pd.DataFrame, full: int, size: int) -> dict[str, list[tuple[int, int, int, int]]]:
-    """Annotated boxes (x0, y0, x1, y1) of each event in pixels of the middle `size` of frames of `full`: those wholly inside."""
+    """Each event's annotated boxes (x0, y0, x1, y1) wholly within the middle `size` pixels of frames of `full`."""
     cut, found = (full - size) // 2, {}
     for event, boxes in index.loc[index["label"] == 1, ["event", "boxes"]].itertuples(index=False):
         for box in boxes:
@@ -163,9 +163,9 @@ def standing(index: pd.DataFrame, found: Copies, full: int, seed: int, count: in
 
     index : row per frame of `found` (event, label, boxes); full : pixels a side of the whole frames that boxes refer to
     A row per frame and box: event, inside (whether the sunquake is on), rank and rank_copy (share of the random places
-    that are darker, half of those alike), contrast and contrast_copy (mean of the box less that of the random places, in
-    deviations of the gray levels), error (mean square in the box) and error_elsewhere (in the random places).
-    Raises `SqError` where no box lies wholly inside.
+    that are darker, half of those alike), contrast and contrast_copy (mean of the box less that of the random places,
+    in deviations of the gray levels), error (mean square in the box) and error_elsewhere (in the random places). Raises
+    `SqError` where no box lies wholly inside.
     """
     size, rng, rows = found.frames.shape[-1], np.random.default_rng(seed), []
     for event, boxes in event_boxes(index, full, size).items():
@@ -198,8 +198,8 @@ def during(table: pd.DataFrame, column: str, seed: int) -> dict[str, float]:
 
 
 def company(embeddings: np.ndarray, index: pd.DataFrame, count: int = 10) -> pd.DataFrame:
-    """Per frame of `index` (event, frame, label): `own`, the share of its `count` nearest embeddings that are of its own event, and
-    `sunquakes`, the share of sunquakes among its `count` nearest embeddings of other events."""
+    """Per frame of `index` (event, frame, label): `own`, the share of its `count` nearest embeddings that are of its
+    own event, and `sunquakes`, the share of sunquakes among its `count` nearest embeddings of other events."""
     events, labels = index["event"].to_numpy(), index["label"].to_numpy()
     scale = embeddings.std(axis=0)
     vectors = (embeddings / np.where(scale > 0, scale, 1)).astype(np.float32)
@@ -214,9 +214,10 @@ def company(embeddings: np.ndarray, index: pd.DataFrame, count: int = 10) -> pd.
 
 
 def fitting(printed: pd.DataFrame, shares, total: int = 1000) -> np.ndarray:
-    """Which `shares` of positives in a test set of `total` allow the precision, recall, f1 and accuracy of each printed row.
+    """Which `shares` of positives in a test set of `total` allow the four scores of each printed row.
 
-    Returns bool (rows, shares): whether any outcome on such a test set has all four scores, rounded to two decimals.
+    Returns bool (rows, shares): whether any outcome on such a test set has its precision, recall, f1 and accuracy,
+    rounded to two decimals.
     """
     rows = printed.rename(columns={"f1": "F1"})[["precision", "recall", "F1", "accuracy"]].to_dict("records")
     counts = [round(share * total) for share in shares]

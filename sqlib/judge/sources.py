@@ -47,10 +47,10 @@ def controls(frameset: FrameSet, positives: np.ndarray) -> tuple[np.ndarray, tor
 
 
 def contrast(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
-    """(N,): greatest of the pixels `inside` (N, H, W) of frames (N, H, W), less the mean of the rest, in the rest's deviation.
+    """(N,): greatest pixel `inside` (N, H, W) of frames (N, H, W), less the mean of the rest, in the rest's deviations.
 
-    A deviation is at least what rounding to whole gray levels leaves, 1/√12: nothing is infinitely bright in a flat frame.
-    NaN where nothing is inside; 0 where the frame is flat.
+    A deviation is at least what rounding to whole gray levels leaves, 1/√12: nothing is infinitely bright in a flat
+    frame. NaN where nothing is inside; 0 where the frame is flat.
     """
     found = []
     for some, own in zip(frames.split(64), inside.split(64)):  # double precision would not hold all frames at once
@@ -75,7 +75,7 @@ def told_apart(values, labels, events) -> pd.Series:
 
 
 def brightest(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
-    """float (N,): 1 where the greatest pixel of a frame (N, H, W) is `inside`, a share where several are equally great."""
+    """float (N,): 1 where the greatest pixel of a frame (N, H, W) is `inside`, a share where several are so great."""
     top = frames.flatten(1) == frames.flatten(1).amax(1, keepdim=True)
     return ((top & inside.flatten(1)).sum(1) / top.sum(1)).double().numpy()
 
@@ -84,7 +84,7 @@ def altered(kind: str, frames: torch.Tensor, inside: torch.Tensor,
             generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Samples uint8 (N, C, H, W) after one alteration, and where what was `inside`, bool (N, H, W), is then.
 
-    kind : "low-pass", "erasing", a symmetry of `augment.SYMMETRIES` or a name of `augment.EXTRAS`; `SqError` for another
+    kind : "low-pass", "erasing", one of `augment.SYMMETRIES` or `augment.EXTRAS`; `SqError` for another
     """
     if kind in augment.SYMMETRIES:
         number = torch.full((len(frames),), augment.SYMMETRIES[kind])
@@ -101,13 +101,13 @@ def altered(kind: str, frames: torch.Tensor, inside: torch.Tensor,
 
 
 def hidden(erased: torch.Tensor, inside: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Share (N,) of a frame that rectangles (N, R, 4: top, left, bottom, right) cover, and share of its source (N, H, W)."""
+    """Shares (N,) of a frame and of its source (N, H, W) that rectangles (N, R, 4: top, left, bottom, right) cover."""
     covered = augment.erase(torch.zeros_like(inside, dtype=torch.uint8)[:, None], erased, fill=1)[:, 0].bool()
     return covered.float().mean((1, 2)).numpy(), ((covered & inside).sum((1, 2)) / inside.sum((1, 2))).numpy()
 
 
 def spectrum(frames: torch.Tensor) -> np.ndarray:
-    """Root mean square amplitude (S/2 + 1,) of frames (N, S, S), less their means, by waves a frame, the greater of both axes."""
+    """Root mean square amplitude (S/2 + 1,) of frames (N, S, S) less their means, by waves a frame, along x or y."""
     size = frames.shape[-1]
     waves = torch.fft.fftfreq(size, 1 / size).abs().round().long()
     ring = torch.maximum(waves[:, None], waves).flatten()

@@ -25,9 +25,9 @@ def compare(train, labels, test, labels_test, events_test, seed: int, names: Ite
 def score(answers: dict[bool, dict[str, Answer]], labels, events, seed: int, draws: int = 1000) -> pd.DataFrame:
     """A row per classifier and balancing ("None", "SMOTE") of `answers` {smote: {name: Answer}} about T test rows.
 
-    `labels` (T,) of 0 and 1, `events` (T,) the event of each row. Columns: classifier, smote; macro precision, recall, f1,
-    accuracy and their average; ap with its 95 % interval ap_low, ap_high over events; auc; yes, how often it said so;
-    positives and negatives trained on; note. Raises `SqError` as `scores` does.
+    `labels` (T,) of 0 and 1, `events` (T,) the event of each row. Columns: classifier, smote; macro precision, recall,
+    f1, accuracy and their average; ap with its 95 % interval ap_low, ap_high over events; auc; yes, how often it said
+    so; positives and negatives trained on; note. Raises `SqError` as `scores` does.
     """
     rows = []
     for name in dict.fromkeys(name for own in answers.values() for name in own):
