@@ -173,6 +173,7 @@ def share(values, events=None, samples=1) -> tuple[float, float, float]:
         most = len(values) ** 2 / np.sum(1 / np.broadcast_to(samples, values.shape))
         v = np.square(np.bincount(which, values - p)).sum() * count / (count - 1) / len(values) ** 2
         n = np.clip(p * (1 - p) / max(v, 1e-300) * (z / t.ppf(0.975, count - 1)) ** 2, n, most)
-    centre, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    low, high = np.clip([centre - half, centre + half], 0, 1 + z**2 / n) / (1 + z**2 / n)
-    return p, float(low), float(high)
+    w = z**2 / (2 * n)
+    half = np.sqrt(2 * w * p * (1 - p) + w**2)
+    low, high = ((p + w + side) / (1 + 2 * w) for side in (-half, half))
+    return p, max(0.0, min(p, float(low))), min(1.0, max(p, float(high)))
