@@ -187,7 +187,7 @@ def test_one_box_for_an_event_is_where_the_scores_add_up():
 
 @pytest.mark.parametrize(("boxes", "words"), [
     (pd.concat([asked(BOX), asked(BOX)]), "at most one"), (asked(BOX).assign(position=7), "at most one"),
-])  # fmt: skip
+])
 def test_boxes_of_unknown_frames_and_two_of_one_are_refused(boxes, words):
     with pytest.raises(SqError, match=words):
         d.compare(truth(2), boxes)

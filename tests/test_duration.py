@@ -71,7 +71,7 @@ def test_courses_follow_the_brightest_pixel_of_the_box_and_a_speckle_elsewhere(r
     pixels = rng.integers(10, 20, (count, 64, 64)).astype(np.uint8)
     pixels[:, 30, 33] = 20 + 200 * np.exp(-((lag / 200) ** 2))
     rows = [{"event": HMI.key, "cycle": 24, "frame": i, "time": HMI.time, "label": int(15 <= i <= 25),
-             "boxes": ((28.0, 26.0, 38.0, 36.0),) if 15 <= i <= 25 else ()} for i in range(count)]  # fmt: skip
+             "boxes": ((28.0, 26.0, 38.0, 36.0),) if 15 <= i <= 25 else ()} for i in range(count)]
     found = duration.courses(make_frameset(pixels, make_index(rows), "twin", "cube"), rng)
     course = found[found["kind"] == "sunquake"].set_index("seconds")["value"]
     assert course[0] == 1

@@ -24,7 +24,7 @@ def movies(rng, events=6, frames=20, size=16, bright=60):
     label = np.isin(np.arange(frames), range(5, 10))
     pixels[:, label, 8, 8] = 50 + bright
     rows = [{"event": f"e{e}", "cycle": 24, "frame": n, "time": np.datetime64("2012-01-01"), "label": int(label[n]),
-             "boxes": ((6.0, 6.0, 10.0, 10.0),) if label[n] else ()} for e in range(events) for n in range(frames)]  # fmt: skip
+             "boxes": ((6.0, 6.0, 10.0, 10.0),) if label[n] else ()} for e in range(events) for n in range(frames)]
     return make_frameset(pixels.reshape(-1, size, size), make_index(rows), "twin", "cube")
 
 
@@ -97,7 +97,7 @@ def best_by_hand(decision, labels, events, test, levels):
     cuts = np.quantile(decision, np.linspace(0, 1, levels + 2)[1:-1])
     inside = np.isin(events, test)
     f1 = np.array([[f1_score(labels[own], decision[own] > cut, average="macro", zero_division=0) for cut in cuts]
-                   for own in (~inside, inside)])  # fmt: skip
+                   for own in (~inside, inside)])
     return f1[1, f1[0].argmax()], f1[1].max()
 
 
@@ -160,7 +160,7 @@ def test_what_survives_is_counted_per_augmentation(rng):
     frameset = movies(rng)
     positives = np.flatnonzero(frameset.index["label"] == 1)
     changes = {"none": (lambda part, g: part, True), "black": (lambda part, g: torch.zeros_like(part), True),
-               "filter": (lambda part, g: torch.zeros_like(part), False)}  # fmt: skip
+               "filter": (lambda part, g: torch.zeros_like(part), False)}
     found = pitfalls.survives(frameset, positives, changes, 2, 0).set_index("augmentation")
     assert (found["views with a label"] == 60).all()
     assert found.loc["none", ["source kept", "brightest", "told apart"]].tolist() == [1, 1, 1]
@@ -170,15 +170,15 @@ def test_what_survives_is_counted_per_augmentation(rng):
 
 def test_figures_show_what_they_are_given():
     rows = [{"reader": r, "split": s, "f1": f, "f1_low": f - 0.1, "f1_high": f + 0.1}
-            for r, s, f in (("calendar", "sample", 0.9), ("calendar", "event", 0.4))]  # fmt: skip
+            for r, s, f in (("calendar", "sample", 0.9), ("calendar", "event", 0.4))]
     ax = plots.leak(pd.DataFrame(rows), 0.4).axes[0]
     assert sorted(round(bar.get_height(), 2) for bar in ax.patches) == [0.4, 0.9]
     sweep = pd.DataFrame({"detector": ["sharp"] * 2 + ["broad"] * 2, "side": [4.0, 14.0] * 2,
-                          **{name: [0.1, 0.2, 0.3, 0.4] for name in "abcd"}})  # fmt: skip
+                          **{name: [0.1, 0.2, 0.3, 0.4] for name in "abcd"}})
     fig = plots.sides(sweep, {"sharp": 4.0, "broad": 14.0}, 13)
     assert [ax.get_title(loc="left") or ax.get_title() for ax in fig.axes] == list("abcd")
     trials = pd.DataFrame([{"held": n, "quantity": q, "low": 0, "middle": m, "high": 1}
-                           for q, m in (("honest", 0.5), ("tuned", 0.6), ("optimism", 0.1)) for n in (1, 11)])  # fmt: skip
+                           for q, m in (("honest", 0.5), ("tuned", 0.6), ("optimism", 0.1)) for n in (1, 11)])
     _, right = plots.optimism(trials, 11).axes
     assert right.get_lines()[0].get_ydata().tolist() == [0.1, 0.1]
 

@@ -102,7 +102,7 @@ def test_printed_scores_that_no_outcome_on_the_captions_test_set_has():
     assert wrong == [
         "table4 SGD, None", "table4 SGD, SMOTE",
         *(f"table6 {classifier}, AE, SMOTE" for classifier in ("K-NN (bagging)", "SVC (poly)", "logistic regression", "SGD")),
-    ]  # fmt: skip
+    ]
 
 
 def test_the_frames_of_the_test_set_and_of_training_are_those_of_the_catalogue():

@@ -13,7 +13,7 @@ from sqlib.judge import sources
 def frameset(boxes):
     """Three frames of 8 pixels, the second and the third positive."""
     index = make_index({"event": "e", "cycle": 23, "frame": range(3), "time": pd.Timestamp("2001-01-01"), "label": [0, 1, 1],
-                        "boxes": [(), *boxes]})  # fmt: skip
+                        "boxes": [(), *boxes]})
     return make_frameset(np.zeros((3, 8, 8), np.uint8), index, "twin", "cube")
 
 
