@@ -1,4 +1,4 @@
-"""Scores against scikit-learn, intervals against slow loops and what is known of them, and the table that joins both."""
+"""Scores against scikit-learn, intervals against slow loops and theory, and the table that joins both."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_average_precision_takes_a_class_for_granted_and_no_nonsense():
 
 
 def slow(labels, values, events, statistic, seed, draws):
-    """The bootstrap as it reads: draw events, put their frames together, score them; draws without a class are left out."""
+    """The bootstrap as it reads: draw events, put their frames together, score them, unless a class is missing."""
     rng, names, found = np.random.default_rng(seed), list(dict.fromkeys(events)), []
     for _ in range(draws):
         rows = np.concatenate([np.flatnonzero(events == names[i]) for i in rng.integers(0, len(names), len(names))])

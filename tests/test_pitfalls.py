@@ -62,7 +62,7 @@ def test_the_likest_sample_is_that_whose_pixels_correlate_most(rng):
 def test_a_reader_that_copies_its_neighbour_does_well_on_shuffled_frames_and_not_on_new_events(rng):
     events, steps = np.repeat(np.arange(12), 40), np.tile(np.arange(40), 12)
     labels = ((steps // 10) % 4 == 1).astype(int)
-    level = rng.normal(size=(12, 1, 5)) * 30  # what an event looks like; within it frames drift, each event in its own direction
+    level = rng.normal(size=(12, 1, 5)) * 30  # of an event; within it frames drift, each event in its own direction
     codes = (level + steps.reshape(12, 40, 1) * rng.normal(size=(12, 1, 5))).reshape(-1, 5)
     shuffled = rng.permutation(480)
     scores = {}
@@ -82,7 +82,8 @@ def test_smote_makes_a_silent_classifier_speak_and_leaves_its_ranking_of_one_fea
 
 
 def test_the_side_of_a_box_changes_iou_and_not_the_place():
-    table = pd.DataFrame({"event": ["2012_05_08_13_02_00"], "cycle": [24], "frame": [3], "boxes": [((10.0, 10.0, 24.0, 24.0),)]})
+    table = pd.DataFrame({"event": ["2012_05_08_13_02_00"], "cycle": [24], "frame": [3],
+                          "boxes": [((10.0, 10.0, 24.0, 24.0),)]})
     points = pd.DataFrame({"position": [0], "x0": [16.0], "y0": [16.0], "x1": [18.0], "y1": [18.0], "score": [1.0]})
     small, equal, large = (pitfalls.beside(table, points, side) for side in (4, 14, 28))
     assert small["IoU"] == pytest.approx(16 / 196) and equal["IoU"] == 1 and large["IoU"] == pytest.approx(1 / 4)
@@ -120,7 +121,8 @@ def test_a_threshold_tuned_on_few_events_flatters_even_random_numbers_and_less_s
 @pytest.mark.parametrize(("held", "splits"), [(0, 5), (3, 5), (1, 0)])
 def test_splits_that_cannot_be_drawn_are_refused(held, splits):
     with pytest.raises(SqError, match="events held out"):
-        pitfalls.optimism(np.arange(6.0), np.tile([0, 1], 3), np.repeat([1, 2, 3], 2), held, splits, np.random.default_rng(0))
+        pitfalls.optimism(np.arange(6.0), np.tile([0, 1], 3), np.repeat([1, 2, 3], 2), held, splits,
+                          np.random.default_rng(0))
 
 
 def test_a_split_without_both_classes_is_refused():

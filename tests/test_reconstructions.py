@@ -7,8 +7,7 @@ import torch
 
 from sqlib.errors import SqError
 from sqlib.judge import reconstructions as rc
-from sqlib.judge.published import table
-from sqlib.judge.published import departures
+from sqlib.judge.published import departures, table
 from sqlib.learn.models import AutoEncoder, Model
 from sqlib.show import plots_autoencoders as plots
 
