@@ -1,8 +1,7 @@
 """Case studies: when a sunquake is seen, where it is seen, and whether the two agree (Section 4.3).
 
 The contrastive models say when: frames that their classifier takes for a sunquake, eight in a row or more. A detector
-says where: a place per frame, which must stay. `index` has a row per frame (event, frame, label, boxes); places are in
-pixels.
+says where: a place (px) per frame, which must stay. `index` has a row per frame (event, frame, label, boxes).
 """
 
 from collections.abc import Callable
@@ -50,13 +49,8 @@ def _in_time(index: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def spells(index: pd.DataFrame, said, length: int = LENGTH) -> pd.DataFrame:
-    """`duration.runs` of `length` or more frames that were `said` (bool, (M,)) to be positive, with two more columns.
-
-    These are frames, and rule: whether the run lasts 480 s (Section 2.1).
-    """
+    """The `duration.runs` of `length` or more frames that were `said` (bool, (M,)) to be positive."""
     found = duration.runs(index, said)
-    found["frames"] = found["last"] - found["first"] + 1
-    found["rule"] = found["seconds"] >= duration.RULE
     return found[found["frames"] >= length].reset_index(drop=True)
 
 
@@ -175,9 +169,8 @@ def way(index: pd.DataFrame, said, pixels, find: Callable, length: int = LENGTH)
     """The paper's way on events whose truth is known, a row an event: does it find them, when and where?
 
     said : bool (M,), the classifier's answer; pixels : uint8 (M, H, W); find : as in `look`. Columns: event, runs
-    (spells of `length` frames), when (a spell touches the annotation), where (the one place over that spell is inside
-    the box), false (spells that touch none), told (where, had the annotated interval been told: the detector's part
-    alone).
+    (spells of `length` frames), when (a spell touches the annotation), where (the one place over it is inside the box),
+    false (spells that touch none), told (where, had the annotated interval been told: the detector's part alone).
     """
     found, rows = spells(index, said, length), []
     for event, own in index.groupby("event", sort=False):

@@ -55,9 +55,8 @@ def compare(table: pd.DataFrame, boxes: pd.DataFrame, scale: float = 1.0) -> pd.
     Returns `table` with x0 … y1, score (NaN without a box); iou; outside, how far the centre lies outside the nearest
     annotated box (px, 0 inside); pixels and Mm, distance of the centre from that of the nearest annotated box; inside,
     whether the whole box lies in an annotated one; ratio, its area over that of the annotated box that it overlaps most
-    or is nearest to. Without a box iou is 0, outside infinite, inside False, the others NaN; Mm is NaN for events that
-    Table 1 does not list. Raises `SqError` for positions outside the table, two boxes of a frame, and a frame without
-    annotation.
+    or is nearest to. Without a box iou is 0, outside infinite, inside False, the others NaN; Mm is NaN for events not
+    in Table 1. `SqError` for positions outside the table, two boxes of a frame, and a frame without annotation.
     """
     if len(boxes) and not (boxes["position"].between(0, len(table) - 1).all() and boxes["position"].is_unique):
         raise SqError(f"best boxes have at most one row for each of the {len(table)} frames, with its position")

@@ -91,15 +91,18 @@ def unbroken(numbers: np.ndarray) -> list[np.ndarray]:
 def runs(index: pd.DataFrame, said, shortest: float = 0.0) -> pd.DataFrame:
     """Runs of consecutive frames that were `said` (bool, (M,)) to be positive and last at least `shortest` seconds.
 
-    A row per run: event, first, last (frame numbers), seconds, hit (whether an annotated frame is among its own).
+    A row per run: event, first, last (frame numbers), frames, seconds, rule (whether it lasts 480 s, Section 2.1), hit
+    (whether an annotated frame is among its own).
     """
     rows, events = [], events_of(index)
     for event, own in index.assign(said=np.asarray(said, bool)).sort_values("frame").groupby("event"):
         annotated = own["frame"][own["label"] == 1]
         for run in unbroken(own["frame"][own["said"]].to_numpy()):
-            rows.append((event, run[0], run[-1], len(run) * events[event].cadence, np.isin(run, annotated).any()))
-    found = pd.DataFrame(rows, columns=["event", "first", "last", "seconds", "hit"])
-    return found[found["seconds"] >= shortest].reset_index(drop=True).astype({"hit": bool})  # also where empty
+            seconds, hit = len(run) * events[event].cadence, np.isin(run, annotated).any()
+            rows.append((event, run[0], run[-1], len(run), seconds, seconds >= RULE, hit))
+    found = pd.DataFrame(rows, columns=["event", "first", "last", "frames", "seconds", "rule", "hit"])
+    found = found.astype({"rule": bool, "hit": bool})  # also where empty
+    return found[found["seconds"] >= shortest].reset_index(drop=True)
 
 
 def found(index: pd.DataFrame, said, shortest: float = 0.0) -> tuple[int, int]:

@@ -27,10 +27,10 @@ def consecutive(embeddings, index: pd.DataFrame, metric: str = "cosine") -> pd.D
     `SqError` for another metric.
     """
     vectors, frames = _checked(embeddings, index), index["frame"].to_numpy()
-    if metric not in ("cosine", "euclidean"):
-        raise SqError(f"metric={metric!r} is unknown: cosine or euclidean")
     if metric == "cosine":
         vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
+    elif metric != "euclidean":
+        raise SqError(f"metric={metric!r} is unknown: cosine or euclidean")
     step, distance = np.full((2, len(vectors)), np.nan)
     for _, own in _events(index):
         apart = np.linalg.norm(np.diff(vectors[own], axis=0), axis=1)

@@ -39,9 +39,8 @@ class Above(NamedTuple):
 class Light(NamedTuple):
     """Light curves of a place, one a radius in px, as P/P_avg (T,); the rest is of the first, smallest kernel.
 
-    `sigma`: deviation of such kernels in the active region and in the quiet Sun, in units of P_avg; `run`: the
-    candidate's time above three of the former; `n`: its independent pixels, 1/σ²; `facts`: what a table says of it, by
-    column.
+    `sigma`: deviation of such kernels in the active region and in the quiet Sun, in P_avg; `run`: the candidate's time
+    above three of the former; `n`: its independent pixels, 1/σ²; `facts`: what a table says of it, by column.
     """
 
     curves: dict[float, np.ndarray]
@@ -103,9 +102,8 @@ def deviation(power: np.ndarray, where: np.ndarray, x: float, y: float, radius: 
     The kernels are that of the source at (x, y), px, moved by whole pixels: about a corner a disc has other pixels than
     about a pixel's middle, 16 instead of 21 for 2.5 px, and another deviation. Left out are places within 15 px of the
     source, and those from which the kernel reaches out of the frame. In units of `average`, or, where none is given, of
-    each kernel's own average in time. NaN where fewer than five places remain; errors as for `check` and `usual`.
+    each kernel's own average in time. NaN where fewer than five places remain; errors as for `kernel` and `usual`.
     """
-    power = check(power)  # once, for it looks at every pixel
     shape = power.shape[1:]
     offsets = np.argwhere(kernel(shape, x, y, radius)) - np.floor([y, x]).astype(int)
     middles = np.argwhere(where)
@@ -138,8 +136,8 @@ def measure(power: np.ndarray, x: float, y: float, during: tuple[int, int], radi
     peak, seconds, places = float(curves[least].max()), len(power) * cadence, power[0].size / (np.pi * least**2)
     facts = {"peak P/P_avg": peak, "in σ of the region": (peak - 1) / region,
              "in σ of the quiet Sun": (peak - 1) / quiet, "above 3σ (s)": run.seconds,
-             "480 s": "yes" if run.seconds >= RULE else "no",
-             "noise once in this cube": once(seconds, n), "anywhere in the frame": once(seconds * places, n)}
+             "480 s": "yes" if run.seconds >= RULE else "no", "noise once in this cube": once(seconds, n),
+             "anywhere in the frame": once(seconds * places, n)}
     return Light(curves, (region, quiet), run, n, facts)
 
 
