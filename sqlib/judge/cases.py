@@ -66,11 +66,10 @@ def chosen(among: Windows, decisions: dict[str, np.ndarray]) -> dict[str, int]:
     model counts for more because its numbers are larger. Of equal windows the first.
     """
     best = {}
-    for event in dict.fromkeys(among.event):
-        own = np.flatnonzero(among.event == event)
-        frames = np.unique(among.rows[own])
+    for event, own in pd.Series(range(len(among.event))).groupby(among.event, sort=False).indices.items():
+        frames, place = np.unique(among.rows[own], return_inverse=True)
         mean = np.mean([rank(np.asarray(values)[frames]) for values in decisions.values()], axis=0)
-        best[event] = int(own[mean[np.searchsorted(frames, among.rows[own])].mean(1).argmax()])
+        best[event] = int(own[mean[place].mean(1).argmax()])
     return best
 
 

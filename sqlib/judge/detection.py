@@ -175,7 +175,11 @@ def coco_ap(table: pd.DataFrame, detections: pd.DataFrame, thresholds=(0.1, 0.3,
 
 def brightest(pixels: np.ndarray, side: float = 12.0) -> pd.DataFrame:
     """Box of `side` px about the greatest pixel of each frame (N, S, S), as of `detector.best`; score: its level."""
-    return _peaks(np.asarray(pixels, np.float32), side)
+    flat = np.asarray(pixels, np.float32).reshape(len(pixels), -1)
+    y, x = np.unravel_index(flat.argmax(1), np.shape(pixels)[1:])
+    x, y, half = x + 0.5, y + 0.5, side / 2  # the middle of the pixel
+    return pd.DataFrame({"position": np.arange(len(flat)), "x0": x - half, "y0": y - half, "x1": x + half,
+                         "y1": y + half, "score": flat.max(1)})
 
 
 def stands_out(pixels: np.ndarray, side: float = 12.0, sigma: float = 2.0, surroundings: float = LOCAL) -> pd.DataFrame:
@@ -185,15 +189,7 @@ def stands_out(pixels: np.ndarray, side: float = 12.0, sigma: float = 2.0, surro
         frame = np.asarray(frame, np.float32)
         wide = gaussian_filter(frame, surroundings, mode="reflect") + 0.05 * frame.mean()
         own[:] = gaussian_filter(frame, sigma, mode="reflect") / np.maximum(wide, 1e-6)
-    return _peaks(ratio, side)
-
-
-def _peaks(maps: np.ndarray, side: float) -> pd.DataFrame:
-    flat = maps.reshape(len(maps), -1)
-    y, x = np.unravel_index(flat.argmax(1), maps.shape[1:])
-    x, y, half = x + 0.5, y + 0.5, side / 2  # the middle of the pixel
-    return pd.DataFrame({"position": np.arange(len(maps)), "x0": x - half, "y0": y - half, "x1": x + half,
-                         "y1": y + half, "score": flat.max(1)})
+    return brightest(ratio, side)
 
 
 def fuse(detections: pd.DataFrame, groups, spot: float = SPOT) -> pd.DataFrame:
@@ -215,13 +211,6 @@ def fuse(detections: pd.DataFrame, groups, spot: float = SPOT) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["position", *CORNERS, "score"]).astype({"position": int})
 
 
-def one_an_event(table: pd.DataFrame) -> pd.DataFrame:
-    """Annotated frames as a row per event, with all boxes of the event: what `fuse` by event is compared with."""
-    groups = table.groupby("event", sort=False)
-    boxes = groups["boxes"].agg(lambda own: tuple(dict.fromkeys(box for each in own for box in each)))
-    return groups[["cycle", "frame"]].first().assign(boxes=boxes).reset_index()
-
-
 def method(table: pd.DataFrame, detections: pd.DataFrame, definition: str, scale: float = 1.0) -> dict[str, float]:
     """A way to find the place on the frames of `table`: value, low, high (coverage, mean over events, 95 %), fused
     (share of events that one box for all frames marks rightly), median (px, distance of the best boxes' centres)."""
@@ -229,6 +218,9 @@ def method(table: pd.DataFrame, detections: pd.DataFrame, definition: str, scale
     found = compare(table, own.drop_duplicates("position"), scale)
     events = by_event(found, definition)
     value, low, high = share(events["correct-signature coverage"], samples=events["frames"])
-    fused = compare(one_an_event(table), fuse(detections, table["event"]), scale)
+    groups = table.groupby("event", sort=False)  # each event as one frame, with all of its boxes
+    boxes = groups["boxes"].agg(lambda own: tuple(dict.fromkeys(box for each in own for box in each)))
+    merged = groups[["cycle", "frame"]].first().assign(boxes=boxes).reset_index()
+    fused = compare(merged, fuse(detections, table["event"]), scale)
     return {"value": value, "low": low, "high": high, "fused": correct(fused, definition).mean(),
             "median": found["pixels"].median()}
