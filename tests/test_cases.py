@@ -24,7 +24,8 @@ def brightest(frames, runs):
 
     def place(picture):
         y, x = np.unravel_index(picture.argmax(), picture.shape)
-        return {"x": x + 0.5, "y": y + 0.5, "score": picture.max() / 255, "x0": x - 4, "y0": y - 4, "x1": x + 5, "y1": y + 5}
+        return {"x": x + 0.5, "y": y + 0.5, "score": picture.max() / 255,
+                "x0": x - 4, "y0": y - 4, "x1": x + 5, "y1": y + 5}
 
     runs = np.asarray(runs)
     own = [place(frames[runs == run].mean(0)) | {"run": run} for run in np.unique(runs)]
@@ -33,7 +34,8 @@ def brightest(frames, runs):
 
 def table(event, frames, labels=None, boxes=()):
     labels = np.zeros(len(frames), int) if labels is None else labels
-    return pd.DataFrame({"event": event, "frame": frames, "label": labels, "boxes": [boxes if one == 1 else () for one in labels]})
+    return pd.DataFrame({"event": event, "frame": frames, "label": labels,
+                         "boxes": [boxes if one == 1 else () for one in labels]})
 
 
 def places(points):
@@ -85,7 +87,8 @@ def test_one_place_has_the_sum_of_the_scores_that_agree():
     assert spot["score"] == pytest.approx(2.0 / 6)
     assert spot["frames"] == 4
     jumping = places([(20 * i, 0, 1.0) for i in range(8)])
-    assert cases.same_spot(jumping, cases.Windows(np.arange(8)[None], np.array([ONE])))["score"].item() == pytest.approx(1 / 8)
+    spot = cases.same_spot(jumping, cases.Windows(np.arange(8)[None], np.array([ONE]))).iloc[0]
+    assert spot["score"] == pytest.approx(1 / 8)
 
 
 def test_agreement_is_the_rank_of_the_detector_s_score_where_the_models_look():
@@ -94,20 +97,22 @@ def test_agreement_is_the_rank_of_the_detector_s_score_where_the_models_look():
     score = np.full(40, 0.1)
     score[10:18] = 0.9
     among = cases.windows(index)
-    there = cases.agreement(among, {"a": decision}, cases.same_spot(places([(5, 5, s) for s in score]), among)).iloc[0]
+
+    def agreed(scores):
+        spots = cases.same_spot(places([(5, 5, score) for score in scores]), among)
+        return cases.agreement(among, {"a": decision}, spots).iloc[0]
+
+    there = agreed(score)
     assert there["rank"] == pytest.approx(1 - 0.5 / 33)  # 33 windows, and no other is as good
     assert there["frames"] == 8
-    away = cases.agreement(among, {"a": decision}, cases.same_spot(places([(5, 5, s) for s in 1 - score]), among)).iloc[0]
-    assert away["rank"] == pytest.approx(0.5 / 33)
-    even = cases.agreement(among, {"a": decision}, cases.same_spot(places([(5, 5, 0.3)] * 40), among)).iloc[0]
-    assert even["rank"] == pytest.approx(0.5)
+    assert agreed(1 - score)["rank"] == pytest.approx(0.5 / 33)
+    assert agreed([0.3] * 40)["rank"] == pytest.approx(0.5)
 
 
 def test_the_rank_of_models_and_detectors_that_know_nothing_is_half(rng):
     ranks = []
+    among = cases.windows(table(ONE, np.arange(60)))
     for _ in range(200):
-        index = table(ONE, np.arange(60))
-        among = cases.windows(index)
         spots = cases.same_spot(places(np.column_stack([rng.uniform(0, 60, (60, 2)), rng.random(60)])), among)
         ranks.append(cases.agreement(among, {"a": rng.normal(size=60)}, spots)["rank"].item())
     assert np.mean(ranks) == pytest.approx(0.5, abs=4 * np.std(ranks) / np.sqrt(200))
@@ -115,7 +120,8 @@ def test_the_rank_of_models_and_detectors_that_know_nothing_is_half(rng):
 
 def test_inside_counts_the_edge_and_the_tolerance():
     box = ((10.0, 20.0, 20.0, 30.0),)
-    assert cases.inside([15, 20, 22, 22.1, 15], [25, 30, 25, 25, 33], [box] * 5).tolist() == [True, True, True, False, False]
+    found = cases.inside([15, 20, 22, 22.1, 15], [25, 30, 25, 25, 33], [box] * 5)
+    assert found.tolist() == [True, True, True, False, False]
     assert cases.inside([1.0], [1.0], [()]).tolist() == [False]
     assert cases.inside([31, 15], [41, 25], [(*box, (30, 40, 35, 45))] * 2).tolist() == [True, True]
 
@@ -155,7 +161,8 @@ def test_the_detector_sees_frames_in_the_order_of_time_and_answers_in_that_of_th
 def test_the_whole_way_counts_when_where_and_what_is_false():
     frames = np.arange(50)
     labels = np.where((frames >= 20) & (frames <= 29), 1, 0)
-    index = pd.concat([table(one, frames, labels, ((10.0, 10.0, 20.0, 20.0),)) for one in (ONE, OTHER)], ignore_index=True)
+    box = (10.0, 10.0, 20.0, 20.0)
+    index = pd.concat([table(one, frames, labels, (box,)) for one in (ONE, OTHER)], ignore_index=True)
     pixels = np.zeros((100, 64, 64), np.uint8)
     pixels[:50, 15, 15] = 200  # the first event's source is in its box, the other's beside it
     pixels[50:, 40, 40] = 200

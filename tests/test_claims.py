@@ -18,7 +18,7 @@ def test_every_claim_has_a_rule():
 @pytest.mark.parametrize(("low", "high", "verdict"), [
     (0.21, 0.5, "reproduced"), (0.19, 0.5, "undecided"), (-0.5, 0.19, "contradicted"), (0.1, 0.3, "undecided"),
     (math.nan, 0.3, "undecided"), (-math.inf, math.inf, "undecided"),
-])  # fmt: skip
+])
 def test_a_claim_that_something_is_greater(low, high, verdict):
     assert judge("C15", 0.2, low, high).verdict == verdict
 
@@ -26,7 +26,7 @@ def test_a_claim_that_something_is_greater(low, high, verdict):
 @pytest.mark.parametrize(("low", "high", "verdict"), [
     (-0.05, 0.05, "reproduced"), (-0.05, 0.15, "undecided"), (0.11, 0.2, "contradicted"), (-0.3, -0.2, "contradicted"),
     (-0.2, 0.2, "undecided"),
-])  # fmt: skip
+])
 def test_a_claim_that_something_makes_no_difference(low, high, verdict):
     assert judge("C1", 0.0, low, high).verdict == verdict
 

@@ -1,4 +1,4 @@
-"""Readings of embeddings against closed forms: jumps, shifts, groups and rings that were put there, and noise without any."""
+"""Readings of embeddings against closed forms: jumps, shifts, groups and rings that were put there, and noise."""
 
 import warnings
 
@@ -95,7 +95,7 @@ def test_mean_shift_is_in_deviations_of_the_other_frames(rng):
     index = make_index(3, 60)
     chosen = ((index["frame"] == 15) | (index["frame"] == 21)).to_numpy() & (index["event"] != "e2").to_numpy()
     vectors = rng.normal(size=(180, 4))
-    level = np.tile(np.r_[np.ones(30), -np.ones(30)], 3)  # the others' means: deviation 1 about 0 when chosen are left out
+    level = np.tile(np.r_[np.ones(30), -np.ones(30)], 3)  # the others' means: deviation 1 about 0
     vectors += (np.where(chosen, -3.0, level) - vectors.mean(axis=1))[:, None]
     found = read.mean_shift(vectors, index, chosen)
     assert list(found["event"]) == ["e0", "e1"]

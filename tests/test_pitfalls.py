@@ -24,7 +24,7 @@ def movies(rng, events=6, frames=20, size=16, bright=60):
     label = np.isin(np.arange(frames), range(5, 10))
     pixels[:, label, 8, 8] = 50 + bright
     rows = [{"event": f"e{e}", "cycle": 24, "frame": n, "time": np.datetime64("2012-01-01"), "label": int(label[n]),
-             "boxes": ((6.0, 6.0, 10.0, 10.0),) if label[n] else ()} for e in range(events) for n in range(frames)]  # fmt: skip
+             "boxes": ((6.0, 6.0, 10.0, 10.0),) if label[n] else ()} for e in range(events) for n in range(frames)]
     return make_frameset(pixels.reshape(-1, size, size), make_index(rows), "twin", "cube")
 
 
@@ -62,7 +62,7 @@ def test_the_likest_sample_is_that_whose_pixels_correlate_most(rng):
 def test_a_reader_that_copies_its_neighbour_does_well_on_shuffled_frames_and_not_on_new_events(rng):
     events, steps = np.repeat(np.arange(12), 40), np.tile(np.arange(40), 12)
     labels = ((steps // 10) % 4 == 1).astype(int)
-    level = rng.normal(size=(12, 1, 5)) * 30  # what an event looks like; within it frames drift, each event in its own direction
+    level = rng.normal(size=(12, 1, 5)) * 30  # of an event; within it frames drift, each event in its own direction
     codes = (level + steps.reshape(12, 40, 1) * rng.normal(size=(12, 1, 5))).reshape(-1, 5)
     shuffled = rng.permutation(480)
     scores = {}
@@ -82,7 +82,8 @@ def test_smote_makes_a_silent_classifier_speak_and_leaves_its_ranking_of_one_fea
 
 
 def test_the_side_of_a_box_changes_iou_and_not_the_place():
-    table = pd.DataFrame({"event": ["2012_05_08_13_02_00"], "cycle": [24], "frame": [3], "boxes": [((10.0, 10.0, 24.0, 24.0),)]})
+    table = pd.DataFrame({"event": ["2012_05_08_13_02_00"], "cycle": [24], "frame": [3],
+                          "boxes": [((10.0, 10.0, 24.0, 24.0),)]})
     points = pd.DataFrame({"position": [0], "x0": [16.0], "y0": [16.0], "x1": [18.0], "y1": [18.0], "score": [1.0]})
     small, equal, large = (pitfalls.beside(table, points, side) for side in (4, 14, 28))
     assert small["IoU"] == pytest.approx(16 / 196) and equal["IoU"] == 1 and large["IoU"] == pytest.approx(1 / 4)
@@ -97,7 +98,7 @@ def best_by_hand(decision, labels, events, test, levels):
     cuts = np.quantile(decision, np.linspace(0, 1, levels + 2)[1:-1])
     inside = np.isin(events, test)
     f1 = np.array([[f1_score(labels[own], decision[own] > cut, average="macro", zero_division=0) for cut in cuts]
-                   for own in (~inside, inside)])  # fmt: skip
+                   for own in (~inside, inside)])
     return f1[1, f1[0].argmax()], f1[1].max()
 
 
@@ -120,7 +121,8 @@ def test_a_threshold_tuned_on_few_events_flatters_even_random_numbers_and_less_s
 @pytest.mark.parametrize(("held", "splits"), [(0, 5), (3, 5), (1, 0)])
 def test_splits_that_cannot_be_drawn_are_refused(held, splits):
     with pytest.raises(SqError, match="events held out"):
-        pitfalls.optimism(np.arange(6.0), np.tile([0, 1], 3), np.repeat([1, 2, 3], 2), held, splits, np.random.default_rng(0))
+        pitfalls.optimism(np.arange(6.0), np.tile([0, 1], 3), np.repeat([1, 2, 3], 2), held, splits,
+                          np.random.default_rng(0))
 
 
 def test_a_split_without_both_classes_is_refused():
@@ -160,7 +162,7 @@ def test_what_survives_is_counted_per_augmentation(rng):
     frameset = movies(rng)
     positives = np.flatnonzero(frameset.index["label"] == 1)
     changes = {"none": (lambda part, g: part, True), "black": (lambda part, g: torch.zeros_like(part), True),
-               "filter": (lambda part, g: torch.zeros_like(part), False)}  # fmt: skip
+               "filter": (lambda part, g: torch.zeros_like(part), False)}
     found = pitfalls.survives(frameset, positives, changes, 2, 0).set_index("augmentation")
     assert (found["views with a label"] == 60).all()
     assert found.loc["none", ["source kept", "brightest", "told apart"]].tolist() == [1, 1, 1]
@@ -170,15 +172,15 @@ def test_what_survives_is_counted_per_augmentation(rng):
 
 def test_figures_show_what_they_are_given():
     rows = [{"reader": r, "split": s, "f1": f, "f1_low": f - 0.1, "f1_high": f + 0.1}
-            for r, s, f in (("calendar", "sample", 0.9), ("calendar", "event", 0.4))]  # fmt: skip
+            for r, s, f in (("calendar", "sample", 0.9), ("calendar", "event", 0.4))]
     ax = plots.leak(pd.DataFrame(rows), 0.4).axes[0]
     assert sorted(round(bar.get_height(), 2) for bar in ax.patches) == [0.4, 0.9]
     sweep = pd.DataFrame({"detector": ["sharp"] * 2 + ["broad"] * 2, "side": [4.0, 14.0] * 2,
-                          **{name: [0.1, 0.2, 0.3, 0.4] for name in "abcd"}})  # fmt: skip
+                          **{name: [0.1, 0.2, 0.3, 0.4] for name in "abcd"}})
     fig = plots.sides(sweep, {"sharp": 4.0, "broad": 14.0}, 13)
     assert [ax.get_title(loc="left") or ax.get_title() for ax in fig.axes] == list("abcd")
     trials = pd.DataFrame([{"held": n, "quantity": q, "low": 0, "middle": m, "high": 1}
-                           for q, m in (("honest", 0.5), ("tuned", 0.6), ("optimism", 0.1)) for n in (1, 11)])  # fmt: skip
+                           for q, m in (("honest", 0.5), ("tuned", 0.6), ("optimism", 0.1)) for n in (1, 11)])
     _, right = plots.optimism(trials, 11).axes
     assert right.get_lines()[0].get_ydata().tolist() == [0.1, 0.1]
 

@@ -7,7 +7,7 @@ import pytest
 from sqbook.parameters import resolve
 from sqlib.errors import SqError
 from sqlib.judge import published, tables
-from sqlib.judge.settings_compared import departures
+from sqlib.judge.published import departures
 from sqlib.learn import classify
 from sqlib.show import plots_contrastive as plots
 

@@ -7,8 +7,7 @@ import torch
 
 from sqlib.errors import SqError
 from sqlib.judge import reconstructions as rc
-from sqlib.judge.published import table
-from sqlib.judge.settings_compared import departures
+from sqlib.judge.published import departures, table
 from sqlib.learn.models import AutoEncoder, Model
 from sqlib.show import plots_autoencoders as plots
 
@@ -70,7 +69,7 @@ def copies_of(keep: float) -> tuple[pd.DataFrame, rc.Copies]:
     """Three events of 20 noisy frames with a bright box in frames 8 to 11, and copies that keep a share of them."""
     rng = np.random.default_rng(0)
     index = pd.DataFrame([(event, frame, int(8 <= frame < 12)) for event in "abc" for frame in range(20)],
-                         columns=["event", "frame", "label"])  # fmt: skip
+                         columns=["event", "frame", "label"])
     index["boxes"] = [((20.0, 20.0, 24.0, 24.0),) if label else () for label in index["label"]]
     frames = rng.normal(size=(len(index), 32, 32)).astype(np.float32)
     frames[index["label"] == 1, 16:20, 16:20] += 3  # the box, in the middle 32 pixels of frames of 40
@@ -95,7 +94,7 @@ def test_a_source_stands_out_during_the_sunquake_and_in_copies_that_keep_it():
 def test_company_knows_codes_of_events_from_codes_of_sunquakes():
     rng = np.random.default_rng(0)
     index = pd.DataFrame([(event, frame, int(frame < 15)) for event in "abcd" for frame in range(40)],
-                         columns=["event", "frame", "label"])  # fmt: skip
+                         columns=["event", "frame", "label"])
     place = index["event"].map(dict(zip("abcd", range(4)))).to_numpy()
     by_event = np.column_stack([10 * place, np.zeros(len(index))]) + rng.normal(size=(len(index), 2))
     by_label = np.column_stack([10 * index["label"], np.zeros(len(index))]) + rng.normal(size=(len(index), 2))
@@ -116,7 +115,7 @@ def test_the_halves_of_table_6_fit_test_sets_with_different_shares_of_positives(
 
 def test_departures_name_what_differs_and_what_the_paper_does_not_say():
     parameters = {"resolution": 224, "crop": 0, "width": 8, "latents": [32], "batch": 64, "rate": 1e-3, "epochs": 2,
-                  "epochs_tuned": 1, "neighbours": [250, 8], "test": "26 positives, 171 negatives"}  # fmt: skip
+                  "epochs_tuned": 1, "neighbours": [250, 8], "test": "26 positives, 171 negatives"}
     found = departures(parameters, "autoencoders").set_index("setting")["same"]
     assert found["frames, pixels a side"] == found["test set"] == found["part of a frame that is seen"] == "yes"
     assert found["neighbours of the two maps"] == "no" and pd.isna(found["epochs"])

@@ -12,8 +12,8 @@ from sqlib.judge import sources
 
 def frameset(boxes):
     """Three frames of 8 pixels, the second and the third positive."""
-    index = make_index({"event": "e", "cycle": 23, "frame": range(3), "time": pd.Timestamp("2001-01-01"), "label": [0, 1, 1],
-                        "boxes": [(), *boxes]})  # fmt: skip
+    index = make_index({"event": "e", "cycle": 23, "frame": range(3), "time": pd.Timestamp("2001-01-01"),
+                        "label": [0, 1, 1], "boxes": [(), *boxes]})
     return make_frameset(np.zeros((3, 8, 8), np.uint8), index, "twin", "cube")
 
 
@@ -26,10 +26,11 @@ def test_frames_whose_box_lies_outside_are_left_out():
 
 
 def test_contrast_is_the_peak_in_deviations_of_the_rest():
-    frame, inside = torch.tensor([[[0, 2, 0, 2], [0, 2, 0, 2], [4, 4, 0, 2], [4, 1, 0, 2]]]), torch.zeros(1, 4, 4, dtype=torch.bool)
+    frame = torch.tensor([[[0, 2, 0, 2], [0, 2, 0, 2], [4, 4, 0, 2], [4, 1, 0, 2]]])
+    inside = torch.zeros(1, 4, 4, dtype=torch.bool)
     inside[0, 2:, :2] = True
     assert sources.contrast(frame, inside).tolist() == [3.0]
-    assert sources.contrast(255 - frame, inside).tolist() == [0.0]  # turned round, its peak is the 1, the mean of the rest
+    assert sources.contrast(255 - frame, inside).tolist() == [0.0]  # inverted, its peak is the 1, the mean of the rest
     assert sources.contrast(torch.zeros(1, 4, 4), inside).tolist() == [0.0]
     assert math.isnan(sources.contrast(frame, torch.zeros_like(inside))[0])
     assert math.isfinite(sources.contrast(9 * inside.byte(), inside)[0])  # nothing but the source is left in the frame

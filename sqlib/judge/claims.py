@@ -1,11 +1,12 @@
 """The paper's claims, each with a rule that was fixed before it was tried, and what the data at hand say to it."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 
 from sqlib.errors import SqError
 
@@ -14,7 +15,7 @@ VERDICTS = ("reproduced", "contradicted", "undecided", "not possible")
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim, its rule in words, what was found with its 95 % interval, and the verdict; `note` says what limits it."""
+    """A claim, its rule in words, what was found with its 95 % interval, the verdict, and a note on what limits it."""
 
     claim: str
     statement: str
@@ -37,33 +38,30 @@ def claims() -> pd.DataFrame:
 def judge(claim: str, value: float, low: float, high: float, note: str = "") -> Verdict:
     """Verdict on a claim from its quantity and the 95 % interval of it.
 
-    Reproduced where the whole interval lies on the claimed side of the bound, contradicted where the whole of it lies on
-    the other, and undecided otherwise, also where an end is missing (NaN); not possible where the quantity itself is, and
-    `note` says why. Raises `SqError` for an unknown claim and an interval that is none.
+    Reproduced where the whole interval lies on the claimed side of the bound, contradicted where the whole of it lies
+    on the other, and undecided otherwise, also where an end is missing (NaN); not possible where the quantity itself
+    is, and `note` says why. Raises `SqError` for an unknown claim and an interval that is none.
     """
     rules = claims()
     if claim not in rules.index:
         raise SqError(f"claim {claim!r} has no rule; those that have one: {', '.join(rules.index)}")
     rule = rules.loc[claim]
+    bound, above = rule["bound"], rule["kind"] == "above"
     numbers = [None if x is None or not math.isfinite(x) else float(x) for x in (value, low, high)]
     verdict = "not possible" if numbers[0] is None else "undecided"
     if None not in numbers:
         if not low <= high:
             raise SqError(f"{claim}: the interval from {low} to {high} is none")
-        bound = rule["bound"]
-        if rule["kind"] == "above":
-            inside, outside = low > bound, high < bound
-        else:
-            inside, outside = -bound < low and high < bound, low > bound or high < -bound
+        least = bound if above else -bound
+        most = math.inf if above else bound
+        inside, outside = least < low and high < most, high < least or low > most
         verdict = "reproduced" if inside else "contradicted" if outside else "undecided"
-    sought = f"above {rule['bound']:g}" if rule["kind"] == "above" else f"within ±{rule['bound']:g}"
+    sought = f"above {bound:g}" if above else f"within ±{bound:g}"
     return Verdict(claim, rule["statement"], f"{rule['quantity']}: {sought}", *numbers, verdict, note)
 
 
 def over_seeds(values) -> tuple[float, float, float]:
-    """Mean of a quantity (S,) over seeds with its 95 % interval by Student's t; an infinite one for fewer than two seeds."""
-    from scipy.stats import t
-
+    """Mean of a quantity (S,) over seeds, and its 95 % interval by Student's t; infinite for fewer than two seeds."""
     values = np.asarray(values, dtype=float)
     mean = float(values.mean())
     if len(values) < 2:
@@ -74,8 +72,7 @@ def over_seeds(values) -> tuple[float, float, float]:
 
 def as_table(verdicts: list[Verdict]) -> pd.DataFrame:
     """Verdicts as a table for a page, a row each."""
-    table = pd.DataFrame([asdict(one) for one in verdicts])
-    interval = [None if one.low is None or one.high is None else f"{one.low:.2f} … {one.high:.2f}" for one in verdicts]
-    columns = {"claim": table["claim"], "the paper says": table["statement"], "rule": table["rule"], "found": table["value"],
-               "95 % interval": interval, "verdict": table["verdict"], "note": table["note"]}  # fmt: skip
-    return pd.DataFrame(columns)
+    rows = [{"claim": one.claim, "the paper says": one.statement, "rule": one.rule, "found": one.value,
+             "95 % interval": None if None in (one.low, one.high) else f"{one.low:.2f} … {one.high:.2f}",
+             "verdict": one.verdict, "note": one.note} for one in verdicts]
+    return pd.DataFrame(rows)

@@ -1,14 +1,14 @@
 """Table 5: what a detector's boxes are worth beside the annotated ones (Section 4.2, Appendix D).
 
-The paper gives names to its measures, and hardly definitions. Those here: a frame counts with its best-scored box alone; a
-frame without a box has an IoU of 0 and no signature. An event's value is the mean over its annotated frames, a cycle's the
-mean over its events.
+The paper gives names to its measures, and hardly definitions. Those here: a frame counts with its best-scored box only;
+a frame without a box has an IoU of 0 and no signature. An event's value is the mean over its annotated frames, a
+cycle's the mean over its events.
 
 IoU                     area common to both boxes over the area of either, the greatest over the frame's annotated boxes
 correct signature       the centre of the box lies in an annotated box ("centre"; see `DEFINITIONS` for others)
 coverage                share of an event's annotated frames with a correct signature
-minimum duration n      share of events with n frames or more in a row, each with a correct signature, no centre further than
-                        `SPOT` px from the one before: a signature that stays at one place
+minimum duration n      share of events with n frames or more in a row, each with a correct signature, no centre further
+                        than `SPOT` px from the one before: a signature that stays at one place
 boxes inside the truth  share of frames whose box lies wholly within an annotated one
 """
 
@@ -23,13 +23,14 @@ from torchvision.ops import box_iou
 from sqlib.data.catalogue import catalogue
 from sqlib.data.statistics import LOCAL
 from sqlib.errors import SqError
-from sqlib.judge.metrics import middle
+from sqlib.judge.metrics import middle, share
 
 SPOT = 4.0  # px, how far the centre may go from one frame to the next
 DURATIONS = (1, 4, 6, 8)
 CORNERS = ["x0", "y0", "x1", "y1"]
+CENTRE = "centre in the annotated box"
 DEFINITIONS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
-    "centre in the annotated box": lambda found: found["outside"] <= 0,
+    CENTRE: lambda found: found["outside"] <= 0,
     "centre in it, or 2 px off": lambda found: found["outside"] <= 2,
     "boxes touch": lambda found: found["iou"] > 0,
     "IoU of 0.2 or more": lambda found: found["iou"] >= 0.2,
@@ -50,47 +51,47 @@ def compare(table: pd.DataFrame, boxes: pd.DataFrame, scale: float = 1.0) -> pd.
     table : annotated frames (event, cycle, frame, boxes), such as `boxes.annotated` gives
     boxes : `detector.best` of the stack of these frames: position (row of `table`), x0, y0, x1, y1, score
     scale : pixels of the cube in a pixel of the frame
-    Returns `table` with x0 … y1, score (NaN without a box); iou; outside, how far the centre lies outside the nearest annotated
-    box (px, 0 inside); pixels and Mm, distance of the centre from that of the nearest annotated box; inside, whether the whole
-    box lies in an annotated one; ratio, its area over that of the annotated box that it overlaps most or is nearest to. Without
-    a box iou is 0, outside infinite, inside False, the others NaN; Mm is NaN for events that Table 1 does not list.
-    Raises `SqError` for positions outside the table, two boxes of a frame, and a frame without annotation.
+
+    Returns `table` with x0 … y1, score (NaN without a box); iou; outside, how far the centre lies outside the nearest
+    annotated box (px, 0 inside); pixels and Mm, distance of the centre from that of the nearest annotated box; inside,
+    whether the whole box lies in an annotated one; ratio, its area over that of the annotated box that it overlaps most
+    or is nearest to. Without a box iou is 0, outside infinite, inside False, the others NaN; Mm is NaN for events not
+    in Table 1. `SqError` for positions outside the table, two boxes of a frame, and a frame without annotation.
     """
     if len(boxes) and not (boxes["position"].between(0, len(table) - 1).all() and boxes["position"].is_unique):
         raise SqError(f"best boxes have at most one row for each of the {len(table)} frames, with its position")
     if len(table) and not table["boxes"].map(len).all():
         raise SqError(f"{int((table['boxes'].map(len) == 0).sum())} frames have no annotated box to compare with")
-    size = {event.key: scale * event.pixel for event in catalogue()}
-    asked = boxes.set_index("position").reindex(range(len(table)))[[*CORNERS, "score"]].astype(float)
-    rows = []
-    for truth, event, own in zip(table["boxes"], table["event"], asked[CORNERS].to_numpy()):
-        rows.append(_one(np.asarray(truth, float), own, size.get(event, np.nan)))
-    kinds = {"iou": float, "outside": float, "pixels": float, "Mm": float, "inside": bool, "ratio": float}
-    found = pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
-    return pd.concat([table.reset_index(drop=True), asked.reset_index(drop=True), found], axis=1)
+    table, size = table.reset_index(drop=True), {event.key: scale * event.pixel for event in catalogue()}
+    found = boxes.set_index("position").reindex(range(len(table)))[[*CORNERS, "score"]].astype(float)
+    rows = [_beside(np.asarray(truth, float), own) for truth, own in zip(table["boxes"], found[CORNERS].to_numpy())]
+    kinds = {"iou": float, "outside": float, "pixels": float, "inside": bool, "ratio": float}
+    found = found.reset_index(drop=True).join(pd.DataFrame(rows, columns=list(kinds)).astype(kinds))
+    found.insert(8, "Mm", found["pixels"] * table["event"].map(size).astype(float))
+    return table.join(found)
 
 
-def _one(truth: np.ndarray, box: np.ndarray, megametres: float) -> tuple:
+def _beside(truth: np.ndarray, box: np.ndarray) -> tuple[float, float, float, bool, float]:
     if np.isnan(box).any():
-        return 0.0, np.inf, np.nan, np.nan, False, np.nan
+        return 0.0, np.inf, np.nan, False, np.nan
     centre, others = (box[:2] + box[2:]) / 2, (truth[:, :2] + truth[:, 2:]) / 2
     off = np.maximum(np.maximum(truth[:, :2] - centre, centre - truth[:, 2:]), 0)
     away, overlap = np.hypot(*(others - centre).T), iou(box[None], truth)[0]
     inside = ((truth[:, :2] <= box[:2]) & (box[2:] <= truth[:, 2:])).all(1).any()
     nearest = overlap.argmax() if overlap.any() else away.argmin()
     ratio = (box[2:] - box[:2]).prod() / (truth[nearest, 2:] - truth[nearest, :2]).prod()
-    return overlap.max(), np.hypot(*off.T).min(), away.min(), away.min() * megametres, bool(inside), ratio
+    return overlap.max(), np.hypot(*off.T).min(), away.min(), inside, ratio
 
 
-def correct(found: pd.DataFrame, definition: str = "centre in the annotated box") -> pd.Series:
-    """Whether the box of each frame of `compare` marks the signature, by one of `DEFINITIONS`; `SqError` for another."""
+def correct(found: pd.DataFrame, definition: str = CENTRE) -> pd.Series:
+    """Whether the box of each frame of `compare` marks the signature, by one of `DEFINITIONS`; else `SqError`."""
     if definition not in DEFINITIONS:
         raise SqError(f"definition {definition!r} is unknown: {', '.join(DEFINITIONS)}")
     return DEFINITIONS[definition](found)
 
 
 def longest(found: pd.DataFrame, said, spot: float = SPOT) -> int:
-    """Most frames in a row of one event that are `said` (bool) to be correct, each centre within `spot` px of the one before."""
+    """Most frames in a row of one event `said` (bool) to be correct, each centre within `spot` px of the one before."""
     order = np.argsort(found["frame"].to_numpy())
     frame, place, said = found["frame"].to_numpy()[order], _centres(found)[order], np.asarray(said, bool)[order]
     goes_on = said[1:] & said[:-1] & (np.diff(frame) == 1) & (np.hypot(*np.diff(place, axis=0).T) <= spot)
@@ -103,25 +104,30 @@ def _centres(boxes: pd.DataFrame) -> np.ndarray:
     return (corners[:, :2] + corners[:, 2:]) / 2
 
 
-def by_event(found: pd.DataFrame, definition: str = "centre in the annotated box") -> pd.DataFrame:
-    """Table 5's measures of each event (rows of `compare`): event, cycle, frames, and shares from 0 to 1; errors as `correct`."""
+def by_event(found: pd.DataFrame, definition: str = CENTRE) -> pd.DataFrame:
+    """Table 5's measures of each event, from rows of `compare`: event, cycle, frames, shares 0…1."""
     rows = []
     for event, own in found.groupby("event", sort=False):
         said = correct(own, definition)
-        row = {"event": event, "cycle": int(own["cycle"].iloc[0]), "frames": len(own), "IoU": own["iou"].mean(),
-               "correct-signature coverage": said.mean()}  # fmt: skip
-        row |= {f"minimum duration {n}": float(longest(own, said) >= n) for n in DURATIONS}
-        rows.append({**row, "boxes inside the truth": own["inside"].mean()})
+        lasts = {f"minimum duration {n}": float(longest(own, said) >= n) for n in DURATIONS}
+        rows.append({"event": event, "cycle": int(own["cycle"].iloc[0]), "frames": len(own), "IoU": own["iou"].mean(),
+                     "correct-signature coverage": said.mean(), **lasts,
+                     "boxes inside the truth": own["inside"].mean()})
     return pd.DataFrame(rows)
 
 
 def table5(events: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
-    """Averages of `by_event` over the events of each cycle: cycle, metric, value, low, high (95 %, events drawn anew), events."""
+    """Averages of `by_event` over the events of each cycle: cycle, metric, value, low, high (95 %), events.
+
+    The interval of the IoU is by events drawn anew; the others are shares of events or of frames (`metrics.share`).
+    """
     rows = []
     for cycle, own in events.groupby("cycle"):
-        for metric in own.columns.drop(["event", "cycle", "frames"]):
-            values = own[metric].to_numpy()
-            rows.append((cycle, metric, *mean_over_events(values, seed, draws), len(own)))
+        found = {"IoU": mean_over_events(own["IoU"], seed, draws)}
+        found["correct-signature coverage"] = share(own["correct-signature coverage"], samples=own["frames"])
+        found |= {f"minimum duration {n}": share(own[f"minimum duration {n}"]) for n in DURATIONS}
+        found["boxes inside the truth"] = share(own["boxes inside the truth"], samples=own["frames"])
+        rows += [(cycle, metric, *values, len(own)) for metric, values in found.items()]
     return pd.DataFrame(rows, columns=["cycle", "metric", "value", "low", "high", "events"])
 
 
@@ -131,7 +137,7 @@ def mean_over_events(values, seed: int, draws: int = 1000) -> tuple[float, float
 
 
 def errors(found: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
-    """Distance of the boxes' centres from the nearest annotated centre: its median over frames with a box, in pixels and in Mm.
+    """Distance of the boxes' centres from the nearest annotated centre: median over frames with a box, in px and in Mm.
 
     A row per unit: unit, median, low, high (95 %, events drawn anew), frames.
     """
@@ -141,21 +147,21 @@ def errors(found: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
 
 
 def coco_ap(table: pd.DataFrame, detections: pd.DataFrame, thresholds=(0.1, 0.3, 0.5, 0.75)) -> dict[str, float]:
-    """Average precision as in COCO, by torchmetrics, over the frames of `table` (annotated frames) and all their `detections`.
+    """Average precision as in COCO, by torchmetrics, over the annotated frames of `table` and all their `detections`.
 
-    "AP" is the mean over IoU thresholds from 0.50 to 0.95, and "AP at 0.1" … that of one. Only frames with a sunquake are asked
-    about, so it says nothing of false alarms in others.
+    "AP" is the mean over IoU thresholds from 0.50 to 0.95, and "AP at 0.1" … that of one. Only frames with a sunquake
+    are asked about, so it says nothing of false alarms in others.
     """
     from torchmetrics.detection import MeanAveragePrecision
 
-    groups = dict(tuple(detections.groupby("position")))
-    none = detections.iloc[:0]
-    asked, truth = [], []
-    for position, boxes in enumerate(table["boxes"]):
-        own = groups.get(position, none)
-        corners, scores = (torch.tensor(own[part].to_numpy(np.float32)) for part in (CORNERS, "score"))
-        asked.append({"boxes": corners, "scores": scores, "labels": torch.ones(len(own), dtype=torch.int64)})
-        truth.append({"boxes": torch.tensor(boxes, dtype=torch.float32), "labels": torch.ones(len(boxes), dtype=torch.int64)})
+    def labelled(boxes, **more):
+        corners = torch.tensor(np.array(boxes, np.float32).reshape(-1, 4))
+        return {"boxes": corners, "labels": torch.ones(len(corners), dtype=torch.int64), **more}
+
+    truth, asked, groups = [labelled(boxes) for boxes in table["boxes"]], [], detections.groupby("position").indices
+    for position in range(len(table)):
+        own = detections.iloc[groups.get(position, [])]
+        asked.append(labelled(own[CORNERS], scores=torch.tensor(own["score"].to_numpy(np.float32))))
     found = {}
     for name, wanted in (("AP", None), *((f"AP at {t:g}", [float(t)]) for t in thresholds)):
         metric = MeanAveragePrecision(iou_thresholds=wanted)
@@ -168,8 +174,12 @@ def coco_ap(table: pd.DataFrame, detections: pd.DataFrame, thresholds=(0.1, 0.3,
 
 
 def brightest(pixels: np.ndarray, side: float = 12.0) -> pd.DataFrame:
-    """Box of `side` px about the greatest pixel of each frame (N, S, S), as `detector.best` gives them; score: its gray level."""
-    return _peaks(np.asarray(pixels, np.float32), side)
+    """Box of `side` px about the greatest pixel of each frame (N, S, S), as of `detector.best`; score: its level."""
+    flat = np.asarray(pixels, np.float32).reshape(len(pixels), -1)
+    y, x = np.unravel_index(flat.argmax(1), np.shape(pixels)[1:])
+    x, y, half = x + 0.5, y + 0.5, side / 2  # the middle of the pixel
+    return pd.DataFrame({"position": np.arange(len(flat)), "x0": x - half, "y0": y - half, "x1": x + half,
+                         "y1": y + half, "score": flat.max(1)})
 
 
 def stands_out(pixels: np.ndarray, side: float = 12.0, sigma: float = 2.0, surroundings: float = LOCAL) -> pd.DataFrame:
@@ -179,53 +189,38 @@ def stands_out(pixels: np.ndarray, side: float = 12.0, sigma: float = 2.0, surro
         frame = np.asarray(frame, np.float32)
         wide = gaussian_filter(frame, surroundings, mode="reflect") + 0.05 * frame.mean()
         own[:] = gaussian_filter(frame, sigma, mode="reflect") / np.maximum(wide, 1e-6)
-    return _peaks(ratio, side)
-
-
-def _peaks(maps: np.ndarray, side: float) -> pd.DataFrame:
-    flat = maps.reshape(len(maps), -1)
-    place = flat.argmax(1)
-    y, x = np.unravel_index(place, maps.shape[1:])
-    x, y, half = x + 0.5, y + 0.5, side / 2  # the middle of the pixel
-    return pd.DataFrame({"position": np.arange(len(maps)), "x0": x - half, "y0": y - half, "x1": x + half, "y1": y + half,
-                         "score": flat[np.arange(len(maps)), place]})  # fmt: skip
+    return brightest(ratio, side)
 
 
 def fuse(detections: pd.DataFrame, groups, spot: float = SPOT) -> pd.DataFrame:
     """One box for each group of frames: where the scores of all its detections add up to most.
 
-    groups : (N,) group of each position, in order of appearance. The winner is the detection about whose centre, within `spot`
-    px, the sum of scores is greatest; the box is the mean of these boxes weighted by score. A row per group that has a detection:
-    position (number of the group), x0, y0, x1, y1, score (their sum, divided by the frames of the group).
+    groups : (N,) group of each position, in order of appearance. The winner is the detection about whose centre, within
+    `spot` px, the sum of scores is greatest; the box is the mean of these boxes weighted by score. A row per group that
+    has a detection: position (number of the group), x0, y0, x1, y1, score (their sum over the frames of the group).
     """
     codes, _ = pd.factorize(np.asarray(groups))
     rows = []
     for group, own in detections.groupby(codes[detections["position"].to_numpy()]):
-        centre, score = _centres(own), own["score"].to_numpy(float)
+        centre, score, corners = _centres(own), own["score"].to_numpy(float), own[CORNERS].to_numpy(float)
         near = np.hypot(*(centre[:, None] - centre).transpose(2, 0, 1)) <= spot
         winner = (near @ score).argmax()
         weight = score * near[winner]
-        box = (weight @ own[CORNERS].to_numpy(float)) / weight.sum() if weight.sum() > 0 else own[CORNERS].to_numpy(float)[winner]
+        box = (weight @ corners) / weight.sum() if weight.sum() > 0 else corners[winner]
         rows.append((group, *box, weight.sum() / np.sum(codes == group)))
     return pd.DataFrame(rows, columns=["position", *CORNERS, "score"]).astype({"position": int})
 
 
-def one_an_event(table: pd.DataFrame) -> pd.DataFrame:
-    """Annotated frames as a row per event, with all boxes of the event: what `fuse` by event is compared with."""
-    groups = table.groupby("event", sort=False)
-    boxes = groups["boxes"].agg(lambda own: tuple(dict.fromkeys(box for each in own for box in each)))
-    return groups[["cycle", "frame"]].first().assign(boxes=boxes).reset_index()
-
-
-def method(
-    table: pd.DataFrame, detections: pd.DataFrame, definition: str, seed: int, draws: int = 1000, scale: float = 1.0
-) -> dict:
-    """A way to find the place on the frames of `table`, in one row: value, low, high (coverage, mean over events, 95 %), fused
+def method(table: pd.DataFrame, detections: pd.DataFrame, definition: str, scale: float = 1.0) -> dict[str, float]:
+    """A way to find the place on the frames of `table`: value, low, high (coverage, mean over events, 95 %), fused
     (share of events that one box for all frames marks rightly), median (px, distance of the best boxes' centres)."""
-    own = detections.sort_values(["position", "score"], ascending=[True, False], kind="stable").drop_duplicates("position")
-    found = compare(table, own, scale)
+    own = detections.sort_values(["position", "score"], ascending=[True, False], kind="stable")
+    found = compare(table, own.drop_duplicates("position"), scale)
     events = by_event(found, definition)
-    value, low, high = mean_over_events(events["correct-signature coverage"], seed, draws)
-    fused = compare(one_an_event(table), fuse(detections, table["event"]), scale)
+    value, low, high = share(events["correct-signature coverage"], samples=events["frames"])
+    groups = table.groupby("event", sort=False)  # each event as one frame, with all of its boxes
+    boxes = groups["boxes"].agg(lambda own: tuple(dict.fromkeys(box for each in own for box in each)))
+    merged = groups[["cycle", "frame"]].first().assign(boxes=boxes).reset_index()
+    fused = compare(merged, fuse(detections, table["event"]), scale)
     return {"value": value, "low": low, "high": high, "fused": correct(fused, definition).mean(),
-            "median": errors(found, seed, 1).loc[0, "median"]}  # fmt: skip
+            "median": found["pixels"].median()}

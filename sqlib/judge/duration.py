@@ -1,4 +1,4 @@
-"""How long things last: courses of sunquakes and speckles, the classical detector, and runs of frames (Sections 2.1, 3.3)."""
+"""How long things last: courses of sunquakes and speckles, a classical detector, runs of frames (Sections 2.1, 3.3)."""
 
 import numpy as np
 import pandas as pd
@@ -14,24 +14,24 @@ RULE = 480.0  # s, the least duration of a sunquake (Section 2.1)
 
 
 def correlation(seconds):
-    """Autocorrelation in time of the power of noise in the band: sinc² of band width times lag (s), whose zero is Eq. 1's 500 s."""
+    """Autocorrelation in time of the power of noise in the band: sinc² of width times lag (s), 0 at Eq. 1's 500 s."""
     return np.sinc(BAND * np.asarray(seconds, float)) ** 2
 
 
 def looks(frames: int, cadence: float) -> float:
-    """Independent looks at the noise in a row of `frames`, `cadence` s apart: what the variance of their mean is divided by."""
+    """Independent looks at noise in a row of `frames`, `cadence` s apart: what their mean's variance is divided by."""
     lags = cadence * np.abs(np.subtract.outer(np.arange(frames), np.arange(frames)))
     return frames**2 / float(correlation(lags).sum())
 
 
 def courses(frameset: FrameSet, rng: np.random.Generator, reach: float = 720.0, step: float = 30.0) -> pd.DataFrame:
-    """Power against time about its peak, over the peak: of annotated sources, and of the brightest speckle in random boxes.
+    """Power against time about its peak, over the peak: of annotated sources, and of the brightest of random speckle.
 
-    A row per event, kind ("sunquake", "speckle") and lag (`seconds`, −reach…reach), from events whose frames have boxes.
-    The speckle's box is as large as the annotation's, does not touch it, and is searched in as many frames. `value` is
-    NaN where there is no frame. Empty where no event has a box.
+    A row per event, kind ("sunquake", "speckle") and lag (`seconds`, −reach…reach), from events whose frames have
+    boxes. The speckle's box is as large as the annotation's, does not touch it, and is searched in as many frames.
+    `value` is NaN where there is no frame. Empty where no event has a box.
     """
-    lags, rows = np.arange(-reach, reach + step / 2, step), []
+    lags, parts = np.arange(-reach, reach + step / 2, step), []
     for event, own in frameset.index.groupby("event"):
         marked = own[(own["label"] == 1) & (own["boxes"].map(len) > 0)]
         if marked.empty:
@@ -39,31 +39,29 @@ def courses(frameset: FrameSet, rng: np.random.Generator, reach: float = 720.0, 
         own = own.sort_values("frame")
         power = np.asarray(frameset.pixels[own.index.to_numpy()], np.float32)
         power /= np.maximum(power.mean((1, 2), keepdims=True), 1e-6)
-        times, inside = events_of(own)[event].cadence * own["frame"].to_numpy(), np.isin(own["frame"], marked["frame"])
-        height, width = power.shape[1:]
-        x0, y0, x1, y1 = (round(v) for v in marked["boxes"].iloc[0][0])
-        x0, x1, y0, y1 = max(x0, 0), min(x1, width), max(y0, 0), min(y1, height)
-        if x1 <= x0 or y1 <= y0:  # some published boxes lie outside
+        times, inside = events_of(own)[event].cadence * own["frame"].to_numpy(), own["frame"].isin(marked["frame"])
+        x0, y0, x1, y1 = np.round(marked["boxes"].iloc[0][0]).astype(int)
+        (top, left), (bottom, right) = np.maximum((y0, x0), 0), np.minimum((y1, x1), power.shape[1:])
+        side = np.array([bottom - top, right - left])
+        if side.min() <= 0:  # some published boxes lie outside
             continue
-        tall, wide = y1 - y0, x1 - x0
-        corners = rng.integers(0, (height - tall + 1, width - wide + 1), (100, 2))
-        apart = (abs(corners[:, 0] - y0) > tall) | (abs(corners[:, 1] - x0) > wide)
-        boxes = [("sunquake", y0, x0), *(("speckle", *corner) for corner in corners[apart][:1])]
-        for kind, top, left in boxes:
-            found = np.flatnonzero(inside)
-            part = power[found, top : top + tall, left : left + wide]
-            when, y, x = np.unravel_index(part.argmax(), part.shape)
-            course, middle = power[:, top + y, left + x], found[when]
+        corners = rng.integers(0, power.shape[1:] - side + 1, (100, 2))
+        apart = corners[(np.abs(corners - (top, left)) > side).any(1)]
+        found = np.flatnonzero(inside)
+        for kind, (y, x) in [("sunquake", (top, left)), *(("speckle", corner) for corner in apart[:1])]:
+            part = power[found, y : y + side[0], x : x + side[1]]
+            when, down, across = np.unravel_index(part.argmax(), part.shape)
+            course, middle = power[:, y + down, x + across], found[when]
             value = np.interp(lags, times - times[middle], course / course[middle], left=np.nan, right=np.nan)
-            rows.append(pd.DataFrame({"event": event, "kind": kind, "seconds": lags, "value": value}))
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["event", "kind", "seconds", "value"])
+            parts.append(pd.DataFrame({"event": event, "kind": kind, "seconds": lags, "value": value}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["event", "kind", "seconds", "value"])
 
 
 def classical(pixels, index: pd.DataFrame, width: int) -> np.ndarray:
-    """A detector without learning (M,): power over its average in time, mean of `width` frames, greatest value of the frame.
+    """A detector without learning (M,): power over its average in time, mean of `width` frames, greatest of the frame.
 
-    pixels : (M, H, W), a row per row of `index` (event, frame). Frames are first divided by their mean, for they may have
-    been scaled one by one; the average in time is of the whole event, blurred by a few pixels, for it holds few
+    pixels : (M, H, W), a row per row of `index` (event, frame). Frames are first divided by their mean, for they may
+    have been scaled one by one; the average in time is of the whole event, blurred by a few pixels, for it holds few
     independent frames. Raises `SqError` as `sliding_window` does.
     """
     rows = sliding_window(np.arange(len(index))[:, None], index, width)
@@ -73,36 +71,42 @@ def classical(pixels, index: pd.DataFrame, width: int) -> np.ndarray:
         ratio /= np.maximum(ratio.mean((1, 2), keepdims=True), 1e-6)
         ratio /= np.maximum(gaussian_filter(ratio.mean(0), SMOOTH, mode="nearest"), 1e-6)
         # each row of this matrix takes the mean of a window, so that no window's frames are copied
-        windows = np.searchsorted(places, rows[places])
-        mean = csr_array((np.full(windows.size, 1 / width, np.float32), windows.ravel(), np.arange(len(places) + 1) * width))
+        windows = np.searchsorted(places, rows[places]).ravel()
+        starts = np.arange(len(places) + 1) * width
+        mean = csr_array((np.full(windows.size, 1 / width, np.float32), windows, starts))
         greatest[places] = (mean @ ratio.reshape(len(places), -1)).max(1)
     return greatest
 
 
 def smoothed(decision, index: pd.DataFrame, width: int) -> np.ndarray:
-    """Median (M,) of decision values (M,) over `width` frames of the same event, the frame in the middle. `SqError` if even."""
+    """Median (M,) of decision values (M,) over `width` frames about each, of its event. `SqError` for even `width`."""
     return np.median(sliding_window(np.asarray(decision)[:, None], index, width), axis=1)
+
+
+def unbroken(numbers: np.ndarray) -> list[np.ndarray]:
+    """Rising whole `numbers` (K,) in runs without a gap; none for none."""
+    return np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1) if len(numbers) else []
 
 
 def runs(index: pd.DataFrame, said, shortest: float = 0.0) -> pd.DataFrame:
     """Runs of consecutive frames that were `said` (bool, (M,)) to be positive and last at least `shortest` seconds.
 
-    A row per run: event, first, last (frame numbers), seconds, hit (whether an annotated frame is among its own).
+    A row per run: event, first, last (frame numbers), frames, seconds, rule (whether it lasts 480 s, Section 2.1), hit
+    (whether an annotated frame is among its own).
     """
-    rows = []
+    rows, events = [], events_of(index)
     for event, own in index.assign(said=np.asarray(said, bool)).sort_values("frame").groupby("event"):
-        frame, yes = own["frame"].to_numpy(), own["said"].to_numpy()
-        begins = yes & ~(np.r_[False, yes[:-1]] & np.r_[False, np.diff(frame) == 1])
-        number, cadence = np.cumsum(begins)[yes], events_of(own)[event].cadence
-        for _, run in own[yes].groupby(number):
-            seconds = len(run) * cadence
-            if seconds >= shortest:
-                rows.append((event, run["frame"].iloc[0], run["frame"].iloc[-1], seconds, bool((run["label"] == 1).any())))
-    return pd.DataFrame(rows, columns=["event", "first", "last", "seconds", "hit"]).astype({"hit": bool})  # also where empty
+        annotated = own["frame"][own["label"] == 1]
+        for run in unbroken(own["frame"][own["said"]].to_numpy()):
+            seconds, hit = len(run) * events[event].cadence, np.isin(run, annotated).any()
+            rows.append((event, run[0], run[-1], len(run), seconds, seconds >= RULE, hit))
+    found = pd.DataFrame(rows, columns=["event", "first", "last", "frames", "seconds", "rule", "hit"])
+    found = found.astype({"rule": bool, "hit": bool})  # also where empty
+    return found[found["seconds"] >= shortest].reset_index(drop=True)
 
 
 def found(index: pd.DataFrame, said, shortest: float = 0.0) -> tuple[int, int]:
-    """Number of annotated events of which a run of `runs` touches the annotation, and number of runs that touch none."""
+    """Number of annotated events whose annotation one of their `runs` touches, and number of runs that touch none."""
     kept = runs(index, said, shortest)
     return kept.loc[kept["hit"], "event"].nunique(), int((~kept["hit"]).sum())
 
@@ -110,8 +114,8 @@ def found(index: pd.DataFrame, said, shortest: float = 0.0) -> tuple[int, int]:
 def exchange(index: pd.DataFrame, decision, shortest: float = 0.0, most: float = 0.2, steps: int = 40) -> pd.DataFrame:
     """`found` at `steps` thresholds of decision values (M,), from the strictest on: threshold, events, false.
 
-    At the last one the share `most` of the frames is positive. With many more, all runs of an event merge into one, which
-    touches the annotation and tells nothing.
+    At the last one the share `most` of the frames is positive. With many more, all runs of an event merge into one,
+    which touches the annotation and tells nothing.
     """
     share = np.geomspace(1 / len(decision), most, steps)
     rows = [(cut, *found(index, np.asarray(decision) > cut, shortest)) for cut in np.quantile(decision, 1 - share)]

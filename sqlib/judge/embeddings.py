@@ -23,14 +23,14 @@ SECTORS = 12  # of 30 degrees, in which a ring is looked for
 def consecutive(embeddings, index: pd.DataFrame, metric: str = "cosine") -> pd.DataFrame:
     """Distance of each embedding to that of the event's frame before (Fig. 6); metric "cosine" (0…2) or "euclidean".
 
-    Returns event, frame, step (frames between the two, above 1 at a gap), distance; NaN at an event's first frame. `SqError`
-    for another metric.
+    Returns event, frame, step (frames between the two, above 1 at a gap), distance; NaN at an event's first frame.
+    `SqError` for another metric.
     """
     vectors, frames = _checked(embeddings, index), index["frame"].to_numpy()
-    if metric not in ("cosine", "euclidean"):
-        raise SqError(f"metric={metric!r} is unknown: cosine or euclidean")
     if metric == "cosine":
         vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
+    elif metric != "euclidean":
+        raise SqError(f"metric={metric!r} is unknown: cosine or euclidean")
     step, distance = np.full((2, len(vectors)), np.nan)
     for _, own in _events(index):
         apart = np.linalg.norm(np.diff(vectors[own], axis=0), axis=1)
@@ -41,7 +41,7 @@ def consecutive(embeddings, index: pd.DataFrame, metric: str = "cosine") -> pd.D
 
 
 def moments(embeddings, index: pd.DataFrame) -> pd.DataFrame:
-    """Mean, median, deviation of each embedding's D numbers (Fig. 7), and its distance from its event's mean embedding."""
+    """Mean, median, deviation of each embedding's D numbers (Fig. 7), and its distance from its event's mean."""
     vectors = _checked(embeddings, index)
     values = {"mean": vectors.mean(axis=1), "median": np.median(vectors, axis=1), "deviation": vectors.std(axis=1)}
     middle = pd.DataFrame(vectors).groupby(index["event"].to_numpy()).transform("mean").to_numpy()
@@ -49,7 +49,7 @@ def moments(embeddings, index: pd.DataFrame) -> pd.DataFrame:
 
 
 def edge_peaks(distances: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
-    """Claim C16, per annotated event: where the distances (of `consecutive`) at onset and end stand among all of its own.
+    """Claim C16, per annotated event: where distances (of `consecutive`) at onset and end stand among all of its own.
 
     Returns event, onset (first annotated frame against the one before), end (first frame after against the last) and
     edges (mean of all these) as percentile ranks, 0…1 with chance at 0.5 (NaN: no such edge), and top: the share of the
@@ -76,7 +76,7 @@ def mean_shift(embeddings, index: pd.DataFrame, chosen) -> pd.DataFrame:
     """
     values, rows = moments(embeddings, index)["mean"].to_numpy(), []
     if np.shape(chosen) != values.shape or np.asarray(chosen).dtype != bool:
-        raise SqError(f"chosen is one bool for each of {len(values)} embeddings, not an array of shape {np.shape(chosen)}")
+        raise SqError(f"chosen is one bool for each of {len(values)} embeddings, not of shape {np.shape(chosen)}")
     for event, own in _events(index):
         here, others = own[chosen[own]], own[~chosen[own]]
         if len(here) and len(others) and np.ptp(values[others]) > 0:
@@ -88,9 +88,10 @@ def separability(embeddings, groups, events, seed: int, folds: int = 5, most: in
     """Claims C1 and C18, per frame: how a linear discriminant that never saw the frame's event tells two groups apart.
 
     groups : two values (M,), such as cycle or label; events : event of each embedding (M,)
-    Returns event, group (1: the larger value), score (above 0: taken for group 1) and silhouette (of `most` frames drawn
-    by `seed`, NaN elsewhere); `separated` turns it, or a resample of its events, into numbers. `SqError` unless there are two
-    groups of two events or more.
+
+    Returns event, group (1: the larger value), score (above 0: taken for group 1) and silhouette (of `most` frames
+    drawn by `seed`, NaN elsewhere); `separated` turns it, or a resample of its events, into numbers. `SqError` unless
+    there are two groups of two events or more.
     """
     frame = pd.DataFrame({"event": np.asarray(events), "group": np.asarray(groups)})
     vectors, values = _checked(embeddings, frame), np.unique(frame["group"])
@@ -110,19 +111,20 @@ def separability(embeddings, groups, events, seed: int, folds: int = 5, most: in
 def separated(table: pd.DataFrame) -> dict[str, float]:
     """Balanced accuracy and AUC (chance 0.5) and mean silhouette (−1…1; 0: mixed) of `separability`'s table."""
     group, score = table["group"], table["score"]
-    accuracy, auc = balanced_accuracy_score(group, score > 0), roc_auc_score(group, score)
-    return {"balanced_accuracy": float(accuracy), "auc": float(auc), "silhouette": float(table["silhouette"].mean())}
+    return {"balanced_accuracy": float(balanced_accuracy_score(group, score > 0)),
+            "auc": float(roc_auc_score(group, score)), "silhouette": float(table["silhouette"].mean())}
 
 
 @own_threads()
 def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 1265) -> np.ndarray:
-    """Embeddings on a plane (M, 2), by "pca" or by "umap" (McInnes et al. 2018) with at most M − 1 neighbours (Figs. 5, 8, 10, 19).
+    """Embeddings on a plane (M, 2), by "pca" or by "umap" (McInnes et al. 2018) (Figs. 5, 8, 10, 19).
 
-    `SqError` for another method, fewer than 5 frames, and fewer than 2 neighbours.
+    `neighbours` are at most M − 1. `SqError` for another method, fewer than 5 frames, and fewer than 2 neighbours.
     """
     vectors = _checked(embeddings)
     if method not in ("umap", "pca") or len(vectors) < 5 or neighbours < 2:
-        raise SqError(f"a map is umap or pca of 5 frames and 2 neighbours or more: {method!r}, {len(vectors)}, {neighbours}")
+        raise SqError("a map is umap or pca of 5 frames and 2 neighbours or more: "
+                      f"{method!r}, {len(vectors)}, {neighbours}")
     with warnings.catch_warnings():  # a graph in several pieces is a finding, and shows in the map
         warnings.filterwarnings("ignore", module="umap|sklearn")
         made = reducer(method, 2, min(neighbours, len(vectors) - 1), seed)
@@ -130,16 +132,16 @@ def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 126
 
 
 def remoteness(frames, inside) -> np.ndarray:
-    """Frames (M,) from each of an event's `frames` (M,) to the nearest of those `inside` (bool, or positions): 0 for these."""
+    """Frames (M,) from each of an event's `frames` (M,) to the nearest of those `inside` (bool, or positions)."""
     return np.abs(frames[:, None] - frames[inside]).min(axis=1)
 
 
 def ring(map2d, index: pd.DataFrame) -> pd.DataFrame:
     """Claim C2, per annotated event: does a map (M, 2) lay the event's frames in rings round those of the sunquake?
 
-    Returns event, rho (Spearman's, of distance from the middle of the annotated frames with `remoteness`), surround (share
-    of `SECTORS` directions from there that hold other frames; a thread has few) and elsewhere: median rho with the
-    annotation moved to other times, which a map that only keeps the order of time has too (NaN: no room to move).
+    Returns event, rho (Spearman's, of distance from the middle of the annotated frames with `remoteness`), surround
+    (share of `SECTORS` directions from there that hold other frames; a thread has few) and elsewhere: median rho with
+    the annotation moved to other times, which a map that only keeps the order of time has too (NaN: no room to move).
     """
     points, inside, rows = _checked(map2d, index), index["label"].to_numpy() == 1, []
     for event, own in _events(index):
@@ -154,7 +156,7 @@ def ring(map2d, index: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rho(points, frames, at) -> float:
-    """Spearman's correlation of distance from the median of points `at` with `remoteness` from them; 0 where undefined."""
+    """Spearman's correlation of distance from the median of points `at` with `remoteness`; 0 where undefined."""
     far = np.linalg.norm(points - np.median(points[at], axis=0), axis=1)
     far, away = rankdata(far), rankdata(remoteness(frames, at))
     return float(np.corrcoef(far, away)[0, 1]) if np.ptp(far) and np.ptp(away) else 0.0
@@ -171,5 +173,5 @@ def _checked(vectors, index: pd.DataFrame | None = None) -> np.ndarray:
     vectors = np.asarray(vectors, np.float64)
     if vectors.ndim != 2 or not np.isfinite(vectors).all() or (index is not None and len(index) != len(vectors)):
         raise SqError(f"embeddings are finite, a row per row of the index ({0 if index is None else len(index)} rows), "
-                      f"not {vectors.shape}")  # fmt: skip
+                      f"not {vectors.shape}")
     return vectors

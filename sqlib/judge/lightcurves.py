@@ -1,8 +1,8 @@
-"""Light curves of a place: egression power over its average in kernels of several sizes, and how sure they are (Fig. 16).
+"""Light curves of a place: egression power over its average, in kernels of several sizes, and their noise (Fig. 16).
 
 The power of noise in one pixel is exponential, so the mean of n independent ones has Gamma's law with shape n: mean 1,
-deviation 1/√n, and a tail that is fatter than a Gaussian's. Places are in pixels, x right, y down; the middle of the first
-pixel is at 0.5.
+deviation 1/√n, and a tail that is fatter than a Gaussian's. Places are in pixels, x right, y down; the middle of the
+first pixel is at 0.5.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from scipy.stats import gamma, norm
 
 from sqlib.data.statistics import SMOOTH
 from sqlib.errors import SqError
-from sqlib.judge.duration import BAND
+from sqlib.judge.duration import BAND, RULE, unbroken
 
 APART = 15.0  # px: what is nearer to the source than this is no background
 LEAST = 40  # frames that an average in time needs: some ten independent looks
@@ -29,7 +29,7 @@ class Regions(NamedTuple):
 
 
 class Above(NamedTuple):
-    """The longest unbroken time above a level: positions of the first and the last frame (-1: none), and its seconds."""
+    """An unbroken time above a level: positions of the first and the last frame (-1: none), and its seconds."""
 
     first: int
     last: int
@@ -39,8 +39,8 @@ class Above(NamedTuple):
 class Light(NamedTuple):
     """Light curves of a place, one a radius in px, as P/P_avg (T,); the rest is of the first, smallest kernel.
 
-    `sigma`: deviation of such kernels in the active region and in the quiet Sun, in units of P_avg; `run`: its longest time
-    above three of the former; `n`: its independent pixels; `facts`: what a table says of it, by column.
+    `sigma`: deviation of such kernels in the active region and in the quiet Sun, in P_avg; `run`: the candidate's time
+    above three of the former; `n`: its independent pixels, 1/σ²; `facts`: what a table says of it, by column.
     """
 
     curves: dict[float, np.ndarray]
@@ -51,17 +51,17 @@ class Light(NamedTuple):
 
 
 def check(power: np.ndarray) -> np.ndarray:
-    """Power (T, H, W) as an array, or `SqError`: too few frames for an average in time, not finite, or no cube at all."""
+    """Power (T, H, W) as an array, or `SqError`: too few frames for an average in time, not finite, or no cube."""
     power = np.asarray(power)
     if power.ndim != 3 or len(power) < LEAST:
-        raise SqError(f"a light curve needs {LEAST} frames or more (T, H, W), to know what is usual; not shape {power.shape}")
+        raise SqError(f"a light curve needs {LEAST} frames or more (T, H, W), to know what is usual; not {power.shape}")
     if not np.isfinite(power).all():
         raise SqError("a light curve needs finite power; fill the gaps first")
     return power
 
 
 def kernel(shape, x: float, y: float, radius: float) -> np.ndarray:
-    """bool (H, W): the pixels whose middles are at most `radius` from (x, y). `SqError` where there is none in the frame."""
+    """bool (H, W): the pixels whose middles are at most `radius` from (x, y); `SqError` where the frame has none."""
     down, right = (np.arange(size) + 0.5 for size in shape)
     inside = np.hypot(down[:, None] - y, right - x) <= radius
     if not inside.any():
@@ -69,16 +69,19 @@ def kernel(shape, x: float, y: float, radius: float) -> np.ndarray:
     return inside
 
 
-def course(power: np.ndarray, x: float, y: float, radius: float) -> np.ndarray:
-    """Mean power (T,) of the pixels of (T, H, W) within `radius` px of (x, y); errors as for `kernel`."""
-    return power[:, kernel(power.shape[1:], x, y, radius)].mean(1, dtype=np.float64)
+def usual(values: np.ndarray) -> float:
+    """Average in time of a light curve (T,); `SqError` unless it is above 0."""
+    average = float(np.mean(values))
+    if not average > 0:
+        raise SqError("the place has no power outside of the event: nothing to compare it with")
+    return average
 
 
 def regions_of(average: np.ndarray) -> Regions:
     """The shadow and the quiet Sun in an average (H, W), which is blurred by 5 px.
 
-    Shadow: the connected patch round the least of it that is below half of its depth. Quiet: what has lost under a quarter of it.
-    Raises `SqError` for frames that are hardly more than their rim.
+    Shadow: the connected patch round the least of it that is below half of its depth. Quiet: what has lost under a
+    quarter of it. Raises `SqError` for frames that are hardly more than their rim.
     """
     mean = gaussian_filter(average, SMOOTH, mode="reflect")
     rim, inner = 2 * SMOOTH, np.zeros(mean.shape, bool)
@@ -92,63 +95,61 @@ def regions_of(average: np.ndarray) -> Regions:
     return Regions(patches == patches[lowest], inner & (mean > (low + 3 * quiet) / 4))
 
 
-def deviation(power: np.ndarray, where: np.ndarray, radius: float, away: tuple[float, float], rng, average: float = 0.0,
-              places: int = 60) -> float:  # fmt: skip
-    """Standard deviation in time of the power of kernels, as a root mean square over `places` drawn from `where` (H, W).
+def deviation(power: np.ndarray, where: np.ndarray, x: float, y: float, radius: float, rng: np.random.Generator,
+              average: float = 0.0, places: int = 60) -> float:
+    """Standard deviation in time of the power of kernels, root mean square over `places` drawn from `where` (H, W).
 
-    In units of `average`, or, where none is given, of each kernel's own average in time. Places within 15 px of `away`
-    (x, y), the source, are left out; NaN where fewer than five remain. `radius` in px; errors as for `check` and `usual`.
+    The kernels are that of the source at (x, y), px, moved by whole pixels: about a corner a disc has other pixels than
+    about a pixel's middle, 16 instead of 21 for 2.5 px, and another deviation. Left out are places within 15 px of the
+    source, and those from which the kernel reaches out of the frame. In units of `average`, or, where none is given, of
+    each kernel's own average in time. NaN where fewer than five places remain; errors as for `kernel` and `usual`.
     """
-    power = check(power)  # once, for it looks at every pixel
-    y, x = np.nonzero(where)
-    far = np.hypot(x + 0.5 - away[0], y + 0.5 - away[1]) >= APART
-    x, y = x[far], y[far]
-    if len(x) < 5:
+    shape = power.shape[1:]
+    offsets = np.argwhere(kernel(shape, x, y, radius)) - np.floor([y, x]).astype(int)
+    middles = np.argwhere(where)
+    far = np.hypot(middles[:, 1] + 0.5 - x, middles[:, 0] + 0.5 - y) >= APART
+    within = (middles + offsets.min(0) >= 0).all(1) & (middles + offsets.max(0) < shape).all(1)
+    middles = middles[far & within]
+    if len(middles) < 5:
         return float("nan")
-    drawn = rng.choice(len(x), min(places, len(x)), replace=False)
-    curves = [course(power, x[i] + 0.5, y[i] + 0.5, radius) for i in drawn]
+    drawn = middles[rng.choice(len(middles), min(places, len(middles)), replace=False)]
+    curves = [power[:, *(middle + offsets).T].mean(1, dtype=np.float64) for middle in drawn]
     return float(np.sqrt(np.mean([(one / (average or usual(one))).var() for one in curves])))
 
 
-def measure(power: np.ndarray, x: float, y: float, radii, cadence: float, rng: np.random.Generator) -> Light:
-    """The light curves of a place of power (T, H, W) and what they say (Section 4.3.3), `cadence` in s; `SqError` as above."""
-    power, curves = check(power), {}
-    areas, average = regions_of(power.mean(0, dtype=np.float64)), {}
+def measure(power: np.ndarray, x: float, y: float, during: tuple[int, int], radii, cadence: float,
+            rng: np.random.Generator) -> Light:
+    """The light curves of a place of power (T, H, W) and what they say (Section 4.3.3); `SqError` as above.
+
+    during : positions in the cube of the candidate's first and last frame; cadence : s
+    """
+    power, curves, average = check(power), {}, {}
+    areas = regions_of(power.mean(0, dtype=np.float64))
     for radius in radii:
-        own = course(power, x, y, radius)
+        own = power[:, kernel(power.shape[1:], x, y, radius)].mean(1, dtype=np.float64)
         average[radius] = usual(own)
         curves[radius] = own / average[radius]
     least = radii[0]
-    region = deviation(power, areas.active, least, (x, y), rng)
-    quiet = deviation(power, areas.quiet, least, (x, y), rng, average[least])
-    run, n = above(curves[least], 1 + 3 * region, cadence), independent(region)
+    region = deviation(power, areas.active, x, y, least, rng)
+    quiet = deviation(power, areas.quiet, x, y, least, rng, average[least])
+    run, n = above(curves[least], 1 + 3 * region, cadence, during), 1 / region**2
     peak, seconds, places = float(curves[least].max()), len(power) * cadence, power[0].size / (np.pi * least**2)
-    facts = {"peak P/P_avg": peak, "in σ of the region": (peak - 1) / region, "in σ of the quiet Sun": (peak - 1) / quiet,
-             "above 3σ (s)": run.seconds, "480 s": "yes" if run.seconds >= 480 else "no",
-             "noise once in this cube": once(seconds, n), "anywhere in the frame": once(seconds * places, n)}  # fmt: skip
+    facts = {"peak P/P_avg": peak, "in σ of the region": (peak - 1) / region,
+             "in σ of the quiet Sun": (peak - 1) / quiet, "above 3σ (s)": run.seconds,
+             "480 s": "yes" if run.seconds >= RULE else "no", "noise once in this cube": once(seconds, n),
+             "anywhere in the frame": once(seconds * places, n)}
     return Light(curves, (region, quiet), run, n, facts)
 
 
-def usual(values: np.ndarray) -> float:
-    """Average in time of a light curve (T,); `SqError` unless it is above 0."""
-    average = float(np.mean(values))
-    if not average > 0:
-        raise SqError("the place has no power outside of the event: nothing to compare it with")
-    return average
+def above(values: np.ndarray, level: float, cadence: float, during: tuple[int, int]) -> Above:
+    """How long a light curve (T,) is above `level` without a break: the longest such time that touches `during`.
 
-
-def above(values: np.ndarray, level: float, cadence: float) -> Above:
-    """The longest run of frames of a light curve (T,) above `level`; frames times `cadence` (s), as the paper counts."""
-    over = np.flatnonzero(np.asarray(values) > level)
-    if not len(over):
-        return Above(-1, -1, 0.0)
-    best = max(np.split(over, np.flatnonzero(np.diff(over) > 1) + 1), key=len)
-    return Above(int(best[0]), int(best[-1]), len(best) * cadence)
-
-
-def independent(sigma: float) -> float:
-    """Independent pixels n in a kernel whose power has the relative deviation `sigma`: 1/σ²."""
-    return 1 / sigma**2
+    during : first and last position of the candidate. Frames times `cadence` (s), as the paper counts.
+    """
+    first, last = during
+    runs = [run for run in unbroken(np.flatnonzero(np.asarray(values) > level)) if run[0] <= last and run[-1] >= first]
+    best = max(runs, key=len, default=[])
+    return Above(int(best[0]), int(best[-1]), len(best) * cadence) if len(best) else Above(-1, -1, 0.0)
 
 
 def sigma_level(k: float, n: float) -> float:
@@ -162,7 +163,7 @@ def chance(level, n: float):
 
 
 def honest_level(k: float, n: float) -> float:
-    """P/P_avg that noise exceeds as rarely as a Gaussian exceeds k deviations; above `sigma_level` by Gamma's fatter tail."""
+    """P/P_avg that noise exceeds as rarely as a Gaussian exceeds k deviations; above `sigma_level` by Gamma's tail."""
     return float(gamma.isf(norm.sf(k), n, scale=1 / n))
 
 

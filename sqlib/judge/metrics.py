@@ -1,11 +1,12 @@
-"""Scores of predictions (Section 3), and how sure they are: bootstrap intervals by event."""
+"""Scores of predictions (Section 3), and how sure they are: bootstrap intervals by event, and Wilson's for shares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score, roc_auc_score
+from scipy.stats import norm, t
+from sklearn.metrics import roc_auc_score
 
 from sqlib.errors import SqError
 
@@ -14,13 +15,14 @@ def macro(tp, fp, fn, tn) -> pd.DataFrame:
     """Macro-averaged precision, recall and F1, and accuracy, of confusion counts (numbers or arrays); 0 where 0/0."""
     tp, fp, fn, tn = (np.atleast_1d(np.asarray(x, dtype=float)) for x in (tp, fp, fn, tn))
 
-    def share(a, b):
+    def ratio(a, b):
         return np.divide(a, b, out=np.zeros_like(b), where=b > 0)
 
-    precision = (share(tp, tp + fp) + share(tn, tn + fn)) / 2
-    recall = (share(tp, tp + fn) + share(tn, tn + fp)) / 2
-    f1 = (share(2 * tp, 2 * tp + fp + fn) + share(2 * tn, 2 * tn + fp + fn)) / 2
-    return pd.DataFrame({"precision": precision, "recall": recall, "F1": f1, "accuracy": (tp + tn) / (tp + fp + fn + tn)})
+    precision = (ratio(tp, tp + fp) + ratio(tn, tn + fn)) / 2
+    recall = (ratio(tp, tp + fn) + ratio(tn, tn + fp)) / 2
+    f1 = (ratio(2 * tp, 2 * tp + fp + fn) + ratio(2 * tn, 2 * tn + fp + fn)) / 2
+    accuracy = (tp + tn) / (tp + fp + fn + tn)
+    return pd.DataFrame({"precision": precision, "recall": recall, "F1": f1, "accuracy": accuracy})
 
 
 def possible(positives: int, negatives: int, **printed: float) -> pd.DataFrame:
@@ -32,8 +34,29 @@ def possible(positives: int, negatives: int, **printed: float) -> pd.DataFrame:
 
 
 def average_precision(labels, decision) -> float:
-    """Area under the precision-recall steps of decision values (M,); the share of positives for values without any knowledge."""
-    return float(average_precision_score(labels, decision))
+    """Area under the precision-recall steps of decision values (M,): of random values, the share of positives.
+
+    `labels` (M,): 1 is positive. 0 without positives. `SqError` for unequal lengths and values that are not finite.
+    """
+    return float(_average_precisions(labels, decision, [np.ones(len(labels), int)])[0])
+
+
+def _average_precisions(labels, decision, weights: Iterable[np.ndarray]) -> np.ndarray:
+    """`average_precision` for each of some `weights` (M,) of the samples, whole numbers; they are sorted once."""
+    positive, decision = np.asarray(labels) == 1, np.asarray(decision, float)
+    if decision.shape != positive.shape or not np.isfinite(decision).all():
+        raise SqError(f"average precision needs a finite decision value for each of {len(positive)} labels")
+    order = np.argsort(-decision, kind="stable")
+    ends = np.flatnonzero(np.diff(decision[order], append=-np.inf))  # the last of each group of equal values
+    positive, found = positive[order], []
+    for weight in weights:
+        weight = weight[order]
+        seen, hits = np.cumsum(weight)[ends], np.cumsum(weight * positive)[ends]
+        drawn = np.diff(seen, prepend=0) > 0  # groups without a weight are none: sums are then those of a drawn set
+        hits, seen = hits[drawn][::-1], seen[drawn][::-1]
+        recall = np.append(hits / max(hits[0], 1), 0.0)
+        found.append(max(0.0, -np.sum(np.diff(recall) * (hits / seen))))
+    return np.array(found)
 
 
 def scores(labels, predictions, decision=None) -> dict[str, float]:
@@ -45,7 +68,8 @@ def scores(labels, predictions, decision=None) -> dict[str, float]:
     """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     if labels.ndim != 1 or labels.shape != predictions.shape or not len(labels):
-        raise SqError(f"labels of shape {labels.shape} and predictions of shape {predictions.shape}: scores need one each a sample")
+        raise SqError(f"labels of shape {labels.shape} and predictions of shape {predictions.shape}: "
+                      "scores need one each a sample")
     if not (np.isin(labels, (0, 1)).all() and np.isin(predictions, (0, 1)).all()):
         raise SqError("labels and predictions are 0 and 1; leave out frames of unlabelled events (-1) before scoring")
     tp, fp, fn, tn = (np.sum((labels == y) & (predictions == p)) for y, p in ((1, 1), (0, 1), (1, 0), (0, 0)))
@@ -65,38 +89,62 @@ class Interval(NamedTuple):
     skipped: int
 
 
-def interval(
-    labels, values, events, statistic: Callable[..., float], seed: int, draws: int = 1000, level: float = 0.95
-) -> Interval:
-    """Percentile interval of `statistic(labels, values)` when events are drawn anew with replacement (cluster bootstrap).
+def interval(labels, values, events, statistic: Callable[..., float], seed: int, draws: int = 1000,
+             level: float = 0.95) -> Interval:
+    """Percentile interval of `statistic(labels, values)` with events drawn anew with replacement (cluster bootstrap).
 
-    `labels` (M,) classes, `values` (M,) or (M, K), `events` (M,): the event of each sample. Frames of one event resemble
-    each other, so events are drawn and each brings all its frames. A draw that lacks a class of the whole set is skipped.
-    NaN where there are fewer than two events or every draw is skipped: one event does not tell how events differ. With
-    few events (the paper's test set has 11) percentile intervals come out somewhat short.
+    `labels` (M,) classes, `values` (M,) or (M, K), `events` (M,): the event of each sample. Frames of one event
+    resemble each other, so events are drawn and each brings all its frames. A draw that lacks a class of the whole set
+    is skipped. NaN where there are fewer than two events or every draw is skipped: one event does not tell how events
+    differ. With few events (the paper's test set has 11) percentile intervals come out somewhat short.
     Raises `SqError` for unequal lengths, no samples, fewer than one draw, and a level outside of 0…1.
     Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13, DOI 10.1201/9780429246593.
     """
+    return _percentiles(_resampled(labels, values, events, statistic, seed, draws, level), draws, level)
+
+
+def difference(labels, one, other, events, statistic: Callable[..., float], seed: int, draws: int = 1000,
+               level: float = 0.95) -> Interval:
+    """Interval of `statistic(labels, one) - statistic(labels, other)` with the same events drawn for both.
+
+    Paired, because what makes an event hard makes it hard for both. `one`, `other`: (M,). The rest as for `interval`.
+    """
+    first, second = (_resampled(labels, own, events, statistic, seed, draws, level) for own in (one, other))
+    return _percentiles(first - second, draws, level)
+
+
+def _resampled(labels, values, events, statistic, seed: int, draws: int, level: float) -> np.ndarray:
+    """The statistic of each draw that has every class."""
     labels, values, events = np.asarray(labels), np.asarray(values), np.asarray(events)
     if not len(labels) == len(values) == len(events) > 0:
-        raise SqError(f"{len(labels)} labels, {len(values)} values and {len(events)} events: an interval needs one each a sample")
+        raise SqError(f"{len(labels)} labels, {len(values)} values and {len(events)} events: "
+                      "an interval needs one each a sample")
     if draws < 1 or not 0 < level < 1:
         raise SqError(f"draws={draws}, level={level}: a bootstrap needs at least one draw and a level between 0 and 1")
-    members = [np.flatnonzero(events == event) for event in pd.unique(events)]
-    if len(members) < 2:
-        return Interval(float("nan"), float("nan"), draws)
-    rng, classes, found = np.random.default_rng(seed), len(np.unique(labels)), []
-    for _ in range(draws):
-        rows = np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
-        if len(np.unique(labels[rows])) == classes:
-            found.append(statistic(labels[rows], values[rows]))
-    if not found:
+    which, names = pd.factorize(events)
+    if len(names) < 2:
+        return np.empty(0)
+    classes, kind = np.unique(labels, return_inverse=True)
+    holds = np.zeros((len(names), len(classes)), bool)
+    holds[which, kind] = True
+    drawn = np.random.default_rng(seed).integers(0, len(names), (draws, len(names)))
+    drawn = drawn[holds[drawn].any(1).all(1)]
+    if statistic is average_precision:  # by weights: the same numbers without a sort for each draw
+        return _average_precisions(labels, values, (np.bincount(own, minlength=len(names))[which] for own in drawn))
+    members = [np.flatnonzero(which == event) for event in range(len(names))]
+    rows = (np.concatenate([members[event] for event in own]) for own in drawn)
+    return np.array([statistic(labels[own], values[own]) for own in rows])
+
+
+def _percentiles(found: np.ndarray, draws: int, level: float) -> Interval:
+    if not len(found):
         return Interval(float("nan"), float("nan"), draws)
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), draws - len(found))
 
 
-def middle(values, events, seed: int, draws: int = 1000, statistic: Callable[..., float] = np.mean) -> tuple[float, float, float]:
+def middle(values, events, seed: int, draws: int = 1000,
+           statistic: Callable[..., float] = np.mean) -> tuple[float, float, float]:
     """A statistic of `values` (M,) that have no classes, and its 95 % `interval` (low, high); NaN without any value."""
     values = np.asarray(values, float)
     if not len(values):
@@ -105,11 +153,27 @@ def middle(values, events, seed: int, draws: int = 1000, statistic: Callable[...
     return float(statistic(values)), low, high
 
 
-def difference(labels, one, other, events, statistic: Callable[..., float], seed: int, **how) -> Interval:
-    """Interval of `statistic(labels, one) - statistic(labels, other)` with the same events drawn for both.
+def share(values, events=None, samples=1) -> tuple[float, float, float]:
+    """Mean of shares (V,), each of so many `samples` (V,), and Wilson's 95 % interval of it (low, high); NaN for none.
 
-    Paired, because what makes an event hard makes it hard for both. `one`, `other`: (M,). `how`: `draws` and `level` of
-    `interval`, whose errors this has.
+    `values` are 0…1, or bool; `events` (V,): the event of each, by default one each. Samples of an event resemble each
+    other, so the interval is that of n = p (1 - p) / v independent samples, where v is the variance of the mean that
+    the differences between events give, times (z / t)² for the few events that v is known from. n is at least the
+    number of events, as if all samples of an event said the same, and at most that of samples; with p = 0 or 1 it is
+    the former. Unlike a bootstrap interval it has a width where all samples agree.
+    Sources: Wilson (1927), DOI 10.1080/01621459.1927.10502953; Korn & Graubard (1998), Survey Methodology 24, 193.
     """
-    both = np.column_stack([one, other])
-    return interval(labels, both, events, lambda y, v: statistic(y, v[:, 0]) - statistic(y, v[:, 1]), seed, **how)
+    values = np.asarray(values, float)
+    if not len(values):
+        return np.nan, np.nan, np.nan
+    which, names = pd.factorize(np.arange(len(values)) if events is None else np.asarray(events))
+    p, count, z = float(values.mean()), len(names), norm.ppf(0.975)
+    n = len(values) ** 2 / np.square(np.bincount(which)).sum()  # events of unequal size count for fewer
+    if 0 < p < 1 and count > 1:
+        most = len(values) ** 2 / np.sum(1 / np.broadcast_to(samples, values.shape))
+        v = np.square(np.bincount(which, values - p)).sum() * count / (count - 1) / len(values) ** 2
+        n = np.clip(p * (1 - p) / max(v, 1e-300) * (z / t.ppf(0.975, count - 1)) ** 2, n, most)
+    w = z**2 / (2 * n)
+    half = np.sqrt(2 * w * p * (1 - p) + w**2)
+    low, high = ((p + w + side) / (1 + 2 * w) for side in (-half, half))
+    return p, max(0.0, min(p, float(low))), min(1.0, max(p, float(high)))

@@ -1,4 +1,4 @@
-"""Five ways to fool oneself, as small experiments without any network: leakage, imbalance, metric, threshold, augmentation."""
+"""Five ways to fool oneself, as experiments without a network: leak, imbalance, metric, threshold, augmentation."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 
 def blocks(samples: Samples, block: int = 4) -> np.ndarray:
-    """float32 (M, K): averages of blocks of `block` px a side of each sample's middle frame, over the mean of the frame.
+    """float32 (M, K): averages of blocks of `block` px a side of each sample's middle frame, over the frame's mean.
 
     Raises `SqError` for a block that does not fit the frames.
     """
@@ -39,12 +39,12 @@ def ratios(samples: Samples, widths=(1, 5, 9)) -> np.ndarray:
 
 
 def nearest(train, labels, test, neighbours: int = 5) -> np.ndarray:
-    """(T,): share of positives, weighted by closeness, among the `neighbours` rows of `train` (N, D) next to each of `test`."""
+    """(T,): share of positives, by closeness, among the `neighbours` rows of `train` (N, D) nearest to `test`."""
     return KNeighborsRegressor(min(neighbours, len(train)), weights="distance").fit(train, labels).predict(test)
 
 
 def logistic(train, labels, test, smote: bool = False, seed: int = 0) -> np.ndarray:
-    """(T,): decision of a logistic regression on scaled features; `smote` first makes both classes of `train` equally many."""
+    """(T,): decision of a logistic regression on scaled features; `smote` first makes both classes equally many."""
     if smote:
         from imblearn.over_sampling import SMOTE
 
@@ -53,10 +53,10 @@ def logistic(train, labels, test, smote: bool = False, seed: int = 0) -> np.ndar
 
 
 def calendar(index: pd.DataFrame, train, test) -> pd.DataFrame:
-    """What the training row of the same event that is nearest in time (of two the earlier) says of each of `test`: no picture.
+    """What the training row of the event that is nearest in time (of two the earlier) says of each of `test`.
 
-    train, test : positions (R,) and (T,) in `index`. A row for each of `test`: `label`, int64, 0 where the event has no row in
-    `train`, and `away`, float64, the frames between the two, infinite where there is none.
+    train, test : positions (R,) and (T,) in `index`. A row for each of `test`: `label`, int64, 0 where the event has no
+    row in `train`, and `away`, float64, the frames between the two, infinite where there is none.
     """
     asked = index.iloc[test][["event", "frame"]].assign(row=range(len(test))).sort_values("frame")
     known = index.iloc[train][["event", "frame", "label"]].assign(at=lambda rows: rows["frame"]).sort_values("frame")
@@ -81,39 +81,43 @@ def likest(samples: Samples, train, test) -> np.ndarray:
 
 
 def reading(labels, decision, limit: float, events, seed: int, draws: int) -> dict[str, float]:
-    """`metrics.scores` of "yes above `limit`", yes (how often), and 95 % intervals by event: f1_low, f1_high, ap_low, ap_high.
+    """`metrics.scores` of "yes above `limit`", yes (how often), and f1_low, f1_high, ap_low, ap_high: 95 % by event.
 
     `labels` (0 and 1), `decision`, `events`: (M,). Errors as for `metrics.scores` and `metrics.interval`.
     """
     labels, decision = np.asarray(labels), np.asarray(decision, float)
-    found = {"yes": int((decision > limit).sum()), **metrics.scores(labels, (decision > limit).astype(int), decision)}
-    ways = {"f1": lambda y, v: metrics.scores(y, (v > limit).astype(int))["f1"], "ap": metrics.average_precision}
-    for name, statistic in ways.items():
-        found[f"{name}_low"], found[f"{name}_high"], _ = metrics.interval(labels, decision, events, statistic, seed, draws)
+    yes = (decision > limit).astype(int)
+    found = {"yes": int(yes.sum()), **metrics.scores(labels, yes, decision)}
+    for name, values, statistic in (("f1", yes, lambda y, v: metrics.scores(y, v)["f1"]),
+                                    ("ap", decision, metrics.average_precision)):
+        low, high, _ = metrics.interval(labels, values, events, statistic, seed, draws)
+        found |= {f"{name}_low": low, f"{name}_high": high}
     return found
 
 
 def beside(table: pd.DataFrame, boxes: pd.DataFrame, side: float, scale: float = 1.0) -> dict[str, float]:
-    """Measures (see `detection.compare`) of `boxes` redrawn with `side` px about their middles: means over the frames."""
+    """Measures (see `detection.compare`) of `boxes` redrawn with `side` px about their middles: means over frames."""
     x, y = (boxes[["x0", "y0"]].to_numpy(float) + boxes[["x1", "y1"]].to_numpy(float)).T / 2
     boxes = boxes.assign(x0=x - side / 2, y0=y - side / 2, x1=x + side / 2, y1=y + side / 2)
     found = detection.compare(table, boxes, scale)
     return {"IoU": found["iou"].mean(), "middle within the truth": detection.correct(found).mean(),
             "whole box within the truth": found["inside"].mean(), "boxes touch": (found["iou"] > 0).mean(),
-            "middle within 5 px": (found["pixels"] <= 5).mean()}  # fmt: skip
+            "middle within 5 px": (found["pixels"] <= 5).mean()}
 
 
-def optimism(decision, labels, events, held: int, splits: int, rng: np.random.Generator, levels: int = 100) -> pd.DataFrame:
-    """Macro F1 on `held` test events drawn at random, with the threshold that is best for the others, and that best for them.
+def optimism(decision, labels, events, held: int, splits: int, rng: np.random.Generator,
+             levels: int = 100) -> pd.DataFrame:
+    """Macro F1 on `held` test events drawn at random, with the best threshold for the others and for themselves.
 
-    decision, labels (0 and 1), events : (M,). A row per split: honest (threshold of the training events), tuned (of the test
-    events themselves), optimism, their difference. `levels` quantiles of the decision are tried; a split without both
-    classes on both sides is left out. Raises `SqError` for too few events, and where no split is left.
+    decision, labels (0 and 1), events : (M,). A row per split: honest (threshold of the training events), tuned (of the
+    test events themselves), optimism, their difference. `levels` quantiles of the decision are tried; a split without
+    both classes on both sides is left out. Raises `SqError` for too few events, and where no split is left.
     """
     decision, labels = np.asarray(decision, float), np.asarray(labels)
     names, which = np.unique(np.asarray(events), return_inverse=True)
     if not 1 <= held < len(names) or splits < 1 or levels < 2:
-        raise SqError(f"{held} of {len(names)} events held out, {splits} splits, {levels} levels: keep an event, ask for more")
+        raise SqError(f"{held} of {len(names)} events held out, {splits} splits, {levels} levels: "
+                      "keep an event, ask for more")
     yes = decision[:, None] > np.quantile(decision, np.linspace(0, 1, levels + 2)[1:-1])
     counts = np.zeros((2, len(names), levels + 1))  # yes at each level, and how many there are, by class and event
     for label in (0, 1):
@@ -131,31 +135,33 @@ def optimism(decision, labels, events, held: int, splits: int, rng: np.random.Ge
 
 
 def marks(boxes, size: int) -> torch.Tensor:
-    """uint8 (P, 2, size, size), 255 or 0: the pixels of the boxes of P frames, and dots of `DOT` px in the middles of these."""
+    """uint8 (P, 2, size, size), 255 or 0: the pixels of the boxes of P frames, and dots of `DOT` px amid them."""
     half = np.array([-DOT, -DOT, DOT, DOT]) / 2
     dots = [[np.tile(np.reshape(box, (2, 2)).mean(0), 2) + half for box in own] for own in boxes]
     kinds = [torch.stack([sources.inside_of(own, size) for own in kind]) for kind in (boxes, dots)]
     return torch.stack(kinds, 1).to(torch.uint8) * 255
 
 
-def changed(frames: torch.Tensor, marked: torch.Tensor, change: Change, seed: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
-    """Frames uint8 (P, S, S) after `change`, their annotated pixels after it (bool), and whether the middle of a box is left (P,).
+def changed(frames: torch.Tensor, marked: torch.Tensor, change: Change,
+            seed: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+    """After `change`: frames uint8 (P, S, S), their annotated pixels (bool), and whether a box's middle is left (P,).
 
-    The `marks` go through the same change as two more channels, so whatever moves or covers the frame does it to them too.
-    `change` of (B, C, H, W) must treat channels alike.
+    The `marks` go through the same change as two more channels, so whatever moves or covers the frame does it to them
+    too. `change` of (B, C, H, W) must treat channels alike.
     """
     generator = torch.Generator().manual_seed(seed)
     new = torch.cat([change(part, generator) for part in torch.cat([frames[:, None], marked], 1).split(64)])
     return new[:, 0], new[:, 1] > 127, (new[:, 2] > 127).flatten(1).any(1).numpy()
 
 
-def survives(frameset: FrameSet, positives, changes: dict[str, tuple[Change, bool]], views: int, seed: int) -> pd.DataFrame:
-    """What `changes` {name: (change, whether it moves pixels)} leave of annotated sources: a row each, means over `views` views.
+def survives(frameset: FrameSet, positives, changes: dict[str, tuple[Change, bool]], views: int,
+             seed: int) -> pd.DataFrame:
+    """What `changes` {name: (change, whether it moves pixels)} leave of annotated sources: a row each, mean of `views`.
 
-    views with a label: how many samples would be called positive; source kept: share whose box keeps its middle; brightest:
-    share whose brightest pixel is in the box; told apart: mean over events of the share of pairs in which the source has more
-    contrast than the same place of a quiet frame (`sources.told_apart`), a source that is gone having none. A filter moves
-    and covers nothing, so the annotation stays as it was.
+    views with a label: how many samples would be called positive; source kept: share whose box keeps its middle;
+    brightest: share whose brightest pixel is in the box; told apart: mean over events of the share of pairs in which
+    the source has more contrast than the same place of a quiet frame (`sources.told_apart`), a source that is gone
+    having none. A filter moves and covers nothing, so the annotation stays as it was.
     """
     places = np.r_[positives, sources.controls(frameset, positives)[0]]
     table, labels = frameset.index.iloc[places], np.arange(len(places)) < len(positives)

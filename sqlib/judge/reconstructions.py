@@ -1,4 +1,4 @@
-"""What autoencoders keep of a frame (Appendix A): errors beside yardsticks, used latent dimensions, and the source itself."""
+"""What autoencoders keep of a frame (Appendix A): errors beside yardsticks, used latent dimensions, the source."""
 
 from typing import NamedTuple
 
@@ -26,14 +26,14 @@ def layers(net: AutoEncoder, size: int) -> pd.DataFrame:
     The frames are passed through it one layer after another, so the sizes are what the network itself makes.
     """
     up, kernel = net.decoder, "convolution 3×3"
-    steps = [("encoder", f"{kernel}, stride 2", net.trunk[0])]
-    steps += [("encoder", "residual block, stride 2", block) for block in net.trunk[1:]]
-    steps += [("encoder", "max pooling 2×2", net.encoding[0]), ("latent", "linear", net.encoding[1:])]
-    steps += [("decoder", "linear", up[:2])]
-    steps += [("decoder", f"upsampling ×2, {kernel}", up[at : at + 4]) for at in range(2, len(up) - 1, 4)]
-    steps += [("decoder", kernel, up[-1])]
-    frame = torch.zeros(1, net.trunk[0][0].in_channels, size, size, device=net.level.device)
-    rows, x = [("input", "frame", frame.shape[1], size, 0)], frame
+    steps = [("encoder", f"{kernel}, stride 2", net.trunk[0]),
+             *(("encoder", "residual block, stride 2", block) for block in net.trunk[1:]),
+             ("encoder", "max pooling 2×2", net.encoding[0]), ("latent", "linear", net.encoding[1:]),
+             ("decoder", "linear", up[:2]),
+             *(("decoder", f"upsampling ×2, {kernel}", up[at : at + 4]) for at in range(2, len(up) - 1, 4)),
+             ("decoder", kernel, up[-1])]
+    x = torch.zeros(1, net.trunk[0][0].in_channels, size, size, device=net.level.device)
+    rows = [("input", "frame", x.shape[1], size, 0)]
     for part, layer, step in steps:
         x = step(x)
         side = x.shape[-1] if x.ndim == 4 else 1
@@ -58,15 +58,17 @@ class Copies(NamedTuple):
 
 @torch.no_grad()
 def reconstruct(trained: Trained, samples: Samples, which, batch: int = 256) -> Copies:
-    """Frames of the samples at positions `which` (N,), and what an autoencoder makes of them from the mean of their codes.
+    """Frames of samples at positions `which` (N,), and what an autoencoder makes of them from the means of their codes.
 
     Raises `SqError` for a run that trained no autoencoder.
     """
     if not trained.settings.reconstructs:
-        raise SqError(f"run {trained.key} was trained by {trained.settings.objective!r}: it has no decoder to reconstruct with")
+        raise SqError(f"run {trained.key} was trained by {trained.settings.objective!r}: "
+                      "it has no decoder to reconstruct with")
     net, parts = load_net(trained, samples.pixels.shape[-1], str(samples.device)), []
     for some in torch.as_tensor(np.asarray(which), device=samples.device).split(batch):
-        copies, frames, mean, log_variance, _ = net(gather(samples, some).float().contiguous(memory_format=torch.channels_last))
+        stack = gather(samples, some).float().contiguous(memory_format=torch.channels_last)
+        copies, frames, mean, log_variance, _ = net(stack)
         middle = frames.shape[1] // 2
         code = (mean,) if log_variance is None else (mean, log_variance)
         parts.append([part.float().cpu().numpy() for part in (frames[:, middle], copies[:, middle], *code)])
@@ -83,16 +85,17 @@ def yardsticks(train: np.ndarray, test: np.ndarray, sizes, seed: int) -> pd.Data
     most = min(max(sizes), len(train) - 1, train.shape[1])
     made, rows = PCA(most, random_state=seed).fit(train), []
     parts = {"train": train - made.mean_, "test": test - made.mean_}
-    weights = {name: part @ made.components_.T for name, part in parts.items()}
+    kept = {name: np.square(part @ made.components_.T) for name, part in parts.items()}
     for size in (0, *sizes):
-        kept = min(size, most)  # the components are orthonormal: what is kept of the square is that of the weights
-        left = {name: np.square(part).sum() - np.square(weights[name][:, :kept]).sum() for name, part in parts.items()}
-        rows.append({"size": size, "components": kept, **{name: float(left[name] / part.size) for name, part in parts.items()}})
+        count = min(size, most)  # the components are orthonormal: what is kept of the square is that of the weights
+        left = {name: float((np.square(part).sum() - kept[name][:, :count].sum()) / part.size)
+                for name, part in parts.items()}
+        rows.append({"size": size, "components": count, **left})
     return pd.DataFrame(rows)
 
 
 def dimensions(mean: np.ndarray, log_variance: np.ndarray) -> pd.DataFrame:
-    """Per latent dimension of codes (N, E): divergence from the prior (nats, mean over frames), variance of the mean, used."""
+    """Per latent dimension of codes (N, E): divergence from the prior (nats, mean), variance of the mean, used."""
     log_variance = log_variance.astype(float)
     divergence = 0.5 * (np.square(mean) + np.exp(log_variance) - 1 - log_variance).mean(axis=0)
     spread = mean.var(axis=0)
@@ -108,7 +111,7 @@ LOSSES = {"square": lambda error: np.square(error) / 2, "log-cosh": log_cosh, "a
 
 
 def best_constant(values: np.ndarray) -> dict[str, float]:
-    """The one number for all `values` (any shape) that each of `LOSSES` likes best: mean, something between, median."""
+    """The one number for all `values` that each of `LOSSES` likes best: mean, something between, median."""
     bounds = (float(values.min()), float(values.max()))
     between = minimize_scalar(lambda at: log_cosh(values - at).mean(), bounds=bounds, method="bounded").x
     return {"square": float(values.mean()), "log-cosh": float(between), "absolute": float(np.median(values))}
@@ -118,15 +121,12 @@ def brightest_share(error: np.ndarray, values: np.ndarray, shares) -> pd.DataFra
     """Share of each loss of `error` that the brightest `shares` of the pixels `values` (same shape) bear."""
     order = np.argsort(values, axis=None)[::-1]
     counts = np.maximum(1, np.round(np.asarray(shares) * order.size).astype(int))
-    borne = {}
-    for name, loss in LOSSES.items():
-        total = np.cumsum(loss(error.ravel()[order].astype(float)))
-        borne[name] = total[counts - 1] / total[-1]
-    return pd.DataFrame({"share": shares, **borne})
+    totals = {name: np.cumsum(loss(error.ravel()[order].astype(float))) for name, loss in LOSSES.items()}
+    return pd.DataFrame({"share": shares, **{name: total[counts - 1] / total[-1] for name, total in totals.items()}})
 
 
 def event_boxes(index: pd.DataFrame, full: int, size: int) -> dict[str, list[tuple[int, int, int, int]]]:
-    """Annotated boxes (x0, y0, x1, y1) of each event in pixels of the middle `size` of frames of `full`: those wholly inside."""
+    """Each event's annotated boxes (x0, y0, x1, y1) wholly within the middle `size` pixels of frames of `full`."""
     cut, found = (full - size) // 2, {}
     for event, boxes in index.loc[index["label"] == 1, ["event", "boxes"]].itertuples(index=False):
         for box in boxes:
@@ -146,7 +146,8 @@ def elsewhere(box, size: int, count: int, rng: np.random.Generator) -> np.ndarra
     free = (across >= x1) | (across + x1 - x0 <= x0) | (down >= y1) | (down + y1 - y0 <= y0)
     if not free.any():
         raise SqError(f"a box of {x1 - x0}×{y1 - y0} pixels leaves no room for another one in a frame of {size}")
-    left, top = (grid[free][chosen] for chosen in [rng.integers(0, free.sum(), count)] for grid in (across, down))
+    drawn = rng.integers(0, free.sum(), count)
+    left, top = across[free][drawn], down[free][drawn]
     return np.stack([left, top, left + x1 - x0, top + y1 - y0], axis=1)
 
 
@@ -162,23 +163,26 @@ def standing(index: pd.DataFrame, found: Copies, full: int, seed: int, count: in
 
     index : row per frame of `found` (event, label, boxes); full : pixels a side of the whole frames that boxes refer to
     A row per frame and box: event, inside (whether the sunquake is on), rank and rank_copy (share of the random places
-    that are darker, half of those alike), contrast and contrast_copy (mean of the box less that of the random places, in
-    deviations of the gray levels), error (mean square in the box) and error_elsewhere (in the random places).
-    Raises `SqError` where no box lies wholly inside.
+    that are darker, half of those alike), contrast and contrast_copy (mean of the box less that of the random places,
+    in deviations of the gray levels), error (mean square in the box) and error_elsewhere (in the random places). Raises
+    `SqError` where no box lies wholly inside.
     """
     size, rng, rows = found.frames.shape[-1], np.random.default_rng(seed), []
     for event, boxes in event_boxes(index, full, size).items():
         own = np.flatnonzero((index["event"] == event).to_numpy())
-        inside = index["label"].to_numpy()[own] == 1
         frames, copies = found.frames[own], found.copies[own]
+        pictures = {"": frames, "_copy": copies, "error": np.square(frames - copies)}
         for box in boxes:
-            places = np.vstack([box, elsewhere(box, size, count, rng)])
-            means = [box_means(part, places) for part in (frames, copies, np.square(frames - copies))]
-            darker = [((m[:, 1:] < m[:, :1]) + 0.5 * (m[:, 1:] == m[:, :1])).mean(axis=1) for m in means[:2]]
-            lighter = [m[:, 0] - m[:, 1:].mean(axis=1) for m in means[:2]]
-            rows.append(pd.DataFrame({"event": event, "inside": inside, "rank": darker[0], "rank_copy": darker[1],
-                                      "contrast": lighter[0], "contrast_copy": lighter[1],
-                                      "error": means[2][:, 0], "error_elsewhere": means[2][:, 1:].mean(axis=1)}))  # fmt: skip
+            places, row = np.vstack([box, elsewhere(box, size, count, rng)]), {}
+            for name, picture in pictures.items():
+                means = box_means(picture, places)
+                here, others = means[:, :1], means[:, 1:]
+                if name == "error":
+                    row |= {"error": here[:, 0], "error_elsewhere": others.mean(axis=1)}
+                else:
+                    row[f"rank{name}"] = ((others < here) + 0.5 * (others == here)).mean(axis=1)
+                    row[f"contrast{name}"] = here[:, 0] - others.mean(axis=1)
+            rows.append(pd.DataFrame({"event": event, "inside": index["label"].to_numpy()[own] == 1, **row}))
     if not rows:
         raise SqError("no annotated box lies wholly inside the part of the frames that the networks see: enlarge crop")
     return pd.concat(rows, ignore_index=True)
@@ -190,12 +194,12 @@ def during(table: pd.DataFrame, column: str, seed: int) -> dict[str, float]:
     means = table.groupby(["event", "inside"])[column].mean().unstack().dropna()
     difference, low, high = metrics.middle(means[True] - means[False], means.index, seed)
     return {"during": float(means[True].mean()), "otherwise": float(means[False].mean()),
-            "difference": difference, "low": low, "high": high}  # fmt: skip
+            "difference": difference, "low": low, "high": high}
 
 
 def company(embeddings: np.ndarray, index: pd.DataFrame, count: int = 10) -> pd.DataFrame:
-    """Per frame of `index` (event, frame, label): `own`, the share of its `count` nearest embeddings that are of its own event, and
-    `sunquakes`, the share of sunquakes among its `count` nearest embeddings of other events."""
+    """Per frame of `index` (event, frame, label): `own`, the share of its `count` nearest embeddings that are of its
+    own event, and `sunquakes`, the share of sunquakes among its `count` nearest embeddings of other events."""
     events, labels = index["event"].to_numpy(), index["label"].to_numpy()
     scale = embeddings.std(axis=0)
     vectors = (embeddings / np.where(scale > 0, scale, 1)).astype(np.float32)
@@ -210,9 +214,10 @@ def company(embeddings: np.ndarray, index: pd.DataFrame, count: int = 10) -> pd.
 
 
 def fitting(printed: pd.DataFrame, shares, total: int = 1000) -> np.ndarray:
-    """Which `shares` of positives in a test set of `total` allow the precision, recall, f1 and accuracy of each printed row.
+    """Which `shares` of positives in a test set of `total` allow the four scores of each printed row.
 
-    Returns bool (rows, shares): whether any outcome on such a test set has all four scores, rounded to two decimals.
+    Returns bool (rows, shares): whether any outcome on such a test set has its precision, recall, f1 and accuracy,
+    rounded to two decimals.
     """
     rows = printed.rename(columns={"f1": "F1"})[["precision", "recall", "F1", "accuracy"]].to_dict("records")
     counts = [round(share * total) for share in shares]

@@ -10,14 +10,6 @@ from sqlib.learn import augment
 from sqlib.learn.lowpass import solarized_low_pass
 
 
-def annotated(frameset: FrameSet) -> np.ndarray:
-    """Positions (N,) of the positive frames of which a box holds at least one pixel of the frame."""
-    size = frameset.pixels.shape[1]
-    own = np.flatnonzero((frameset.index["label"] == 1).to_numpy())
-    inside = [inside_of(frameset.index["boxes"].iloc[place], size).any() for place in own]
-    return own[np.array(inside, dtype=bool)]
-
-
 def inside_of(boxes, size: int) -> torch.Tensor:
     """bool (size, size): the pixels whose centres lie in one of the boxes (x0, y0, x1, y1) of a frame."""
     centre, found = torch.arange(size) + 0.5, torch.zeros(size, size, dtype=torch.bool)
@@ -31,28 +23,34 @@ def masks(index: pd.DataFrame, size: int) -> torch.Tensor:
     return torch.stack([inside_of(boxes, size) for boxes in index["boxes"]])
 
 
-def controls(frameset: FrameSet, positives: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
-    """As many frames (K,) without a sunquake of each event of `positives`, evenly spread, and where its sources are annotated.
+def annotated(frameset: FrameSet) -> np.ndarray:
+    """Positions (N,) of the positive frames of which a box holds at least one pixel of the frame."""
+    size, index = frameset.pixels.shape[1], frameset.index
+    own = np.flatnonzero((index["label"] == 1).to_numpy())
+    return own[[bool(inside_of(boxes, size).any()) for boxes in index["boxes"].iloc[own]]]
 
-    Fewer where an event has fewer. The places are bool (K, size, size), the same for all frames of an event.
+
+def controls(frameset: FrameSet, positives: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
+    """As many frames (K,) without a sunquake of each event of `positives`, evenly spread, and where its sources are.
+
+    Fewer where an event has fewer. The places are bool (K, size, size), the annotated pixels of all frames of an event.
     """
-    size, index, places, where = frameset.pixels.shape[1], frameset.index, [], []
+    size, index = frameset.pixels.shape[1], frameset.index
+    places, where = [np.empty(0, int)], [torch.zeros(0, size, size, dtype=torch.bool)]
     for event, rows in index.iloc[positives].groupby("event", sort=False):
         others = np.flatnonzero(((index["event"] == event) & (index["label"] == 0)).to_numpy())
-        chosen = others[np.unique(np.linspace(0, len(others) - 1, len(rows)).round().astype(int))] if len(others) else others
+        spread = np.linspace(0, len(others) - 1, len(rows)).round().astype(int)
+        places.append(others[np.unique(spread)] if len(others) else others)
         own = inside_of({box for boxes in rows["boxes"] for box in boxes}, size)
-        places.append(chosen)
-        where.append(own.expand(len(chosen), size, size))
-    return np.concatenate([*places, np.empty(0, int)]).astype(int), torch.cat(
-        [*where, torch.zeros(0, size, size, dtype=torch.bool)]
-    )
+        where.append(own.expand(len(places[-1]), size, size))
+    return np.concatenate(places), torch.cat(where)
 
 
 def contrast(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
-    """(N,): greatest of the pixels `inside` (N, H, W) of frames (N, H, W), less the mean of the rest, in deviations of the rest.
+    """(N,): greatest pixel `inside` (N, H, W) of frames (N, H, W), less the mean of the rest, in the rest's deviations.
 
-    A deviation is at least what rounding to whole gray levels leaves, 1/√12: nothing is infinitely bright in a flat frame.
-    NaN where nothing is inside; 0 where the frame is flat.
+    A deviation is at least what rounding to whole gray levels leaves, 1/√12: nothing is infinitely bright in a flat
+    frame. NaN where nothing is inside; 0 where the frame is flat.
     """
     found = []
     for some, own in zip(frames.split(64), inside.split(64)):  # double precision would not hold all frames at once
@@ -67,30 +65,31 @@ def contrast(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
 
 
 def told_apart(values, labels, events) -> pd.Series:
-    """Per event with both labels: the share of pairs of a positive and another frame in which the positive has more (ROC AUC).
+    """Per event with both labels: share of pairs of a positive and another frame where the positive has more (ROC AUC).
 
     `values`, `labels` (0 and 1, or bool), `events`: (M,).
     """
-    table = pd.DataFrame({"values": values, "labels": labels, "events": events})
-    both = {event: own for event, own in table.groupby("events", sort=False) if own["labels"].nunique() == 2}
-    return pd.Series({event: roc_auc_score(own["labels"], own["values"]) for event, own in both.items()}, dtype=float)
+    groups = pd.DataFrame({"values": values, "labels": labels, "event": events}).groupby("event", sort=False)
+    return pd.Series({event: roc_auc_score(own["labels"], own["values"])
+                      for event, own in groups if own["labels"].nunique() == 2}, dtype=float)
 
 
 def brightest(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
-    """float (N,): 1 where the greatest pixel of a frame (N, H, W) is `inside`, a share where several are equally great."""
+    """float (N,): 1 where the greatest pixel of a frame (N, H, W) is `inside`, a share where several are so great."""
     top = frames.flatten(1) == frames.flatten(1).amax(1, keepdim=True)
     return ((top & inside.flatten(1)).sum(1) / top.sum(1)).double().numpy()
 
 
-def altered(kind: str, frames: torch.Tensor, inside: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def altered(kind: str, frames: torch.Tensor, inside: torch.Tensor,
+            generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Samples uint8 (N, C, H, W) after one alteration, and where what was `inside`, bool (N, H, W), is then.
 
-    kind : "low-pass", "erasing", a symmetry of `augment.SYMMETRIES` or a name of `augment.EXTRAS`; `SqError` for another
+    kind : "low-pass", "erasing", one of `augment.SYMMETRIES` or `augment.EXTRAS`; `SqError` for another
     """
     if kind in augment.SYMMETRIES:
         number = torch.full((len(frames),), augment.SYMMETRIES[kind])
         return augment.turn(frames, number), augment.turn(inside[:, None], number)[:, 0]
-    if kind in ("crop", "shift"):
+    if kind in ("crop", "shift"):  # the annotation goes through it as one more channel
         both = augment.EXTRAS[kind](torch.cat([frames, 255 * inside[:, None].to(torch.uint8)], 1), generator)
         return both[:, :-1], both[:, -1] > 127
     if kind == "low-pass":
@@ -102,16 +101,16 @@ def altered(kind: str, frames: torch.Tensor, inside: torch.Tensor, generator: to
 
 
 def hidden(erased: torch.Tensor, inside: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Share (N,) of each frame that rectangles (N, R, 4: top, left, bottom, right) cover, and share of its source (N, H, W)."""
+    """Shares (N,) of a frame and of its source (N, H, W) that rectangles (N, R, 4: top, left, bottom, right) cover."""
     covered = augment.erase(torch.zeros_like(inside, dtype=torch.uint8)[:, None], erased, fill=1)[:, 0].bool()
     return covered.float().mean((1, 2)).numpy(), ((covered & inside).sum((1, 2)) / inside.sum((1, 2))).numpy()
 
 
 def spectrum(frames: torch.Tensor) -> np.ndarray:
-    """Root mean square amplitude (S/2 + 1,) of frames (N, S, S), less their means, by waves a frame, the greater of both axes."""
+    """Root mean square amplitude (S/2 + 1,) of frames (N, S, S) less their means, by waves a frame, along x or y."""
     size = frames.shape[-1]
     waves = torch.fft.fftfreq(size, 1 / size).abs().round().long()
-    ring = torch.maximum(waves[:, None], waves)
+    ring = torch.maximum(waves[:, None], waves).flatten()
     power = torch.fft.fft2(frames.float() - frames.float().mean((-2, -1), keepdim=True)).abs().square().mean(0)
-    total = torch.zeros(size // 2 + 1).index_add_(0, ring.flatten(), power.flatten())
-    return (total / torch.bincount(ring.flatten())).sqrt().numpy() / size
+    total = torch.zeros(size // 2 + 1).index_add_(0, ring, power.flatten())
+    return (total / torch.bincount(ring)).sqrt().numpy() / size
