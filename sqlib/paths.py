@@ -65,6 +65,17 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """As `replacing`, for a folder, which is made; `SqError` where there is something already, other than an empty folder."""
+    path = Path(path)
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise SqError(f"{path} exists and is not empty; choose a new folder")
+    with replacing(path) as new:
+        new.mkdir()
+        yield new
+
+
+@contextmanager
 def alone(folder: Path, told: bool = True) -> Iterator[None]:
     """Hold `folder` alone: a second process waits here, and then finds what the first one made. `told`: it says that it waits.
 

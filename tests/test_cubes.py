@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sqlib.data.cubes import REQUIRED, read_cube, write_cube
+from sqlib.data.cubes import NUMBERS, TEXTS, read_cube, write_cube
 from sqlib.errors import SqError
+
+REQUIRED = (*TEXTS, *NUMBERS)
 
 
 @pytest.fixture
@@ -129,15 +131,15 @@ def test_wrong_dimensions_are_refused(cube, path):
 def test_a_truncated_file_is_refused(cube, path, left):
     write_cube(cube, path)
     path.write_bytes(path.read_bytes()[:left])
-    with pytest.raises(SqError, match="no complete FITS file"):
+    with pytest.raises(SqError, match="cannot read the cube"):
         read_cube(path)
 
 
 def test_absent_and_foreign_files_are_refused(path):
-    with pytest.raises(SqError, match="no cube"):
+    with pytest.raises(SqError, match="cannot read the cube"):
         read_cube(path)
     path.write_text("not a FITS file")
-    with pytest.raises(SqError, match="no complete FITS file"):
+    with pytest.raises(SqError, match="cannot read the cube"):
         read_cube(path)
 
 

@@ -96,7 +96,7 @@ def test_what_is_odd_is_reported(net):
 def test_regions_become_boxes_of_their_frames(net):
     root = net(POSITIVE, NEGATIVE)
     table(root, ROW + "\n" + "," * 20 + "\n")
-    assert read_regions(root / "data_c23.csv")[0].boxes == ((8.0, 9.0, 12.0, 20.5),)
+    assert read_regions(root / "data_c23.csv")["boxes"].iloc[0] == ((8.0, 9.0, 12.0, 20.5),)
     frames, report = load_sunquakenet(root)
     assert frames.index["boxes"].tolist() == [(), ((8.0, 9.0, 12.0, 20.5),)]
     assert report.tables == ("data_c23.csv",) and not report.region_disagreements and not report.boxes_outside
@@ -130,8 +130,8 @@ def test_intervals_and_events_that_table_1_does_not_list_are_reported(net):
         (ROW.replace("06.04.2001", "2001-04-06"), "line 3, column Time"),
         (ROW.replace("21,36", "21,"), "line 3, column FE"),
         (ROW.replace("21,36", "36,21"), "line 3, column FS, FE"),
-        (ROW.replace("21,36", "21.5,36"), "line 3, column FS, FE"),
-        (ROW.replace("8,9,12,20.5", "8,9,12,"), "line 3, column b1_y1"),
+        (ROW.replace("21,36", "21.5,36"), "line 3, column FS: '21.5' is no whole number from 0"),
+        (ROW.replace("8,9,12,20.5", "8,9,12,"), "line 3, column b1_x0…b1_y1"),
         (ROW.replace("8,9,12,20.5", "8,9,12,nan"), "line 3, column b1_y1"),
         (ROW.replace("8,9,12,20.5", "8,9,8,20"), "line 3, column b1_x0…b1_y1"),
     ],
@@ -145,10 +145,10 @@ def test_wrong_rows_are_refused_with_file_line_and_column(net, rows, told):
 
 def test_missing_columns_are_named(net):
     path = table(net(POSITIVE), "", columns=[name for name in COLUMNS if name not in ("FS", "b2_y1")])
-    with pytest.raises(SqError, match="line 1: missing column FS, b2_y1"):
+    with pytest.raises(SqError, match="line 1: .* lacks FS, lacks b2_y1"):
         read_regions(path)
     path.write_text("")
-    with pytest.raises(SqError, match="line 1: missing column Time"):
+    with pytest.raises(SqError, match="line 1: .* lacks Time"):
         read_regions(path)
 
 
@@ -251,7 +251,7 @@ def test_what_is_exported_loads_back(twin, tmp_path):
     columns = ["event", "cycle", "frame", "label", "boxes"]
     pd.testing.assert_frame_equal(back.index[columns], twin.index[columns])
     assert not any((report.label_disagreements, report.region_disagreements, report.boxes_outside, report.strange_files))
-    assert read_regions(root / "data_c24.csv")[0].boxes == ((3.0, 4.0, 9.25, 8.0),)
+    assert read_regions(root / "data_c24.csv")["boxes"].iloc[0] == ((3.0, 4.0, 9.25, 8.0),)
 
 
 def test_an_export_of_simulated_frames_says_so(twin, tmp_path):

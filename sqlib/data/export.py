@@ -9,8 +9,7 @@ import pandas as pd
 from sqlib.data.catalogue import catalogue
 from sqlib.data.frames import FrameSet
 from sqlib.data.sunquakenet import CENTRES, COLUMNS, CORNERS
-from sqlib.errors import SqError
-from sqlib.paths import replacing
+from sqlib.paths import new_folder
 
 README = """Sunquake frames in the layout of SunquakeNet, written by sqlib
 {what}
@@ -37,9 +36,7 @@ def export_frames(frameset: FrameSet, root: Path, progress: bool = True) -> Path
     from PIL import Image
     from tqdm import tqdm
 
-    root, index = Path(root), frameset.index
-    if root.exists() and not (root.is_dir() and not any(root.iterdir())):
-        raise SqError(f"{root} exists and is not empty; choose a new folder")
+    index = frameset.index
 
     def write(row) -> None:
         pixels, event, cycle, frame, label = row
@@ -47,11 +44,10 @@ def export_frames(frameset: FrameSet, root: Path, progress: bool = True) -> Path
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.asarray(pixels)).save(folder / f"img_poz_{event}_{frame}.png", compress_level=1)
 
-    with replacing(root) as new, ThreadPoolExecutor() as pool:  # Pillow compresses without holding the interpreter
+    with new_folder(root) as new, ThreadPoolExecutor() as pool:  # Pillow compresses without holding the interpreter
         written = pool.map(write, zip(frameset.pixels, index["event"], index["cycle"], index["frame"], index["label"]))
         for _ in tqdm(written, desc="writing frames", unit="frame", total=len(index), disable=not progress, delay=1):
             pass
-        new.mkdir(exist_ok=True)
         for cycle in (23, 24):
             table = pd.DataFrame(_regions(index[index["cycle"] == cycle]), columns=[*COLUMNS, "Obs"])
             table.to_csv(new / f"data_c{cycle}.csv", index=False, lineterminator="\n")
@@ -59,7 +55,7 @@ def export_frames(frameset: FrameSet, root: Path, progress: bool = True) -> Path
         facts = {"frames": len(index), "width": width, "height": height, "scaling": frameset.scaling}
         text = README.format(what=WHAT[frameset.source], fingerprint=frameset.fingerprint, **facts)
         (new / "README.txt").write_text(text, encoding="utf-8")
-    return root
+    return Path(root)
 
 
 def _regions(index: pd.DataFrame):

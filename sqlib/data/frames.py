@@ -46,6 +46,12 @@ def check_size(size, what: str = "size") -> None:
         raise SqError(f"{what} is a whole number above 0, not {size!r}")
 
 
+def check_scaling(scaling: str) -> None:
+    """Raise `SqError` unless `scaling` is one that frames are made with."""
+    if scaling not in SCALINGS:
+        raise SqError(f"scaling is one of {', '.join(SCALINGS)}, not {scaling!r}")
+
+
 def make_index(content) -> pd.DataFrame:
     """Index of a frame set from its rows or columns, as `pandas.DataFrame` takes them, with the types that every frame set has."""
     kinds = {"event": "str", "cycle": "int64", "frame": "int64", "time": "datetime64[ms]", "label": "int64"}
@@ -111,8 +117,7 @@ def frames_from_cube(cube: Cube, size: int = 224, scaling: str = "cube") -> Fram
     (T, H, W), an unknown scaling, and a size that is none.
     """
     check_size(size)
-    if scaling not in SCALINGS:
-        raise SqError(f"scaling is one of {', '.join(SCALINGS)}, not {scaling!r}")
+    check_scaling(scaling)
     check_power(cube.power, f"cube {cube.event}")
     lows, highs = cube.power.min(axis=(1, 2)), cube.power.max(axis=(1, 2))
     kept = np.flatnonzero(lows < highs)

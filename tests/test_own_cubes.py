@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sqlib.data import events_of, load_frames, own
-from sqlib.data.own import import_cubes, read_tables, write_template
+from sqlib.data import cubes, events_of, load_frames, own_cubes
+from sqlib.data.own_cubes import import_cubes, read_tables, write_template
 from sqlib.data.sunquakenet import load_sunquakenet
 from sqlib.errors import SqError
 from sqlib.show.records import read_records
@@ -133,16 +133,16 @@ def test_a_second_import_replaces_the_first_and_spares_what_it_did_not_make(fold
     ("cubes.csv", ",pixel", "", "lacks pixel"),
     ("cubes.csv", "2014-06-01T12:00:30", "1 June 2014", "line 3, column start: '1 June 2014' is no time like"),
     ("cubes.csv", "T12:00:30,30", "T12:00:30,half", "line 3, column cadence: 'half' is no number"),
-    ("cubes.csv", "T12:00:30,30", "T12:00:30,-30", "must be above 0"),
-    ("cubes.csv", "T12:00:30,30", "T12:00:30,1e308", "line 3, column cadence, pixel: 1e.308 s and .* up to 86400 s"),
+    ("cubes.csv", "T12:00:30,30", "T12:00:30,-30", "column cadence: '-30' is no number above 0, up to 86400"),
+    ("cubes.csv", "T12:00:30,30", "T12:00:30,1e308", "line 3, column cadence: '1e308' is no number above 0"),
     ("cubes.csv", "2014-06-01T12:00:30", "0001-01-01T00:00+14:00", "line 3, column start: '0001.* is no time like"),
     ("cubes.csv", "30,0.5,yes", "30,0.5", "line 3: 5 values for 6 columns"),
     ("cubes.csv", "1.npy", "\0.npy", r"cubes.csv, line 3, column file: '\\x00.npy' is absolute or leads out of .*mine"),
-    ("cubes.csv", "1.npy", "x" * 5000, "cubes.csv, line 3: a value has more than 4096 characters"),
-    ("cubes.csv", "cadence", "[" * 5000, "cubes.csv, line 2: a value has more than"),
+    ("cubes.csv", "1.npy", "x" * 5000, "cubes.csv, line 3, column file: 'xxx.* is no text of 1 to 4096"),
+    ("cubes.csv", "cadence", "[" * 5000, "cubes.csv, line 2: its columns are .* has '\\[\\["),
     ("cubes.csv", "file,start", '"file",start,"', "cubes.csv, line 2: its columns are"),
-    ("regions.csv", "2,4", "2," + "9" * 5000, "regions.csv, line 2: a value has more than"),
-    ("cubes.csv", "yes", "perhaps", "yes or no"),
+    ("regions.csv", "2,4", "2," + "9" * 5000, "regions.csv, line 2, column last: '999.* is no whole number"),
+    ("cubes.csv", "yes", "perhaps", "column annotated: 'perhaps' is no yes or no"),
     ("cubes.csv", "2015-06", "2014-06", "1.npy has the same minute"),
     ("cubes.csv", "2015-06-01T12:00:00Z", "2012-07-04T09:47:00", "an event of Table 1 has the same minute"),
     ("cubes.csv", "no,observed", "no,simulated", "cubes of one source"),
@@ -152,7 +152,7 @@ def test_a_second_import_replaces_the_first_and_spares_what_it_did_not_make(fold
     ("regions.csv", "2,4", "4,2", "line 2, column first, last: 4 to 2 is no interval"),
     ("regions.csv", "2,4", "2.5,4", "column first: '2.5' is no whole number"),
     ("regions.csv", "2,4", "2,12", "has the frames 0 to 11; regions.csv annotates 2 to 12"),
-    ("regions.csv", "8,4,16,12", "16,4,8,12", "is no box of pixels"),
+    ("regions.csv", "8,4,16,12", "16,4,8,12", "line 2, column x0…y1: .* is no box"),
     ("regions.csv", "8,4,16,12", "8,4,16,40", "32 pixels a side; regions.csv has the box"),
 ])  # fmt: skip
 def test_a_wrong_table_is_refused_with_its_place_and_leaves_no_frames(folder, table, old, new, message):
@@ -194,7 +194,7 @@ def test_a_file_that_leads_out_of_the_folder_is_refused_and_not_opened(folder, m
     (folder / "linked").symlink_to(folder.parent)
     table = folder / "cubes.csv"
     table.write_text(table.read_text().replace("2.npy", outside.format(mine=folder)))
-    monkeypatch.setattr(own, "read_power", lambda one: pytest.fail(f"{one.path} was opened"))
+    monkeypatch.setattr(own_cubes, "read_own", lambda one: pytest.fail(f"{one.path} was opened"))
     with pytest.raises(SqError, match=r"cubes\.csv, line 4, column file: .* leads out of .*mine; copy the cube into that folder"):
         import_cubes(folder, progress=False)
     assert not (folder / "frames").exists()
@@ -233,7 +233,7 @@ def test_a_cube_that_claims_more_than_a_cube_may_be_is_refused_before_it_is_read
     tracemalloc.start()
     try:
         with pytest.raises(SqError, match=f"cannot read the cube .*{name}.*at most 268,435,456"):
-            own.read_power(cube)
+            own_cubes.read_own(cube)
         assert tracemalloc.get_traced_memory()[1] < 2**24
     finally:
         tracemalloc.stop()
@@ -246,7 +246,7 @@ def test_a_cube_in_a_broken_or_foreign_archive_is_refused(folder, content):
         (folder / name).write_bytes(content)
         (folder / "cubes.csv").write_text((folder / "cubes.csv").read_text().replace("2.npy", name))
         with pytest.raises(SqError, match=rf"{name}.* (write it again|funpack)"):
-            own.read_power(read_tables(folder)[1])
+            own_cubes.read_own(read_tables(folder)[1])
 
 
 def test_a_packed_cube_is_read_and_one_that_unpacks_without_end_is_not(folder, monkeypatch):
@@ -254,12 +254,12 @@ def test_a_packed_cube_is_read_and_one_that_unpacks_without_end_is_not(folder, m
     fits.writeto(folder / "2.fits.gz", power)
     (folder / "cubes.csv").write_text((folder / "cubes.csv").read_text().replace("2.npy", "2.fits.gz"))
     cube = read_tables(folder)[1]
-    assert np.array_equal(own.read_power(cube), power)
-    monkeypatch.setattr(own, "LARGEST", 2**20)
+    assert np.array_equal(own_cubes.read_own(cube), power)
+    monkeypatch.setattr(cubes, "LARGEST", 2**20)
     good = cube.path.read_bytes()
     cube.path.write_bytes(good + gzip.compress(b"\0" * 2**20) * 10)  # zeros behind a good cube, in members of their own
     with pytest.raises(SqError, match=r"2\.fits\.gz has more than 9 MiB, unpacked, which a cube never has"):
-        own.read_power(cube)
+        own_cubes.read_own(cube)
 
 
 def test_a_cube_with_a_tile_that_might_unpack_without_end_is_refused(folder, monkeypatch, rng):
@@ -267,10 +267,10 @@ def test_a_cube_with_a_tile_that_might_unpack_without_end_is_refused(folder, mon
     tiles = fits.CompImageHDU(noise, compression_type="GZIP_1", tile_shape=noise.shape)
     fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(folder / "2.fits.fz")
     (folder / "cubes.csv").write_text((folder / "cubes.csv").read_text().replace("2.npy", "2.fits.fz"))
-    assert own.read_power(read_tables(folder)[1]).shape == (12, 32, 32)
-    monkeypatch.setattr(own, "LARGEST", 2**18)
+    assert own_cubes.read_own(read_tables(folder)[1]).shape == (12, 32, 32)
+    monkeypatch.setattr(cubes, "LARGEST", 2**18)
     with pytest.raises(SqError, match=r"2\.fits\.fz has a tile of .* might unpack to more than 1 MiB"):
-        own.read_power(read_tables(folder)[1])
+        own_cubes.read_own(read_tables(folder)[1])
 
 
 @pytest.mark.parametrize(("cube", "message"), [
