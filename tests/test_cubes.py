@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sqlib.data.cubes import NUMBERS, TEXTS, read_cube, write_cube
+from sqlib.data.cubes import ASSUMED, HEADER, read_cube, write_cube
 from sqlib.errors import SqError
 
-REQUIRED = (*TEXTS, *NUMBERS)
+REQUIRED = tuple(key for key in HEADER if key not in ASSUMED)
 
 
 @pytest.fixture

@@ -245,7 +245,7 @@ def test_a_cube_in_a_broken_or_foreign_archive_is_refused(folder, content):
     for name in ("2.npy", "2.fits"):
         (folder / name).write_bytes(content)
         (folder / "cubes.csv").write_text((folder / "cubes.csv").read_text().replace("2.npy", name))
-        with pytest.raises(SqError, match=rf"{name}.* (write it again|funpack)"):
+        with pytest.raises(SqError, match=rf"{name}.* (make or fetch it again|funpack)"):
             own_cubes.read_own(read_tables(folder)[1])
 
 

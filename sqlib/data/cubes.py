@@ -8,16 +8,30 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from sqlib import __version__
+from sqlib.data.tables import ABOVE, FROM, Column, typed
 from sqlib.errors import SqError, in_words
 from sqlib.paths import replacing
 
 LARGEST = 2**28  # values of a cube: 256 frames of 1024×1024, the widest that `sq data ingest` makes; 1 GiB as float32
 SOURCES = ("simulated", "observed")
-TEXTS = ("EVENT", "INSTRUME", "DATE-OBS", "SOURCE")  # of the header, as are the numbers
-NUMBERS = ("CADENCE", "PIXSCALE", "BANDLO", "BANDHI", "PUPILIN", "PUPILOUT")
-FROM_ZERO = ("BANDLO", "PUPILIN", "FRAME0")  # the other numbers must be above 0
+HEADER = {  # beside the numbers themselves, in this order
+    "EVENT": Column(says="key of the event"),
+    "INSTRUME": Column(says="instrument of the Dopplergrams"),
+    "DATE-OBS": Column(datetime, says="UTC, start of frame number 0"),
+    "FRAME0": Column(int, FROM, says="number of the first frame kept here"),
+    "CADENCE": Column(float, ABOVE, says="[s] time between frames"),
+    "PIXSCALE": Column(float, ABOVE, says="[Mm] side of a pixel"),
+    "BANDLO": Column(float, FROM, says="[mHz] lower end of the band"),
+    "BANDHI": Column(float, ABOVE, says="[mHz] upper end of the band"),
+    "PUPILIN": Column(float, FROM, says="[Mm] inner radius of the pupil"),
+    "PUPILOUT": Column(float, ABOVE, says="[Mm] outer radius of the pupil"),
+    "SOURCE": Column(words=SOURCES, says="simulated or observed"),
+    "VERSION": Column(says="sqlib that made this cube"),
+}
+ASSUMED = {"FRAME0": 0, "VERSION": "unknown"}  # where a header lacks them
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,24 +87,17 @@ def write_cube(cube: Cube, path: Path) -> None:
     stored = np.empty(cube.power.shape, ">i2")
     for i, frame in enumerate(cube.power):  # by frame, so that no second cube of floats is needed
         stored[i] = np.rint((frame.astype(np.float64) - low) / step - 32768)
+    facts = [
+        cube.event, cube.instrument, cube.start.isoformat(timespec="milliseconds"), cube.first_frame,
+        cube.cadence, cube.pixel, *cube.band, *cube.pupil, cube.source, cube.version,
+    ]
     image = fits.PrimaryHDU(stored)
     image.header.extend(
         [
             ("BSCALE", step, "step of the stored integers"),
             ("BZERO", low + 32768 * step, "value of a stored zero"),
             ("BUNIT", "1", "egression power over its quiet-Sun mean"),
-            ("EVENT", cube.event, "key of the event"),
-            ("INSTRUME", cube.instrument, "instrument of the Dopplergrams"),
-            ("DATE-OBS", cube.start.isoformat(timespec="milliseconds"), "UTC, start of frame number 0"),
-            ("FRAME0", cube.first_frame, "number of the first frame kept here"),
-            ("CADENCE", cube.cadence, "[s] time between frames"),
-            ("PIXSCALE", cube.pixel, "[Mm] side of a pixel"),
-            ("BANDLO", cube.band[0], "[mHz] lower end of the band"),
-            ("BANDHI", cube.band[1], "[mHz] upper end of the band"),
-            ("PUPILIN", cube.pupil[0], "[Mm] inner radius of the pupil"),
-            ("PUPILOUT", cube.pupil[1], "[Mm] outer radius of the pupil"),
-            ("SOURCE", cube.source, "simulated or observed"),
-            ("VERSION", cube.version, "sqlib that made this cube"),
+            *((key, value, HEADER[key].says) for key, value in zip(HEADER, facts, strict=True)),
         ],
         strip=False,  # or astropy drops BSCALE and BZERO
     )
@@ -152,23 +159,11 @@ def _from_fits(path: Path) -> tuple[np.ndarray, dict, tuple, dict]:
 def read_cube(path: Path) -> Cube:
     """Read a FITS cube. Raises `SqError` as `read_power` does, and for missing or impossible header keys."""
     power, header, boxes, truth = read_power(path)
-    if missing := [key for key in (*TEXTS, *NUMBERS) if key not in header]:
-        raise SqError(
-            f"{path}: the header lacks {', '.join(missing)}; add each with astropy.io.fits.setval(file, key, value=…) "
-            "(units: s, Mm, mHz; DATE-OBS is the start of frame 0)"
-        )
-    header = {"FRAME0": 0, "VERSION": "unknown"} | header
-    for key in (*NUMBERS, "FRAME0"):
-        value, zero = header[key], key in FROM_ZERO
-        if not (isinstance(value, int | float) and math.isfinite(value) and (value > 0 or (zero and value == 0))):
-            raise SqError(f"{path}: {key} is {value!r}, it must be a number {'from 0 up' if zero else 'above 0'}")
-    try:
-        start = datetime.fromisoformat(str(header["DATE-OBS"])).replace(tzinfo=None)
-    except ValueError as error:
-        raise SqError(f"{path}: DATE-OBS {header['DATE-OBS']!r} is no date like 2001-04-06T19:13:00") from error
-    if header["SOURCE"] not in SOURCES:
-        raise SqError(f"{path}: SOURCE is {header['SOURCE']!r}, it must be one of {', '.join(SOURCES)}")
-    cadence, pixel, *ends = (float(header[key]) for key in NUMBERS)
-    facts = (str(header["EVENT"]), str(header["INSTRUME"]), cadence, pixel, start, tuple(ends[:2]), tuple(ends[2:]))
-    more = {"boxes": boxes, "version": str(header["VERSION"]), "truth": truth}
-    return Cube(power, *facts, source=header["SOURCE"], first_frame=int(header["FRAME0"]), **more)
+    header = ASSUMED | header
+    if missing := [key for key in HEADER if key not in header]:
+        raise SqError(f"{path}: the header lacks {', '.join(missing)}; add each with astropy.io.fits.setval(file, key, "
+                      "value=…) (units: s, Mm, mHz; DATE-OBS is the start of frame 0)")
+    words = pd.DataFrame([[str(header[key]) for key in HEADER]], [f"{path}, header,"], list(HEADER), dtype=str)
+    event, instrument, start, first_frame, cadence, pixel, *ends, source, version = typed(words, HEADER).iloc[0]
+    facts = (event, instrument, cadence, pixel, start.to_pydatetime(), tuple(ends[:2]), tuple(ends[2:]), source)
+    return Cube(power, *facts, int(first_frame), boxes, version, truth)

@@ -13,37 +13,30 @@ import numpy as np
 import pandas as pd
 
 from sqlib.data.catalogue import catalogue, make_event
-from sqlib.data.cubes import SOURCES, Cube, read_power
+from sqlib.data.cubes import Cube, read_power
 from sqlib.data.export import export_frames
 from sqlib.data.frames import check_size, frames_from_cube, make_frameset
-from sqlib.data.tables import FROM, Column, Table, read_table, refusal
+from sqlib.data.tables import FROM, Column, intervals, read_table
 from sqlib.errors import SqError
 from sqlib.paths import new_folder, real, replacing
 
 YEARS = pd.Interval(pd.Timestamp(1900, 1, 1), pd.Timestamp(2200, 1, 1), "left")
-CUBES = Table({
-    "file": Column(says="the cube, .fits or .npy: numbers of the shape (frames, height, width), height and width the same"),
-    "start": Column(datetime, YEARS, says="UTC of frame 0, such as 2014-03-29T16:48:00; no two cubes of the same minute"),
+CUBES = {
+    "file": Column(says="the cube, .fits or .npy: numbers of the shape (frames, height, width), height equal to width"),
+    "start": Column(datetime, YEARS, says="UTC of frame 0, such as 2014-03-29T16:48:00; no two of the same minute"),
     "cadence": Column(float, pd.Interval(0, 86_400), says="seconds from one frame to the next"),
-    "pixel": Column(float, pd.Interval(0, 696), says="side of a pixel, Mm (HMI at full resolution: 0.36; the paper's "
-                                                     "frames: 1.09 and 1.45)"),
-    "annotated": Column(words=("yes", "no"), says="yes: frames outside the intervals of regions.csv hold no sunquake; "
-                                                  "no: nobody has looked"),
-    "source": Column(words=SOURCES[::-1], says="observed or simulated; every figure says it"),
-})
+    "pixel": Column(float, pd.Interval(0, 696), says="side of a pixel, Mm (HMI: 0.36; the paper: 1.09 and 1.45)"),
+    "annotated": Column(words=("yes", "no"), says="yes: no sunquake outside the intervals of regions.csv; no: not known"),
+    "source": Column(words=("observed", "simulated"), says="observed or simulated; every figure says it"),
+}
 SIDES = ("x0", "y0", "x1", "y1")
-REGIONS = Table(
-    {
-        "file": Column(says="a cube of cubes.csv with annotated = yes"),
-        "first": Column(int, FROM, says="first annotated frame; the first frame of a cube has the number 0"),
-        "last": Column(int, FROM, says="last annotated frame, included"),
-        "x0": Column(float, FROM, optional=True, says="x0 to y1 are a box round the source, in pixels of the cube, "
-                                                      "x right, y down, from 0; leave all four empty if unknown"),
-        **{side: Column(float, FROM, optional=True) for side in SIDES[1:]},
-    },
-    interval=("first", "last"),
-    boxes=(SIDES,),
-)
+REGIONS = {
+    "file": Column(says="a cube of cubes.csv with annotated = yes"),
+    "first": Column(int, FROM, says="first annotated frame; the first frame of a cube has the number 0"),
+    "last": Column(int, FROM, says="last annotated frame, included"),
+    **{side: Column(float, FROM, optional=True) for side in SIDES},
+}
+BOX = "x0 ... y1: a box round the source, in pixels of the cube: x right, y down, from 0; leave all empty if unknown"
 README = """# Your own cubes
 
 Here lie small cubes of egression power that `sq data template` has SIMULATED, and the two tables that describe them:
@@ -85,33 +78,34 @@ def read_tables(folder: Path) -> tuple[OwnCube, ...]:
     Raises `SqError` as `tables.read_table` does, for a file that leads out of `folder`, by itself or by a link, and
     where the tables contradict each other or cubes.csv mixes sources.
     """
-    folder = Path(folder)
-    path, regions, found = folder / "cubes.csv", {}, {event.key: "an event of Table 1" for event in catalogue()}
-    for row in read_table(folder / "regions.csv", REGIONS).itertuples():
-        boxes = regions.setdefault(row.file, {}).setdefault((int(row.first), int(row.last)), [])
+    folder, regions = Path(folder), {}
+    for row in intervals(read_table(folder / "regions.csv", REGIONS), "first", "last", (SIDES,)).itertuples():
+        boxes = regions.setdefault(row.file, {}).setdefault((row.first, row.last), [])
         boxes += row.boxes
-    table, cubes = read_table(path, CUBES), []
-    for line, row in zip(table.index, table.itertuples()):
-        name = Path(row.file)
+    cubes, found = [], {event.key: "an event of Table 1" for event in catalogue()}
+    table = read_table(folder / "cubes.csv", CUBES)
+    for row in table.itertuples():
+        name, place = Path(row.file), row.Index
         out = "\0" in row.file or name.is_absolute() or ".." in name.parts
         if out or not real(folder / name).is_relative_to(real(folder)):
-            raise refusal(path, line, "file", f"{row.file!r} is absolute or leads out of {folder}; copy the cube into "
-                                              "that folder")
+            advice = "copy the cube into that folder"
+            raise SqError(f"{place} file: {row.file!r} is absolute or leads out of {folder}; {advice}")
         boxes = tuple((interval, tuple(own)) for interval, own in regions.pop(row.file, {}).items())
         if boxes and row.annotated == "no":
-            raise refusal(path, line, "annotated", f"no, but regions.csv has intervals of {row.file}")
-        start = row.start.to_pydatetime()
-        own = OwnCube(folder / name, start, row.cadence, row.pixel, row.annotated == "yes", row.source, boxes)
+            raise SqError(f"{place} annotated: no, but regions.csv has intervals of {row.file}")
+        facts = (row.start.to_pydatetime(), row.cadence, row.pixel, row.annotated == "yes", row.source, boxes)
+        own = OwnCube(folder / name, *facts)
         if own.key in found:
-            raise refusal(path, line, "start", f"{found[own.key]} has the same minute, which names the event; shift one "
-                                               "by a minute")
+            advice = "which names the event; shift one by a minute"
+            raise SqError(f"{place} start: {found[own.key]} has the same minute, {advice}")
         found[own.key] = row.file
         cubes.append(own)
     if regions:
-        raise SqError(f"{folder / 'regions.csv'} has intervals of {', '.join([*regions][:5])}, which cubes.csv does not list")
+        names = ", ".join([*regions][:5])
+        raise SqError(f"{folder / 'regions.csv'} has intervals of {names}, which cubes.csv does not list")
     if table["source"].nunique() != 1:
-        raise SqError(f"{path} lists {'simulated and observed cubes' if cubes else 'no cube'}: a folder holds cubes of one "
-                      "source, at least one")
+        held = "simulated and observed cubes" if cubes else "no cube"
+        raise SqError(f"{folder / 'cubes.csv'} lists {held}: a folder holds cubes of one source, at least one")
     return tuple(cubes)
 
 
@@ -189,8 +183,9 @@ def write_template(folder: Path, seed: int = 1265) -> Path:
             for (first, last), boxes in made.boxes:
                 interval = (first - made.first_frame, last - made.first_frame)
                 regions += [(name, *interval, *np.clip(box, 0, 64).round(1).tolist()) for box in boxes]
-        for table, columns, rows in (("cubes.csv", CUBES.columns, cubes), ("regions.csv", REGIONS.columns, regions)):
-            remarks = [f"# {name}: {column.says}\n" for name, column in columns.items() if column.says]
+        for table, columns, rows in (("cubes.csv", CUBES, cubes), ("regions.csv", REGIONS, regions)):
+            says = [f"{name}: {column.says}" for name, column in columns.items() if column.says]
+            remarks = [f"# {words}\n" for words in (says if columns is CUBES else [*says, BOX])]
             content = pd.DataFrame(rows, columns=list(columns)).to_csv(index=False, lineterminator="\n")
             (new / table).write_text("".join(remarks) + content, encoding="utf-8")
         (new / "README.md").write_text(README.format(folder=folder), encoding="utf-8")

@@ -17,7 +17,7 @@ import pandas as pd
 
 from sqlib.data.catalogue import Event, catalogue, make_event
 from sqlib.data.frames import FrameSet, check_size, frame_time, make_frameset, make_index, own_card, resize, to_bytes
-from sqlib.data.tables import FROM, Column, Table, read_table
+from sqlib.data.tables import FROM, Column, intervals, read_table
 from sqlib.errors import SqError, in_words
 from sqlib.paths import real
 
@@ -28,18 +28,13 @@ LARGEST = 4096  # pixels a side; a larger picture is no frame, and might be a de
 CORNERS = tuple(tuple(f"b{box}_{corner}" for corner in ("x0", "y0", "x1", "y1")) for box in (1, 2))
 CENTRES = tuple(tuple(f"b{box}_{part}" for part in ("cx", "cy", "w", "h")) for box in (1, 2))
 COLUMNS = ("Time", "FS", "FE", *CENTRES[0], *CENTRES[1], "box_cnt", *CORNERS[0], *CORNERS[1])
-REGIONS = Table(
-    {
-        "Time": Column(datetime, format="%d.%m.%Y %H:%M"),
-        "FS": Column(int, FROM),
-        "FE": Column(int, FROM),
-        **{name: Column(optional=True) for name in COLUMNS[3:12]},  # said again by the corners, which are what is read
-        **{name: Column(float, optional=True) for name in COLUMNS[12:]},
-    },
-    interval=("FS", "FE"),
-    boxes=CORNERS,
-    more=True,
-)
+REGIONS = {
+    "Time": Column(datetime, format="%d.%m.%Y %H:%M"),
+    "FS": Column(int, FROM),
+    "FE": Column(int, FROM),
+    **{name: Column(optional=True) for name in COLUMNS[3:12]},  # said again by the corners, which are what is read
+    **{name: Column(float, optional=True) for name in COLUMNS[12:]},
+}
 
 
 @dataclass(frozen=True)
@@ -110,12 +105,11 @@ def _picture(path: Path) -> np.ndarray:
 def read_regions(path: Path) -> pd.DataFrame:
     """Rows of a region table (`data_c23.csv`, `data_c24.csv`): event (key), first, last (annotated frames), boxes.
 
-    A row has up to two boxes (x0, y0, x1, y1), in pixels. Raises `SqError` as `tables.read_table` does.
+    A row has up to two boxes (x0, y0, x1, y1), in pixels. Raises `SqError` as `tables.read_table` and `intervals` do.
     """
-    table = read_table(path, REGIONS)
-    events = [make_event(time.to_pydatetime()).key for time in table["Time"]]
-    columns = {"event": events, "first": table["FS"].astype(int), "last": table["FE"].astype(int)}
-    return pd.DataFrame({**columns, "boxes": table["boxes"]}, index=table.index)
+    table = intervals(read_table(path, REGIONS, more=True), "FS", "FE", CORNERS)
+    table["event"] = [make_event(time.to_pydatetime()).key for time in table["Time"]]
+    return table[["event", "first", "last", "boxes"]]
 
 
 def _simulated(files: list[Path]) -> bool:
@@ -155,8 +149,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
 
     pixels, shape = _pictures(frames["path"].tolist(), size, progress)
     tables = [path for path in files if path.name.lower().startswith("data_c") and path.suffix.lower() == ".csv"]
-    columns = ["event", "first", "last", "boxes"]
-    regions = pd.concat([pd.DataFrame(columns=columns), *map(read_regions, tables)])
+    regions = pd.concat([pd.DataFrame(columns=["event", "first", "last", "boxes"]), *map(read_regions, tables)])
     outside, boxes = [], {place: () for place in frames.index}
     for region in regions.itertuples():
         inside = _clip(region, shape, pixels.shape[1:], outside)

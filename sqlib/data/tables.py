@@ -41,94 +41,82 @@ class Column:
         return words
 
 
-@dataclass(frozen=True)
-class Table:
-    """What a table may hold: columns by name, and what some of them are together.
+def read_table(path: Path, columns: dict[str, Column], more: bool = False) -> pd.DataFrame:
+    """Rows of a table, `typed` by its `columns`; their index is their place ("FILE, line 3, column").
 
-    `interval`: columns of a first and a last frame. `boxes`: columns of x0, y0, x1, y1, for each box that a row may
-    have; all four are empty where it has none. `more`: other columns are left out, not refused.
+    Empty lines and those that begin with # are left out, and `more` columns, where they are allowed: then odd letters
+    are, too. Raises `SqError` for what is no text in UTF-8, for missing and unknown columns, and as `typed` does.
     """
-
-    columns: dict[str, Column]
-    interval: tuple[str, str] | None = None
-    boxes: tuple[tuple[str, str, str, str], ...] = ()
-    more: bool = False
-
-
-def refusal(path: Path, line: int, column: str, words: str) -> SqError:
-    """The error that says what is wrong in a line and a column of a table."""
-    return SqError(f"{path}, line {line}, column {column}: {words}")
-
-
-def read_table(path: Path, expected: Table) -> pd.DataFrame:
-    """Rows of a table by the number of their line: the `expected` columns with their types, and `boxes` (a tuple of boxes).
-
-    Empty lines and those that begin with # are left out. Raises `SqError`, with file, line and column, for what is no
-    text in UTF-8 (where other columns are left out, odd letters are, too), and for all that is not as `expected`.
-    """
-    table = _cells(path, expected)
-    for name, column in expected.columns.items():
-        cells, table[name] = table[name], _typed(table[name], column)
-        wrong = table[name].isna() & ~((cells == "") & column.optional)
-        if wrong.any():
-            line = wrong.idxmax()
-            raise refusal(path, line, name, f"{cells[line][:80]!r} is no {column}")
-    if expected.interval:
-        first, last = (table[name] for name in expected.interval)
-        if (wrong := first > last).any():
-            line = wrong.idxmax()
-            raise refusal(path, line, ", ".join(expected.interval), f"{first[line]:g} to {last[line]:g} is no interval")
-    boxes = {line: [] for line in table.index}
-    for corners in expected.boxes:
-        for line, box in table.loc[table[list(corners)].notna().any(axis=1), list(corners)].iterrows():
-            x0, y0, x1, y1 = box
-            if not (x0 < x1 and y0 < y1):
-                raise refusal(path, line, f"{corners[0]}…{corners[3]}", f"{tuple(box)} is no box: x0 < x1 and y0 < y1")
-            boxes[line].append(tuple(box))
-    return table.assign(boxes=[tuple(found) for found in boxes.values()])
-
-
-def _cells(path: Path, expected: Table) -> pd.DataFrame:
-    """The words of a table, stripped, by line and column."""
     try:
         content = Path(path).read_bytes()
-        text = content.decode("utf-8-sig", "replace" if expected.more else "strict")
+        text = content.decode("utf-8-sig", "replace" if more else "strict")
     except UnicodeDecodeError as error:
         line = len(content[: error.start + 1].splitlines())
         raise SqError(f"{path}, line {line}: this is no text in UTF-8; save the table in UTF-8") from error
     except OSError as error:
         raise SqError(f"cannot read {path}: {error}; `sq data template FOLDER` writes an example") from error
-    lines = csv.reader(("" if line.lstrip().startswith("#") else line for line in text.splitlines()), skipinitialspace=True)
-    rows, line = {}, 1
+    lines = ("" if line.lstrip().startswith("#") else line for line in text.splitlines())
+    reader, rows, line = csv.reader(lines, skipinitialspace=True), {}, 1
     try:
-        for words in lines:
+        for words in reader:
             if any(words := [word.strip() for word in words]):
-                rows[line] = words
-            line = lines.line_num + 1  # a quoted value may go on in the next line
+                rows[f"{path}, line {line}"] = words
+            line = reader.line_num + 1  # a quoted value may go on in the next line
     except csv.Error as error:
         raise SqError(f"{path}, line {line}: {error}; is a quote not closed, or this no table?") from error
-    line = next(iter(rows), 1)
-    head, names = rows.pop(line, []), list(expected.columns)
-    wrong = [f"lacks {name}" for name in names if name not in head]
-    wrong += [f"has {name!r} twice" for name in names if head.count(name) > 1]
-    wrong += [f"has {name[:80]!r}" for name in head if not (expected.more or name in names)]
+    where = next(iter(rows), f"{path}, line 1")
+    head = rows.pop(where, [])
+    wrong = [f"lacks {name}" for name in columns if name not in head]
+    wrong += [f"has {name!r} twice" for name in columns if head.count(name) > 1]
+    wrong += [f"has {name[:80]!r}" for name in head if not (more or name in columns)]
     if wrong:
-        raise SqError(f"{path}, line {line}: its columns are {','.join(names)}; this one {', '.join(wrong[:9])}")
-    for line, words in rows.items():
-        if len(words) != len(head) and not expected.more:
-            raise SqError(f"{path}, line {line}: {len(words)} values for {len(head)} columns")
+        raise SqError(f"{where}: its columns are {','.join(columns)}; this one {', '.join(wrong[:9])}")
+    for where, words in rows.items():
+        if len(words) != len(head) and not more:
+            raise SqError(f"{where}: {len(words)} values for {len(head)} columns")
     whole = ((words + [""] * len(head))[: len(head)] for words in rows.values())
-    return pd.DataFrame(whole, index=list(rows), columns=head, dtype=str)[names]
+    table = pd.DataFrame(whole, index=[f"{where}, column" for where in rows], columns=head, dtype=str)
+    return typed(table[list(columns)], columns)
 
 
-def _typed(cells: pd.Series, column: Column) -> pd.Series:
+def typed(table: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
+    """The table (of text) with its columns' types; `SqError` for a value that is not as expected, with its place."""
+    result = table.copy()
+    for name, column in columns.items():
+        result[name] = _values(table[name], column)
+        wrong = result[name].isna() & ~((table[name] == "") & column.optional)
+        if wrong.any():
+            raise SqError(f"{wrong.idxmax()} {name}: {table[name][wrong.idxmax()][:80]!r} is no {column}")
+    return result
+
+
+def _values(cells: pd.Series, column: Column) -> pd.Series:
     """Values of a column; missing where they are not as expected."""
     if column.kind is str:
         return cells.where(cells.isin(column.words) if column.words else cells.str.len().between(1, LONGEST))
     if column.kind is datetime:
         values = pd.to_datetime(cells, format=column.format, errors="coerce", utc=True).dt.tz_localize(None)
     else:
-        values = pd.to_numeric(cells, errors="coerce").astype(float)
+        values = cells.where(pd.to_numeric(cells, errors="coerce").notna()).astype(float)
         values = values.where(values % 1 == 0 if column.kind is int else np.isfinite(values))
     span = column.span
     return values if span is None else values.where(values.between(span.left, span.right, inclusive=span.closed))
+
+
+def intervals(table: pd.DataFrame, first: str, last: str, corners: tuple[tuple[str, ...], ...]) -> pd.DataFrame:
+    """Annotated intervals and boxes of a table: first, last (columns of frames) and boxes, a tuple of (x0, y0, x1, y1).
+
+    `corners`: the columns of each box that a row may have; all four are empty where it has none. Raises `SqError`, with
+    the place, for an interval that ends before it begins, and for boxes without area.
+    """
+    if (wrong := table[first] > table[last]).any():
+        row = table.loc[wrong.idxmax()]
+        raise SqError(f"{row.name} {first}, {last}: {row[first]:g} to {row[last]:g} is no interval of frames")
+    boxes = []
+    for place, row in table.iterrows():
+        found = {four: tuple(row[list(four)]) for four in corners if row[list(four)].notna().any()}
+        boxes.append(tuple(found.values()))
+        for four, (x0, y0, x1, y1) in found.items():
+            if not (x0 < x1 and y0 < y1):
+                raise SqError(f"{place} {four[0]}…{four[3]}: {found[four]} is no box with x0 < x1 and y0 < y1")
+    return table.assign(first=table[first].astype(int), last=table[last].astype(int), boxes=boxes)
