@@ -123,7 +123,7 @@ def _make_cubes(events, settings, folder, simulate, workers, scheduler, progress
 
     if workers is None and scheduler is None:
         small = len(events) * settings.frames * settings.size**2 < SMALL
-        workers = 0 if small or CPU_COUNT <= 2 else CPU_COUNT  # torch keeps two cores busy by itself, in half the memory
+        workers = 0 if small or CPU_COUNT <= 2 else CPU_COUNT  # torch keeps two cores busy itself, in half the memory
     jobs = [(event, settings, cube_path(folder, event), simulate) for event in events]
     made = each(make_cube, jobs, workers or 0, scheduler, f"{GUARD}. workers=0 does without")
     done = tqdm(made, total=len(events), desc="simulating", unit="cube", disable=not progress)

@@ -1,8 +1,8 @@
 """The atmosphere above a source (Section 4.3): AIA and RHESSI images, from files or simulated, places carried by WCS.
 
 A frame of egression power is a Postel (azimuthal equidistant, "ARC") patch of the photosphere; AIA and RHESSI see the
-Sun in projection (helioprojective, "TAN"). sunpy and the world coordinates in the headers do all the geometry. Frames are
-taken to show north up and west right, as those that `sq data ingest` makes do; the published frames do not say.
+Sun in projection (helioprojective, "TAN"). sunpy and the world coordinates in the headers do all the geometry. Frames
+are taken to show north up and west right, as those that `sq data ingest` makes do; the published frames do not say.
 """
 
 import warnings
@@ -159,7 +159,7 @@ def observed(folder: Path, channel: int | str, where, start: datetime, end: date
 
 
 def distances(here, source=None, xrays=None) -> dict[str, float | None]:
-    """How far apart things look from the Earth (arcsec): the place `here`, the `source`, the brightest X-rays (or None)."""
+    """How far apart things look from the Earth (arcsec): the place `here`, a `source`, the brightest X-rays (or None)."""
     own = seen_from_earth(here)
 
     def apart(tx, ty):
@@ -201,7 +201,7 @@ def read_maps(folder: Path) -> list:
     found = []
     files = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in (".fits", ".fts", ".fit"))
     if not files:
-        raise SqError(f"{folder} holds no FITS file: put AIA and RHESSI images there, or name none to have them simulated")
+        raise SqError(f"{folder} holds no FITS file: put AIA and RHESSI images there, or name none to simulate them")
     for file in files:
         told = in_words(f"{file} holds no image that can be used", "fetch it again")
         with told, warnings.catch_warnings(action="ignore"):

@@ -183,7 +183,7 @@ class GapErrors(NamedTuple):
 
 
 def gap_errors(event: Event, lengths, seed: int, frames: int = 96, size: int = 64) -> GapErrors:
-    """Simulate an event's Dopplergrams, take out `lengths` frames in their middle, interpolate (Section 2.2), look again."""
+    """Simulate an event's Dopplergrams, take `lengths` frames in their middle out, interpolate (Section 2.2), look."""
     seen = dopplergrams(event, TwinSettings(size, frames, seed))
     doppler = fill_gaps(seen.doppler)
     power, middle = egression_power(doppler, seen.model.kernel), len(doppler) // 2

@@ -26,7 +26,7 @@ CUBES = {
     "start": Column(datetime, YEARS, says="UTC of frame 0, such as 2014-03-29T16:48:00; no two of the same minute"),
     "cadence": Column(float, pd.Interval(0, 86_400), says="seconds from one frame to the next"),
     "pixel": Column(float, pd.Interval(0, 696), says="side of a pixel, Mm (HMI: 0.36; the paper: 1.09 and 1.45)"),
-    "annotated": Column(words=("yes", "no"), says="yes: no sunquake outside the intervals of regions.csv; no: not known"),
+    "annotated": Column(words=("yes", "no"), says="yes: no sunquake outside the intervals of regions.csv; no: unknown"),
     "source": Column(words=("observed", "simulated"), says="observed or simulated; every figure says it"),
 }
 SIDES = ("x0", "y0", "x1", "y1")

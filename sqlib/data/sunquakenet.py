@@ -125,7 +125,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     do events unknown to it in a set called TEST. Upsampled copies are counted and left out. Boxes come from every
     `data_c*.csv` under `root`, and are clipped to the frame. `size` resizes the frames (None keeps them as they are).
     The source is "sunquakenet", but "twin" for a folder that holds an export of the twin (its README.txt says so), and
-    that of the cubes, with their own starts and cadences, for a folder that `sqlib.data.own` made.
+    that of the cubes, with their own starts and cadences, for a folder that `own_cubes` made.
 
     Raises `SqError` for a folder that is absent or holds no frame, unreadable or huge pictures, several sizes (region
     tables fit only one), links that lead out of the folder, and malformed region tables.
@@ -139,14 +139,13 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     originals = placed[placed["copy"].isna()]
     again = originals.duplicated(["key", "frame"])
     frames = originals[~again].astype({"frame": int}).sort_values(["key", "frame"])  # keys are in order of time
+    if frames.empty:
+        raise SqError(f"{root} holds no frame; {LAYOUT}")
     listed = frames["key"].isin(list(events))
     looked = np.where(listed, [event.labelled for event in frames["event"]], ~frames["test"])
     frames = frames.assign(label=np.where(looked, frames["folder"] == "poz", -1),
                            table=[int(row.frame in row.event.positives) for row in frames.itertuples()])
     contradicted = frames[listed & looked & (frames["label"] != frames["table"])].sort_index()
-    if frames.empty:
-        raise SqError(f"{root} holds no frame; {LAYOUT}")
-
     pixels, shape = _pictures(frames["path"].tolist(), size, progress)
     tables = [path for path in files if path.name.lower().startswith("data_c") and path.suffix.lower() == ".csv"]
     regions = pd.concat([pd.DataFrame(columns=["event", "first", "last", "boxes"]), *map(read_regions, tables)])
@@ -160,14 +159,14 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
             "event": frames["key"],
             "cycle": [event.cycle for event in frames["event"]],
             "frame": frames["frame"],
-            "time": [frame_time(*_at(row.event, row.frame, own)) for row in frames.itertuples()],
+            "time": [_time(row.event, row.frame, own.get("cubes", {})) for row in frames.itertuples()],
             "label": frames["label"],
             "boxes": boxes.values(),
         }
     ).reset_index(drop=True)
     source = own.get("source", "sunquakenet")
     source = "twin" if source != "simulated" and _simulated(files) else source
-    unlisted = {(row.event, (row.first, row.last)): None for row in regions.itertuples() if row.event in events}
+    annotated = [(row.event, (row.first, row.last)) for row in regions.itertuples() if row.event in events]
     return make_frameset(pixels, index, source, "frame" if own else "published"), Report(
         frames=len(frames),
         positives=int((frames["label"] == 1).sum()),
@@ -175,7 +174,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
         unlabelled=int((frames["label"] == -1).sum()),
         upsampled=len(placed) - len(originals),
         label_disagreements=tuple(contradicted[["name", "label", "table"]].itertuples(index=False, name=None)),
-        region_disagreements=tuple((key, span) for key, span in unlisted if span not in events[key].intervals),
+        region_disagreements=tuple((key, span) for key, span in annotated if span not in events[key].intervals),
         boxes_outside=tuple(outside),
         unknown_events=tuple(sorted({*regions["event"], *frames["key"]} - set(events))),
         strange_files=tuple(named["name"].drop(placed.index)),
@@ -202,10 +201,10 @@ def _named(files: list[Path], root: Path) -> pd.DataFrame:
     return table[table["key"].notna() | table["folder"].notna()]
 
 
-def _at(event: Event, frame: int, own: dict) -> tuple[datetime, int, float]:
-    """Start, number and cadence of a frame."""
-    cube = own.get("cubes", {}).get(event.key)
-    return (datetime.fromisoformat(cube["start"]), frame, cube["cadence"]) if cube else (event.start, frame, event.cadence)
+def _time(event: Event, frame: int, cubes: dict) -> np.datetime64:
+    """Time of a frame, by its own cube where there is one."""
+    cube = cubes.get(event.key) or {"start": event.start.isoformat(), "cadence": event.cadence}
+    return frame_time(datetime.fromisoformat(cube["start"]), frame, cube["cadence"])
 
 
 def _pictures(paths, size: int | None, progress: bool) -> tuple[np.ndarray, tuple[int, int]]:
