@@ -13,9 +13,8 @@ import pandas as pd
 from sqlib import __version__
 from sqlib.data.catalogue import Event, catalogue
 from sqlib.data.cubes import Cube, read_cube, write_cube
-from sqlib.data.frames import (
-    FrameSet, check_scaling, check_size, events_of, frames_from_cube, load_frames_from, save_frames
-)
+from sqlib.data.frames import FrameSet, check_scaling, check_size, events_of, frames_from_cube, load_frames_from
+from sqlib.data.frames import save_frames
 from sqlib.errors import SqError
 from sqlib.keys import PACKAGE, code_hash, key
 from sqlib.paths import alone, clean, home, replacing
@@ -63,13 +62,10 @@ def make_cube(event: Event, settings, path: Path, simulate=None) -> None:
     write_cube(Cube(twin.power, *facts, first_frame=twin.first_frame, boxes=twin.boxes, truth=twin.truth), path)
 
 
-def build_twin(
-    settings=None, workers: int | None = None, scheduler: str | None = None, progress: bool = True, simulate=None
-) -> Path:
+def build_twin(settings=None, workers: int | None = None, scheduler: str | None = None, progress: bool = True,
+               simulate=None) -> Path:
     """Make the cubes of all 57 events that are not there yet, and return the folder of the twin.
 
-    Parameters
-    ----------
     settings : TwinSettings (None: the defaults)
     workers : processes, each with one thread; 0 or 1 works in this process; None: one a core, but none for a small twin
         or on two cores
@@ -130,16 +126,8 @@ def _make_cubes(events, settings, folder, simulate, workers, scheduler, progress
     return {events[place].name: error for place, error in done if error is not None}
 
 
-def load_frames(
-    data: str = "twin",
-    root: str | os.PathLike = "",
-    size: int = 224,
-    scaling: str = "cube",
-    settings=None,
-    progress: bool = True,
-    workers: int | None = None,
-    simulate=None,
-) -> FrameSet:
+def load_frames(data: str = "twin", root: str | os.PathLike = "", size: int = 224, scaling: str = "cube", settings=None,
+                progress: bool = True, workers: int | None = None, simulate=None) -> FrameSet:
     """The frame set that a notebook asks for: made on the first call, found on the next ones.
 
     `data="twin"` builds the simulated cubes (`settings`, `workers`, `simulate` as in `build_twin`) and turns them into
@@ -175,31 +163,19 @@ def load_frames(
 def info(frameset: FrameSet) -> dict:
     """Counts of a frame set, JSON-able: in all, per solar cycle and per event."""
     index, events = frameset.index, events_of(frameset.index)
-    per_event = [
-        {
-            "event": name,
-            "name": events[name].name,
-            "cycle": int(rows["cycle"].iloc[0]),
-            "labelled": bool((rows["label"] >= 0).any()),
-            **_counts(rows),
-            "intervals": [list(interval) for interval in events[name].intervals],
-        }
-        for name, rows in index.groupby("event", sort=False)
-    ]
+    per_event = []
+    for name, rows in index.groupby("event", sort=False):
+        event, labelled = events[name], bool((rows["label"] >= 0).any())
+        facts = {"event": name, "name": event.name, "cycle": int(rows["cycle"].iloc[0]), "labelled": labelled}
+        per_event.append({**facts, **_counts(rows), "intervals": [list(interval) for interval in event.intervals]})
 
     def summed(rows: pd.DataFrame) -> dict:
         labelled = [one["labelled"] for one in per_event if one["event"] in set(rows["event"])]
         return {"events": len(labelled), "labelled": sum(labelled), **_counts(rows)}
 
-    return {
-        "source": frameset.source,
-        "scaling": frameset.scaling,
-        "size": int(frameset.pixels.shape[1]),
-        "fingerprint": frameset.fingerprint,
-        **summed(index),
-        "cycles": {str(cycle): summed(rows) for cycle, rows in index.groupby("cycle")},
-        "per_event": per_event,
-    }
+    facts = {"source": frameset.source, "scaling": frameset.scaling, "size": int(frameset.pixels.shape[1])}
+    cycles = {str(cycle): summed(rows) for cycle, rows in index.groupby("cycle")}
+    return {**facts, "fingerprint": frameset.fingerprint, **summed(index), "cycles": cycles, "per_event": per_event}
 
 
 def _counts(rows: pd.DataFrame) -> dict:

@@ -61,23 +61,17 @@ def export_frames(frameset: FrameSet, root: Path, progress: bool = True) -> Path
 def _regions(index: pd.DataFrame):
     """Rows of a region table: every box with the frames that bear it, two boxes of the same frames to a row."""
     times = {event.key: event.time for event in catalogue()}
-    for key, frames in index.groupby("event", sort=False):
-        frames = frames.sort_values("frame")
-        runs, open_runs = [], {}  # [first, last, box], in the order in which the frames list them
-        for number, boxes in zip(frames["frame"], frames["boxes"]):
-            open_runs = {box: open_runs.get(box) or [number, number, box] for box in boxes}
-            for run in open_runs.values():
-                runs += [run] if run[0] == number else []
-                run[1] = number
-        spans = {}
-        for first, last, box in runs:
-            spans.setdefault((first, last), []).append(box)
+    index = index.sort_values(["event", "frame"], kind="stable")
+    boxes = index.assign(place=index.groupby("event").cumcount()).explode("boxes").dropna(subset="boxes")
+    gap = boxes.groupby(["event", "boxes"])["place"].diff() != 1
+    runs = boxes.groupby(["event", "boxes", gap.groupby([boxes["event"], boxes["boxes"]]).cumsum()], sort=False)["frame"]
+    runs = runs.agg(["first", "last"]).reset_index()
+    for (key, first, last), run in runs.groupby(["event", "first", "last"], sort=False):
         time = times.get(key) or pd.to_datetime(key, format="%Y_%m_%d_%H_%M_%S")
-        for (first, last), boxes in spans.items():
-            for at in range(0, len(boxes), 2):
-                pair = boxes[at : at + 2]
-                row = {"Time": f"{time:%d.%m.%Y %H:%M}", "FS": first, "FE": last, "box_cnt": len(pair)}
-                for (x0, y0, x1, y1), corners, centre in zip(pair, CORNERS, CENTRES):
-                    row |= dict(zip(corners, map(repr, (x0, y0, x1, y1))))
-                    row |= dict(zip(centre, np.round([(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0], 6).tolist()))
-                yield row
+        for at in range(0, len(run), 2):
+            pair = run["boxes"].tolist()[at : at + 2]
+            row = {"Time": f"{time:%d.%m.%Y %H:%M}", "FS": first, "FE": last, "box_cnt": len(pair)}
+            for (x0, y0, x1, y1), corners, centre in zip(pair, CORNERS, CENTRES):
+                row |= dict(zip(corners, map(repr, (x0, y0, x1, y1))))
+                row |= dict(zip(centre, np.round([(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0], 6).tolist()))
+            yield row

@@ -154,16 +154,10 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
         inside = _clip(region, shape, pixels.shape[1:], outside)
         for place in frames.index[(frames["key"] == region.event) & frames["frame"].between(region.first, region.last)]:
             boxes[place] += inside
-    index = make_index(
-        {
-            "event": frames["key"],
-            "cycle": [event.cycle for event in frames["event"]],
-            "frame": frames["frame"],
-            "time": [_time(row.event, row.frame, own.get("cubes", {})) for row in frames.itertuples()],
-            "label": frames["label"],
-            "boxes": boxes.values(),
-        }
-    ).reset_index(drop=True)
+    time = [_time(row.event, row.frame, own.get("cubes", {})) for row in frames.itertuples()]
+    facts = {"cycle": [event.cycle for event in frames["event"]], "time": time, "boxes": boxes.values()}
+    columns = ["event", "cycle", "frame", "time", "label", "boxes"]
+    index = make_index(frames.assign(**facts, event=frames["key"])[columns]).reset_index(drop=True)
     source = own.get("source", "sunquakenet")
     source = "twin" if source != "simulated" and _simulated(files) else source
     annotated = [(row.event, (row.first, row.last)) for row in regions.itertuples() if row.event in events]
