@@ -32,9 +32,13 @@ def physics(package: Path = PACKAGE) -> str:
     return code_hash(modules, ("sun",), ("data/table1.csv",), package)
 
 
+def recipe(package: Path = PACKAGE) -> str:
+    """Hash of the code that decides how frames are made of a cube."""
+    return code_hash(("sqlib.data.frames",), (), package=package)
+
+
 # taken when the code is loaded: a file edited since then says nothing about the cubes that this process makes
-PHYSICS = physics()
-RECIPE = code_hash(("sqlib.data.frames",), ())[:8]
+PHYSICS, RECIPE = physics(), recipe()
 
 
 def twin_key(settings, simulate=None) -> str:
@@ -149,7 +153,7 @@ def load_frames(data: str = "twin", root: str | os.PathLike = "", size: int = 22
     if data != "twin":
         raise SqError(f"data is one of twin, sunquakenet, not {data!r}")
     folder = build_twin(settings, workers, progress=progress, simulate=simulate)
-    frames = folder / f"frames-{size}-{scaling}-{RECIPE}"
+    frames = folder / f"frames-{size}-{scaling}-{RECIPE[:8]}"
     if not frames.exists():
         with alone(folder, told=progress):
             if not frames.exists():
