@@ -50,7 +50,7 @@ def folder(tmp_path, rng):
     for number in (1, 2):
         np.save(tmp_path / "mine" / f"{number}.npy", rng.exponential(size=(12, 32, 32)))
     rows = ["file,start,cadence,pixel,annotated,source", "1.npy,2014-06-01T12:00:30,30,0.5,yes,observed",
-            "2.npy,2015-06-01T12:00:00Z,30,0.5,no,observed"]  # fmt: skip
+            "2.npy,2015-06-01T12:00:00Z,30,0.5,no,observed"]
     (tmp_path / "mine" / "cubes.csv").write_text("# a remark\n" + "\n".join(rows))
     (tmp_path / "mine" / "regions.csv").write_text("file,first,last,x0,y0,x1,y1\n1.npy,2,4,8,4,16,12\n1.npy,9,10,,,,\n")
     return tmp_path / "mine"
@@ -86,12 +86,12 @@ def test_the_pages_python_asks_where_sunquakes_are_and_the_template_is_too_fine_
 
 @pytest.mark.parametrize(("chapter", "told"), [
     ("02_autoencoders", ""), ("06_object_detection", ""), ("07_case_studies", "events of Table 1, and these frames hold none"),
-])  # fmt: skip
+])
 def test_six_events_are_enough_for_chapters_that_divide_them_by_cycle_but_not_for_the_case_studies(worked, chapter, told):
     home, _ = worked
     words = ["run", chapter, "--profile", "smoke", "--data", "sunquakenet", "--root", "my_cubes/frames"]
     done = subprocess.run([sys.executable, "-m", "sqbook.cli", *words], cwd=home, env={**os.environ, "SQ_HOME": str(home)},
-                          capture_output=True, text=True)  # fmt: skip
+                          capture_output=True, text=True)
     assert done.returncode == (2 if told else 0) and told in done.stderr, done.stderr[-3000:]
 
 
@@ -130,31 +130,20 @@ def test_a_second_import_replaces_the_first_and_spares_what_it_did_not_make(fold
 
 @pytest.mark.parametrize(("table", "old", "new", "message"), [
     ("cubes.csv", "cadence", "cadense", "cubes.csv, line 2: its columns are .* lacks cadence, has 'cadense'"),
-    ("cubes.csv", ",pixel", "", "lacks pixel"),
-    ("cubes.csv", "2014-06-01T12:00:30", "1 June 2014", "line 3, column start: '1 June 2014' is no time like"),
-    ("cubes.csv", "T12:00:30,30", "T12:00:30,half", "line 3, column cadence: 'half' is no number"),
-    ("cubes.csv", "T12:00:30,30", "T12:00:30,-30", "column cadence: '-30' is no number above 0, up to 86400"),
-    ("cubes.csv", "T12:00:30,30", "T12:00:30,1e308", "line 3, column cadence: '1e308' is no number above 0"),
+    ("cubes.csv", "T12:00:30,30", "T12:00:30,half", "cubes.csv, line 3, column cadence: 'half' is no number above 0"),
     ("cubes.csv", "2014-06-01T12:00:30", "0001-01-01T00:00+14:00", "line 3, column start: '0001.* is no time like"),
-    ("cubes.csv", "30,0.5,yes", "30,0.5", "line 3: 5 values for 6 columns"),
-    ("cubes.csv", "1.npy", "\0.npy", r"cubes.csv, line 3, column file: '\\x00.npy' is absolute or leads out of .*mine"),
-    ("cubes.csv", "1.npy", "x" * 5000, "cubes.csv, line 3, column file: 'xxx.* is no text of 1 to 4096"),
-    ("cubes.csv", "cadence", "[" * 5000, "cubes.csv, line 2: its columns are .* has '\\[\\["),
-    ("cubes.csv", "file,start", '"file",start,"', "cubes.csv, line 2: its columns are"),
-    ("regions.csv", "2,4", "2," + "9" * 5000, "regions.csv, line 2, column last: '999.* is no whole number"),
-    ("cubes.csv", "yes", "perhaps", "column annotated: 'perhaps' is no yes or no"),
-    ("cubes.csv", "2015-06", "2014-06", "1.npy has the same minute"),
+    ("cubes.csv", "1.npy", "\0.npy", r"line 3, column file: '\\x00.npy' is absolute or leads out of .*mine"),
+    ("cubes.csv", "2015-06", "2014-06", "line 4, column start: 1.npy has the same minute"),
     ("cubes.csv", "2015-06-01T12:00:00Z", "2012-07-04T09:47:00", "an event of Table 1 has the same minute"),
     ("cubes.csv", "no,observed", "no,simulated", "cubes of one source"),
     ("cubes.csv", "2.npy", "3.npy", "cannot read the cube .*3.npy"),
-    ("regions.csv", "1.npy,2,4", "2.npy,2,4", "annotated: no, but regions.csv has intervals of 2.npy"),
+    ("regions.csv", "1.npy,2,4", "2.npy,2,4", "column annotated: no, but regions.csv has intervals of 2.npy"),
     ("regions.csv", "1.npy,2,4", "4.npy,2,4", "intervals of 4.npy, which cubes.csv does not list"),
-    ("regions.csv", "2,4", "4,2", "line 2, column first, last: 4 to 2 is no interval"),
-    ("regions.csv", "2,4", "2.5,4", "column first: '2.5' is no whole number"),
+    ("regions.csv", "2,4", "4,2", "regions.csv, line 2, column first, last: 4 to 2 is no interval"),
+    ("regions.csv", "8,4,16,12", "-8,4,8,12", "line 2, column x0: '-8' is no number from 0"),
     ("regions.csv", "2,4", "2,12", "has the frames 0 to 11; regions.csv annotates 2 to 12"),
-    ("regions.csv", "8,4,16,12", "16,4,8,12", "line 2, column x0…y1: .* is no box"),
     ("regions.csv", "8,4,16,12", "8,4,16,40", "32 pixels a side; regions.csv has the box"),
-])  # fmt: skip
+])
 def test_a_wrong_table_is_refused_with_its_place_and_leaves_no_frames(folder, table, old, new, message):
     text = (folder / table).read_text()
     assert old in text
@@ -164,30 +153,8 @@ def test_a_wrong_table_is_refused_with_its_place_and_leaves_no_frames(folder, ta
     assert not (folder / "frames").exists()
 
 
-def test_a_quoted_value_over_two_lines_does_not_shift_the_numbers_of_lines(folder):
-    text = (folder / "regions.csv").read_text().replace("\n1.npy,2,4", '\n"1.\nnpy",2,4').replace("9,10", "9,ten")
-    (folder / "regions.csv").write_text(text)
-    with pytest.raises(SqError, match=r"regions\.csv, line 4, column last: 'ten' is no whole number"):
-        import_cubes(folder, progress=False)
-
-
-def test_a_quote_that_is_not_closed_is_refused_with_the_line_that_opens_it(folder):
-    text = (folder / "cubes.csv").read_text().replace("1.npy", '"1.npy') + "x" * 140_000  # the reader takes it for one value
-    (folder / "cubes.csv").write_text(text)
-    with pytest.raises(SqError, match=r"cubes\.csv, line 3: field larger than .*; is a quote not closed"):
-        import_cubes(folder, progress=False)
-
-
-@pytest.mark.parametrize("table", ["cubes.csv", "regions.csv"])
-def test_a_table_that_is_no_text_is_refused_with_its_line(folder, table):
-    (folder / table).write_bytes((folder / table).read_bytes() + b"\nM\xfcller.npy")
-    line = len((folder / table).read_bytes().splitlines())
-    with pytest.raises(SqError, match=f"{table}, line {line}: this is no text in UTF-8"):
-        import_cubes(folder, progress=False)
-
-
 @pytest.mark.parametrize("outside", ["/etc/passwd", "{mine}/2.npy", "../secret.npy", "../mine/2.npy",
-                                     "cubes/../../secret.npy", "link.npy", "linked/secret.npy"])  # fmt: skip
+                                     "cubes/../../secret.npy", "link.npy", "linked/secret.npy"])
 def test_a_file_that_leads_out_of_the_folder_is_refused_and_not_opened(folder, monkeypatch, outside):
     np.save(folder.parent / "secret.npy", np.ones((12, 32, 32)))
     (folder / "link.npy").symlink_to(folder.parent / "secret.npy")
@@ -221,7 +188,7 @@ def claim(path, shape):
 @pytest.mark.parametrize(("name", "shape", "there"), [
     ("2.npy", (10_000,) * 3, 0), ("2.npy", (2_000, 1_000, 1_000), 8 * 10**9), ("2.npy", (10**30, 2, 2), 0),
     ("2.fits", (10_000,) * 3, 0), ("2.fits", (2_000, 1_000, 1_000), 8 * 10**9), ("2.fits.gz", (10_000,) * 3, 0),
-])  # fmt: skip
+])
 def test_a_cube_that_claims_more_than_a_cube_may_be_is_refused_before_it_is_read(folder, name, shape, there):
     path = claim(folder / name, shape)
     if there:  # a sparse file, which takes no room on the disk
@@ -240,7 +207,7 @@ def test_a_cube_that_claims_more_than_a_cube_may_be_is_refused_before_it_is_read
 
 
 @pytest.mark.parametrize("content", [b"\x1f\x8b\x08" + b"\0" * 99, b"PK\3\4" + b"\0" * 99, b"BZh91AY&SY" + b"\0" * 99,
-                                     gzip.compress(b"SIMPLE  =" * 999)[:-9], b"", b"SIMPLE", b"\x93NUMPY"])  # fmt: skip
+                                     gzip.compress(b"SIMPLE  =" * 999)[:-9], b"", b"SIMPLE", b"\x93NUMPY"])
 def test_a_cube_in_a_broken_or_foreign_archive_is_refused(folder, content):
     for name in ("2.npy", "2.fits"):
         (folder / name).write_bytes(content)
@@ -281,7 +248,7 @@ def test_a_cube_with_a_tile_that_might_unpack_without_end_is_refused(folder, mon
     (np.array(["a"]), "cannot read the cube"),
     (np.full((12, 32, 32), "1.5"), "cannot read the cube .*it claims <U3"),
     (np.ones((12, 32, 32), complex), "cannot read the cube .*it claims complex128"),
-])  # fmt: skip
+])
 def test_a_wrong_cube_is_refused(folder, cube, message):
     np.save(folder / "2.npy", cube)
     with pytest.raises(SqError, match=message):
