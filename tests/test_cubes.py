@@ -86,7 +86,8 @@ def test_missing_keys_are_named_with_the_file_and_the_cure(cube, path, missing):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("CADENCE", 0), ("CADENCE", "fast"), ("PIXSCALE", -1.0), ("DATE-OBS", "06/04/01"), ("SOURCE", "dream"), ("FRAME0", -3)],
+    [("CADENCE", 0), ("CADENCE", "fast"), ("PIXSCALE", -1.0), ("DATE-OBS", "06/04/01"), ("SOURCE", "dream"),
+     ("FRAME0", -3)],
 )
 def test_impossible_values_are_refused(cube, path, key, value):
     write_cube(cube, path)

@@ -54,7 +54,8 @@ def test_scaling_by_frame_is_what_min_max_of_each_frame_gives():
 
 
 def test_counts_leave_the_share_empty_where_a_class_is_absent():
-    printed = pd.DataFrame({"cycle": ["23", "24", "all"], "cubes": [1, 1, 2], "positives": [1, 2, 3], "negatives": [9, 8, 17]})
+    counts = {"cubes": [1, 1, 2], "positives": [1, 2, 3], "negatives": [9, 8, 17]}
+    printed = pd.DataFrame({"cycle": ["23", "24", "all"], **counts})
     table = measurements.counts_beside(info(frameset()), printed).set_index("cycle")
     assert list(table["%, paper"]) == [10, 20, 15]
     assert table.loc["23", "positives, here"] == 9 and table.loc["23", "%, here"] == 60
@@ -67,7 +68,8 @@ def test_events_are_spread_over_both_cycles():
 
 
 def test_speckle_grows_in_pixels_as_pixels_shrink_and_with_blur():
-    coarse, fine, blurred = measurements.expected_speckle(1.45), measurements.expected_speckle(0.57), measurements.expected_speckle(1.45, blur=0.75)
+    coarse, fine = measurements.expected_speckle(1.45), measurements.expected_speckle(0.57)
+    blurred = measurements.expected_speckle(1.45, blur=0.75)
     assert coarse[0] == fine[0] == pytest.approx(1)
     assert coarse[1] < blurred[1] < fine[1]
 

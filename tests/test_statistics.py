@@ -3,9 +3,18 @@
 import numpy as np
 import pytest
 
-from sqlib.data.statistics import View, compare, event_statistics, half_width, reference, source, speckle_width, summarise
+from sqlib.data.statistics import (
+    View,
+    compare,
+    event_statistics,
+    half_width,
+    reference,
+    source,
+    speckle_width,
+    summarise,
+)
 
-# on the small sample: sources have repaired pixels and only five clear ones are left; four to twelve selected frames an event
+# the small sample: sources have repaired pixels and only five clear ones are left; four to twelve frames an event
 KNOWN_TO_DIFFER = {("source FWHM in time", 23), ("large-scale brightness rms", 24)}
 
 

@@ -84,7 +84,8 @@ def test_labels_that_table_1_contradicts_are_listed_and_kept(net):
 
 
 def test_what_is_odd_is_reported(net):
-    copy, strange, outside = POSITIVE.replace(".png", ".jpg"), "C23_pos/poz/quake.png", "img_poz_2001_04_06_19_13_00_9.png"
+    copy, strange = POSITIVE.replace(".png", ".jpg"), "C23_pos/poz/quake.png"
+    outside = "img_poz_2001_04_06_19_13_00_9.png"
     unknown, impossible = (f"C24_pos/neg/img_poz_{day}_01_01_00_7.png" for day in ("2010_06_07", "2010_13_41"))
     frames, report = load_sunquakenet(net(POSITIVE, copy, strange, outside, unknown, impossible))
     assert report.duplicates == (POSITIVE,) and len(frames.index) == 2  # .jpg comes before .png
@@ -145,10 +146,10 @@ def test_wrong_rows_are_refused_with_file_line_and_column(net, rows, told):
 
 def test_missing_columns_are_named(net):
     path = table(net(POSITIVE), "", columns=[name for name in COLUMNS if name not in ("FS", "b2_y1")])
-    with pytest.raises(SqError, match="line 1: .* lacks FS, lacks b2_y1"):
+    with pytest.raises(SqError, match=r"line 1: .* lacks FS, lacks b2_y1"):
         read_regions(path)
     path.write_text("")
-    with pytest.raises(SqError, match="line 1: .* lacks Time"):
+    with pytest.raises(SqError, match=r"line 1: .* lacks Time"):
         read_regions(path)
 
 
@@ -250,7 +251,8 @@ def test_what_is_exported_loads_back(twin, tmp_path):
     assert np.array_equal(back.pixels, twin.pixels) and back.source == "twin"
     columns = ["event", "cycle", "frame", "label", "boxes"]
     pd.testing.assert_frame_equal(back.index[columns], twin.index[columns])
-    assert not any((report.label_disagreements, report.region_disagreements, report.boxes_outside, report.strange_files))
+    odd = (report.label_disagreements, report.region_disagreements, report.boxes_outside, report.strange_files)
+    assert not any(odd)
     assert read_regions(root / "data_c24.csv")["boxes"].iloc[0] == ((3.0, 4.0, 9.25, 8.0),)
 
 
@@ -286,11 +288,13 @@ def test_the_real_sample_loads_as_its_readme_says(real):
     frames, report = load_sunquakenet(real)
     assert frames.pixels.shape == (280, 256, 256)
     assert (report.positives, report.negatives, report.unlabelled) == (115, 157, 8)
-    assert not any((report.label_disagreements, report.region_disagreements, report.unknown_events, report.strange_files))
+    odd = (report.label_disagreements, report.region_disagreements, report.unknown_events, report.strange_files)
+    assert not any(odd)
     assert [event for event, _, _ in report.boxes_outside] == ["2000_11_24_04_54_00", "2002_07_15_19_52_00"]
     facts = info(frames)
     assert facts["cycles"]["23"]["positives"] == 115 and facts["source"] == "sunquakenet"
-    assert abs(frames.pixels.mean() - 19) < 3 and np.median(frames.pixels.max((1, 2))) > 240  # scaled to their own maximum
+    assert abs(frames.pixels.mean() - 19) < 3
+    assert np.median(frames.pixels.max((1, 2))) > 240  # scaled to their own maximum
 
 
 def test_the_real_sample_survives_an_export(real, tmp_path):

@@ -102,5 +102,5 @@ def test_a_quoted_value_over_two_lines_does_not_shift_the_numbers_of_lines(read)
 
 
 def test_a_table_that_is_absent_says_where_to_begin(tmp_path):
-    with pytest.raises(SqError, match="cannot read .*t.csv.* `sq data template FOLDER`"):
+    with pytest.raises(SqError, match=r"cannot read .*t\.csv.* `sq data template FOLDER`"):
         read_table(tmp_path / "t.csv", COLUMNS)

@@ -13,8 +13,15 @@ import pandas as pd
 from sqlib import __version__
 from sqlib.data.catalogue import Event, catalogue
 from sqlib.data.cubes import Cube, read_cube, write_cube
-from sqlib.data.frames import FrameSet, check_scaling, check_size, events_of, frames_from_cube, load_frames_from
-from sqlib.data.frames import save_frames
+from sqlib.data.frames import (
+    FrameSet,
+    check_scaling,
+    check_size,
+    events_of,
+    frames_from_cube,
+    load_frames_from,
+    save_frames,
+)
 from sqlib.errors import SqError
 from sqlib.keys import PACKAGE, code_hash, key
 from sqlib.paths import alone, clean, home, replacing

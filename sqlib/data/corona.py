@@ -159,7 +159,7 @@ def observed(folder: Path, channel: int | str, where, start: datetime, end: date
 
 
 def distances(here, source=None, xrays=None) -> dict[str, float | None]:
-    """How far apart things look from the Earth (arcsec): the place `here`, a `source`, the brightest X-rays (or None)."""
+    """How far apart things look from the Earth (arcsec): the place `here`, a `source`, the brightest X-rays."""
     own = seen_from_earth(here)
 
     def apart(tx, ty):

@@ -64,7 +64,8 @@ def _regions(index: pd.DataFrame):
     index = index.sort_values(["event", "frame"], kind="stable")
     boxes = index.assign(place=index.groupby("event").cumcount()).explode("boxes").dropna(subset="boxes")
     gap = boxes.groupby(["event", "boxes"])["place"].diff() != 1
-    runs = boxes.groupby(["event", "boxes", gap.groupby([boxes["event"], boxes["boxes"]]).cumsum()], sort=False)["frame"]
+    number = gap.groupby([boxes["event"], boxes["boxes"]]).cumsum()
+    runs = boxes.groupby(["event", "boxes", number], sort=False)["frame"]
     runs = runs.agg(["first", "last"]).reset_index()
     for (key, first, last), run in runs.groupby(["event", "first", "last"], sort=False):
         time = times.get(key) or pd.to_datetime(key, format="%Y_%m_%d_%H_%M_%S")

@@ -53,7 +53,7 @@ def check_scaling(scaling: str) -> None:
 
 
 def make_index(content) -> pd.DataFrame:
-    """Index of a frame set from its rows or columns, as `pandas.DataFrame` takes them, with the types of every index."""
+    """Index of a frame set from its rows or columns, as `pandas.DataFrame` takes them, with every index's types."""
     kinds = {"event": "str", "cycle": "int64", "frame": "int64", "time": "datetime64[ms]", "label": "int64"}
     return pd.DataFrame(content).astype(kinds)
 
@@ -157,7 +157,7 @@ def _index(cube: Cube, numbers: list[int], size: int) -> pd.DataFrame:
 
 
 def own_card(root: Path) -> dict:
-    """What own.json in a folder of frames says of the cubes that they were made of (`own_cubes`); {} where there is none.
+    """What own.json in a folder of frames says of the cubes that they were made of (`own_cubes`); {} without one.
 
     name (of the reader's folder), source ("observed" or "simulated"), cubes ({key of event: file, start, cadence,
     pixel}). Raises `SqError` where it is broken.
@@ -180,7 +180,7 @@ def _kind(frameset: FrameSet) -> tuple:
 
 
 def join(framesets: Iterable[FrameSet]) -> FrameSet:
-    """One frame set of several of one source, scaling and frame size, in their order; `SqError` for others, and for none."""
+    """One frame set of several of one source, scaling and frame size, in their order; `SqError` for others and none."""
     framesets = list(framesets)
     kinds = set(map(_kind, framesets))
     if len(kinds) != 1:

@@ -95,7 +95,7 @@ def curves(views: list[View]) -> dict[str, np.ndarray]:
 
 
 def pick(frameset: FrameSet, label: int, count: int, rng: np.random.Generator) -> list[int]:
-    """Positions of at most `count` random frames of one label, one an event, in alternating solar cycles if possible."""
+    """Positions of at most `count` random frames of one label, one an event, in alternating cycles if possible."""
     index = frameset.index[frameset.index["label"] == label]
     if index.empty:
         return []

@@ -58,7 +58,7 @@ def relative(frames: np.ndarray) -> np.ndarray:
 
 
 def half_width(lags: np.ndarray, acf: np.ndarray) -> float:
-    """Where an even autocorrelation `acf` at `lags` (both (L + 1,), from 0) falls to one half (cubic spline), or NaN."""
+    """Where an even autocorrelation `acf` at `lags` (both (L + 1,), from 0) falls to a half (cubic spline), or NaN."""
     curve = CubicSpline(np.concatenate([-lags[:0:-1], lags]), np.concatenate([acf[:0:-1], acf]))
     fine = np.linspace(0, lags[-1], 4001)
     below = np.flatnonzero(curve(fine) < 0.5)
@@ -214,7 +214,8 @@ def summarise(events: list[dict]) -> dict[str, float]:
     if other:
         result["peak / frame mean, other sources"] = float(np.median([s["peak"] for s in other]))
     result["local mean at the source / frame mean"] = float(np.median([s["local"] for s in found]))
-    result |= {f"box {side}": float(np.mean([s["box"][i] for s in found])) for i, side in enumerate(("width", "height"))}
+    for i, side in enumerate(("width", "height")):
+        result[f"box {side}"] = float(np.mean([s["box"][i] for s in found]))
     return result | {"annotated duration": float(np.mean([s["duration"] for s in found]))}
 
 

@@ -149,7 +149,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     pixels, shape = _pictures(frames["path"].tolist(), size, progress)
     tables = [path for path in files if path.name.lower().startswith("data_c") and path.suffix.lower() == ".csv"]
     regions = pd.concat([pd.DataFrame(columns=["event", "first", "last", "boxes"]), *map(read_regions, tables)])
-    outside, boxes = [], {place: () for place in frames.index}
+    outside, boxes = [], dict.fromkeys(frames.index, ())
     for region in regions.itertuples():
         inside = _clip(region, shape, pixels.shape[1:], outside)
         for place in frames.index[(frames["key"] == region.event) & frames["frame"].between(region.first, region.last)]:
