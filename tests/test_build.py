@@ -207,21 +207,13 @@ def test_a_frame_set_that_is_cut_off_is_made_again(logged, monkeypatch):
     assert load_frames_from(next(folder.glob("frames-*"))).fingerprint == frames.fingerprint
 
 
-@pytest.mark.parametrize(
-    ("bad", "told"),
-    [
-        ({"data": "moon"}, "twin, sunquakenet"),
-        ({"size": 0}, "size"),
-        ({"size": 22.4}, "size"),
-        ({"scaling": "log"}, "scaling"),
-        ({"settings": TwinSettings(size=0)}, "size"),
-        ({"settings": TwinSettings(size="64")}, "size"),
-        ({"settings": TwinSettings(frames=-5)}, "frames"),
-        ({"settings": TwinSettings(frames=2.5)}, "frames"),
-        ({"workers": -1}, "workers"),
-        ({"data": "sunquakenet", "root": "/no/such/folder"}, "no folder"),
-    ],
-)
+@pytest.mark.parametrize(("bad", "told"), [
+    ({"data": "moon"}, "twin, sunquakenet"), ({"size": 0}, "size"), ({"size": 22.4}, "size"),
+    ({"scaling": "log"}, "scaling"), ({"settings": TwinSettings(size=0)}, "size"),
+    ({"settings": TwinSettings(size="64")}, "size"), ({"settings": TwinSettings(frames=-5)}, "frames"),
+    ({"settings": TwinSettings(frames=2.5)}, "frames"), ({"workers": -1}, "workers"),
+    ({"data": "sunquakenet", "root": "/no/such/folder"}, "no folder"),
+])
 def test_bad_settings_are_refused_before_anything_is_made(sq_home, bad, told):
     with pytest.raises(SqError, match=told):
         load_frames(**bad)

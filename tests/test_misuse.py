@@ -35,8 +35,7 @@ def refused(words, capsys) -> str:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
-    [
+    ("words", "told"), [
         (["rum", "00_first"], "invalid choice: 'rum'; did you mean 'run'?"),
         (["data", "bild"], "invalid choice: 'bild'; did you mean 'build'?"),
         (["run"], "NOTEBOOK"),

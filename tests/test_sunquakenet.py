@@ -110,11 +110,8 @@ def test_boxes_outside_the_frame_are_clipped_or_dropped_and_reported(net):
     table(root, "06.04.2001 19:13,21,36,,,,,,,,,2,-4,9,12,20,40,1,50,8,\n")
     frames, report = load_sunquakenet(root)
     assert frames.index["boxes"][0] == ((0.0, 9.0, 12.0, 20.0),)
-    key = "2001_04_06_19_13_00"
-    assert report.boxes_outside == (
-        (key, (-4.0, 9.0, 12.0, 20.0), "clipped"),
-        (key, (40.0, 1.0, 50.0, 8.0), "dropped"),
-    )
+    clipped, dropped = ((-4.0, 9.0, 12.0, 20.0), "clipped"), ((40.0, 1.0, 50.0, 8.0), "dropped")
+    assert report.boxes_outside == (("2001_04_06_19_13_00", *clipped), ("2001_04_06_19_13_00", *dropped))
 
 
 def test_intervals_and_events_that_table_1_does_not_list_are_reported(net):
@@ -125,18 +122,12 @@ def test_intervals_and_events_that_table_1_does_not_list_are_reported(net):
     assert report.unknown_events == ("2002_04_06_19_13_00",)
 
 
-@pytest.mark.parametrize(
-    ("rows", "told"),
-    [
-        (ROW.replace("06.04.2001", "2001-04-06"), "line 3, column Time"),
-        (ROW.replace("21,36", "21,"), "line 3, column FE"),
-        (ROW.replace("21,36", "36,21"), "line 3, column FS, FE"),
-        (ROW.replace("21,36", "21.5,36"), "line 3, column FS: '21.5' is no whole number from 0"),
-        (ROW.replace("8,9,12,20.5", "8,9,12,"), "line 3, column b1_x0…b1_y1"),
-        (ROW.replace("8,9,12,20.5", "8,9,12,nan"), "line 3, column b1_y1"),
-        (ROW.replace("8,9,12,20.5", "8,9,8,20"), "line 3, column b1_x0…b1_y1"),
-    ],
-)
+@pytest.mark.parametrize(("rows", "told"), [
+    (ROW.replace("06.04.2001", "2001-04-06"), "line 3, column Time: '2001.*' is no time like 29.03.2014 16:48"),
+    (ROW.replace("21,36", "36,21"), "line 3, column FS, FE: 36 to 21 is no interval"),
+    (ROW.replace("8,9,12,20.5", "8,9,12,nan"), "line 3, column b1_y1: 'nan' is no number"),
+    (ROW.replace("8,9,12,20.5", "8,9,8,20"), "line 3, column b1_x0…b1_y1: .* is no box"),
+])
 def test_wrong_rows_are_refused_with_file_line_and_column(net, rows, told):
     path = table(net(POSITIVE), ROW + rows)
     with pytest.raises(SqError, match=told) as error:
@@ -147,9 +138,6 @@ def test_wrong_rows_are_refused_with_file_line_and_column(net, rows, told):
 def test_missing_columns_are_named(net):
     path = table(net(POSITIVE), "", columns=[name for name in COLUMNS if name not in ("FS", "b2_y1")])
     with pytest.raises(SqError, match=r"line 1: .* lacks FS, lacks b2_y1"):
-        read_regions(path)
-    path.write_text("")
-    with pytest.raises(SqError, match=r"line 1: .* lacks Time"):
         read_regions(path)
 
 
@@ -239,14 +227,8 @@ def twin(cube, rng):
 
 def test_what_is_exported_loads_back(twin, tmp_path):
     root = export_frames(twin, tmp_path / "out")
-    assert sorted(path.name for path in root.iterdir()) == [
-        "C23_pos",
-        "C24_TEST_pos",
-        "C24_pos",
-        "README.txt",
-        "data_c23.csv",
-        "data_c24.csv",
-    ]
+    folders, files = ["C23_pos", "C24_TEST_pos", "C24_pos"], ["README.txt", "data_c23.csv", "data_c24.csv"]
+    assert sorted(path.name for path in root.iterdir()) == folders + files
     back, report = load_sunquakenet(root)
     assert np.array_equal(back.pixels, twin.pixels) and back.source == "twin"
     columns = ["event", "cycle", "frame", "label", "boxes"]

@@ -93,13 +93,13 @@ def _picture(path: Path) -> np.ndarray:
     """Gray pixels uint8 (H, W) of a JPEG or PNG."""
     from PIL import Image
 
-    with in_words(f"{path} is truncated or no JPEG or PNG", "fetch it again or delete it"):
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
-            if max(image.size) > LARGEST:
-                raise SqError(f"{path} has {image.width}×{image.height} pixels; a frame has 256×256")
-            if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
-                raise SqError(f"{path} has pixels of mode {image.mode}; a frame is 8-bit gray or RGB")
-            return np.asarray(image.convert("L"))
+    told = in_words(f"{path} is truncated or no JPEG or PNG", "fetch it again or delete it")
+    with told, Image.open(path, formats=("JPEG", "PNG")) as image:
+        if max(image.size) > LARGEST:
+            raise SqError(f"{path} has {image.width}×{image.height} pixels; a frame has 256×256")
+        if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
+            raise SqError(f"{path} has pixels of mode {image.mode}; a frame is 8-bit gray or RGB")
+        return np.asarray(image.convert("L"))
 
 
 def read_regions(path: Path) -> pd.DataFrame:
