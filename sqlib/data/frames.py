@@ -40,10 +40,10 @@ class FrameSet:
     scaling: str
 
 
-def check_size(size, what: str = "size") -> None:
+def check_size(size) -> None:
     """Raise `SqError` unless `size` is a whole number above 0."""
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size <= 0:
-        raise SqError(f"{what} is a whole number above 0, not {size!r}")
+        raise SqError(f"size is a whole number above 0, not {size!r}")
 
 
 def check_scaling(scaling: str) -> None:

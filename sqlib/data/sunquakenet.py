@@ -60,15 +60,11 @@ def fetch() -> Path:
 
     Raises `SqError` without a network, or where Kaggle asks for an account.
     """
-    try:
+    advice = f"check the network and the Kaggle account, or download {HANDLE} from Kaggle by hand and name its folder: "
+    with in_words("cannot fetch SunquakeNet", f"{advice}root=…, or work on data=twin"):
         import kagglehub
 
         return Path(kagglehub.dataset_download(HANDLE))
-    except Exception as error:  # network, account and disk each raise errors of their own kind
-        raise SqError(
-            f"cannot fetch SunquakeNet ({type(error).__name__}: {error}); check the network and the Kaggle account, or "
-            f"download {HANDLE} from Kaggle by hand and name its folder: root=…, or work on data=twin"
-        ) from error
 
 
 def _walk(root: Path) -> list[Path]:
@@ -218,15 +214,12 @@ def _pictures(paths, size: int | None, progress: bool) -> tuple[np.ndarray, tupl
 
 def _clip(region, shape, stored, outside: list) -> tuple:
     """Boxes of a region inside a frame of `shape`, in pixels of the `stored` frames; what was cut goes to `outside`."""
-    height, width = shape
-    kept = []
+    limits, kept = np.array([shape[1], shape[0]] * 2), []
+    scale = np.array([stored[1], stored[0]] * 2) / limits
     for box in region.boxes:
-        x0, x1 = np.clip(box[::2], 0, width).tolist()
-        y0, y1 = np.clip(box[1::2], 0, height).tolist()
+        x0, y0, x1, y1 = cut = np.clip(box, 0, limits)
         inside = x0 < x1 and y0 < y1
-        if inside:
-            sx, sy = stored[1] / width, stored[0] / height
-            kept.append((x0 * sx, y0 * sy, x1 * sx, y1 * sy))
-        if (x0, y0, x1, y1) != box:
+        kept += [tuple((cut * scale).tolist())] * bool(inside)
+        if tuple(cut.tolist()) != box:
             outside.append((region.event, box, "clipped" if inside else "dropped"))
     return tuple(kept)
