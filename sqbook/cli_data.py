@@ -117,20 +117,20 @@ def _data_export(args) -> None:
 
 
 def _data_import(args) -> None:
-    from sqlib.data.own import import_cubes
+    from sqlib.data.own_cubes import import_cubes
 
     frames = import_cubes(args.folder, args.size, progress=True)
     print(f"{frames}\nnotebooks read it as: --data sunquakenet --root {frames}")
 
 
 def _data_template(args) -> None:
-    from sqlib.data.own import write_template
+    from sqlib.data.own_cubes import write_template
 
     print(f"{write_template(args.folder)}\nnext: sq data import {args.folder}")
 
 
 def _data_ingest(args) -> None:
-    from sqlib.data.observed import observed_frames
+    from sqlib.data.observed_cubes import observed_frames
     from sqlib.sun import ingest
 
     event, settings = _observed_event(args.when), _ingest_settings(args.settings)

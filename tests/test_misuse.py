@@ -1,4 +1,4 @@
-"""The command line misused as users misuse it: exit code 2 (130 when interrupted), one message, no traceback, nothing made."""
+"""The command line misused as users misuse it: exit code 2 (130 when interrupted), one message, nothing made."""
 
 import errno
 import json
@@ -35,8 +35,7 @@ def refused(words, capsys) -> str:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
-    [
+    ("words", "told"), [
         (["rum", "00_first"], "invalid choice: 'rum'; did you mean 'run'?"),
         (["data", "bild"], "invalid choice: 'bild'; did you mean 'build'?"),
         (["run"], "NOTEBOOK"),
@@ -67,7 +66,7 @@ def refused(words, capsys) -> str:
         (["data", "ingest", "2012-07-04T12:00", "--stonyhurst", "0", "nan"], "no longitude and latitude"),
         (["book", "--profile", "lapptop"], "_toc.yml"),
     ],
-)  # fmt: skip
+)
 def test_misuse_is_told_in_one_message(home, capsys, words, told):
     before = set(home.rglob("*"))
     assert told in refused(words, capsys)
@@ -84,7 +83,8 @@ def test_an_empty_folder_of_data_and_one_that_is_a_file_are_named(home, tmp_path
     (tmp_path / "file").write_text("")
     (tmp_path / "loop").symlink_to("loop")
     for name in ("empty", "file", "loop"):
-        assert str(tmp_path / name) in refused(["data", "info", "--data", "sunquakenet", "--root", str(tmp_path / name)], capsys)
+        words = ["data", "info", "--data", "sunquakenet", "--root", str(tmp_path / name)]
+        assert str(tmp_path / name) in refused(words, capsys)
 
 
 def test_a_profile_with_an_unknown_key_is_named_with_the_nearest(home, capsys):
@@ -123,11 +123,10 @@ def test_interruption_at_work_ends_with_130(home, capsys, monkeypatch, words):
     assert len(capsys.readouterr().err.strip().splitlines()) <= 2  # a progress bar may stand before it
 
 
-WORD = st.sampled_from(["00_frist", "nothing", "", "-p", "seed=x", "seed", "=", "level=nan", "--profile", "smok", "--data", "moon",
-                        "--workers", "-3", "../..", "\udcff", "--json", "--root", "a\nb", "[" * 300])  # fmt: skip
-VERB = st.sampled_from([["run"], ["params"], ["train"], ["compare"], ["sweep"], ["slides"], ["data", "build", "-p", "seed=x"],
-                        ["data", "ingest"],
-                        ["data", "export"], ["data", "info"], ["data"], []])  # fmt: skip
+WORD = st.sampled_from(["00_frist", "nothing", "", "-p", "seed=x", "seed", "=", "level=nan", "--profile", "smok",
+                        "--data", "moon", "--workers", "-3", "../..", "\udcff", "--json", "--root", "a\nb", "[" * 300])
+VERB = st.sampled_from([["run"], ["params"], ["train"], ["compare"], ["sweep"], ["slides"], ["data", "ingest"],
+                        ["data", "build", "-p", "seed=x"], ["data", "export"], ["data", "info"], ["data"], []])
 
 
 def test_any_words_are_refused_without_a_traceback(home, capsys):
@@ -184,7 +183,7 @@ def test_a_folder_of_pickles_that_is_not_the_published_one_is_not_opened(tmp_pat
 
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
-    for name in ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch", "batches.meta"):
+    for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"):
         (folder / name).write_bytes(pickle.dumps(Evil()))
     with pytest.raises(SqError, match="holds no CIFAR-10"):
         cifar10(tmp_path)
