@@ -17,8 +17,8 @@ from astropy.io import fits
 from scipy.ndimage import gaussian_filter
 from sunpy.coordinates import HeliographicStonyhurst, Helioprojective, get_earth
 
-from sqlib.errors import SqError, in_words
 from sqlib.compressed_fits import unpacked
+from sqlib.errors import SqError, in_words
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar for notebooks that is not shown
