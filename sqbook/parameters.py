@@ -1,7 +1,7 @@
-"""Parameter cells, shared settings and metadata of notebooks: what can be set, and to what, checked before anything runs.
+"""Parameter cells, shared settings and metadata of notebooks: what can be set, checked before anything runs.
 
-The cell is read from its syntax: `papermill.inspect_notebook` skips a line that it does not understand, or takes it for a
-part of the line before, so it cannot refuse one; it also takes two seconds to import.
+The cell is read from its syntax: `papermill.inspect_notebook` skips a line that it does not understand, or takes it for
+a part of the line before, so it cannot refuse one; it also takes two seconds to import.
 """
 
 import ast
@@ -56,7 +56,7 @@ def notebook_path(notebook: str | Path) -> Path:
 
 
 def cells_of(path: Path) -> list[dict]:
-    """The cells of a notebook, the source of each as one text and its tags as a list; `SqError` for what is no notebook.
+    """The cells of a notebook, with the source of each as one text and its tags; `SqError` for what is no notebook.
 
     Read as the JSON that it is: importing nbformat takes seconds, and every command reads notebooks.
     """
@@ -105,7 +105,7 @@ def parameters(notebook: Path) -> tuple[Parameter, ...]:
 def shared(notebook: Path) -> tuple[Parameter, ...]:
     """The shared settings of a notebook, with the defaults that profiles change."""
     fields = profiles.shared(needs(notebook).settings).model_fields
-    return tuple(Parameter(name, type_name(one.annotation), one.default, one.description) for name, one in fields.items())
+    return tuple(Parameter(n, type_name(f.annotation), f.default, f.description) for n, f in fields.items())
 
 
 @cache
@@ -130,7 +130,7 @@ def parse_cell(source: str, where: str) -> tuple[Parameter, ...]:
             raise SqError(f"{here}: a parameter cannot be called {name}; choose another name")
         if kind not in TYPES:
             raise SqError(f"{here}: type {kind} is not one of {', '.join(TYPES)}")
-        with in_words(f"{here}: the default of {name} is not a literal", "write a number, a text, True, False or a list"):
+        with in_words(f"{here}: the default of {name} is not a literal", "write a number, a text, a truth or a list"):
             default = ast.literal_eval(node.value)
         one = Parameter(name, kind, default, help_text)
         found[name] = Parameter(name, kind, check(model_of([one]), {name: default}, here)[name], help_text)
@@ -143,10 +143,10 @@ def model_of(known) -> type[Typed]:
 
 
 def settable(notebook: Path) -> type[Typed]:
-    """The model of all that can be set in a notebook, its parameters and its shared settings; `SqError` for a double name."""
+    """The model of all that can be set in a notebook: parameters and shared settings; `SqError` for a double name."""
     cell, others = parameters(notebook), shared(notebook)
     if double := [p.name for p in cell if p.name in {other.name for other in others}]:
-        raise SqError(f"{Path(notebook).name}: {double[0]} is in its parameter cell, and a shared setting; drop one of them")
+        raise SqError(f"{Path(notebook).name}: {double[0]} is in its parameter cell, and a shared setting; drop one")
     return model_of([*cell, *others])
 
 
@@ -174,8 +174,8 @@ def profile_values(profile: str, notebook: str | Path) -> dict[str, Any]:
 def resolve(notebook: str | Path, profile: str, overrides: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
     """Return the notebook's path and the values of all that can be set in it: defaults < profile < overrides.
 
-    Its list `settings` is resolved into the shared settings. A relative `root` is taken from the caller's folder, for the
-    notebook runs in another.
+    Its list `settings` is resolved into the shared settings. A relative `root` is taken from the caller's folder, for
+    the notebook runs in another.
     """
     path = notebook_path(notebook)
     model, overrides = settable(path), dict(overrides)
@@ -190,6 +190,6 @@ def resolve(notebook: str | Path, profile: str, overrides: dict[str, Any]) -> tu
 
 def to_inject(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     """What papermill writes into a notebook: the resolved values of its cell, and all its shared settings as texts."""
-    texts = [f"{p.name}={v}" if p.type == "str" else f"{p.name}={v!r}" for p in shared(path) for v in [values[p.name]]]
+    texts = [f"{p.name}={values[p.name] if p.type == 'str' else repr(values[p.name])}" for p in shared(path)]
     cell = {p.name: values[p.name] for p in parameters(path) if p.name in values}
     return cell | ({"settings": texts} if texts else {})

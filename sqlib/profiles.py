@@ -141,7 +141,7 @@ def values_of(profile: dict[str, dict[str, Any]], chapter: str, wanted: list[str
 
 
 def settings(chapter: str, profile: str, changes: list[str]) -> Typed:
-    """The shared settings of a chapter: the profile's, with `changes` such as "rate=0.02"; none for an unknown notebook.
+    """The shared settings of a chapter: the profile's, with `changes` ("rate=0.02"); none for an unknown notebook.
 
     Which they are stands in the metadata of home()/notebooks/CHAPTER.ipynb. Raises `SqError` as `load`, `shared` and
     `parse` do.

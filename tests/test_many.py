@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from sqbook.parallel import run_all, run_many
 from tinybook import CHECKOUT, make_home, write_notebook
 
 from sqbook import parallel as many
 from sqbook.cli import main
-from sqbook.parallel import run_all, run_many
 from sqlib.errors import SqError
 from sqlib.show.records import read_records
 

@@ -30,7 +30,7 @@ class Page:
     commit: str
     own: str = ""  # name of the folder whose cubes the frames were made of, where they are the reader's own
     origin: str = "simulated"  # of the data set, a word of `records.SOURCES`
-    settings: Typed = Typed()  # the shared settings of the chapter, see `sqlib.profiles`
+    settings: Typed = field(default_factory=Typed)  # the shared settings of the chapter, see `sqlib.profiles`
     started: float = field(default_factory=time.monotonic)
 
 
