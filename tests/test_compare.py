@@ -93,7 +93,7 @@ def test_alternatives_are_lists_ranges_and_lists_of_lists():
 
 
 def test_grid_is_every_combination_and_checks_names_and_types(pair):
-    known = params.parameters(params.notebook_path("01_second"))
+    known = params.settable(params.notebook_path("01_second"))
     points = sweep.grid(known, ["level=1,2", "seed=1..3"], "01_second")
     assert points == [{"level": a, "seed": s} for a in (1.0, 2.0) for s in (1, 2, 3)]
     with pytest.raises(SqError, match="did you mean 'level'"):
@@ -108,7 +108,7 @@ def test_grid_is_every_combination_and_checks_names_and_types(pair):
 def test_sweep_isolates_what_fails_sums_up_the_rest_and_goes_on(pair, workers, monkeypatch):
     home, *_ = pair
     code = "from sqlib.show import publish\nassert seed != 2, 'an unlucky seed'\n"
-    code += "page = publish.begin('NAME', data=data, seed=seed, profile=profile, out=out)\n"
+    code += "page = publish.begin('NAME')\n"
     code += "publish.claim(page, 'claim-C1', {'twice': 2 * seed, 'fixed': 7})\npublish.close(page)"
     write_notebook(home / f"notebooks/0{workers + 3}_swept.ipynb", code)
     points = [{"seed": seed} for seed in (1, 2, 3)]
@@ -119,7 +119,7 @@ def test_sweep_isolates_what_fails_sums_up_the_rest_and_goes_on(pair, workers, m
     assert "claim-C1.fixed" not in rows[0]  # the same in all runs: nothing to sum up
     assert pd.read_csv(folder / "summary.csv")["seed"].tolist() == [1, 2, 3]
     assert (folder / "summary.png").stat().st_size > 1000
-    monkeypatch.setattr(module.runs, "_execute", lambda *_: pytest.fail("a finished run was executed again"))
+    monkeypatch.setattr(module.execute, "_execute", lambda *_: pytest.fail("a finished run was executed again"))
     again, same = sweep.sweep(f"0{workers + 3}_swept", points[::2], "smoke", workers=1, progress=False)
     assert [row["run"] for row in again] == [rows[0]["run"], rows[2]["run"]] and same != folder
 
@@ -135,10 +135,11 @@ def test_sweep_runs_on_the_workers_of_a_given_scheduler(pair):
 
 
 def test_the_chapters_that_are_taught_with_can_be_swept_by_temperature_and_seed():
-    known = params.parameters(CHECKOUT / "notebooks/03_contrastive.ipynb")
+    known = params.settable(CHECKOUT / "notebooks/03_contrastive.ipynb")
+    assert sweep.grid(known, ["rate=.02,.05"], "03_contrastive") == [{"rate": 0.02}, {"rate": 0.05}]  # a shared setting
     points = sweep.grid(known, ["temperature=.05,.07,.1", "seed=1..5"], "03_contrastive")
     assert len(points) == 15 and points[0] == {"temperature": 0.05, "seed": 1}
-    plans = [plan("03_contrastive", {**{p.name: p.default for p in known}, "temperature": t}) for t in (0.05, 0.1)]
+    plans = [plan("03_contrastive", {**{n: f.default for n, f in known.model_fields.items()}, "temperature": t}) for t in (0.05, 0.1)]
     assert [{plans[i][name].temperature for name in ("SimCLR", "SupCon", "High-Precision")} for i in (0, 1)] == [{0.05}, {0.1}]
 
 
