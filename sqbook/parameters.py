@@ -104,8 +104,13 @@ def parameters(notebook: Path) -> tuple[Parameter, ...]:
 
 def shared(notebook: Path) -> tuple[Parameter, ...]:
     """The shared settings of a notebook, with the defaults that profiles change."""
-    fields = profiles.shared(needs(notebook).settings).model_fields
-    return tuple(Parameter(n, type_name(f.annotation), f.default, f.description) for n, f in fields.items())
+    return described(profiles.shared(needs(notebook).settings))
+
+
+def described(model: type[Typed]) -> tuple[Parameter, ...]:
+    """The fields of a model as parameters."""
+    fields = model.model_fields.items()
+    return tuple(Parameter(name, type_name(one.annotation), one.default, one.description) for name, one in fields)
 
 
 @cache

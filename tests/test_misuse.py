@@ -117,7 +117,7 @@ def test_interruption_at_work_ends_with_130(home, capsys, monkeypatch, words):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    for place in ("sqbook.execute.run_key", "sqbook.cli_data._frames", "sqbook.student.student_texts"):
+    for place in ("sqbook.execute.run_key", "sqbook.cli_data.read_frames", "sqbook.student.student_texts"):
         monkeypatch.setattr(place, interrupted)
     assert main(words) == 130
     assert len(capsys.readouterr().err.strip().splitlines()) <= 2  # a progress bar may stand before it

@@ -7,7 +7,16 @@ from IPython.core.interactiveshell import InteractiveShell
 from tinybook import CHECKOUT, PARAMETERS, make_home, write_notebook
 
 from sqbook.parameters import (
-    load_profile, model_of, needs, notebook_path, parameters, parse_cell, resolve, settable, shared, to_inject,
+    load_profile,
+    model_of,
+    needs,
+    notebook_path,
+    parameters,
+    parse_cell,
+    resolve,
+    settable,
+    shared,
+    to_inject,
 )
 from sqlib import profiles
 from sqlib.errors import SqError

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from sqbook.execute import run_chapters, run_each
 from tinybook import CHECKOUT, make_home, write_notebook
 
 from sqbook import execute
 from sqbook.cli import main
+from sqbook.execute import run_chapters, run_each
 from sqlib.errors import SqError
 from sqlib.show.records import read_records
 

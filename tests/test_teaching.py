@@ -5,15 +5,18 @@ import re
 import shlex
 
 import pytest
+from click import Group
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tinybook import CHECKOUT, TITLES, add_prose, make_home
 
-from sqbook.cli import _parser
+from sqbook.cli import sq
 from sqbook.execute import run_notebook
-from sqbook.parameters import parameters, parse, profile_names
+from sqbook.parameters import settable
 from sqbook.site import build as pages
 from sqbook.sweep import grid
+from sqlib import profiles
 from sqlib.show.provenance import make_card
+from sqlib.typed import parse
 
 GUIDE = (CHECKOUT / "book" / "teaching.md").read_text(encoding="utf-8")
 NOTEBOOKS = {path.stem: json.loads(path.read_text()) for path in (CHECKOUT / "notebooks").glob("*.ipynb")}
@@ -93,13 +96,15 @@ def test_command_is_one_that_sq_takes(line):
     words = shlex.split(line)[1:]
     if len(words) == 1 and words != ["runs"]:  # named in a sentence, without what it is applied to
         words.append("x")
-    args = _parser().parse_args(words)
-    assert getattr(args, "profile", "smoke") in profile_names()
-    for name in getattr(args, "notebooks", [getattr(args, "notebook", "NOTEBOOK")]):
+    command, rest = sq, list(words)
+    while isinstance(command, Group):
+        command = command.commands[rest.pop(0)]
+    given = command.make_context(command.name, rest).params
+    assert given.get("profile", "smoke") in profiles.names()
+    for name in given.get("notebooks", [given.get("notebook", "NOTEBOOK")]):
         if name not in ("NOTEBOOK", "x"):
-            known = parameters(CHECKOUT / "notebooks" / f"{name}.ipynb")
-            settings = getattr(args, "settings", [])
-            grid(known, settings, name) if words[0] == "sweep" else parse(known, settings, name)
+            model, settings = settable(CHECKOUT / "notebooks" / f"{name}.ipynb"), given.get("settings", [])
+            grid(model, settings, name) if words[0] == "sweep" else parse(model, settings, name)
 
 
 def test_commands_are_found():

@@ -12,7 +12,7 @@ from contextlib import suppress
 from html import escape
 from pathlib import Path
 
-from sqbook.parameters import Parameter, load_profile, needs, notebook_path, parameters, profile_values, read_notebook, resolve
+from sqbook.parameters import described, load_profile, needs, parameters, profile_values, read_notebook, resolve
 from sqbook.repository import configured, launch_note
 from sqbook.site.figures import with_figures
 from sqbook.site.links import check_links
@@ -25,7 +25,6 @@ from sqlib.errors import SqError, in_words
 from sqlib.paths import home, remove, replacing
 from sqlib.show.provenance import origin, read_card
 from sqlib.show.records import one_line, read_as, read_records
-from sqlib.typed import type_name
 
 WORDS_A_MINUTE = 180
 TEACHING = "<!-- chapters -->"  # in a page of prose: where the table of chapters comes, as measured
@@ -220,30 +219,27 @@ def rerun_page(notebooks: list[str]) -> str:
     names = profiles.names()
     parts = [RERUN, launch_note()]
     for name in notebooks:
-        path = notebook_path(name)
+        path = home() / "notebooks" / f"{name}.ipynb"
         values = {profile: profile_values(profile, path) for profile in names}
-        command = f"sq run {name}\nsq run {name} --profile {names[-1]} -p seed=7"
-        own = [one.partition(".")[0] for one in needs(path).settings]
-        words = f"It also has the shared settings of {', '.join(f'`{block}`' for block in dict.fromkeys(own))}, below.\n\n"
-        parts.append(f"## {name}\n\n```bash\n{command}\n```\n\n{words if own else ''}"
-                     + _parameters_table(f"Parameters of {one_line(name)}", parameters(path), values))
+        own = ", ".join(f"`{block}`" for block in needs(path).settings) or "none"
+        words = f"```bash\nsq run {name}\nsq run {name} --profile {names[-1]} -p seed=7\n```\n\nShared settings, below: {own}."
+        table = _parameters_table(f"Parameters of {one_line(name)}", parameters(path), values)
+        parts.append(f"## {name}\n\n{words}\n\n{table}")
     parts.append("## Shared settings\n\n" + SHARED)
     loaded = {profile: load_profile(profile) for profile in names}
     for block, model in profiles.BLOCKS.items():
-        known = [Parameter(n, type_name(f.annotation), f.default, f.description) for n, f in model.model_fields.items()]
         values = {profile: content[block] for profile, content in loaded.items()}
-        parts.append(_parameters_table(f"Shared settings, {block}", known, values))
+        parts.append(_parameters_table(f"Shared settings, {block}", described(model), values))
     return "\n".join(parts)
 
 
 def _parameters_table(caption: str, known, values: dict[str, dict]) -> str:
     columns = ("Parameter", "What it is", "Type", "Default", *values)
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    head = "".join(f'<th scope="col">{column}</th>' for column in map(escape, columns))
     rows = "".join(
         f'<tr><th scope="row"><code>{p.name}</code></th><td class="sq-words">{escape(p.help)}</td>'
         f"<td>{escape(p.type)}</td><td>{_code(p.default)}</td>"
-        + "".join(f"<td>{_code(own[p.name]) if p.name in own else ''}</td>" for own in values.values())
-        + "</tr>"
+        + "".join(f"<td>{_code(own[p.name]) if p.name in own else ''}</td>" for own in values.values()) + "</tr>"
         for p in known
     )
     return (f'<div class="sq-table" tabindex="0" role="region" aria-label="{caption}"><table>'

@@ -70,8 +70,7 @@ def _parameters() -> dict[str, Any]:
     """What the running notebook has annotated so far: the names of its parameter cell, with their values."""
     from IPython import get_ipython
 
-    shell = get_ipython()
-    if shell is None:
+    if (shell := get_ipython()) is None:
         raise SqError("no notebook is running: give begin the parameters, data=, seed=, profile=")
     return {name: shell.user_ns[name] for name in shell.user_ns.get("__annotations__", {}) if name in shell.user_ns}
 
