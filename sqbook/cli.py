@@ -25,11 +25,9 @@ def main(argv: list[str] | None = None) -> int:
         return end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        click.echo(f"sq: error: {error.format_message()}", err=True)
-        if context is not None:
-            click.echo(f"  see {context.command_path} --help", err=True)
+    except click.UsageError as error:
+        hint = f"\n  see {error.ctx.command_path} --help" if error.ctx else ""
+        click.echo(f"sq: error: {error.format_message()}{hint}", err=True)
     except (click.Abort, KeyboardInterrupt):
         click.echo("sq: interrupted; what was finished is kept, and the same command goes on from there", err=True)
         return 130
@@ -39,8 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     except SqError as error:
         click.echo(f"sq: error: {error}", err=True)
     except OSError as error:  # a disk that is full or forbidden, a name that is too long
-        where = f": {error.filename}" if error.filename else ""
-        click.echo(f"sq: error: {error.strerror or error}{where}", err=True)
+        click.echo(f"sq: error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", err=True)
     return 2
 
 
@@ -65,20 +62,17 @@ def params_(notebook, everything, profile, as_json) -> None:
     from sqbook import parameters
 
     path = parameters.notebook_path(notebook)
-    parts = {f"parameters of {path.name}": parameters.parameters(path)}
-    if everything:
-        values = parameters.resolve(path, profile, {})[1]
-        parts |= {"shared settings": parameters.shared(path)}
-    rows = [vars(p) | ({"value": values.get(p.name)} if everything else {}) for own in parts.values() for p in own]
+    own, others = parameters.parameters(path), parameters.shared(path) if everything else ()
+    values = parameters.resolve(path, profile, {})[1] if everything else {}
+    rows = [vars(p) | ({"value": values.get(p.name, p.default)} if everything else {}) for p in (*own, *others)]
     if as_json:
         print_json(rows)
         return
     width = max(len(row["name"]) for row in rows)
-    for title, own in parts.items():
-        click.echo(title + f", as the profile {profile} has them" * everything + ":")
-        for p in own:
-            value = values.get(p.name, p.default) if everything else p.default
-            click.echo(f"  {p.name:<{width}}  {p.type:<11} {value!r:<12} {p.help}")
+    shown = [(one, one.get("value", one["default"])) for one in rows]
+    lines = [f"  {one['name']:<{width}}  {one['type']:<11} {value!r:<12} {one['help']}" for one, value in shown]
+    shared = [f"shared settings, as the profile {profile} has them:", *lines[len(own):]] if others else []
+    click.echo("\n".join([f"parameters of {path.name}:", *lines[:len(own)], *shared]))
 
 
 @sq.command()

@@ -1,7 +1,6 @@
 """The part of the command `sq` that is about data, and the options that its commands share."""
 
 import json
-from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -164,12 +163,12 @@ def ingest(when, region, stonyhurst, carrington, folder, email, magnetogram, set
     """
     from sqlib.data.observed import observed_frames
     from sqlib.sun import ingest as observation
-    from sqlib.typed import parse
+    from sqlib.typed import of_dataclass, parse
 
     if sum(place is not None for place in (region, stonyhurst, carrington)) != 1:
         raise click.UsageError("give one of --region, --stonyhurst and --carrington", click.get_current_context())
     event = _observed_event(when)
-    chosen = observation.IngestSettings(**parse(typed(observation.IngestSettings), settings, "the ingest"))
+    chosen = observation.IngestSettings(**parse(of_dataclass(observation.IngestSettings), settings, "the ingest"))
     if region is not None:
         target = observation.target_region(region, event.time)
     else:
@@ -183,23 +182,13 @@ def ingest(when, region, stonyhurst, carrington, folder, email, magnetogram, set
     click.echo(f"{path}\n{frames}\nnotebooks read it as: --data sunquakenet --root {frames.parent}")
 
 
-def typed(kind: type):
-    """The model of those settings of a dataclass that a word on the command line can be."""
-    from pydantic import create_model
-
-    from sqlib.typed import Typed
-
-    own = {f.name: (f.type, f.default) for f in fields(kind) if f.type in (int, float, str, bool)}
-    return create_model(kind.__name__, __base__=Typed, **own)
-
-
 def twin_settings(profile: str, settings):
     """Return the TwinSettings of a profile with the -p values over them, checked by name and type."""
     from sqlib import profiles
     from sqlib.sun.twin import TwinSettings
-    from sqlib.typed import parse
+    from sqlib.typed import of_dataclass, parse
 
-    model = typed(TwinSettings)
+    model = of_dataclass(TwinSettings)
     values = {name: value for name, value in profiles.load(profile)["data"].items() if name in model.model_fields}
     return TwinSettings(**values | parse(model, settings, "the twin"))
 

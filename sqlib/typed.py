@@ -4,9 +4,10 @@ import ast
 import difflib
 import reprlib
 from contextlib import suppress
+from dataclasses import fields
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from sqlib.errors import SqError
 
@@ -15,6 +16,12 @@ class Typed(BaseModel):
     """Values that are checked strictly, and then do not change."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def of_dataclass(kind: type) -> type[Typed]:
+    """The model of those fields of a dataclass that one word can set."""
+    own = {one.name: (one.type, one.default) for one in fields(kind) if one.type in (int, float, str, bool)}
+    return create_model(kind.__name__, __base__=Typed, **own)
 
 
 def check(model: type[Typed], values: dict[str, Any], where: str) -> dict[str, Any]:

@@ -50,7 +50,8 @@ def test_help_takes_less_than_half_a_second():
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(words, capture_output=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5  # of a processor: others may be at work
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < 0.5  # seconds of a processor: others may be at work
 
 
 def test_params_lists_every_parameter_with_type_default_and_help(home, capsys):
@@ -60,7 +61,7 @@ def test_params_lists_every_parameter_with_type_default_and_help(home, capsys):
     assert main(["params", "00_first", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found[0] == {"name": "data", "type": "str", "default": "twin",
-                        "help": "data source: twin (simulated) or sunquakenet (real frames)"}  # fmt: skip
+                        "help": "data source: twin (simulated) or sunquakenet (real frames)"}
 
 
 def test_params_all_lists_the_shared_settings_with_their_values_in_the_profile(home, capsys):
@@ -199,7 +200,8 @@ def test_data_build_hands_over_settings_workers_and_scheduler(home, frames, monk
 
     asked = []
     monkeypatch.setattr(build, "build_twin", lambda settings, **more: asked.append((settings, more)) or "folder")
-    assert main(["data", "build", "--profile", "smoke", "-p", "seed=9", "--workers", "2", "--scheduler", "tcp://x:1"]) == 0
+    workers = ["--workers", "2", "--scheduler", "tcp://x:1"]
+    assert main(["data", "build", "--profile", "smoke", "-p", "seed=9", *workers]) == 0
     settings, more = asked[0]
     assert (settings.size, settings.seed) == (32, 9)
     assert more == {"workers": 2, "scheduler": "tcp://x:1", "progress": True}

@@ -76,7 +76,8 @@ def test_page_shows_both_figures_and_escapes_what_it_shows(pair, monkeypatch):
     assert "<script>" not in text and "&lt;script&gt;" in text
     with chromium() as browser, opened(browser, path, viewport={"width": 390, "height": 800}) as (page, complaints):
         sizes = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt.length])")
-        assert len(sizes) == 4 and all(width > 0 and words > 0 for width, words in sizes)  # a figure and a movie of each
+        assert len(sizes) == 4  # a figure and a movie of each
+        assert all(width > 0 and words > 0 for width, words in sizes)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert not complaints
 
@@ -84,7 +85,7 @@ def test_page_shows_both_figures_and_escapes_what_it_shows(pair, monkeypatch):
 def test_alternatives_are_lists_ranges_and_lists_of_lists():
     assert sweep.alternatives(["t=.05,.1", "seed=1..3", "latents=[1,2],[3]"]) == {
         "t": [".05", ".1"], "seed": ["1", "2", "3"], "latents": ["[1,2]", "[3]"],
-    }  # fmt: skip
+    }
     for wrong, words in (("t", "write -p"), ("t=", "write -p"), ("t=1,,2", "empty"), ("seed=3..1", "empty")):
         with pytest.raises(SqError, match=words):
             sweep.alternatives([wrong])
@@ -133,7 +134,8 @@ def test_the_chapters_that_are_taught_with_can_be_swept_by_temperature_and_seed(
     assert len(points) == 15 and points[0] == {"temperature": 0.05, "seed": 1}
     values = known().model_dump()
     plans = [plan("03_contrastive", {**values, "temperature": t}) for t in (0.05, 0.1)]
-    assert [{plans[i][name].temperature for name in ("SimCLR", "SupCon", "High-Precision")} for i in (0, 1)] == [{0.05}, {0.1}]
+    names = ("SimCLR", "SupCon", "High-Precision")
+    assert [{planned[name].temperature for name in names} for planned in plans] == [{0.05}, {0.1}]
 
 
 def test_commands_compare_and_sweep(pair, capsys):
@@ -157,7 +159,8 @@ def test_published_records_stand_beside_a_new_run(pair, capsys):
     for _ in range(2):  # the second time replaces, and mixes nothing
         target = publish({"01_second": home / "runs/01_second" / first}, "smoke")
     assert [path.name for path in target.iterdir()] == ["01_second"]
-    assert sorted(path.name for path in (target / "01_second").iterdir()) == ["card.json", "figures", "records", "tables"]
+    kept = sorted(path.name for path in (target / "01_second").iterdir())
+    assert kept == ["card.json", "figures", "records", "tables"]
     assert main(["compare", str(target / "01_second"), second]) == 0
     text = capsys.readouterr().out
     assert f"a  {first}  01_second" in text and f"b  {second}" in text

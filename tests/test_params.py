@@ -147,7 +147,8 @@ def test_text_from_the_command_line_takes_the_annotated_type():
     assert parse(cell, ["bins=(4, 8)", "data=7"], "x") == {"bins": [4, 8], "data": "7"}
 
 
-@pytest.mark.parametrize("text", ["seed=seven", "seed=1.5", "level=__import__('os')", "bins=4", "seed", "flip=True", "level=1e999"])
+@pytest.mark.parametrize("text", ["seed=seven", "seed=1.5", "level=__import__('os')", "bins=4", "seed", "flip=True",
+                                  "level=1e999"])
 def test_text_of_another_type_or_form_is_refused(text):
     with pytest.raises(SqError):
         parse(MODEL, [text], "x")

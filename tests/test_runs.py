@@ -148,8 +148,8 @@ def test_wrong_parameter_is_refused_before_anything_runs(home):
 
 
 def test_notebook_runs_in_the_home_folder_with_this_python(home):
-    write_notebook(home / "notebooks/02_where.ipynb",
-                   "import os, sys\nfrom pathlib import Path\nPath(out, 'x').write_text(f'{os.getcwd()}|{sys.executable}')")
+    code = "import os, sys\nfrom pathlib import Path\nPath(out, 'x').write_text(f'{os.getcwd()}|{sys.executable}')"
+    write_notebook(home / "notebooks/02_where.ipynb", code)
     folder = run_notebook("02_where", {}, "smoke", progress=False)
     assert (folder / "x").read_text() == f"{home}|{sys.executable}"
 

@@ -42,8 +42,8 @@ def test_several_workers_begin_with_what_is_quick_and_then_with_what_trains_most
             yield place, Path(name)
 
     monkeypatch.setattr(execute, "run_each", run)
-    jobs = [(name, {}) for name in ("00_holography", "02_autoencoders", "03_contrastive", "05_recurrence", "06_object_detection",
-                                    "07_case_studies", "08_pitfalls", "no_such_chapter")]  # fmt: skip
+    jobs = [(name, {}) for name in ("00_holography", "02_autoencoders", "03_contrastive", "05_recurrence",
+                                    "06_object_detection", "07_case_studies", "08_pitfalls", "no_such_chapter")]
     monkeypatch.setenv("SQ_HOME", str(CHECKOUT))
     folders = run_chapters(jobs, "laptop", workers=2)
     assert [str(folder) for folder in folders] == [name for name, _ in jobs]

@@ -48,7 +48,7 @@ publish.close(page, fingerprint="f" * 64)
 
 def write_notebook(path: Path, code: str = CODE, parameters: str = PARAMETERS, title: str = "A chapter",
                    needs: dict = NEEDS) -> Path:
-    """Write a notebook with a title, a parameter cell, a formula, one cell of `code`, and what it `needs` as metadata."""
+    """Write a notebook with a title, a parameter cell, a formula, one cell of `code`, and its `needs` as metadata."""
     cells = [
         new_markdown_cell(f"# {title}\n\nSpeckle has the law $p(P) = e^{{-P}}$; see the {{term}}`pupil`."),
         new_code_cell(parameters, metadata={"tags": ["parameters"]}),

@@ -216,11 +216,9 @@ def _size(count: int) -> str:
 
 def rerun_page(notebooks: list[str]) -> str:
     """Return the how-to-rerun page: parameters of each notebook, then the shared settings, with their values per profile."""
-    names = profiles.names()
-    parts = [RERUN, launch_note()]
+    names, parts = profiles.names(), [RERUN, launch_note()]
     for name in notebooks:
-        path = home() / "notebooks" / f"{name}.ipynb"
-        values = {profile: profile_values(profile, path) for profile in names}
+        path, values = home() / "notebooks" / f"{name}.ipynb", {q: profile_values(q, name) for q in names}
         own = ", ".join(f"`{block}`" for block in needs(path).settings) or "none"
         words = f"```bash\nsq run {name}\nsq run {name} --profile {names[-1]} -p seed=7\n```\n\nShared settings, below: {own}."
         table = _parameters_table(f"Parameters of {one_line(name)}", parameters(path), values)
@@ -228,8 +226,8 @@ def rerun_page(notebooks: list[str]) -> str:
     parts.append("## Shared settings\n\n" + SHARED)
     loaded = {profile: load_profile(profile) for profile in names}
     for block, model in profiles.BLOCKS.items():
-        values = {profile: content[block] for profile, content in loaded.items()}
-        parts.append(_parameters_table(f"Shared settings, {block}", described(model), values))
+        own = {profile: content[block] for profile, content in loaded.items()}
+        parts.append(_parameters_table(f"Shared settings, {block}", described(model), own))
     return "\n".join(parts)
 
 
