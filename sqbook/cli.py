@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     except click.exceptions.Exit as end:  # of --help
         return end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        click.echo(f"{error.format_message()}\nsq: error: say which command", err=True)
     except click.UsageError as error:
         hint = f"\n  see {error.ctx.command_path} --help" if error.ctx else ""
         click.echo(f"sq: error: {error.format_message()}{hint}", err=True)

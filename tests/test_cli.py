@@ -138,7 +138,8 @@ def test_users_error_is_one_readable_message_and_exit_2(home, capsys, words, com
 def test_no_command_is_answered_with_the_help(capsys):
     for words in ([], ["data"]):
         assert main(words) == 2
-        assert "Commands:" in capsys.readouterr().err
+        told = capsys.readouterr().err
+        assert "Commands:" in told and told.endswith("sq: error: say which command\n")
 
 
 def test_a_place_may_be_negative_and_in_any_notation(home, monkeypatch, capsys):
