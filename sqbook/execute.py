@@ -1,7 +1,5 @@
 """Runs of notebooks by papermill: executed aside, kept under a key of what went in, found again; several at once."""
 
-import ast
-import hashlib
 import json
 import math
 import shutil
@@ -15,66 +13,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqbook.parameters import cells_of, needs, read_notebook, resolve, to_inject
-from sqlib import keys
-from sqlib.errors import SqError
+from sqbook.parameters import needs, read_notebook, resolve, to_inject
+from sqbook.run_keys import run_key
+from sqlib.errors import SqError, in_words
 from sqlib.paths import home, remove, replacing
 from sqlib.show.provenance import forget_peak, make_card, peak_memory, read_card
 from sqlib.show.records import read_json, read_records, write_json
 from sqlib.workers import each, say
 
-FILES = (
-    ("data/", "data/**/*.csv"), ("judge/", "judge/**/*.csv"), ("learn/locator", "learn/locator.*"),
-    ("show/", "show/*.mplstyle"), ("show/publish.py", "show/templates/*"), ("show/publish.py", "show/players/*"),
-)
-"""Files of sqlib that decide what a chapter shows just as code does, each with the modules that read it."""
 EACH = 6e9  # bytes of memory that a chapter at the laptop profile and its kernel may take together
-
-
-def folder_stamp(root: str) -> str:
-    """Cheap fingerprint of a data folder: names, sizes and times of change, without reading any file.
-
-    `SqError` where there is no such folder.
-    """
-    if not Path(root).is_dir():
-        raise SqError(f"there is no data folder {root}: root names a folder in SunquakeNet's layout")
-    files = [(path, path.stat()) for path in sorted(Path(root).rglob("*")) if path.is_file()]
-    lines = [f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}" for path, status in files]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def run_key(path: Path, values: dict[str, Any]) -> str:
-    """Key of a run, over the code of its cells and of all of sqlib that they import, its values, the lock and the data.
-
-    Comments, prose, docstrings and modules that the chapter does not use are no part of it.
-    """
-    code = [cell["source"] for cell in cells_of(path) if cell["cell_type"] == "code"]
-    settings = {name: value for name, value in values.items() if name != "out"}
-    stamp = folder_stamp(values["root"]) if values["root"] else ""
-    lock = keys.PACKAGE.parent / "requirements.lock"
-    locked = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
-    return keys.key(path.stem, [_bare(cell) or cell for cell in code], settings, library_hash(code), locked, stamp)
-
-
-def library_hash(code: list[str], package: Path = keys.PACKAGE) -> str:
-    """Hash of what `code`, a notebook's cells, imports from sqlib, directly or not, and of files that this reads."""
-    modules = {name for cell in code if _bare(cell) for name in keys.imports(_bare(cell))}
-    used = [path.relative_to(package).as_posix() for path in keys.closure(modules, package=package)]
-    files = {pattern for reader, pattern in FILES if any(name.startswith(reader) for name in used)}
-    return keys.code_hash(modules, files=sorted(files), package=package)
-
-
-def _bare(cell: str) -> str:
-    """The code of a cell without comments and layout; "" where it is not plain Python, such as `%pip list`."""
-    with suppress(SyntaxError):
-        return ast.unparse(ast.parse(cell))
-    return ""
 
 
 def made(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop") -> Path | None:
     """The folder of a finished run; None where there is none. Raises `SqError` for a wrong parameter."""
-    folder = _planned(notebook, params, profile)[2]
-    return folder if (folder / "card.json").is_file() else None
+    path, _, folder = _planned(notebook, params, profile)
+    if not (folder / "card.json").is_file():
+        return None
+    _refresh(path, folder / "executed.ipynb")
+    return folder
 
 
 def _planned(notebook, params, profile) -> tuple[Path, dict[str, Any], Path]:
@@ -100,6 +56,8 @@ def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, pro
                 for stale in folder.parent.glob(f".{folder.name}.*"):  # of a run that was killed
                     remove(stale)
                 _execute(path, values, folder, progress)
+            else:
+                _refresh(path, folder / "executed.ipynb")
     except OSError as error:
         raise SqError(f"cannot write {folder}: {error.strerror or error}") from error
     return folder
@@ -213,6 +171,27 @@ def _tidy(executed: Path, aside: Path, folder: Path) -> None:
         for key in ("papermill", "execution"):
             part["metadata"].pop(key, None)
     executed.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _refresh(path: Path, executed: Path) -> None:
+    """Give the notebook of a run that is found again the prose, tags and comments that its chapter has now.
+
+    Its code is the same but for comments, or the run would have another key: so its outputs belong to the same cells.
+    """
+    with in_words(f"{executed} cannot be used", "run it again with --force"):
+        kept, now = (json.loads(one.read_text(encoding="utf-8")) for one in (executed, path))
+        injected = [cell for cell in kept["cells"] if "injected-parameters" in cell["metadata"].get("tags", [])]
+        ran = iter([cell for cell in kept["cells"] if cell["cell_type"] == "code" and cell not in injected])
+        cells = []
+        for cell in now["cells"]:
+            results = ("outputs", "execution_count") if cell["cell_type"] == "code" else ()
+            done = next(ran) if results else {}
+            cells.append({**cell, **{name: done[name] for name in results}})
+            cells += injected if "parameters" in cell["metadata"].get("tags", []) else []
+    if cells != kept["cells"]:
+        with replacing(executed) as aside:
+            content = json.dumps({**kept, "cells": cells}, indent=1, ensure_ascii=False)
+            aside.write_text(content + "\n", encoding="utf-8")
 
 
 def _finish_card(aside: Path, path: Path, values: dict[str, Any], seconds: float, key: str) -> None:

@@ -1,6 +1,7 @@
 """Parameter cells, shared settings and profiles: what can be set, and what is refused before anything runs."""
 
 import json
+import re
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -207,6 +208,7 @@ def test_a_chapter_has_at_most_fifteen_parameters_and_retypes_none(path, monkeyp
     assert len(parameters(path)) <= 15
     code = ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
     assert sum(f'page = publish.begin("{path.stem}")\n' in cell for cell in code) == 1
+    assert set(re.findall(r"page\.settings\.(\w+)", "\n".join(code))) <= {p.name for p in shared(path)}
     for profile in profiles.names():
         assert set(resolve(path, profile, {})[1]) == {p.name for p in (*parameters(path), *shared(path))} - {"settings"}
 

@@ -13,8 +13,9 @@ import pytest
 from tinybook import CHECKOUT, CODE, NEEDS, PARAMETERS, make_home, write_notebook
 
 from sqbook import execute as module
-from sqbook.execute import FILES, library_hash, run_key, run_notebook, runs
+from sqbook.execute import run_notebook, runs
 from sqbook.parameters import cells_of
+from sqbook.run_keys import FILES, library_hash, run_key
 from sqlib import keys
 from sqlib.errors import SqError
 from sqlib.show.records import read_records
@@ -57,6 +58,20 @@ def test_same_run_is_found_again_and_forced_when_asked(home):
     assert (folder / "card.json").stat().st_ino == card
     assert run_notebook("02_quick", {}, "smoke", force=True, progress=False) == folder
     assert (folder / "card.json").stat().st_ino != card
+
+
+def test_run_that_is_found_again_has_the_prose_and_comments_of_now_and_the_outputs_of_then(home):
+    path = write_notebook(home / "notebooks/02_quick.ipynb", "print(seed)  # a number")
+    folder = run_notebook("02_quick", {"seed": 3}, "smoke", progress=False)
+    before = json.loads((folder / "executed.ipynb").read_text())
+    write_notebook(path, "print(seed)  # a seed", title="A better title")
+    assert run_notebook("02_quick", {"seed": 3}, "smoke", progress=False) == folder
+    after = json.loads((folder / "executed.ipynb").read_text())
+    text = json.dumps(after)
+    assert "A better title" in text and "# a seed" in text and "# a number" not in text
+    outputs = [[cell.get("outputs") for cell in one["cells"]] for one in (before, after)]
+    assert outputs[0] == outputs[1] and '"3\\n"' in text
+    assert before["metadata"] == after["metadata"]
 
 
 def test_key_follows_code_values_and_data_folder_but_neither_prose_nor_comments(home, tmp_path):
