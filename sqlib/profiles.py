@@ -150,6 +150,8 @@ def settings(chapter: str, profile: str, changes: list[str]) -> Typed:
     if path.is_file():
         with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
             wanted = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("sq", {}).get("settings", [])
+    elif changes:
+        raise SqError(f"there is no notebook {path}, whose metadata would say which shared settings {chapter} has")
     model = shared(wanted)
     own = values_of(load(profile), chapter, wanted) if wanted else {}
     return model(**own | parse(model, changes, f"settings of {chapter}"))

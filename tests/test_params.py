@@ -180,6 +180,12 @@ def test_what_reaches_the_notebook_settles_every_shared_setting(home):
     assert profiles.settings("01_second", "laptop", injected["settings"]).size == 16  # whatever its profile says
 
 
+def test_a_copy_elsewhere_has_the_settings_of_the_chapter_that_it_begins(home, tmp_path):
+    assert profiles.settings("01_second", "smoke", []).size == 32  # whatever the file that runs is called
+    with pytest.raises(SqError, match="no notebook .*my_copy.ipynb"):
+        profiles.settings("my_copy", "smoke", ["size=16"])
+
+
 def test_page_has_the_parameters_of_the_running_notebook_and_the_shared_settings(home, monkeypatch):
     shell = InteractiveShell()
     monkeypatch.setattr("IPython.get_ipython", lambda: shell)
