@@ -182,7 +182,7 @@ def test_what_reaches_the_notebook_settles_every_shared_setting(home):
 
 def test_a_copy_elsewhere_has_the_settings_of_the_chapter_that_it_begins(home, tmp_path):
     assert profiles.settings("01_second", "smoke", []).size == 32  # whatever the file that runs is called
-    with pytest.raises(SqError, match="no notebook .*my_copy.ipynb"):
+    with pytest.raises(SqError, match=r"no notebook .*my_copy\.ipynb"):
         profiles.settings("my_copy", "smoke", ["size=16"])
 
 
