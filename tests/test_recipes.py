@@ -6,14 +6,15 @@ import math
 import pytest
 
 from sqbook.cli import main
-from sqbook.parameters import profile_names, resolve
+from sqbook.parameters import resolve
+from sqlib import profiles
 from sqlib.errors import SqError
 from sqlib.learn import recipes
 from sqlib.learn.objectives import make_net
 from sqlib.learn.settings import check
 
 
-@pytest.mark.parametrize("profile", profile_names())
+@pytest.mark.parametrize("profile", profiles.names())
 @pytest.mark.parametrize("chapter", list(recipes.PLANS))
 def test_every_profile_gives_every_chapter_runs_that_can_be_trained(chapter, profile):
     _, values = resolve(chapter, profile, {})

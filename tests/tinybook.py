@@ -17,11 +17,12 @@ root: str = ""  # folder of SunquakeNet, where data is sunquakenet
 seed: int = 1265  # random seed
 profile: str = "laptop"  # size of the run
 out: str = ""  # folder for records and figures; set by sq run
-size: int = 64  # pixels a side
+settings: list[str] = []  # shared settings that differ from the profile's
 level: float = 1.0  # mean of the noise
 bins: list[int] = [8, 16]  # numbers of bins
 """
 
+NEEDS = {"settings": ["data.size"]}
 CODE = """\
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,7 +30,8 @@ import pandas as pd
 
 from sqlib.show import publish, style as figures
 
-page = publish.begin("NAME", data=data, seed=seed, profile=profile, out=out, size=size, level=level, bins=bins)
+page = publish.begin("NAME")
+size = page.settings.size
 noise = level * np.random.default_rng(seed).exponential(size=(12, size, size))
 fig, ax = plt.subplots()
 ax.hist(noise.ravel(), bins=bins[0])
@@ -44,8 +46,9 @@ publish.close(page, fingerprint="f" * 64)
 """
 
 
-def write_notebook(path: Path, code: str = CODE, parameters: str = PARAMETERS, title: str = "A chapter") -> Path:
-    """Write a notebook with a title, a parameter cell, a formula and one cell of `code`."""
+def write_notebook(path: Path, code: str = CODE, parameters: str = PARAMETERS, title: str = "A chapter",
+                   needs: dict = NEEDS) -> Path:
+    """Write a notebook with a title, a parameter cell, a formula, one cell of `code`, and its `needs` as metadata."""
     cells = [
         new_markdown_cell(f"# {title}\n\nSpeckle has the law $p(P) = e^{{-P}}$; see the {{term}}`pupil`."),
         new_code_cell(parameters, metadata={"tags": ["parameters"]}),
@@ -54,7 +57,7 @@ def write_notebook(path: Path, code: str = CODE, parameters: str = PARAMETERS, t
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel, "sq": needs}), path)
     return path
 
 

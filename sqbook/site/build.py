@@ -12,7 +12,7 @@ from contextlib import suppress
 from html import escape
 from pathlib import Path
 
-from sqbook.parameters import parameters, profile_names, profile_values, read_notebook, resolve
+from sqbook.parameters import described, load_profile, needs, parameters, profile_values, read_notebook, resolve
 from sqbook.repository import configured, launch_note
 from sqbook.site.figures import with_figures
 from sqbook.site.links import check_links
@@ -20,6 +20,7 @@ from sqbook.site.notes import add_provenance
 from sqbook.site.offline import check_offline
 from sqbook.site.theme import finish
 from sqbook.student import exercises
+from sqlib import profiles
 from sqlib.errors import SqError, in_words
 from sqlib.paths import home, remove, replacing
 from sqlib.show.provenance import origin, read_card
@@ -214,38 +215,50 @@ def _size(count: int) -> str:
 
 
 def rerun_page(notebooks: list[str]) -> str:
-    """Return the how-to-rerun page: for each notebook its parameters, their values per profile, and the command."""
-    profiles = profile_names()
-    parts = [RERUN, launch_note()]
+    """Return the how-to-rerun page: parameters of each notebook, then the shared settings, with their values per profile."""
+    names, parts = profiles.names(), [RERUN, launch_note()]
     for name in notebooks:
-        known = parameters(home() / "notebooks" / f"{name}.ipynb")
-        values = {profile: profile_values(profile, name, known) for profile in profiles}
-        columns = ("Parameter", "What it is", "Type", "Default", *profiles)
-        head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
-        rows = "".join(
-            f'<tr><th scope="row"><code>{p.name}</code></th><td class="sq-words">{escape(p.help)}</td>'
-            f"<td>{escape(p.type)}</td><td>{_code(p.default)}</td>"
-            + "".join(f"<td>{_code(values[q][p.name]) if p.name in values[q] else ''}</td>" for q in profiles)
-            + "</tr>"
-            for p in known
-        )
-        parts.append(
-            f"## {name}\n\n```bash\nsq run {name}\nsq run {name} --profile {profiles[-1]} -p seed=7\n```\n\n"
-            f'<div class="sq-table" tabindex="0" role="region" aria-label="Parameters of {one_line(name)}"><table>'
-            f"<caption>Parameters of {one_line(name)}; a profile's column is empty where it leaves the default</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n"
-        )
+        path, values = home() / "notebooks" / f"{name}.ipynb", {q: profile_values(q, name) for q in names}
+        own = ", ".join(f"`{block}`" for block in needs(path).settings) or "none"
+        words = f"```bash\nsq run {name}\nsq run {name} --profile {names[-1]} -p seed=7\n```\n\nShared settings, below: {own}."
+        table = _parameters_table(f"Parameters of {one_line(name)}", parameters(path), values)
+        parts.append(f"## {name}\n\n{words}\n\n{table}")
+    parts.append("## Shared settings\n\n" + SHARED)
+    loaded = {profile: load_profile(profile) for profile in names}
+    for block, model in profiles.BLOCKS.items():
+        own = {profile: content[block] for profile, content in loaded.items()}
+        parts.append(_parameters_table(f"Shared settings, {block}", described(model), own))
     return "\n".join(parts)
 
 
+def _parameters_table(caption: str, known, values: dict[str, dict]) -> str:
+    columns = ("Parameter", "What it is", "Type", "Default", *values)
+    head = "".join(f'<th scope="col">{column}</th>' for column in map(escape, columns))
+    rows = "".join(
+        f'<tr><th scope="row"><code>{p.name}</code></th><td class="sq-words">{escape(p.help)}</td>'
+        f"<td>{escape(p.type)}</td><td>{_code(p.default)}</td>"
+        + "".join(f"<td>{_code(own[p.name]) if p.name in own else ''}</td>" for own in values.values()) + "</tr>"
+        for p in known
+    )
+    return (f'<div class="sq-table" tabindex="0" role="region" aria-label="{caption}"><table>'
+            f"<caption>{caption}; a profile's column is empty where it leaves the default</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n")
+
+
+SHARED = """Several chapters are run with these. A profile sets them once, in its section of the same name, and may have
+other values for a chapter in its section `notebooks`; `-p` and the chapter's list `settings` go before both. In a
+notebook they are `page.settings`, for instance `page.settings.batch`.
+"""
 RERUN = """# How to rerun
 
-Every chapter is a notebook with one cell of parameters. `sq run` executes it with other values, keeps the result under
-a key of the notebook's code, its parameters and the library, and finds it again when nothing changed. The tables below
-are made from the parameter cells, so they cannot be out of date.
+Every chapter is a notebook with one cell of parameters. What it shares with other chapters, such as the network and the
+batch, it takes from the profile. `sq run` executes it with other values, keeps the result under a key of the notebook's
+code, its parameters and what it uses of the library, and finds it again when none of these changed. The tables below are
+made from the parameter cells and the profiles, so they cannot be out of date.
 
 ```bash
 sq params 01_dataset          # what can be set
+sq params 03_contrastive --all   # with the shared settings, as the profile has them
 sq run 01_dataset -p seed=7   # one chapter with another value
 sq runs                       # what has been run
 sq run 00_holography 01_dataset --workers 2   # two chapters side by side, each in one thread

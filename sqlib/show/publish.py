@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from sqlib import profiles
 from sqlib.errors import SqError
 from sqlib.memory import keep_freed
 from sqlib.paths import home, replacing
@@ -15,6 +16,7 @@ from sqlib.show import provenance as cards
 from sqlib.show import records
 from sqlib.show import style as figures
 from sqlib.show.movie import player
+from sqlib.typed import Typed
 
 
 @dataclass(frozen=True)
@@ -28,30 +30,49 @@ class Page:
     commit: str
     own: str = ""  # name of the folder whose cubes the frames were made of, where they are the reader's own
     origin: str = "simulated"  # of the data set, a word of `records.SOURCES`
+    settings: Typed = field(default_factory=Typed)  # the shared settings of the chapter, see `sqlib.profiles`
     started: float = field(default_factory=time.monotonic)
 
 
-def begin(name: str, *, data: str, seed: int, profile: str, out: str = "", root: str = "", **more) -> Page:
-    """Begin the chapter `name`: apply the figures' style, keep freed memory, and return the page that the functions below use.
+def begin(name: str, **values) -> Page:
+    """Begin the chapter `name`: apply the figures' style, keep freed memory, and return the page for the functions below.
+
+    The parameters are those of the running notebook, the annotated names of its parameter cell:
 
     data : "twin" (simulated) or "sunquakenet" (real frames)
     out : folder for records and figures, set by `sq run`; "" (by hand) is home()/runs/NAME/interactive
     root : folder of the real frames; where they were made of the reader's own cubes, every mark says so
-    more : the chapter's other parameters, for its run card
+    settings : shared settings that differ from the profile's; all of them are in `page.settings`
 
-    `SqError` for other data, or a damaged card of the reader's own cubes.
+    `page.parameters` has both, parameters and shared settings. values : the parameters where no notebook runs.
+    `SqError` for a missing parameter, other data, an unknown setting, or a damaged card of the reader's own cubes.
     """
     from sqlib.data.frames import own_card
 
+    values = values or _parameters()
+    if missing := [one for one in ("data", "seed", "profile") if one not in values]:
+        raise SqError(f"{name} lacks the parameters {', '.join(missing)}: run its parameter cell first")
+    values = {"root": "", "out": "", "settings": [], **values}
+    data, root, out = values["data"], values["root"], values.pop("out")
     if data not in ("twin", "sunquakenet"):
         raise SqError(f"data={data!r} is unknown: twin (simulated) or sunquakenet (real frames)")
+    settings = profiles.settings(name, values["profile"], values.pop("settings"))
     folder = Path(out) if out else home() / "runs" / name / "interactive"
     figures.use_style()
     keep_freed()
     own = own_card(root) if root and data != "twin" else {}
     origin = f"own-{own['source']}" if own else "simulated" if data == "twin" else "observed"
-    parameters = {"data": data, "seed": seed, "profile": profile, "root": root, **more}
-    return Page(name, folder, parameters, not out, cards.commit(), own.get("name", ""), origin)
+    parameters = values | settings.model_dump()
+    return Page(name, folder, parameters, not out, cards.commit(), own.get("name", ""), origin, settings)
+
+
+def _parameters() -> dict[str, Any]:
+    """What the running notebook has annotated so far: the names of its parameter cell, with their values."""
+    from IPython import get_ipython
+
+    if (shell := get_ipython()) is None:
+        raise SqError("no notebook is running: give begin the parameters, data=, seed=, profile=")
+    return {name: shell.user_ns[name] for name in shell.user_ns.get("__annotations__", {}) if name in shell.user_ns}
 
 
 def figure(page: Page, fig, name: str, *, label: str, caption: str, alt: str, numbers=None, paper=None, series=None,
