@@ -74,10 +74,11 @@ def plain_code(source: str) -> str:
 
 
 def _files(name: str, package: Path) -> list[Path]:
-    """Files of the module that a full name means, or lies in: "sqlib.learn.losses.supcon" is in learn/losses.py."""
-    parts, found = name.split(".")[1:], []
-    for end in range(1, len(parts) + 1):
+    """File of the module of sqlib that a full name means, or lies in: "sqlib.learn.losses.supcon" is in learn/losses.py."""
+    parts = name.split(".")[1:]
+    for end in range(len(parts), 0, -1):
         path = package.joinpath(*parts[:end])
         for file in (path.with_suffix(".py"), path / "__init__.py"):
-            found += [file] if file.is_file() else []
-    return found
+            if file.is_file():
+                return [file]
+    return []
