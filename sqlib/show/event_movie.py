@@ -10,7 +10,7 @@ from sqlib.judge import lightcurves, sources
 
 
 def episode(frameset: FrameSet, event: str = "", around: int = 10, most: int = 44, side: int = 208,
-            span: tuple[int, int] | None = None, found: dict[str, pd.DataFrame] | None = None) -> dict:  # fmt: skip
+            span: tuple[int, int] | None = None, found: dict[str, pd.DataFrame] | None = None) -> dict:
     """What `publish.movie` takes to show an event round its annotation: at most `most` frames, no larger than `side` pixels.
 
     event : its key; default the one whose annotated sources are clearest, of those with frames before and after if there are
@@ -42,7 +42,7 @@ def episode(frameset: FrameSet, event: str = "", around: int = 10, most: int = 4
         "region": _region(frames), "still": len(rows) // 2,
         "numbers": {"event": event, "first": int(facts["frame"].min()), "last": int(facts["frame"].max()),
                     "annotated": int((facts["label"] == 1).sum())},
-    }  # fmt: skip
+    }
 
 
 def _boxes(table: pd.DataFrame, frames: pd.Series) -> list[list[tuple]]:
