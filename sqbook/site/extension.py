@@ -63,10 +63,16 @@ def setup(app) -> dict:
     """Add what the book needs to Sphinx."""
     ours.add_to(app)
     app.add_directive("published", FromTheBuild)
-    app.connect("config-inited", lambda app, config: config.templates_path.insert(0, str(THEME)))
+    app.connect("config-inited", configure, priority=900)
     app.connect("doctree-read", add_facts)
     app.connect("html-page-context", complete, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def configure(app, config) -> None:
+    """Put our templates before the theme's; figures have the paper's labels, and no numbers of Sphinx's."""
+    config.templates_path.insert(0, str(THEME))
+    config.numfig = False
 
 
 def add_facts(app, doctree) -> None:
@@ -83,7 +89,7 @@ def complete(app, pagename, templatename, context, doctree) -> None:
         context[key] = [item for item in context.get(key, []) if not _unwanted(item)]
     context.setdefault("default_mode", "auto")  # light or dark as the reader's machine; the theme complains without it
     if words := description(doctree):
-        context["metatags"] = context.get("metatags", "") + Markup('<meta name="description" content="{}">\n').format(words)
+        context["metatags"] = context.get("metatags", "") + str(Markup('<meta name="description" content="{}">\n').format(words))
     if pagename in GENERATED:
         for button in context.get("header_buttons", []):
             kept = [one for one in button.get("buttons", []) if one.get("label") != "source-edit-button"]

@@ -19,8 +19,8 @@ class published_table(nodes.table):
     """A table that scrolls by itself, and by keyboard."""
 
 
-class scoped_entry(nodes.entry):
-    """A cell; `scope` is "col" or "row" where it is a header."""
+class scoped_entry(nodes.entry, nodes.TextElement):
+    """A cell, which holds words and no paragraphs; `scope` is "col" or "row" where it is a header."""
 
 
 class sized_image(nodes.image):
@@ -60,7 +60,8 @@ def image(record: dict, folder: Path) -> sized_image:
 
     width, height = Image.open(folder / record["file"]).size
     uri = "/" + posixpath.join(folder.parent.name, folder.name, record["file"])
-    return sized_image(uri=uri, alt=record["alt"], width=str(width), height=str(height))
+    plain = ["no-scaled-link"]  # else Sphinx links it to its file
+    return sized_image(uri=uri, alt=record["alt"], width=str(width), height=str(height), classes=plain)
 
 
 def caption(record: dict) -> list[nodes.Node]:
