@@ -1,0 +1,38 @@
+"""What tests need of published outputs: to catch them, and to set a player on a page for a browser."""
+
+from pathlib import Path
+
+import pytest
+from browser import chromium
+
+from sqlib.show.bundle import bundle
+
+STYLE = Path(__file__).parents[1] / "book" / "static" / "custom.css"
+RECORD = {"label": "Movie 1", "caption": "Of a test.", "mark": "SIMULATED", "source": ["simulated"], "kind": "movie"}
+
+
+def caught(monkeypatch) -> list:
+    """A list that fills with what notebooks show from now on: bundles by MIME type, or HTML."""
+    out = []
+    monkeypatch.setattr("IPython.display.display", lambda one, raw=False: out.append(one if raw else one.data))
+    return out
+
+
+def html_of(player: dict, sheet: bytes = b"", name: str = "m", alt: str = "A player.", still: bytes = b"") -> str:
+    """A player as JupyterLab shows it."""
+    return bundle(RECORD | {"name": name, "alt": alt}, player=player, sheet=sheet, still=still)["text/html"]
+
+
+def page_with(folder: Path, html: str) -> Path:
+    """A page in `folder` with the book's style and `html` on it."""
+    path = folder / "page.html"
+    path.write_text('<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+                    f'<title>t</title><style>{STYLE.read_text()}</style><main style="max-width:700px">{html}</main>')
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One Chromium for all tests of a file; they are skipped where there is none."""
+    with chromium() as started:
+        yield started
