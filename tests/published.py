@@ -1,7 +1,9 @@
 """What tests need of published outputs: to catch them, and to set a player on a page for a browser."""
 
+from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browser import chromium
 
@@ -9,6 +11,33 @@ from sqlib.show.bundle import bundle
 
 STYLE = Path(__file__).parents[1] / "book" / "static" / "custom.css"
 RECORD = {"label": "Movie 1", "caption": "Of a test.", "mark": "SIMULATED", "source": ["simulated"], "kind": "movie"}
+
+EVIL = ("<img src=x onerror=alert(1)>", '"><script>alert(1)</script>', "' onload='alert(1)", "one\n\n<script>alert(1)</script>")
+FRAMES = np.random.default_rng(1).integers(0, 255, (4, 16, 16), dtype=np.uint8)
+
+
+class Live(HTMLParser):
+    """Collects what a browser would run: event handlers, and scripts with the evil word."""
+
+    def __init__(self):
+        super().__init__()
+        self.found, self.inside = [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.inside = tag
+        self.found += [f"<{tag} {name}>" for name, value in attrs if name.startswith("on") or "javascript:" in (value or "")]
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        self.found += ["<script>"] * (self.inside == "script" and "alert(1)" in data)
+
+
+def live(html: str) -> list[str]:
+    parser = Live()
+    parser.feed(html)
+    return parser.found
 
 
 def caught(monkeypatch) -> list:
