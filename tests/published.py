@@ -4,8 +4,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import pytest
-from browser import chromium
 
 from sqlib.show.bundle import bundle
 
@@ -58,10 +56,3 @@ def page_with(folder: Path, html: str) -> Path:
     path.write_text('<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
                     f'<title>t</title><style>{STYLE.read_text()}</style><main style="max-width:700px">{html}</main>')
     return path
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """One Chromium for all tests of a file; they are skipped where there is none."""
-    with chromium() as started:
-        yield started

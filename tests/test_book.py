@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from browser import maths, opened, pages
 from bs4 import BeautifulSoup
-from published import browser  # noqa: F401: a fixture
 from tinybook import CHECKOUT, PARAMETERS, TITLES, add_prose, make_home, write_notebook
 
 from sqbook.site.build import _add_chapter, build_book, chapters

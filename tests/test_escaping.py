@@ -1,6 +1,5 @@
 """Whatever a name, a value or a caption holds, it reaches a page as text: no producer of HTML lets markup through."""
 
-import json
 from html import escape
 from pathlib import Path
 

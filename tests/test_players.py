@@ -8,7 +8,7 @@ import pytest
 import torch
 from browser import opened
 from PIL import Image
-from published import browser, html_of, page_with  # noqa: F401: a fixture
+from published import html_of, page_with
 
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.show import playground

@@ -14,7 +14,6 @@ from sqlib.learn import augment
 from sqlib.learn.lowpass import solarized_low_pass
 from sqlib.learn.samples import make_samples
 from sqlib.show import playground, publish
-from sqlib.show import style as figures
 from sqlib.show.records import read_records
 
 matplotlib.use("agg")
