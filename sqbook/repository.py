@@ -1,4 +1,4 @@
-"""Where the book's repository is, if the one who builds it says so: launch, source, edit and issue buttons lead there."""
+"""Where the book's repository is, if whoever builds it says so; launch, source, edit and issue buttons lead there."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The scorecard: every claim, table and figure of the paper, with its value and ours, made from the records of a build."""
+"""The scorecard: every claim, table and figure of the paper, with its value and ours, from the records of a build."""
 
 import re
 from decimal import Decimal
@@ -33,7 +33,8 @@ def scorecard_page(run_folders: dict[str, Path]) -> tuple[str, dict[str, dict]]:
     verdicts, rules = list(filter(None, verdicts)), claims()
     judged = {"total": len(rules), "judged": len(verdicts), "counts": _counts(verdicts, VERDICTS)}
     rows = [_claim(name, rules.loc[name], found.get(f"claim-{name}")) for name in rules.index]
-    tables = {"scorecard-claims": table("Claims of the paper", "Claims of the paper", CLAIMED, rows, ["sq-score", "sq-claims"])}
+    words = "Claims of the paper"
+    tables = {"scorecard-claims": table(words, words, CLAIMED, rows, ["sq-score", "sq-claims"])}
     parts = []
     for title, names, word in (("Tables", TABLES, "Table"), ("Figures", FIGURES, "Figure")):
         own = {name: found.get(name) for name in names}
@@ -48,12 +49,14 @@ def scorecard_page(run_folders: dict[str, Path]) -> tuple[str, dict[str, dict]]:
         words = "Slips of the printed text"
         tables["scorecard-slips"] = table(words, words, slips[0], cells, ["sq-score"])
     audits = [chapter for chapter in SLIPS if chapter in run_folders]
-    return render("scorecard.md", claims=judged, near=f"{NEAR:g}", parts=parts, audits=audits, slips=bool(slips)), tables
+    page = render("scorecard.md", claims=judged, near=f"{NEAR:g}", parts=parts, audits=audits, slips=bool(slips))
+    return page, tables
 
 
 def compared(record: dict) -> list[tuple]:
     """What a record declares: a list of (name, paper, here, low, high), ends of an interval or None."""
-    return [(name, *pair, *(None, None)[: 4 - len(pair)]) for name, pairs in record["compare"].items() for pair in pairs]
+    declared = [(name, *pair) for name, pairs in record["compare"].items() for pair in pairs]
+    return [row if len(row) == 5 else (*row, None, None) for row in declared]
 
 
 def verdict(record: dict | None) -> str:
@@ -64,7 +67,8 @@ def verdict(record: dict | None) -> str:
     if not pairs and record["paper"]:
         return "not comparable: what the paper prints and what is found here are not of the same things"
     if not pairs:
-        own = "the numbers are the paper's own" if record["source"] == ["published"] else "no printed number to compare with"
+        printed = record["source"] == ["published"]
+        own = "the numbers are the paper's own" if printed else "no printed number to compare with"
         return f"shown: {own}{', and the data are simulated' * record['simulated']}"
     finest = {}
     for name, paper, *_ in pairs:
@@ -117,7 +121,7 @@ def _claim(name: str, rule: pd.Series, record: dict | None) -> list:
 
 
 def _coloured(verdict: str, to: str = "") -> list:
-    """A verdict with a sign before its first word, which the page's style chooses, and colours; what follows it is plain."""
+    """A verdict whose first word has a sign and a colour, which the page's style chooses; what follows it is plain."""
     word = next((one for one in sorted({*VERDICTS, *SHOWN}, key=len, reverse=True) if verdict.startswith(one)), "")
     known = {"text": word or verdict, "class": f"sq-verdict sq-{word.replace(' ', '-')}" * bool(word), "to": to}
     return [known, verdict.removeprefix(word) * bool(word)]

@@ -62,7 +62,7 @@ def build_book(run_folders: dict[str, Path]) -> Path:
 
 
 def assemble(source: Path, run_folders: dict[str, Path]) -> None:
-    """Fill the fresh folder `source` with what jupyter-book reads: prose, executed notebooks, MathJax, what the build makes."""
+    """Fill the fresh folder `source` with prose, executed notebooks, MathJax, and the pages and tables made."""
     from sqbook.scorecard import scorecard_page  # pandas: too slow to import for `sq --help`
 
     remove(source)
@@ -75,7 +75,8 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
     (source / "_config.yml").write_text(config, encoding="utf-8")
     _copy_mathjax(source / "_extra" / "mathjax")
     published, tables, facts = source / "_published", {"table-chapters": chapters_table(run_folders)}, {}
-    for name, (text, made) in {"rerun": rerun_page(list(run_folders)), "scorecard": scorecard_page(run_folders)}.items():
+    pages = {"rerun": rerun_page(list(run_folders)), "scorecard": scorecard_page(run_folders)}
+    for name, (text, made) in pages.items():
         (source / "book" / f"{name}.md").write_text(text, encoding="utf-8")
         tables |= made
     for name, made in tables.items():
@@ -93,7 +94,8 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
 def _add_chapter(source: Path, name: str, folder: Path) -> list[str]:
     """Put the run of a chapter into the book's source, and return what stands under its title.
 
-    Its notebook with a note on each figure; beside it its pictures and records; its tables and players' pictures as they are.
+    Its notebook with a note on each figure; beside it its pictures and records; its tables and players' pictures as
+    they are.
     """
     card, notebook, records = read_card(folder), read_notebook(folder / "executed.ipynb"), read_records(folder)
     csv = sorted(folder.glob("tables/*.csv"))
@@ -131,7 +133,8 @@ def _sphinx(source: Path) -> None:
     command = [sys.executable, "-c", BUILD, "build", str(source), "-W", "-n", "--keep-going"]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
     lines = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).splitlines()
-    bad = [line.strip() for line in lines if re.search(r"\b(WARNING|ERROR|CRITICAL)\b|^\s*[\w.]*(Error|Exception)\b", line)]
+    wrong = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|^\s*[\w.]*(Error|Exception)\b")
+    bad = [line.strip() for line in lines if wrong.search(line)]
     if done.returncode or bad or not (source / "_build/html/index.html").is_file():
         shown = list(dict.fromkeys(bad))[:20] or lines[-15:]
         raise SqError("the book was not built:\n  " + "\n  ".join(shown).replace(f"{source}/", ""))

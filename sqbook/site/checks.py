@@ -1,4 +1,4 @@
-"""Checks of the built pages: nothing is fetched from the network, every link arrives, ids are single, pictures have words."""
+"""Checks of built pages: nothing comes from the network, every link arrives, ids are single, pictures have words."""
 
 import re
 from collections import Counter
@@ -20,7 +20,7 @@ NAMESPACE = "http://www.w3.org/"  # names of SVG and MathML, never fetched
 
 
 class Page(HTMLParser):
-    """What one page holds: ids, addresses, what it refers to, pictures without alt, and what a browser would fetch from afar."""
+    """What a page holds: ids, addresses, references, pictures without alt, and what a browser would fetch from afar."""
 
     def __init__(self, html: str):
         super().__init__()
@@ -88,7 +88,8 @@ def check_links(site: Path, pages: dict[str, Page]) -> int:
     for name, page in pages.items():
         found += [f"{name}: id {one!r} {times} times" for one, times in page.ids.items() if times > 1]
         found += [f"{name}: picture without alt: {source}" for source in page.dumb]
-        found += [f"{name}: refers to the id {one!r}, which is not there" for one in page.references if one not in page.ids]
+        absent = [one for one in page.references if one not in page.ids]
+        found += [f"{name}: refers to the id {one!r}, which is not there" for one in absent]
         for link in dict.fromkeys(page.links):
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:

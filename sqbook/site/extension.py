@@ -1,7 +1,7 @@
 """Sphinx extension of the book: what a notebook has published becomes nodes that Sphinx knows, and pages stay offline.
 
-`sqbook.site.build` lays beside the pages, in the folder PUBLISHED of the source: for each chapter the pictures and records of
-its run, tables that the build makes, and facts.json, what stands under each page's title.
+`sqbook.site.build` lays beside the pages, in the folder PUBLISHED of the source: for each chapter the pictures and
+records of its run, tables that the build makes, and facts.json, what stands under each page's title.
 """
 
 import json
@@ -40,7 +40,7 @@ class Published(MimeRenderPlugin):
 
 
 class FromTheBuild(SphinxDirective):
-    """```{published} 00_holography fig-event``` shows a chapter's figure; with one word, a table that the build makes."""
+    """```{published} 00_holography fig-event``` shows a chapter's figure; with one word, a table of the build."""
 
     required_arguments, optional_arguments = 1, 1
 
@@ -48,8 +48,8 @@ class FromTheBuild(SphinxDirective):
         folder = Path(self.env.srcdir) / PUBLISHED
         if len(self.arguments) == 1:
             made = _read(folder / "tables" / f"{self.arguments[0]}.json")
-            shown = ours.table(made["label"], [nodes.Text(made["caption"])], made["columns"], made["rows"], self.env.docname,
-                               made["classes"])
+            words = [nodes.Text(made["caption"])]
+            shown = ours.table(made["label"], words, made["columns"], made["rows"], self.env.docname, made["classes"])
             shown["ids"] = [self.arguments[0]]
             return [shown]
         chapter, name = self.arguments
@@ -84,12 +84,13 @@ def add_facts(app, doctree) -> None:
 
 
 def complete(app, pagename, templatename, context, doctree) -> None:
-    """Give the page a description; take scripts of the network and thebe's from it, and edit buttons that lead nowhere."""
+    """Describe the page; take scripts of the network and thebe's from it, and edit buttons that lead nowhere."""
     for key in ("script_files", "css_files"):
         context[key] = [item for item in context.get(key, []) if not _unwanted(item)]
     context.setdefault("default_mode", "auto")  # light or dark as the reader's machine; the theme complains without it
     if words := description(doctree):
-        context["metatags"] = context.get("metatags", "") + str(Markup('<meta name="description" content="{}">\n').format(words))
+        described = Markup('<meta name="description" content="{}">\n').format(words)
+        context["metatags"] = context.get("metatags", "") + str(described)
     if pagename in GENERATED:
         for button in context.get("header_buttons", []):
             kept = [one for one in button.get("buttons", []) if one.get("label") != "source-edit-button"]

@@ -28,7 +28,7 @@ class sized_image(nodes.image):
 
 
 def published(document: nodes.document, docname: str, folder: Path, content: dict) -> list[nodes.Element]:
-    """The nodes of what a notebook published: `content` of its bundle (see `sqlib.show.bundle`), its files under `folder`."""
+    """Nodes of what a notebook published: `content` of its bundle (see `sqlib.show.bundle`), its files in `folder`."""
     record, player = content["record"], content.get("player")
     if record["kind"] == "claim":
         return [_named(document, nodes.container(classes=["sq-claim"]), record["name"])]
@@ -38,7 +38,8 @@ def published(document: nodes.document, docname: str, folder: Path, content: dic
         shown = published_figure("", label=record["label"], classes=["sq-figure"])
         if player:
             place = "../" * docname.count("/") + f"players/{record['notebook']}/{record['name']}"
-            html = render(f"{player['kind']}.html", record=record, player=player, sheet=f"{place}.webp", still=f"{place}.png")
+            pictures = {"sheet": f"{place}.webp", "still": f"{place}.png"}
+            html = render(f"{player['kind']}.html", record=record, player=player, **pictures)
             shown += nodes.raw("", html, format="html")
         else:
             shown += image(record, folder)
@@ -70,11 +71,12 @@ def caption(record: dict) -> list[nodes.Node]:
     return [nodes.strong("", f"{record['label']}."), nodes.Text(f" {record['caption']} "), mark]
 
 
-def table(label: str, words: list[nodes.Node], columns: list, rows: list[list], docname: str = "", classes=()) -> published_table:
+def table(label: str, words: list[nodes.Node], columns: list, rows: list[list], docname: str = "",
+          classes=()) -> published_table:
     """A table of cells, whose first column heads the rows.
 
-    A cell is a text, or a dict with `text` and where it matters `look` (class of the cell), `class` (of the text; "code" for
-    code) and `to` (the label that it leads to), or a list of such.
+    A cell is a text, or a dict with `text` and where it matters `look` (class of the cell), `class` (of the text;
+    "code" for code) and `to` (the label that it leads to), or a list of such.
     """
     made = published_table("", label=label, classes=["sq-table", *classes])
     made += nodes.title("", "", *words)
@@ -105,8 +107,8 @@ def _entry(cell, docname: str, scope: str) -> scoped_entry:
 def _link(docname: str, label: str, shown) -> addnodes.pending_xref:
     """A link to a label of the book, which Sphinx checks."""
     shown = nodes.inline("", shown) if isinstance(shown, str) else shown
-    return addnodes.pending_xref("", nodes.inline("", "", shown), refdomain="std", reftype="ref", reftarget=label.lower(),
-                                 refexplicit=True, refwarn=True, refdoc=docname)
+    return addnodes.pending_xref("", nodes.inline("", "", shown), refdomain="std", reftype="ref", refdoc=docname,
+                                 reftarget=label.lower(), refexplicit=True, refwarn=True)
 
 
 def _named(document: nodes.document, node: nodes.Element, name: str) -> nodes.Element:

@@ -17,7 +17,7 @@ def imports_of(sources: list[str]) -> dict[str, str]:
 
 
 def functions_of(source: str, imports: dict[str, str]) -> list[str]:
-    """The functions of sqlib that a cell calls, with their full names, in alphabetical order; without what publishes."""
+    """The functions of sqlib that a cell calls, by their full names in alphabetical order; without what publishes."""
     found = set()
     for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Call):

@@ -1,4 +1,7 @@
-"""Pages and tables that the build makes: what each chapter costs a class, and how to rerun it. Cells: see `sqbook.site.nodes`."""
+"""Pages and tables that the build makes: what each chapter costs a class, and how to rerun it.
+
+Their cells are those of `sqbook.site.nodes.table`.
+"""
 
 import json
 import os
@@ -58,8 +61,8 @@ def table(label: str, caption: str, columns, rows, classes=()) -> dict:
 def chapters_table(run_folders: dict[str, Path]) -> dict:
     """What each chapter costs a class, measured on its run: {name: run folder}.
 
-    The caption says what the runs' data, their networks and the Python environment take on disk, and what the packages came
-    to when they were fetched for results/bench.
+    The caption says what the runs' data, their networks and the Python environment take on disk, and what the packages
+    came to when they were fetched for results/bench.
     """
     columns = ("Minutes to read", "Time to run", "Memory (GB)", "Threads", "Profile", "Pictures (kB)", "Exercises")
     rows, read = [], set()
@@ -73,9 +76,9 @@ def chapters_table(run_folders: dict[str, Path]) -> dict:
     used = {path.parents[1] for path in (home() / "data" / "twin").glob("*/frames-*/card.json") if _made_of(path, read)}
     taught = {path.parent for path in (home() / "data" / "models").glob("*/card.json") if _made_of(path, read)}
     data, networks, python = (_size(sum(map(_bytes, folders))) for folders in (used, taught, [Path(sys.prefix)]))
-    caption = ("What the chapters took when the runs of this build were made (data and networks that were there already took "
-               f"no time). On this machine's disk: the simulated data that they read {data}; networks trained on these data "
-               f"so far ({len(taught)}) {networks}; Python with all packages {python}{_fetched()}.")
+    caption = ("What the chapters took when the runs of this build were made (data and networks that were there already "
+               f"took no time). On this machine's disk: the simulated data that they read {data}; networks trained "
+               f"on these data so far ({len(taught)}) {networks}; Python with all packages {python}{_fetched()}.")
     return table("What the chapters take", caption, ["Chapter", *map(_number, columns)], rows)
 
 

@@ -1,4 +1,4 @@
-"""What an output of a notebook holds: HTML for JupyterLab, made from templates, and the record for the book's extension."""
+"""What an output of a notebook holds: HTML for JupyterLab, made from templates, and the record for the book."""
 
 import base64
 from functools import cache
@@ -28,7 +28,8 @@ def address(data: bytes, kind: str = "webp") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def bundle(record: dict, *, still: bytes = b"", sheet: bytes = b"", player: dict | None = None, table: dict | None = None) -> dict:
+def bundle(record: dict, *, still: bytes = b"", sheet: bytes = b"", player: dict | None = None,
+           table: dict | None = None) -> dict:
     """The MIME bundle of a record: `text/html`, and `MIME` with the record, and its player or table.
 
     record : as `sqlib.show.records.record` returns it, with the words of its `mark`

@@ -1,8 +1,8 @@
 """A map of embeddings to explore: one mark a frame, its picture beside it.
 
-The player is templates/map.html and players/viewer.js: offline, by keyboard, a still without scripts. The marks are one SVG
-path per class, so that thousands of them stay light; the script finds a mark by where its sub-path begins, and its picture
-in one sprite sheet by its number.
+The player is templates/map.html and players/viewer.js: offline, by keyboard, a still without scripts. The marks are one
+SVG path per class, so that thousands of them stay light; the script finds a mark by where its sub-path begins, and its
+picture in one sprite sheet by its number.
 """
 
 import numpy as np
@@ -26,7 +26,8 @@ SHAPES = {  # sub-paths from a mark's middle, for markers that matplotlib draws 
 }
 
 
-def embedding_map(points, index: pd.DataFrame, pixels, status, record: dict, axes=("UMAP 1", "UMAP 2")) -> tuple[dict, bytes]:
+def embedding_map(points, index: pd.DataFrame, pixels, status, record: dict,
+                  axes=("UMAP 1", "UMAP 2")) -> tuple[dict, bytes]:
     """Return what the map's template shows, and its sprite sheet: at most `LIMIT` bytes as one HTML.
 
     points : (M, 2), M at most `MOST`; index : a row per mark with event and frame; pixels : uint8 (M, h, w), each shown
@@ -37,10 +38,12 @@ def embedding_map(points, index: pd.DataFrame, pixels, status, record: dict, axe
     """
     points, pixels, status = np.asarray(points, float), np.asarray(pixels), np.asarray(status).astype(str)
     count = len(points)
-    fits = points.shape == (count, 2) and np.isfinite(points).all() and {len(index), len(pixels), len(status)} == {count}
+    fits = points.shape == (count, 2) and np.isfinite(points).all()
+    fits = fits and {len(index), len(pixels), len(status)} == {count}
     if not fits or pixels.dtype != np.uint8 or pixels.ndim != 3 or not 0 < count <= MOST:
-        raise SqError(f"map {record['name']!r} shows 1 to {MOST} frames (every n-th of more), at finite points (M, 2), uint8 "
-                      f"(M, h, w): not {points.shape}, {pixels.dtype} {pixels.shape}, {len(index)} rows, {len(status)} classes")
+        raise SqError(f"map {record['name']!r} shows 1 to {MOST} frames (every n-th of more), at finite points (M, 2), "
+                      f"uint8 (M, h, w): not {points.shape}, {pixels.dtype} {pixels.shape}, {len(index)} rows, "
+                      f"{len(status)} classes")
     looks = classes(status)
     keys, frames = index["event"].to_numpy().astype(str), index["frame"].to_numpy()
     rank = {label: place for place, label in enumerate(looks)}

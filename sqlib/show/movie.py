@@ -1,4 +1,5 @@
-"""A movie as one picture (a sprite sheet) with a slider and buttons; one of a cube's frames can have boxes, switched on and off.
+"""A movie as one picture (a sprite sheet) with a slider and buttons; one of a cube's frames can have boxes, switched on
+and off.
 
 The player is templates/movie.html and players/viewer.js: offline, by keyboard, a still without scripts.
 """
@@ -17,7 +18,8 @@ def movie(frames, name: str, words: list[str], fps: float, still: int, limit: in
     frames : uint8 (T, H, W) or (T, H, W, 3)
     words : what to say beside each frame (T)
     still : the frame shown first, and the only one without scripts
-    boxes : by what a switch says ("Annotated box"), for each frame (T) the boxes (x0, y0, x1, y1) that it draws; off at first
+    boxes : by what a switch says ("Annotated box"), for each frame (T) the boxes (x0, y0, x1, y1) that it draws; off at
+        first
     region : gray levels that become black and white at the switch "Active-region contrast"
 
     `SqError` for another type or shape, under two frames, or what is not one per frame.
@@ -28,7 +30,8 @@ def movie(frames, name: str, words: list[str], fps: float, still: int, limit: in
     count, height, width = frames.shape[:3]
     lengths = {len(words), *map(len, boxes.values())}
     if count < 2 or lengths != {count} or not 0 <= still < count or not fps > 0:
-        raise SqError(f"movie {name!r}: {count} frames, {lengths} labels or boxes, still {still}, {fps} frames a second")
+        raise SqError(f"movie {name!r}: {count} frames, {lengths} labels or boxes, still {still}, "
+                      f"{fps} frames a second")
     data, cols, rows = sprites.sheet(frames, limit)
     layers = [[[np.round(box, 1).tolist() for box in own] for own in layer] for layer in boxes.values()]
     player = {"kind": "movie", "width": width, "height": height, "still": still, "switches": list(boxes),

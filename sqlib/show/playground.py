@@ -21,18 +21,20 @@ from sqlib.show.style import AMBER
 
 MIXING = "Time-Based Mixing"
 KINDS = {"as it is": "nothing", "h-flip": "horizontal flip", "v-flip": "vertical flip", "90°": "turn by 90°",
-         "180°": "turn by 180°", "270°": "turn by 270°", "erasing": "Random Erasing", "crop": "random crop", "shift": "shift",
-         "gaussian_blur": "Gaussian blur", MIXING: MIXING}
+         "180°": "turn by 180°", "270°": "turn by 270°", "erasing": "Random Erasing", "crop": "random crop",
+         "shift": "shift", "gaussian_blur": "Gaussian blur", MIXING: MIXING}
 RANDOM = ("erasing", "crop", "shift", "gaussian_blur")
 
 
 @dataclass(frozen=True, eq=False)
 class Attempts:
-    """What alterations made of frames: for each frame, each low-pass, each kind and each draw a picture, a row, and boxes.
+    """What alterations made of frames: for each frame, each low-pass, each kind and each draw a picture, a row, and
+    boxes.
 
-    `pictures`: uint8 (N, S, S, 3), as they are shown. `table`: a row each with event, frame, sunquake (bool), threshold of the
-    low-pass (0: none), then (a key of KINDS), draw, contrast before and after (NaN where no annotated pixel is left), and
-    left: how many annotated pixels are there and not painted over, of one before. `boxes` (N): of these, in pixels shown.
+    `pictures`: uint8 (N, S, S, 3), as they are shown. `table`: a row each with event, frame, sunquake (bool), threshold
+    of the low-pass (0: none), then (a key of KINDS), draw, contrast before and after (NaN where no annotated pixel is
+    left), and left: how many annotated pixels are there and not painted over, of one before. `boxes` (N): of these, in
+    pixels shown.
     """
 
     pictures: np.ndarray
@@ -41,11 +43,12 @@ class Attempts:
 
 
 def choose(samples: Samples, count: int = 5) -> tuple[torch.Tensor, torch.Tensor, pd.DataFrame]:
-    """Samples of three frames for the playground: uint8 (B, 3, H, W), their sources' places (B, H, W), their facts (B rows).
+    """Samples of three frames for the playground: uint8 (B, 3, H, W), their sources' places (B, H, W), their facts (B
+    rows).
 
-    The frame of greatest contrast of each of `count` events, from the clearest event to a middling one, and, where there is
-    one, a frame of the first event without a sunquake, with the place where that event's sunquake is at other times.
-    `SqError` where no annotated frame has a box.
+    The frame of greatest contrast of each of `count` events, from the clearest event to a middling one, and, where
+    there is one, a frame of the first event without a sunquake, with the place where that event's sunquake is at other
+    times. `SqError` where no annotated frame has a box.
     """
     index, size = samples.index, samples.pool.shape[-1]
     rows = np.flatnonzero((index["label"] == 1).to_numpy())
@@ -64,13 +67,13 @@ def choose(samples: Samples, count: int = 5) -> tuple[torch.Tensor, torch.Tensor
     return gather(samples, torch.tensor(chosen)), torch.stack(places), index.iloc[chosen].reset_index(drop=True)
 
 
-def attempts(batch: torch.Tensor, inside: torch.Tensor, facts: pd.DataFrame, generator: torch.Generator, thresholds=(50, 30),
-             draws: int = 3, side: int = 104) -> Attempts:
+def attempts(batch: torch.Tensor, inside: torch.Tensor, facts: pd.DataFrame, generator: torch.Generator,
+             thresholds=(50, 30), draws: int = 3, side: int = 104) -> Attempts:
     """Alter samples uint8 (B, 3, H, W), with sources `inside` bool (B, H, W), in every way that the playground offers.
 
     The alterations are those of `sqlib.learn`, upon the samples as they are and after the Solarized Low-Pass of each of
-    `thresholds`. The same draw means the same chance after each of them. Pictures have at most `side` pixels a side; white
-    is the quantile .995 of the frame as it is (at least 100 with erased rectangles), and 255 after a low-pass.
+    `thresholds`. The same draw means the same chance after each of them. Pictures have at most `side` pixels a side;
+    white is the quantile .995 of the frame as it is (at least 100 with erased rectangles), and 255 after a low-pass.
     """
     seeds = torch.randint(2**31, (draws,), generator=generator).tolist()
     before, size = sources.contrast(batch[:, 1], inside), min(side, batch.shape[-1])
@@ -93,7 +96,7 @@ def attempts(batch: torch.Tensor, inside: torch.Tensor, facts: pd.DataFrame, gen
                     sunquake=facts["label"] == 1, threshold=threshold, then=kind, draw=draw, before=before,
                     after=sources.contrast(values, place), left=(kept.sum((1, 2)) / inside.sum((1, 2))).numpy())
                 parts.append((pictures, rows, [_boxes(one, size / batch.shape[-1]) for one in place.numpy()]))
-    order = np.arange(len(parts) * len(batch)).reshape(len(parts), len(batch)).T.ravel()  # all of a frame stand together
+    order = np.arange(len(parts) * len(batch)).reshape(len(parts), len(batch)).T.ravel()  # a frame's stand together
     pictures, rows, boxes = zip(*parts)
     table = pd.concat(rows, ignore_index=True).iloc[order].reset_index(drop=True)
     flat = [own for part in boxes for own in part]
@@ -101,7 +104,7 @@ def attempts(batch: torch.Tensor, inside: torch.Tensor, facts: pd.DataFrame, gen
 
 
 def _boxes(mask: np.ndarray, scale: float) -> list[list[float]]:
-    """Boxes (x0, y0, x1, y1) of the connected patches of a mask (H, W), in pixels of a picture `scale` times as large."""
+    """Boxes (x0, y0, x1, y1) of the connected patches of a mask (H, W), in pixels of a picture `scale` times larger."""
     found = ndimage.find_objects(ndimage.label(mask)[0])
     return [[round(scale * edge, 1) for edge in (x.start, y.start, x.stop, y.stop)] for y, x in found]
 
@@ -129,12 +132,13 @@ def playground(tried: Attempts, limit: int = 450_000) -> tuple[dict, bytes]:
     passes = table["threshold"].unique()
     facts = {"cols": cols, "rows": rows, "passes": len(passes), "states": states.tolist(), "boxes": tried.boxes,
              "words": [sentence(row) for row in table.itertuples()]}
-    named = [f"{event_name(row.event)}, frame {row.frame}" + ": no sunquake" * (not row.sunquake) for row in frames.itertuples()]
+    named = [f"{event_name(row.event)}, frame {row.frame}" + ": no sunquake" * (not row.sunquake)
+             for row in frames.itertuples()]
     choices = [("Frame", named),
                ("Solarized Low-Pass", [f"threshold {number}" if number else "none" for number in passes]),
                ("Then", [KINDS[kind] for kind in states.index])]
-    player = {"kind": "playground", "width": width, "height": height, "inks": [AMBER], "choices": choices, "chosen": [0, 1, 0],
-              "facts": facts}
+    player = {"kind": "playground", "width": width, "height": height, "inks": [AMBER], "choices": choices,
+              "chosen": [0, 1, 0], "facts": facts}
     return player, data
 
 

@@ -1,6 +1,7 @@
 """What a notebook calls to publish: figures, tables, movies, maps and claims, each shown, saved, marked and recorded.
 
-Each takes the page, what it shows, a `name` (fig01: its record, its files, its place on the page), and in words of `about`:
+Each takes the page, what it shows, a `name` (fig01: its record, its files, its place on the page), and in words of
+`about`:
 
 label : the number in the book, "Figure 1": the paper's own where it has one
 caption : what is to be seen, and the message with its number
@@ -9,7 +10,8 @@ numbers, paper : what is found, in numbers, and what the paper says of it; go to
 compare : the paper's numbers beside ours, {"F1": (paper, here)}, each with the ends of our interval where there is one,
     (paper, here, low, high), or a list of such; the scorecard reads this and nothing else. See `pairs`.
 source : "simulated", "observed", "published", "theory", "everyday" or several; default by the chapter's data set
-made_by : the functions (or their names) that made it, for the note below it; without it the note says what the cell calls
+made_by : the functions (or their names) that made it, for the note below it; without it the note says what the cell
+    calls
 
 `SqError` for words that are empty, a name that this run has published already, and numbers that JSON cannot hold.
 """
@@ -44,7 +46,8 @@ class Page:
 
 
 def begin(name: str, *, data: str, seed: int, profile: str, out: str = "", root: str = "", **more) -> Page:
-    """Begin the chapter `name`: apply the figures' style, keep freed memory, and return the page that the functions below use.
+    """Begin the chapter `name`: apply the figures' style, keep freed memory, and return the page that the functions
+    below use.
 
     data : "twin" (simulated) or "sunquakenet" (real frames)
     out : folder for records and figures, set by `sq run`; "" (by hand) is home()/runs/NAME/interactive
@@ -76,7 +79,8 @@ def figure(page: Page, fig, name: str, *, series=None, **about) -> None:
     _show(page, record, still=_picture(page, fig, record))
 
 
-def movie(page: Page, frames, name: str, *, fps: float = 8, times=None, still=None, boxes=None, region=None, **about) -> None:
+def movie(page: Page, frames, name: str, *, fps: float = 8, times=None, still=None, boxes=None, region=None,
+          **about) -> None:
     """Show `frames`, uint8 (T, H, W) or (T, H, W, 3) (see `style.colour`), as a small offline player.
 
     times : a text per frame ("t = 12 min"); default the frame's number
@@ -95,14 +99,16 @@ def movie(page: Page, frames, name: str, *, fps: float = 8, times=None, still=No
 
 
 def playground(page: Page, tried, name: str, **about) -> None:
-    """Show frames and what augmentations made of them, to choose from; a still for the record and where scripts are off.
+    """Show frames and what augmentations made of them, to choose from; a still for the record and where scripts are
+    off.
 
     tried : of `sqlib.show.playground.attempts`, whose contrasts are written to tables/NAME.csv
     """
     from sqlib.show import playground as ground
 
     player, sheet = ground.playground(tried)
-    record = _record(page, "figure", name, f"figures/{name}.png", **{"numbers": {"pictures": len(tried.pictures)}, **about})
+    about = {"numbers": {"pictures": len(tried.pictures)}, **about}
+    record = _record(page, "figure", name, f"figures/{name}.png", **about)
     _write_csv(page, name, tried.table)
     _show(page, record, still=_picture(page, ground.still(tried), record), player=player, sheet=sheet)
 
@@ -125,7 +131,8 @@ def embedding_map(page: Page, points, index, pixels, status, name: str, *, axes=
 
 
 def threshold(page: Page, scores, labels, events, name: str, **about) -> None:
-    """Show what a detector's threshold does to precision, recall and events found, with a slider; a still for the record.
+    """Show what a detector's threshold does to precision, recall and events found, with a slider; a still for the
+    record.
 
     scores, labels, events : see `sqlib.show.threshold.levels`, whose rows are written to tables/NAME.csv
     """
@@ -152,7 +159,8 @@ def table(page: Page, frame, name: str, *, formats=None, **about) -> None:
                      **{"numbers": rows, **about})
     _write_csv(page, name, frame)
     numeric = [i > 0 and kind.kind in "iufb" for i, kind in enumerate(frame.dtypes)]
-    columns = [{"text": str(column), "look": "sq-number"} if how else str(column) for column, how in zip(frame, numeric)]
+    columns = [{"text": str(column), "look": "sq-number"} if how else str(column)
+               for column, how in zip(frame, numeric)]
     forms = [(formats or {}).get(column) for column in frame]
     body = [[_cell(value, form, i) for i, (value, form) in enumerate(zip(values, forms))]
             for values in frame.itertuples(index=False, name=None)]
@@ -160,7 +168,7 @@ def table(page: Page, frame, name: str, *, formats=None, **about) -> None:
 
 
 def claim(page: Page, name: str, numbers, paper=None, *, label: str = "", source=None) -> None:
-    """Record numbers that belong to no figure or table, such as `claim-C1`; gives them a place in the book, shows nothing."""
+    """Record numbers that belong to no figure or table, such as `claim-C1`; they get a place in the book, unseen."""
     _show(page, _record(page, "claim", name, label=label or name, numbers=numbers, paper=paper, source=source))
 
 
@@ -189,8 +197,8 @@ def pairs(frame, names=None) -> dict[str, list[tuple]]:
     return {name: list(zip(frame[f"{name}, paper"], frame[f"{name}, here"])) for name in names or known}
 
 
-def _record(page: Page, kind: str, name: str, file: str = "", *, label: str, caption: str = "", alt: str = "", numbers=None,
-            paper=None, compare=None, source=None, made_by=()) -> dict:
+def _record(page: Page, kind: str, name: str, file: str = "", *, label: str, caption: str = "", alt: str = "",
+            numbers=None, paper=None, compare=None, source=None, made_by=()) -> dict:
     """Check the words, write the record, and return it with the words of its mark."""
     said = {} if kind == "claim" else {"caption": caption} if kind == "table" else {"caption": caption, "alt": alt}
     for what, text in {"label": label, **said}.items():
@@ -201,8 +209,8 @@ def _record(page: Page, kind: str, name: str, file: str = "", *, label: str, cap
     more = said | ({"file": file} if file else {}) | ({"own": page.own} if page.own else {})
     more |= {"made_by": names} if names else {}
     card = {**page.parameters, "commit": page.commit, "notebook": page.name, "fingerprint": ""}
-    written = records.record(name, numbers, paper, compare=compare, card=card, folder=page.folder, source=sources, label=label,
-                             kind=kind, replace=page.interactive, **more)
+    written = records.record(name, numbers, paper, compare=compare, card=card, folder=page.folder, source=sources,
+                             label=label, kind=kind, replace=page.interactive, **more)
     return {**written, "mark": mark(page, sources)}
 
 
@@ -249,7 +257,7 @@ def _cell(value, form, place: int) -> str | dict[str, str]:
     """A cell as the templates show it: its text, and its look where that is a number's or a long text's."""
     text = re.sub(r"(?<=\d) ([…±]) (?=\S)", "\u00a0\\1\u00a0", _text(value, form))  # "10 … 49" stays on one line
     number = place > 0 and (isinstance(value, int | float) or hasattr(value, "dtype"))
-    look = "sq-number" if number else "sq-text" if len(text) > 16 else ""  # words are not set as a column of single ones
+    look = "sq-number" if number else "sq-text" if len(text) > 16 else ""  # words are no column of single ones
     return {"text": text, "look": look} if look else text
 
 

@@ -20,11 +20,11 @@ KINDS = {"name": str, "label": str, "kind": str, "numbers": object, "paper": obj
 def plain(value, where: str = "numbers"):
     """Return `value` as plain JSON types: NumPy scalars and arrays, DataFrames (a list of rows) and dates are turned.
 
-    A DataFrame's missing values become None. Raises `SqError` for any other NaN or an infinity (JSON has none: give None)
-    and for a type that JSON cannot hold.
+    A DataFrame's missing values become None. Raises `SqError` for any other NaN or an infinity (JSON has none: give
+    None) and for a type that JSON cannot hold.
     """
     if hasattr(value, "columns"):
-        value = value.astype(object).where(value.notna(), None).to_dict(orient="records")  # pandas knows no other "none"
+        value = value.astype(object).where(value.notna(), None).to_dict(orient="records")
     elif hasattr(value, "tolist"):  # NumPy array or scalar, torch tensor, pandas Series
         value = value.tolist()
     if isinstance(value, float) and not math.isfinite(value):
@@ -41,18 +41,21 @@ def plain(value, where: str = "numbers"):
 
 
 def compared(compare: dict | None, where: str = "compare") -> dict[str, list[list[float]]]:
-    """What is declared of the paper and of here, as a record keeps it: {what: [[paper, here], [paper, here, low, high], ...]}.
+    """What is declared of the paper and of here, as a record keeps it: {what: [[paper, here], [paper, here, low, high],
+    ...]}.
 
-    compare : by what is compared ("F1"), a pair (paper, here), the same with the ends of an interval of ours (paper, here,
-    low, high), or a list of such. A pair of which a side is missing (None, NaN) is left out, and so is an interval of which
-    an end is missing or infinite. Raises `SqError` for what is no pair of numbers.
+    compare : by what is compared ("F1"), a pair (paper, here), the same with the ends of an interval of ours (paper,
+        here,
+    low, high), or a list of such. A pair of which a side is missing (None, NaN) is left out, and so is an interval of
+    which an end is missing or infinite. Raises `SqError` for what is no pair of numbers.
     """
     kept = {}
     for what, given in (compare or {}).items():
         rows = list(given) if isinstance(given, list) else [given]
         for row in rows:
             if not isinstance(row, tuple | list) or len(row) not in (2, 4):
-                raise SqError(f"{where}: {what!r} holds {short(row)}: a pair is (paper, here) or (paper, here, low, high)")
+                raise SqError(f"{where}: {what!r} holds {short(row)}: a pair is (paper, here) or "
+                              "(paper, here, low, high)")
         numbers = [[_number(value, f"{where}: {what!r}") for value in row] for row in rows]
         pairs = [row[:2] if None in row[2:] else row for row in numbers if None not in row[:2]]
         kept |= {str(what): pairs} if pairs else {}
@@ -154,10 +157,11 @@ def read_as(kinds: dict, path: Path, what: str) -> dict:
 
 
 def read_records(run_folder: Path) -> dict[str, dict]:
-    """Return the records of a run by name, in the order of their names; `SqError` for one that lacks an entry or is foreign.
+    """Return the records of a run by name, in the order of their names; `SqError` for one that lacks an entry or is
+    foreign.
 
-    A record lies in a file of its own name, a file that it names lies in the run, its numbers are finite, a verdict is a
-    word, and what it compares are pairs of numbers.
+    A record lies in a file of its own name, a file that it names lies in the run, its numbers are finite, a verdict is
+    a word, and what it compares are pairs of numbers.
     """
     found = {}
     for path in sorted(run_folder.glob("records/*.json")):

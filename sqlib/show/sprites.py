@@ -48,7 +48,8 @@ def sheet(frames: np.ndarray, limit: int = 600_000, worst: int = 40) -> tuple[by
 
 
 def thumbnails(pixels: np.ndarray, room: int) -> tuple[bytes, int, int]:
-    """Frames (N, h, w), each stretched to its own contrast, in at most `room` bytes: as large and then as good as that allows.
+    """Frames (N, h, w), each stretched to its own contrast, in at most `room` bytes: as large and then as good as that
+    allows.
 
     Returns the picture as WebP, and its columns and rows of frames; `SqError` where not even 8 pixels a side fit.
     """
