@@ -10,7 +10,8 @@ from sqlib.show.bundle import bundle
 STYLE = Path(__file__).parents[1] / "book" / "static" / "custom.css"
 RECORD = {"label": "Movie 1", "caption": "Of a test.", "mark": "SIMULATED", "source": ["simulated"], "kind": "movie"}
 
-EVIL = ("<img src=x onerror=alert(1)>", '"><script>alert(1)</script>', "' onload='alert(1)", "one\n\n<script>alert(1)</script>")
+EVIL = ("<img src=x onerror=alert(1)>", '"><script>alert(1)</script>', "' onload='alert(1)",
+        "one\n\n<script>alert(1)</script>")
 FRAMES = np.random.default_rng(1).integers(0, 255, (4, 16, 16), dtype=np.uint8)
 
 
@@ -23,7 +24,8 @@ class Live(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.inside = tag
-        self.found += [f"<{tag} {name}>" for name, value in attrs if name.startswith("on") or "javascript:" in (value or "")]
+        self.found += [f"<{tag} {name}>" for name, value in attrs
+                       if name.startswith("on") or "javascript:" in (value or "")]
 
     def handle_endtag(self, tag):
         self.inside = ""
@@ -53,6 +55,7 @@ def html_of(player: dict, sheet: bytes = b"", name: str = "m", alt: str = "A pla
 def page_with(folder: Path, html: str) -> Path:
     """A page in `folder` with the book's style and `html` on it."""
     path = folder / "page.html"
-    path.write_text('<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    path.write_text('<!doctype html><html lang="en"><meta charset="utf-8">'
+                    '<meta name="viewport" content="width=device-width">'
                     f'<title>t</title><style>{STYLE.read_text()}</style><main style="max-width:700px">{html}</main>')
     return path

@@ -62,11 +62,13 @@ def test_two_books_at_once_both_end_with_the_whole_book(book, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(book, home, ignore=shutil.ignore_patterns("_build"))
     words = [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke", "--workers", "1"]
-    both = [subprocess.Popen(words, env={**_environment(), "SQ_HOME": str(home)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    both = [subprocess.Popen(words, env={**_environment(), "SQ_HOME": str(home)}, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
             for _ in range(2)]
     told = [process.communicate(timeout=300)[1].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], told
-    files = [{path.relative_to(folder) for path in folder.rglob("*")} for folder in (book / "_build/html", home / "_build/html")]
+    files = [{path.relative_to(folder) for path in folder.rglob("*")}
+             for folder in (book / "_build/html", home / "_build/html")]
     assert files[0] == files[1]
     assert {path.name for path in (home / "_build").iterdir()} == {path.name for path in (book / "_build").iterdir()}
 
@@ -127,8 +129,8 @@ def test_every_chapter_has_a_table_of_its_parameters_on_the_rerun_page(home):
     for name in TITLES:
         assert f"sq run {name}" in page and f"```{{published}} parameters-{name}" in page
     level = next(row for row in tables["parameters-01_second"]["rows"] if row[0]["text"] == "level")
-    assert [cell if isinstance(cell, str) else cell["text"] for cell in level] == ["level", "mean of the noise", "float", "1.0",
-                                                                                   "", "2.0"]
+    words = [cell if isinstance(cell, str) else cell["text"] for cell in level]
+    assert words == ["level", "mean of the noise", "float", "1.0", "", "2.0"]
     html = BeautifulSoup((home / "_build/html/book/rerun.html").read_text(), "html.parser")
     assert [cell.get_text() for cell in html.select("#parameters-01_second thead th")][-2:] == ["laptop", "smoke"]
 

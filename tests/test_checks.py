@@ -5,8 +5,10 @@ import pytest
 from sqbook.site.checks import Page, check_links, check_offline, read_pages
 from sqlib.errors import SqError
 
-GOOD = ('<h1 id="top">One</h1><a href="two.html#there">two</a><a href="#top">up</a><a href="#">here</a><a href="">self</a>'
-        '<a href="https://example.org/x#y">away</a><a href="mailto:a@example.org">write</a><a href="a%20b.csv">numbers</a>'
+GOOD = ('<h1 id="top">One</h1><a href="two.html#there">two</a><a href="#top">up</a><a href="#">here</a>'
+        '<a href="">self</a>'
+        '<a href="https://example.org/x#y">away</a><a href="mailto:a@example.org">write</a>'
+        '<a href="a%20b.csv">numbers</a>'
         '<img src="data:image/png;base64,AA" alt=""><label for="top">x</label>')
 
 
@@ -68,7 +70,8 @@ def test_remote_reference_is_found(html, tmp_path):
 
 
 def test_link_to_follow_is_no_remote_reference():
-    html = '<a href="https://doi.org/x">x</a><link rel="canonical" href="https://x.org"><img src="data:image/png;base64,AA">'
+    html = ('<a href="https://doi.org/x">x</a><link rel="canonical" href="https://x.org">'
+            '<img src="data:image/png;base64,AA">')
     assert Page(html).remote == []
 
 

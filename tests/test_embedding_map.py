@@ -66,13 +66,15 @@ def test_outcomes_name_what_became_of_each_frame():
 def test_map_of_3000_speckled_frames_weighs_at_most_400_kilobytes_and_a_larger_one_is_refused(rng):
     count, speckle = 3000, rng.exponential(40, size=(3000, 32, 32)).clip(0, 255).astype(np.uint8)
     index = pd.DataFrame({"event": np.repeat([f"e{i}" for i in range(12)], 250), "frame": np.tile(np.arange(250), 12)})
-    player, sheet = embedding_map(rng.normal(size=(count, 2)), index, speckle, rng.choice(["TN", "FN", "TP"], count), ABOUT)
+    player, sheet = embedding_map(rng.normal(size=(count, 2)), index, speckle, rng.choice(["TN", "FN", "TP"], count),
+                                  ABOUT)
     html = render("map.html", player=player, record=ABOUT, sheet=address(sheet))
     assert len(html.encode()) <= LIMIT
     assert html.count("M") > count
     more = pd.concat([index, index[:1]])
     with pytest.raises(SqError, match="1 to 3000 frames"):
-        embedding_map(np.zeros((count + 1, 2)), more, np.zeros((count + 1, 8, 8), np.uint8), ["TN"] * (count + 1), ABOUT)
+        embedding_map(np.zeros((count + 1, 2)), more, np.zeros((count + 1, 8, 8), np.uint8), ["TN"] * (count + 1),
+                      ABOUT)
 
 
 @pytest.mark.parametrize("broken", ["points", "index", "pixels", "status", "nan", "float"])
@@ -89,7 +91,8 @@ def test_equal_points_and_a_single_one_are_drawn(small):
     points, index, pixels, status = small
     for count in (1, 12):
         player, _ = embedding_map(points[:count] * 0, index[:count], pixels[:count], status[:count], ABOUT)
-        assert {place for one in player["classes"] for place in re.findall(r"M(\d+ \d+)", one["marks"])} == {"2400 2000"}
+        assert {place for one in player["classes"]
+                for place in re.findall(r"M(\d+ \d+)", one["marks"])} == {"2400 2000"}
 
 
 def event_index(frames=30, inside=range(10, 16)):
@@ -101,7 +104,8 @@ def test_values_along_an_event_are_drawn_in_time_with_the_annotated_frames_shade
     order = rng.permutation(30)
     status = np.where(index["label"] == 1, "FN", "TN")
     values = np.r_[np.nan, np.arange(1.0, 30)]  # a distance has no value at the first frame
-    fig = plots_embedding.along(index.iloc[order], {"cosine distance": values[order], "mean": -values[order]}, status[order], QUAKE)
+    fig = plots_embedding.along(index.iloc[order], {"cosine distance": values[order], "mean": -values[order]},
+                                status[order], QUAKE)
     first, second = fig.axes
     np.testing.assert_array_equal(first.lines[0].get_xdata(), range(30))
     np.testing.assert_array_equal(first.lines[0].get_ydata(), values)

@@ -41,11 +41,13 @@ def published(evil, home, monkeypatch) -> str:
     out = caught(monkeypatch)
     page = publish.begin("00_first", data="twin", seed=1, profile=evil, out=str(home / "run"), note=evil)
     words = {"label": evil, "caption": evil, "alt": evil}
-    publish.figure(page, plt.subplots()[0], "fig01", **words, numbers={evil: 1.0}, compare={evil: (1, 2)}, made_by=[evil])
+    publish.figure(page, plt.subplots()[0], "fig01", **words, numbers={evil: 1.0}, compare={evil: (1, 2)},
+                   made_by=[evil])
     publish.table(page, pd.DataFrame({evil: [evil], "b": [evil]}), "table1", label=evil, caption=evil)
     publish.movie(page, FRAMES, "mov01", **words, times=[evil] * 4, boxes={evil: [()] * 4})
     index = pd.DataFrame({"event": [evil] * 4, "frame": range(4)})
-    publish.embedding_map(page, np.eye(4)[:, :2], index, FRAMES, [evil, "TN", "FP", "FN"], "fig02", **words, axes=(evil, evil))
+    publish.embedding_map(page, np.eye(4)[:, :2], index, FRAMES, [evil, "TN", "FP", "FN"], "fig02", **words,
+                          axes=(evil, evil))
     publish.threshold(page, np.arange(4.0), [0, 1, 0, 1], [evil] * 4, "fig03", **words)
     publish.close(page, evil)
     return "".join(one if isinstance(one, str) else one["text/html"] for one in out)
@@ -55,16 +57,18 @@ def a_run(evil, home):
     """A run whose card and records are full of `evil`, and its folder."""
     folder = make_home(home) / "runs/00_first" / KEY
     words = dict.fromkeys(("data", "profile", "fingerprint", "commit", "device", "made"), evil)
-    about = {**make_card("00_first", {"seed": 1}, seconds=1.0), "key": KEY, "seconds_in_all": 1.0, **words, "parameters": {evil: evil}, "versions": {evil: evil}}
+    about = {**make_card("00_first", {"seed": 1}, seconds=1.0), "key": KEY, "seconds_in_all": 1.0, **words,
+             "parameters": {evil: evil}, "versions": {evil: evil}}
     records.write_json(folder / "card.json", about)
     kinds = {"fig01": "figure", "table2": "table", "claim-C1": "claim"}
     for name, kind in kinds.items():
         numbers = {evil: evil, "verdict": evil, "value": evil, "low": evil, "high": evil}
-        records.record(name, numbers, evil, card=about, folder=folder, source="simulated", label=evil, kind=kind, replace=False,
+        records.record(name, numbers, evil, card=about, folder=folder, source="simulated", label=evil, kind=kind,
+                       replace=False,
                        caption=evil, alt=evil, file=f"figures/{name}.png")
     (folder / "figures").mkdir()
     (folder / "figures/fig01.png").write_bytes(b"x")
-    title = " ".join(evil.split())  # what stands below a title is the author's own, and may hold markup as the notebook holds code
+    title = " ".join(evil.split())  # what stands below a title is the author's own, and may hold markup
     cells = [new_markdown_cell(f"# Title {title}\n\nWords.\n\n## {title}\n\nWords."), new_code_cell("1 + 1")]
     nbformat.write(new_notebook(cells=cells), folder / "executed.ipynb")
     return folder, about
@@ -90,7 +94,8 @@ def note(evil, home, _) -> str:
 def for_students(evil, home, _) -> str:
     """The note under the title; what the notebook itself says is its author's."""
     name = " ".join(evil.replace("/", "").split())
-    made = student.student_notebook({"cells": [{"cell_type": "markdown", "id": "a", "source": "# T"}], "metadata": {}}, name)
+    made = student.student_notebook({"cells": [{"cell_type": "markdown", "id": "a", "source": "# T"}], "metadata": {}},
+                                    name)
     return rendered("".join(made["cells"][1]["source"]))
 
 
@@ -106,7 +111,8 @@ def ground(evil, home, _) -> str:
 def joined(evil, home, _) -> str:
     """Built pages whose words are `evil`, as Sphinx writes them, joined to a book."""
     text = escape(evil)
-    page = f"<html><head><title>{text} — {text}</title></head><article class=bd-article><h1>{text}</h1><p>{text}</p></article>"
+    page = (f"<html><head><title>{text} — {text}</title></head>"
+            f"<article class=bd-article><h1>{text}</h1><p>{text}</p></article>")
     home.mkdir(parents=True)
     (home / "intro.html").write_text(page)
     return whole.join_pages(home, [(evil, ["intro"])])
@@ -141,4 +147,5 @@ def test_what_publishes_and_the_site_write_no_markup_but_by_templates():
     folders = [Path(sqlib.show.__file__).parent, Path(sqbook.__file__).parent / "site"]
     for path in (path for folder in folders for path in folder.glob("*.py")):
         tags = [line for line in path.read_text(encoding="utf-8").splitlines() if "</" in line]
-        assert len(tags) == (2 if path.name == "nodes.py" else 0), path  # closing tags of tables and cells, as writers do
+        allowed = 2 if path.name == "nodes.py" else 0  # closing tags of tables and cells, as writers do
+        assert len(tags) == allowed, path

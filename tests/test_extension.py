@@ -1,4 +1,4 @@
-"""The book's Sphinx extension: what is published becomes images, tables, anchors and references, and markup stays text."""
+"""The book's Sphinx extension: what is published becomes images, tables, anchors and references; markup stays text."""
 
 import json
 import subprocess
@@ -52,24 +52,29 @@ def site(tmp_path_factory):
         shown, run = caught(patch), source / "run"
         page = publish.begin("00_first", data="twin", seed=7, profile="smoke", out=str(run))
         publish.figure(page, plt.subplots()[0], "fig01", label="Figure 1", caption=f"One {evil}.", alt=f"Two {evil}")
-        rows = pd.DataFrame({"row": [evil, "b"], "power": [1.5, None], "words": ["", "a text that is longer than others"]})
+        rows = pd.DataFrame({"row": [evil, "b"], "power": [1.5, None],
+                             "words": ["", "a text that is longer than others"]})
         publish.table(page, rows, "table1", label="Table 1", caption=f"Three {evil}.")
         publish.movie(page, FRAMES, "mov01", label="Movie 1", caption="Four.", alt=evil, times=[evil] * 4)
         index = pd.DataFrame({"event": [evil] * 4, "frame": range(4)})
-        publish.embedding_map(page, np.eye(4)[:, :2], index, FRAMES, ["TP", "TN", "FP", "FN"], "fig02", label="Figure 2",
+        publish.embedding_map(page, np.eye(4)[:, :2], index, FRAMES, ["TP", "TN", "FP", "FN"], "fig02",
+                              label="Figure 2",
                               caption="Five.", alt=evil)
         publish.claim(page, "claim-C5", {"value": 1.0})
         publish.close(page, fingerprint="f" * 64)
         outputs = [new_output("display_data", one if isinstance(one, dict) else {"text/html": one}) for one in shown]
         cells = [new_markdown_cell("# Title\n\nThe first paragraph."), new_code_cell("1", outputs=outputs)]
-        nbformat.write(new_notebook(cells=cells, metadata={"language_info": {"name": "python"}}), run / "executed.ipynb")
+        nbformat.write(new_notebook(cells=cells, metadata={"language_info": {"name": "python"}}),
+                       run / "executed.ipynb")
         card = json.loads((run / "card.json").read_text())
         write_json(run / "card.json", card | {"key": "k", "seconds_in_all": 1.0})
         patch.setattr("sqbook.site.build.resolve", lambda *about: (None, {}))
         (source / "notebooks").mkdir()
         facts = {"notebooks/00_first": [*_add_chapter(source, "00_first", run), evil]}
-    links = [{"text": "fig01", "to": "fig01"}, {"text": evil, "class": "sq-verdict"}, {"text": "9", "look": "sq-number"}]
-    write_json(source / "_published/tables/made.json", table(f"Made {evil}", f"Made {evil}", ["a", "b", evil], [links], ["sq-score"]))
+    links = [{"text": "fig01", "to": "fig01"}, {"text": evil, "class": "sq-verdict"},
+             {"text": "9", "look": "sq-number"}]
+    write_json(source / "_published/tables/made.json",
+               table(f"Made {evil}", f"Made {evil}", ["a", "b", evil], [links], ["sq-score"]))
     write_json(source / "_published/facts.json", facts)
     (source / "conf.py").write_text(CONF)
     (source / "book").mkdir()
@@ -109,7 +114,8 @@ def test_figure_is_a_file_with_its_size_words_caption_and_mark(site, chapter):
 
 def test_table_has_scopes_numbers_and_a_frame_that_scrolls(chapter):
     frame = chapter.find(id="table1").parent
-    assert (frame["class"], frame["tabindex"], frame["role"], frame["aria-label"]) == (["sq-table"], "0", "region", "Table 1")
+    about = {name: frame[name] for name in ("class", "tabindex", "role", "aria-label")}
+    assert about == {"class": ["sq-table"], "tabindex": "0", "role": "region", "aria-label": "Table 1"}
     assert [cell["scope"] for cell in frame.select("thead th")] == ["col"] * 3
     assert [cell["scope"] for cell in frame.select("tbody th")] == ["row"] * 2
     assert [cell.get_text() for cell in frame.select(".sq-number")] == ["power", "1.5", "–"]

@@ -21,7 +21,7 @@ ANNOTATED = range(4, 9)
 
 @pytest.fixture
 def frameset(rng):
-    """Twelve frames of 40 pixels of an event, annotated from 4 to 8, with a dark region; and two of another, later event."""
+    """Twelve frames of 40 pixels of an event, annotated from 4 to 8, with a dark region; and two of a later event."""
     boxes = [((10, 12, 16, 18),) if i in ANNOTATED else () for i in range(12)] + [((1, 1, 4, 4),)] * 2
     index = make_index({"event": [QUAKE] * 12 + ["2013_01_01_00_00_00"] * 2, "cycle": 24, "frame": [*range(12), 0, 1],
                         "time": pd.date_range("2012-07-06 13:00", periods=14, freq="45s"),

@@ -5,7 +5,8 @@ from sqbook.site.pages import render
 from sqlib.show.bundle import MIME
 
 SOURCES = [
-    "from sqlib.show import publish, style as figures\nfrom sqlib.judge import metrics as scores\nfrom sqlib.data import load_frames\n"
+    "from sqlib.show import publish, style as figures\nfrom sqlib.judge import metrics as scores\n"
+    "from sqlib.data import load_frames\n"
     "import numpy as np",
     "%matplotlib inline\nvalue = scores.interval(np.mean(x), draws)\n"
     "publish.figure(page, figures.colour(value), 'fig01')\nload_frames(data)",

@@ -46,14 +46,16 @@ def test_parameter_cell_is_typed_and_commented_and_the_notebook_is_stored_withou
     assert parameters(path)
     cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells)
-    shown = [cell for cell in cells if not {"hide-input", "hide-cell", "parameters"} & set(cell["metadata"].get("tags", []))]
+    shown = [cell for cell in cells
+             if not {"hide-input", "hide-cell", "parameters"} & set(cell["metadata"].get("tags", []))]
     assert [cell["id"] for cell in shown if "".join(cell["source"]).count("\n") >= 30] == []  # long cells fold
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_executed_notebook_holds_no_error_no_warning_and_records(smoke_book, name):
     folder = run_of(smoke_book, name)
-    cells = [cell for cell in json.loads((folder / "executed.ipynb").read_text())["cells"] if cell["cell_type"] == "code"]
+    executed = json.loads((folder / "executed.ipynb").read_text())
+    cells = [cell for cell in executed["cells"] if cell["cell_type"] == "code"]
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert [output for output in outputs if output["output_type"] == "error"] == []
     assert [output["text"] for output in outputs if output.get("name") == "stderr"] == []
@@ -120,7 +122,8 @@ def test_labels_of_records_are_single_in_the_book_and_every_pair_is_declared(smo
     names = [record["name"] for record in found]
     assert len(set(names)) == len(names)
     pairs = {record["name"]: sum(map(len, record["compare"].values())) for record in found if record["compare"]}
-    wanted = {"table-counts": 9, "table-split": 1, "table2": 50, "table3": 33, "table4": 50, "table5": 14, "table6": 40, "fig05": 4,
+    wanted = {"table-counts": 9, "table-split": 1, "table2": 50, "table3": 33, "table4": 50, "table5": 14, "table6": 40,
+              "fig05": 4,
               "fig10": 2, "fig10-cases": 2}
     assert {name: count for name, count in pairs.items() if name != "fig21"} == wanted  # which needs a weak detection
 

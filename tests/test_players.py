@@ -35,7 +35,8 @@ def film():
     pixels = np.random.default_rng(1265).integers(40, 90, size=(12, 40, 40)).astype(np.uint8)
     pixels[:, 14:30, 14:30] //= 4
     shown = episode(make_frameset(pixels, index, "twin", "cube"), around=3)
-    return html_of(*movie(shown["frames"], "m", shown["times"], 50, 0, 400_000, shown["boxes"], shown["region"]), alt="A <b>.")
+    return html_of(*movie(shown["frames"], "m", shown["times"], 50, 0, 400_000, shown["boxes"], shown["region"]),
+                   alt="A <b>.")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,8 @@ def tried():
 
 @pytest.fixture(scope="module")
 def ground(tried):
-    return html_of(*playground.playground(tried), name="play", alt="A playground.", still=figures.png(playground.still(tried)))
+    return html_of(*playground.playground(tried), name="play", alt="A playground.",
+                   still=figures.png(playground.still(tried)))
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +223,8 @@ def test_playground_shows_the_picture_that_its_controls_name(browser, tried, gro
         then.select_option(label=playground.MIXING)
         low.select_option(label="threshold 30")
         check(row_of(1, 30, playground.MIXING), before=row_of(1, 0, "as it is"))
-        assert page.locator(".sq-screen img").nth(1).get_attribute("alt").endswith("threshold 30, then Time-Based Mixing")
+        after = page.locator(".sq-screen img").nth(1).get_attribute("alt")
+        assert after.endswith("threshold 30, then Time-Based Mixing")
         mark.click()
         assert mark.get_attribute("aria-pressed") == "true" and paths.nth(0).get_attribute("d") == "M7 5H13V11H7z"
         assert complaints == []

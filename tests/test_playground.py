@@ -1,4 +1,4 @@
-"""The playground of augmentations: each picture is what sqlib.learn made, each number the chapter's, each control works."""
+"""The playground of augmentations: each picture is what sqlib.learn made, and each number the chapter's."""
 
 import matplotlib
 import numpy as np
@@ -24,7 +24,7 @@ SIDE = 40
 
 @pytest.fixture(scope="module")
 def batch():
-    """Two samples of 40 pixels: a source in the upper left, and the same place without one; the second has a wild name."""
+    """Two samples of 40 pixels: a source in the upper left, and the same place without one, whose name is wild."""
     rng = np.random.default_rng(1265)
     frames = torch.from_numpy(rng.exponential(18, size=(2, 3, SIDE, SIDE)).clip(0, 200).astype(np.uint8))
     frames[0, :, 6:10, 8:12] = 250
@@ -53,7 +53,8 @@ def test_there_is_a_picture_of_every_frame_low_pass_kind_and_draw(tried):
     assert len(tried.pictures) == len(tried.table) == len(tried.boxes) == 2 * 3 * STATES
     keys = tried.table[["event", "threshold", "then", "draw"]]
     assert not keys.duplicated().any()
-    assert keys["event"].tolist() == sorted(keys["event"], key=[*keys["event"].unique()].index)  # a frame's stand together
+    order = [*keys["event"].unique()]
+    assert keys["event"].tolist() == sorted(keys["event"], key=order.index)  # a frame's stand together
 
 
 def test_each_picture_is_what_augment_made_of_the_frame(batch, tried):
@@ -109,7 +110,8 @@ def test_sentences_say_what_became_of_the_source(tried):
     erased = table.iloc[row_of(tried, 0, 0, "erasing")]
     assert playground.sentence(erased).endswith("7.0 before, 3.0 after; 25% of it is painted over.")
     assert "moved with the frame" in playground.sentence(table.iloc[row_of(tried, 0, 0, "90°")])
-    assert playground.sentence(table.iloc[row_of(tried, 0, 50, "as it is")]) == "Contrast of the source: 7.0 before, 3.0 after."
+    plain = table.iloc[row_of(tried, 0, 50, "as it is")]
+    assert playground.sentence(plain) == "Contrast of the source: 7.0 before, 3.0 after."
     gone = table.assign(after=np.nan).iloc[row_of(tried, 0, 0, "crop")]
     assert "cut off" in playground.sentence(gone)
     assert "marked place" in playground.sentence(gone.replace({True: False}))
@@ -117,7 +119,8 @@ def test_sentences_say_what_became_of_the_source(tried):
 
 def test_frames_are_chosen_from_clear_to_middling_with_one_that_has_none(rng):
     events, boxes = 4, ((4.0, 4.0, 8.0, 8.0),)
-    index = make_index({"event": np.repeat([f"e{i}" for i in range(events)], 8), "cycle": 24, "frame": [*range(8)] * events,
+    index = make_index({"event": np.repeat([f"e{i}" for i in range(events)], 8), "cycle": 24,
+                        "frame": [*range(8)] * events,
                         "time": pd.Timestamp("2012-07-06"), "label": [0, 0, 0, 1, 1, 1, 0, 0] * events,
                         "boxes": [(), (), (), boxes, boxes, boxes, (), ()] * events})
     pixels = rng.integers(0, 50, size=(8 * events, 24, 24)).astype(np.uint8)

@@ -165,7 +165,8 @@ def test_close_gives_every_record_the_fingerprint_and_shows_the_card(page, shown
 
 
 def test_card_escapes_what_it_shows():
-    html = render("card.html", rows=rows(make_card("x", {"data": "twin", "seed": 1, "profile": "<script>"}, made="abc")))
+    html = render("card.html",
+                  rows=rows(make_card("x", {"data": "twin", "seed": 1, "profile": "<script>"}, made="abc")))
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
 
@@ -177,14 +178,16 @@ def test_claim_has_a_place_in_the_book_and_shows_nothing(page, shown, tmp_path):
 
 
 def test_what_is_declared_beside_the_paper_and_by_whom_it_was_made_go_to_the_record(page, fig, tmp_path):
-    publish.figure(page, fig, "fig01", **WORDS, compare={"F1": (0.5, np.float32(0.25))}, made_by=[publish.pairs, "numpy.sum"])
+    publish.figure(page, fig, "fig01", **WORDS, compare={"F1": (0.5, np.float32(0.25))},
+                   made_by=[publish.pairs, "numpy.sum"])
     record = read_records(tmp_path)["fig01"]
     assert record["compare"] == {"F1": [[0.5, 0.25]]}
     assert record["made_by"] == ["sqlib.show.publish.pairs", "numpy.sum"]
 
 
 def test_pairs_of_a_table_are_its_columns_of_paper_and_here():
-    both = pd.DataFrame({"row": ["a", "b"], "P, paper": [1, None], "P, here": [2.0, 3.0], "GT, paper": 4, "GT, here": 4})
+    both = pd.DataFrame({"row": ["a", "b"], "P, paper": [1, None], "P, here": [2.0, 3.0], "GT, paper": 4,
+                         "GT, here": 4})
     assert compared(publish.pairs(both)) == {"P": [[1.0, 2.0]], "GT": [[4, 4], [4, 4]]}
     counts = both.assign(**{"P, paper": pd.array([1, None], "Int64")})
     assert compared(publish.pairs(counts, ("P",))) == {"P": [[1, 2.0]]}
@@ -292,7 +295,8 @@ def test_embedding_map_shows_the_mark_saves_a_still_and_its_points_and_is_record
 def test_a_readers_own_cubes_are_marked_by_the_name_of_their_folder(tmp_path, shown, source, simulated):
     cubes = {"x": {"start": "2030-01-01T00:00:00", "cadence": 45.0}}
     (tmp_path / "own.json").write_text(json.dumps({"name": "mine", "source": source, "cubes": cubes}))
-    page = publish.begin("01_x", data="sunquakenet", seed=7, profile="smoke", out=str(tmp_path / "out"), root=str(tmp_path))
+    page = publish.begin("01_x", data="sunquakenet", seed=7, profile="smoke", out=str(tmp_path / "out"),
+                         root=str(tmp_path))
     publish.table(page, pd.DataFrame({"row": ["a"], "x": [1]}), "table1", label="Table 1", caption="One.")
     publish.close(page)
     record = read_records(tmp_path / "out")["table1"]

@@ -27,7 +27,8 @@ def unnamed(monkeypatch):
     monkeypatch.delenv("SQ_REPOSITORY", raising=False)
 
 
-@pytest.mark.parametrize("url", ["http://github.com/a/b", "https://github.com/a", "https://github.com/a/b/c", f"{URL}.git", "a/b",
+@pytest.mark.parametrize("url", ["http://github.com/a/b", "https://github.com/a", "https://github.com/a/b/c",
+                                 f"{URL}.git", "a/b",
                                  "https://github.com/a/b\n", "https://github.com/-a/b", "https://github.com/a/..",
                                  'https://github.com/a/b"', "https://gitlab.com/a/b", "https://user@github.com/a/b"])
 def test_other_addresses_are_refused(monkeypatch, url):

@@ -27,7 +27,8 @@ def folder(tmp_path):
     none = dict.fromkeys(("value", "low", "high")) | {"verdict": "not possible", "note": "no <pictures>"}
     publish("claim-C6", judged | none, "claim")
     publish("table2", [{"classifier": "SVC", "P": 0.75}], "table", compare={"P": [(0.5, 0.75), (0.25, None)]})
-    publish("table-slips", [{"where": "Section 9", "printed": "1 < 0", "evidence": "1 − 0 = 1"}], "table", source="published")
+    publish("table-slips", [{"where": "Section 9", "printed": "1 < 0", "evidence": "1 − 0 = 1"}], "table",
+            source="published")
     publish("fig07", {"mean": 1.0}, "figure", source="observed")
     counts = {"TP": (14, 32), "FP": (6, 121)}
     publish("fig05", {"TP": 32, "FP": 121}, "figure", paper={"TN": 2616}, source="observed", compare=counts)
@@ -62,14 +63,17 @@ def test_rows_say_what_the_records_say(folder):
     assert found["C5"][:5] == ["reproduced", "0.123", "0.10 … 0.20", "0.25", "-0.127"]
     assert found["C5"][-1] == "SIMULATED (twin, seed 7) smoke"
     assert found["C3"][3:5] == ["gain 0.5", "-0.377"]
-    assert found["C13"][3].startswith("window: P 0.5; R 1, 2; said <b> long long") and found["C13"][3].endswith("long …")
+    assert found["C13"][3].startswith("window: P 0.5; R 1, 2; said <b> long long")
+    assert found["C13"][3].endswith("long …")
     assert found["C13"][4] == "–" and len(found["C13"][3]) < 160
     assert found["C6"][:5] == ["not possible: no <pictures>", "–", "–", "–", "–"]
     mark = "SIMULATED (twin, seed 7) smoke"
-    assert found["Table 2"] == ["03_contrastive", "contradicted, on simulated data", "1", "P 0.5", "P 0.75", "P +0.25", "0.33", "–",
+    assert found["Table 2"] == ["03_contrastive", "contradicted, on simulated data", "1", "P 0.5", "P 0.75", "P +0.25",
+                                "0.33", "–",
                                 mark]
     assert found["Table 5"][1:-1] == ["reproduced", "5", "35", "42", "+7", "0.17", "5 of 5"]
-    assert found["Figure 5"][1:-1] == ["contradicted", "2", "TP 14, FP 6", "TP 32, FP 121", "TP +18, FP +115", "0.76", "–"]
+    assert found["Figure 5"][1:-1] == ["contradicted", "2", "TP 14, FP 6", "TP 32, FP 121", "TP +18, FP +115", "0.76",
+                                       "–"]
     assert found["Figure 7"][:2] == ["03_contrastive", "shown: no printed number to compare with"]
     assert found["Figure 8"][1] == "not possible: not made in this build"
     assert found["Section 9"] == ["1 < 0", "1 − 0 = 1"]
@@ -95,8 +99,9 @@ def test_only_what_is_declared_is_compared():
 
 
 @pytest.mark.parametrize(("rows", "word"), [
-    ([(0.63, 0.6349), (0.5, 0.5)], "reproduced"), ([(0.63, 0.6351), (0.5, 0.5)], "approximated"), ([(0.5, 0.54)], "reproduced"),
-    ([(12, 12)], "reproduced"), ([(12, 13)], "approximated"), ([(10, 9), (0, 0)], "approximated"), ([(9, 11)], "contradicted"),
+    ([(0.63, 0.6349), (0.5, 0.5)], "reproduced"), ([(0.63, 0.6351), (0.5, 0.5)], "approximated"),
+    ([(0.5, 0.54)], "reproduced"), ([(12, 12)], "reproduced"), ([(12, 13)], "approximated"),
+    ([(10, 9), (0, 0)], "approximated"), ([(9, 11)], "contradicted"),
     ([(100, 95), (1, 0)], "contradicted"), ([(0, 0)], "reproduced"), ([(0.5, -0.5)], "contradicted"),
 ])
 def test_the_verdict_on_a_table_follows_from_the_numbers_alone(rows, word):
@@ -125,11 +130,13 @@ def laptop() -> dict[str, Path]:
 def test_the_committed_records_are_compared_number_by_number():
     found = {name: one for folder in laptop().values() for name, one in read_records(folder).items()}
     pairs = {name: compared(found[name]) for name in (*TABLES[1:], "fig05", "fig10", "fig21")}
-    # five scores of five classifiers with and without SMOTE; TP, FP, FN of 11 events; 7 measures, 2 cycles; 4 classifiers, 2 models
+    # five scores of five classifiers with and without SMOTE; TP, FP, FN of 11 events; 7 measures, 2 cycles;
+    # 4 classifiers, 2 models
     counts = {"table2": 50, "table3": 33, "table4": 50, "table5": 14, "table6": 40, "fig05": 4, "fig10": 2,
               "fig21": 1}
     assert {name: len(own) for name, own in pairs.items()} == counts
-    printed = [29.5, 62.6, 100.0, 75.0, 75.0, 75.0, 30.0, 21.5, 44.2, 84.8, 63.6, 45.4, 39.3, 20.0]  # Table 5, cycle 23, then 24
+    # Table 5, cycle 23, then 24
+    printed = [29.5, 62.6, 100.0, 75.0, 75.0, 75.0, 30.0, 21.5, 44.2, 84.8, 63.6, 45.4, 39.3, 20.0]
     assert [pair[1] for pair in pairs["table5"]] == printed
     assert all(low <= here <= high for _, _, here, low, high in pairs["table5"])
     assert [pair[1] for pair in pairs["table6"][::8]] == [0.5, 0.46, 0.39, 0.62, 0.49]  # K-NN upon AE

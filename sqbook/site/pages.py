@@ -76,9 +76,10 @@ def chapters_table(run_folders: dict[str, Path]) -> dict:
     used = {path.parents[1] for path in (home() / "data" / "twin").glob("*/frames-*/card.json") if _made_of(path, read)}
     taught = {path.parent for path in (home() / "data" / "models").glob("*/card.json") if _made_of(path, read)}
     data, networks, python = (_size(sum(map(_bytes, folders))) for folders in (used, taught, [Path(sys.prefix)]))
-    caption = ("What the chapters took when the runs of this build were made (data and networks that were there already "
-               f"took no time). On this machine's disk: the simulated data that they read {data}; networks trained "
-               f"on these data so far ({len(taught)}) {networks}; Python with all packages {python}{_fetched()}.")
+    caption = ("What the chapters took when the runs of this build were made (data and networks that were there "
+               f"already took no time). On this machine's disk: the simulated data that they read {data}; networks "
+               f"trained on these data so far ({len(taught)}) {networks}; Python with all packages "
+               f"{python}{_fetched()}.")
     return table("What the chapters take", caption, ["Chapter", *map(_number, columns)], rows)
 
 
