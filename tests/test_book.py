@@ -104,7 +104,7 @@ def test_the_theme_is_patched_where_it_still_needs_to_be(book):
             continue
         text, page = path.read_text(), BeautifulSoup(path.read_text(), "html.parser")
         assert "fontawesome.js" not in text and "doc-biblioentry" not in text
-        assert page.find(string="Finding sunquakes", class_=None).find_parent(attrs={"role": "region"})
+        assert page.select_one(".logo__title").find_parent(attrs={"role": "region"})["aria-label"] == "The book"
         assert bool(page.select("script[src*=mathjax]")) == bool(page.select(".math")), path
         assert len(page.select("meta[name=description]")) == 1
     bibliography = BeautifulSoup((book / "_build/html/book/bibliography.html").read_text(), "html.parser")
@@ -120,7 +120,7 @@ def test_prose_shows_what_a_chapter_published_and_what_the_build_measured(book):
     rows = [cell.get_text() for cell in teaching.select("#table-chapters tbody th")]
     assert rows == list(TITLES)
     score = BeautifulSoup((book / "_build/html/book/scorecard.html").read_text(), "html.parser")
-    assert score.select_one("#scorecard-claims tbody a")["href"] == "../notebooks/00_first.html#claim-C1"
+    assert score.select_one("#scorecard-tables tbody a")["href"] == "../notebooks/00_first.html#table1"
     assert [row.th.get_text() for row in score.select("#scorecard-figures tbody tr")][:2] == ["Figure 1", "Figure 2"]
 
 

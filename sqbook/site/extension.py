@@ -84,9 +84,14 @@ def add_facts(app, doctree) -> None:
 
 
 def complete(app, pagename, templatename, context, doctree) -> None:
-    """Describe the page; take scripts of the network and thebe's from it, and edit buttons that lead nowhere."""
+    """Describe the page; take from it scripts of the network, thebe's, and edit buttons that lead nowhere.
+
+    MathJax (1.2 MB) stays where there is a formula: Sphinx has it also on a page whose chapters have one.
+    """
+    maths = doctree and any(isinstance(node, nodes.math | nodes.math_block) for node in doctree.findall())
+    kinds = ("thebe",) if maths else ("thebe", "mathjax")
     for key in ("script_files", "css_files"):
-        context[key] = [item for item in context.get(key, []) if not _unwanted(item)]
+        context[key] = [item for item in context.get(key, []) if not _unwanted(item, kinds)]
     context.setdefault("default_mode", "auto")  # light or dark as the reader's machine; the theme complains without it
     if words := description(doctree):
         described = Markup('<meta name="description" content="{}">\n').format(words)
@@ -104,10 +109,10 @@ def description(doctree) -> str:
     return textwrap.shorten(first.astext(), 160, placeholder=" …") if first else ""
 
 
-def _unwanted(item) -> bool:
+def _unwanted(item, kinds: tuple[str, ...]) -> bool:
     name = str(getattr(item, "filename", item) or "")
-    body = str(getattr(item, "attributes", {}).get("body") or "")
-    return "//" in name or "thebe" in name.lower() or "thebe" in body.lower()
+    words = f"{name} {getattr(item, 'attributes', {}).get('body') or ''}".lower()
+    return "//" in name or any(kind in words for kind in kinds)
 
 
 def _read(path: Path) -> dict:
