@@ -81,7 +81,7 @@ def publish(folders: dict[str, Path], profile: str) -> Path:
     target = home() / "results" / profile
     with replacing(target) as aside:
         for name, folder in folders.items():
-            shutil.copytree(folder, aside / name, ignore=shutil.ignore_patterns("executed.ipynb"))
+            shutil.copytree(folder, aside / name, ignore=shutil.ignore_patterns("executed.ipynb", "players"))
     return target
 
 

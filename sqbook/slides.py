@@ -10,10 +10,10 @@ from html import escape
 from pathlib import Path
 
 from sqbook.parameters import read_notebook
-from sqbook.site.notes import PUBLISHED
 from sqbook.student import DROPDOWN
 from sqlib.errors import SqError
 from sqlib.paths import home, replacing
+from sqlib.show.bundle import MIME
 from sqlib.show.provenance import origin, read_card
 
 ROWS = 12  # of a table that a slide shows; longer ones are for reading
@@ -45,7 +45,8 @@ def slides(notebook: dict, where: str = "the notebook") -> list[Slide]:
                 made[-1].words += [_html(text if made[-1].title in WHOLE else first_sentences(text))] if text else []
         for output in cell.get("outputs", []):
             html = "".join(output.get("data", {}).get("text/html", ""))
-            if made and PUBLISHED.search(html) and (html.startswith("<figure") or html.count("<tr>") <= ROWS + 1):
+            known = html and MIME in output["data"]
+            if made and known and (html.startswith("<figure") or html.count("<tr>") <= ROWS + 1):
                 if made[-1].shown:
                     made.append(Slide(made[-1].title))
                 made[-1].shown = html

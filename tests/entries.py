@@ -27,8 +27,8 @@ from sqbook import execute as runs
 from sqbook import parameters as params
 from sqbook.scorecard import scorecard_page
 from sqbook.site import build as pages
-from sqbook.site.figures import with_figures
-from sqbook.site.notes import add_provenance
+from sqbook.site.notes import add_notes
+from sqbook.site.pages import facts_of
 from sqlib.data import corona, cubes, frames, own_cubes, sunquakenet
 from sqlib.learn import checkpoint, locator
 from sqlib.learn import runs as trained
@@ -193,9 +193,9 @@ def read_run(path: Path):
 
 def read_executed(path: Path):
     slides.write_slides(path.parent)
-    notebook = pages.dress(params.read_notebook(path), CARD)
-    add_provenance(notebook["cells"], CARD, records.read_records(path.parent), set(), {})
-    with_figures("<!-- figure 00_first fig01 -->", {"00_first": path.parent})
+    notebook = params.read_notebook(path)
+    facts_of(notebook, CARD)
+    add_notes(notebook["cells"], CARD, records.read_records(path.parent), set(), {})
 
 
 def a_training(name: str):

@@ -37,7 +37,8 @@ fig, ax = plt.subplots()
 ax.hist(noise.ravel(), bins=bins[0])
 ax.set(xlabel="power / mean", ylabel="pixels")
 publish.figure(page, fig, "fig01", label="Figure 1", caption="Speckle of <one> source & noise.",
-               alt="A histogram that falls off exponentially.", numbers={"mean": noise.mean()}, paper={"mean": 1.0})
+               alt="A histogram that falls off exponentially.", numbers={"mean": noise.mean()}, paper={"mean": 1.0},
+               compare={"mean": (1.0, noise.mean())}, made_by=[plt.hist])
 rows = pd.DataFrame({"frame": [0, 1], "mean": noise.mean((1, 2))[:2]})
 publish.table(page, rows, "table1", label="Table 1", caption="Means of two frames.", formats={"mean": ".2f"})
 publish.movie(page, figures.colour(noise, vmin=0, vmax=5), "mov01", label="Movie 1", caption="Noise.", alt="Noise.")
@@ -73,11 +74,19 @@ def make_home(folder: Path) -> Path:
 
 
 def add_prose(folder: Path) -> Path:
-    """Put the book's own prose and configuration into `folder`, its links to chapters turned to the tiny ones."""
+    """Put the book's own prose and configuration into `folder`, its links to chapters turned to the tiny ones.
+
+    In a book each record has a name of its own: those of the second chapter are fig02, table2, mov02, claim-C2.
+    """
+    other = CODE
+    for name, number in (("fig0", 2), ("table", 2), ("mov0", 2), ("claim-C", 2)):
+        other = other.replace(f'"{name}1"', f'"{name}{number}"')
+    write_notebook(folder / "notebooks" / "01_second.ipynb", other, title=TITLES["01_second"])
     copytree(CHECKOUT / "book", folder / "book")
     for page in (folder / "book").glob("*.md"):
         text = page.read_text()
         text = text.replace("notebooks/00_holography", "notebooks/00_first")
+        text = text.replace("{published} 00_holography fig-event", "{published} 00_first fig01")
         page.write_text(re.sub(r"notebooks/0[1-9]_\w+", "notebooks/01_second", text))
     (folder / "_config.yml").write_text((CHECKOUT / "_config.yml").read_text())
     toc = yaml.safe_load((CHECKOUT / "_toc.yml").read_text())
