@@ -19,7 +19,6 @@ from sqbook.site.links import check_links
 from sqbook.site.notes import add_provenance
 from sqbook.site.offline import check_offline
 from sqbook.site.theme import finish
-from sqbook.student import exercises
 from sqlib.errors import SqError, in_words
 from sqlib.paths import home, remove, replacing
 from sqlib.show.provenance import origin, read_card
@@ -159,6 +158,8 @@ def teaching_table(run_folders: dict[str, Path]) -> str:
     The caption says what the runs' data, their networks and the Python environment take on disk, and what the packages came to
     when they were fetched for results/bench.
     """
+    from sqbook.student import exercises  # nbconvert: too slow to import for `sq --help`
+
     columns = ("Chapter", "Minutes to read", "Time to run", "Memory (GB)", "Threads", "Profile", "Pictures (kB)", "Exercises")
     rows, read = [], set()
     for name, folder in run_folders.items():
