@@ -226,7 +226,7 @@ def _book(args) -> None:
     site = pages.build_book(folders)
     print(site / "index.html")
     if args.pdf:
-        print(whole.write_pdf(site, site.parent / "finding-sunquakes.pdf"))
+        print(whole.write_pdf(pages.one_page(), site.parent / "finding-sunquakes.pdf"))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 // Before MathJax, which reads its settings from here.
-window.MathJax = { options: { enableMenu: false }, svg: { fontCache: 'local' } };
+window.MathJax = { options: { enableMenu: false }, svg: { fontCache: 'local', scale: 0.9 } };
 for (const link of document.querySelectorAll('main a[href]')) { // to what is not in the deck: plain words
   const href = link.getAttribute('href');
   if (href.startsWith('#') ? !document.getElementById(href.slice(1)) : !/^https?:/.test(href)) link.replaceWith(...link.childNodes);
