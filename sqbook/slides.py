@@ -18,13 +18,12 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.myst_role import myst_role_plugin
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from sqbook.parameters import read_notebook
 from sqlib.errors import SqError
 from sqlib.paths import home, replacing
 from sqlib.show.provenance import origin, read_card
-from sqlib.show.records import one_line
 
 HERE = Path(__file__).parent
 REVEAL = Path(sysconfig.get_path("purelib"), "sphinx_revealjs/_static/revealjs")  # no package holds reveal.js alone
@@ -37,10 +36,11 @@ def write_slides(run_folder: Path) -> Path:
     card = read_card(run_folder)
     facts = (f"data: {origin(card)}", f"profile: {card['profile']}", f"run {card['key']}, {card['made'][:10]}",
              f"commit {card['commit'] or '–'}")
-    made = deck(read_notebook(run_folder / "executed.ipynb"), f'<p class="facts">{" · ".join(map(one_line, facts))}</p>')
-    sheets = [REVEAL / "dist/reveal.css", home() / "book/static/custom.css", HERE / "slides.css"]
+    made = deck(read_notebook(run_folder / "executed.ipynb"), f'<p class="facts">{escape(" · ".join(facts))}</p>')
     scripts = [REVEAL / "dist/reveal.js", REVEAL / "plugin/notes/notes.js", HERE / "slides.js", MATHJAX]
-    resources = {"heading": made.metadata.heading, "sheets": [_text(path) for path in sheets if path.is_file()],
+    sheets = [path for path in (home() / "book/static/custom.css", HERE / "slides.css") if path.is_file()]
+    resources = {"heading": made.metadata.heading, "reveal_css": _text(REVEAL / "dist/reveal.css"),
+                 "css": "".join(map(_text, sheets)),
                  "scripts": [_text(path).replace("</script", r"<\/script").replace("<!--", r"<\!--") for path in scripts]}
     exporter = SlidesExporter(extra_loaders=[FileSystemLoader(HERE)], template_file="slides.html.j2",
                               filters={"markdown2html": markdown().render})
@@ -50,40 +50,44 @@ def write_slides(run_folder: Path) -> Path:
     return path
 
 
-def deck(notebook: NotebookNode, facts: str = "") -> NotebookNode:
-    """Return a notebook of what the slides of an executed `notebook` show, for nbconvert; `facts` end its first slide.
+def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
+    """Return a notebook of what the slides of an executed `notebook` show, for nbconvert.
 
+    facts : HTML below the title
     Raises `SqError` for a notebook that does not begin with a title.
     """
-    made, title, shown = [], "", False
+    made, title, filled = [], "", False
 
     def add(source: str, kind: str) -> None:
         made.append(new_markdown_cell(source, metadata={"slideshow": {"slide_type": kind}}))
 
+    def show(html: str, kind: str) -> None:
+        output = new_output("display_data", {"text/html": html})
+        made.append(new_code_cell(outputs=[output], metadata={"slideshow": {"slide_type": kind}}))
+
     for cell in notebook.cells:
         slideshow = cell.metadata.get("slideshow", {})
         kind = slideshow.get("slide_type", "-") if made else "slide"
+        whole = slideshow.get("whole", False)
         if kind == "skip":
             continue
-        if cell.cell_type == "markdown":
-            if kind not in (*BEGINS, "fragment"):
-                add(cell.source, "notes")
-                continue
-            heading, words = lead(cell.source, slideshow.get("whole", False))
+        if cell.cell_type == "markdown" and kind in (*BEGINS, "fragment"):
+            heading, words = lead(cell.source, whole)
             title = heading or title
-            if not title:
-                break
-            if kind in BEGINS:
-                words, shown = f"{'##' if made else '#'} {title}\n\n{words}", False
-            add(words if made else f"{words}\n\n{facts}", kind)
-            if not slideshow.get("whole"):
-                add(cell.source, "notes")
+            add(f"{'##' if made else '#'} {title}\n\n{words}" if kind in BEGINS else words, kind)
+            filled = filled and kind == "fragment"
+            if len(made) == 1:
+                show(facts, "-")
+        if not title:
+            break
+        if cell.cell_type == "markdown" and not whole:
+            add(cell.source, "notes")
         for output in cell.get("outputs", []):
             if "text/html" in output.get("data", {}):
-                if shown or kind in BEGINS:
+                if filled or kind in BEGINS:
                     add(f"## {title}", "subslide")
-                made.append(new_code_cell(outputs=[output]))
-                shown = True
+                show(output.data["text/html"], kind if kind == "fragment" else "-")
+                filled = True
             elif "text" in output:
                 add(f"```text\n{output.text}\n```", "notes")
     if not title:
@@ -124,12 +128,18 @@ def first_sentences(text: str, most: int = 2) -> str:
 
 def markdown() -> MarkdownIt:
     """A renderer of MyST's Markdown for slides: formulas for MathJax, and of roles the words."""
-    made = MarkdownIt("commonmark", {"html": True}).enable("table").use(dollarmath_plugin).use(myst_role_plugin)
+    made = MarkdownIt("commonmark", {"html": True}).enable("table").use(myst_role_plugin)
+    made.use(dollarmath_plugin, renderer=_formula)
     made.add_render_rule("myst_role", _role)
     made.add_render_rule("fence", _fence)
-    for kind, mark in (("math_inline", r"\({}\)"), ("math_block", r"<p>\[{}\]</p>")):
-        made.add_render_rule(kind, lambda self, tokens, at, options, env, mark=mark: mark.format(escape(tokens[at].content)))
+    for kind in ("html_inline", "html_block"):
+        made.add_render_rule(kind, _html)
     return made
+
+
+def _formula(content: str, options: dict) -> str:
+    left, right = (r"\[", r"\]") if options["display_mode"] else (r"\(", r"\)")
+    return left + escape(content) + right
 
 
 def _role(self, tokens, at, options, env) -> str:
@@ -145,6 +155,12 @@ def _fence(self, tokens, at, options, env) -> str:
         return RendererHTML.fence(self, tokens, at, options, env)
     title = tokens[at].info.removeprefix("{admonition}")
     return f"<p><strong>{escape(title.strip())}</strong></p>{markdown().render(_content(tokens[at]))}"
+
+
+def _html(self, tokens, at, options, env) -> str:
+    """Of HTML only links within the chapter; the rest is shown as it stands."""
+    words = tokens[at].content
+    return words if re.fullmatch(r'<a\s+href="#[\w-]+">|</a>', words) else escape(words)
 
 
 def _content(token) -> str:

@@ -16,7 +16,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tinybook import PARAMETERS, make_home, write_notebook
 
 from sqbook import compare, slides, student
-from sqbook import pdf as whole
 from sqbook.scorecard import scorecard_page
 from sqbook.site import build as pages
 from sqbook.site import figures as borrowed
@@ -161,13 +160,13 @@ def ground(evil, home, _) -> str:
 
 
 def finished(evil, home, _) -> str:
-    """A built page whose words are `evil`, as Sphinx writes them, with what is added at the end, and joined to a book."""
+    """A built page whose words are `evil`, as Sphinx writes them, with what is added at the end."""
     text = escape(evil)
     page = f"<html><head><title>{text} — {text}</title></head><article class=bd-article><h1>{text}</h1><p>{text}</p></article>"
     home.mkdir(parents=True)
     (home / "intro.html").write_text(page)
     finish.finish(home)
-    return (home / "intro.html").read_text() + whole.join_pages(home, [(evil, ["intro"])])
+    return (home / "intro.html").read_text()
 
 
 PRODUCERS = {
