@@ -20,8 +20,8 @@ STYLE, SCRIPT = (Path(__file__).with_name(f"pdf.{kind}") for kind in ("css", "js
 class OnePage(SingleFileHTMLBuilder):
     """Sphinx's builder, but its links from one document to a place in another keep the document's name.
 
-    Sphinx drops it, so that each "Summary" and each citation's number would lead to the first of them. `pdf.js` gives the
-    places the same names.
+    Sphinx drops it, so that each "Summary" and each citation's number would lead to the first of them. `pdf.js` gives
+    the places the same names.
     """
 
     def assemble_doctree(self) -> nodes.document:
@@ -54,8 +54,8 @@ def find_chromium() -> str:
 def write_pdf(page_file: Path, target: Path) -> Path:
     """Print the page of all chapters (see `sqbook.site.build.one_page`) to the PDF `target`, and return that.
 
-    The PDF has bookmarks, page numbers and links within it. Code that the pages of the book fold is left out, and players
-    show a still. Raises `SqError` without Chromium.
+    The PDF has bookmarks, page numbers and links within it. Code that the pages of the book fold is left out, and
+    players show a still. Raises `SqError` without Chromium.
     """
     chromium = find_chromium()
     try:

@@ -1,9 +1,9 @@
 """A slide deck of an executed chapter, by nbconvert and reveal.js: one file, which needs no network.
 
-The notebook's cells are tagged as JupyterLab does it (`slideshow` metadata). A text cell that begins a slide, subslide or
-fragment shows its lead: its heading, its first two sentences and its first displayed formula; with `"whole": true` beside
-the tag, all of it. Published figures and tables are shown, one a slide. Texts without a tag, and what the chapter prints,
-are notes for the speaker, like cells tagged `notes`. What is tagged `skip` is left out.
+The notebook's cells are tagged as JupyterLab does it (`slideshow` metadata). A text cell that begins a slide, subslide
+or fragment shows its lead: its heading, its first two sentences and its first displayed formula; with `"whole": true`
+beside the tag, all of it. Published figures and tables are shown, one a slide. Texts without a tag, and what the
+chapter prints, are notes for the speaker, like cells tagged `notes`. What is tagged `skip` is left out.
 """
 
 import re
@@ -39,9 +39,12 @@ def write_slides(run_folder: Path) -> Path:
     made = deck(read_notebook(run_folder / "executed.ipynb"), f'<p class="facts">{escape(" · ".join(facts))}</p>')
     scripts = [REVEAL / "dist/reveal.js", REVEAL / "plugin/notes/notes.js", HERE / "slides.js", MATHJAX]
     sheets = [path for path in (home() / "book/static/custom.css", HERE / "slides.css") if path.is_file()]
-    resources = {"heading": made.metadata.heading, "reveal_css": _text(REVEAL / "dist/reveal.css"),
-                 "css": "".join(map(_text, sheets)),
-                 "scripts": [_text(path).replace("</script", r"<\/script").replace("<!--", r"<\!--") for path in scripts]}
+    resources = {
+        "heading": made.metadata.heading,
+        "reveal_css": _text(REVEAL / "dist/reveal.css"),
+        "css": "".join(map(_text, sheets)),
+        "scripts": [_text(path).replace("</script", r"<\/script").replace("<!--", r"<\!--") for path in scripts],
+    }
     exporter = SlidesExporter(extra_loaders=[FileSystemLoader(HERE)], template_file="slides.html.j2",
                               filters={"markdown2html": markdown().render})
     path = home() / "runs" / "slides" / f"{card['notebook']}.html"
@@ -91,7 +94,7 @@ def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
             elif "text" in output:
                 add(f"```text\n{output.text}\n```", "notes")
     if not title:
-        raise SqError("a deck begins with the chapter's title: the notebook's first cell must be text that begins with '# '")
+        raise SqError("a deck begins with the chapter's title: the first cell must be text that begins with '# '")
     return new_notebook(cells=made, metadata={"heading": lead(made[0].source)[0]})
 
 

@@ -36,7 +36,7 @@ def exercises(notebook: dict) -> int:
 
 
 class WithoutSolutions(Preprocessor):
-    """Puts a prompt in place of each cell tagged `solution`, and lets the cells tagged `check` fail until it is filled."""
+    """Puts a prompt in place of each cell tagged `solution`; cells tagged `check` may fail until it is filled."""
 
     def preprocess(self, notebook, resources):
         """Return the notebook and the resources, as nbconvert asks; the notebook is changed in place."""
@@ -92,7 +92,7 @@ def write_student(folder: Path) -> list[Path]:
 
 
 def check_student(folder: Path) -> int:
-    """Return the number of student notebooks in `folder`; `SqError` names those that writing them again would change."""
+    """Return the number of student notebooks in `folder`; `SqError` names those that writing again would change."""
     texts = student_texts()
     try:
         files = [path for path in Path(folder).iterdir() if path.suffix == ".ipynb" and path.is_file()]

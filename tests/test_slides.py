@@ -1,21 +1,23 @@
-"""A slide deck of an executed chapter: from tagged cells, by keyboard, in print, without scripts, and without a network."""
+"""A slide deck of an executed chapter: from tagged cells, by keyboard, in print, without scripts, without a network."""
 
-import json
 import re
+from itertools import pairwise
 
 import nbformat
 import pytest
 from browser import chromium, maths, opened
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from tinybook import CODE, make_home, write_notebook
+from tinybook import CHECKOUT, CODE, make_home, write_notebook
 
 from sqbook.cli import main
 from sqbook.slides import deck, first_sentences, lead, markdown
+from sqbook.student import exercises
 from sqlib.errors import SqError
 
 WIDE = {"width": 1280, "height": 720}
-SHOWN = """[...document.querySelectorAll('.slides > section > section')].map(
-    slide => [slide.querySelector('h1, h2').textContent, [...slide.querySelectorAll('.shown > [id]')].map(e => e.id).join()])"""
+SHOWN = """[...document.querySelectorAll('.slides > section > section')].map((slide) => [
+    slide.querySelector('h1, h2').textContent,
+    [...slide.querySelectorAll('.shown > [id]')].map((one) => one.id).join()])"""
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +59,9 @@ def test_arrow_keys_turn_the_slides_one_at_a_time_and_stop_at_the_ends(made, bro
 def test_each_picture_has_a_slide_its_words_and_its_mark(made, browser):
     with opened(browser, made, viewport=WIDE) as (page, complaints):
         title = "The first one, of many"
-        assert page.evaluate(SHOWN) == [[title, ""], ["The noise", "fig01"], ["The noise", "table1"], ["The noise", "mov01"]]
-        assert page.locator("section > .words > h1 em").inner_text() == "first" and page.locator("h1 a").count() == 0  # no page to lead to
+        assert page.evaluate(SHOWN) == [[title, ""], *(["The noise", name] for name in ("fig01", "table1", "mov01"))]
+        assert page.locator("section > .words > h1 em").inner_text() == "first"
+        assert page.locator("h1 a").count() == 0  # there is no page to lead to
         pictures = page.evaluate("[...document.images].map(i => [i.naturalWidth > 0, i.alt])")
         assert pictures == [[True, "A histogram that falls off exponentially."], [True, "Noise."]]
         assert page.locator(".sq-mark").all_text_contents() == ["SIMULATED (twin, seed 1265)"] * 3
@@ -104,7 +107,7 @@ def test_without_scripts_and_on_a_phone_everything_is_there_and_each_slide_print
         page.locator("#mov01").scroll_into_view_if_needed()
         boxes = [page.locator(name).bounding_box() for name in ("section > .words > h1", "#fig01", "#table1", "#mov01")]
         assert all(box["width"] > 50 and box["height"] > 20 for box in boxes)
-        assert all(above["y"] + above["height"] <= below["y"] for above, below in zip(boxes, boxes[1:]))
+        assert all(above["y"] + above["height"] <= below["y"] for above, below in pairwise(boxes))
     with opened(browser, made, viewport={"width": 390, "height": 800}) as (page, _):
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
     with opened(browser, made, viewport=WIDE) as (page, _):
@@ -133,9 +136,10 @@ def shown(*cells) -> list[tuple[str, str]]:
 
 
 def test_tags_decide_what_begins_a_slide_what_is_a_note_and_what_is_left_out():
-    found = shown(text("# T\n\nOne. Two. Three.", "slide"), text("## A\n\nFour.", "slide"), outputs(FIGURE, TABLE, printed="5"),
-                  text("Aside."), text("Six.", "subslide"), outputs(FIGURE), text("Seven.", "notes"), outputs(TABLE, kind="skip"),
-                  text("## No", "skip"), text("Eight.", "fragment"), outputs(FIGURE, kind="subslide"))
+    found = shown(text("# T\n\nOne. Two. Three.", "slide"), text("## A\n\nFour.", "slide"),
+                  outputs(FIGURE, TABLE, printed="5"), text("Aside."), text("Six.", "subslide"), outputs(FIGURE),
+                  text("Seven.", "notes"), outputs(TABLE, kind="skip"), text("## No", "skip"),
+                  text("Eight.", "fragment"), outputs(FIGURE, kind="subslide"))
     assert found == [
         ("slide", "# T\n\nOne. Two."), ("notes", "# T\n\nOne. Two. Three."),
         ("slide", "## A\n\nFour."), ("notes", "## A\n\nFour."), ("-", FIGURE), ("subslide", "## A"), ("-", TABLE),
@@ -146,9 +150,9 @@ def test_tags_decide_what_begins_a_slide_what_is_a_note_and_what_is_left_out():
 
 
 def test_a_text_that_is_declared_whole_is_shown_whole():
-    long = "## Exercises\n\n**1.** Why? And how? And when?\n\nMore."
-    assert shown(text("# T", "slide"), text(long, "slide", whole=True))[-1] == ("slide", "## Exercises\n\n\n**1.** Why? And how? "
-                                                                                "And when?\n\nMore.")
+    rest = "\n\n**1.** Why? And how? And when?\n\nMore."
+    last = shown(text("# T", "slide"), text("## Exercises" + rest, "slide", whole=True))[-1]
+    assert last == ("slide", "## Exercises\n" + rest)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +162,7 @@ def test_a_text_that_is_declared_whole_is_shown_whole():
         ("## H\n\nOne.\n\n$$\na = b\n$$\n\nTwo.\n\n$$ c $$", "One.\n\n$$\na = b\n$$"),
         ("- One. Two. Three.\n- Four.\n\nFive.", "- One. Two. Three.\n- Four."),
         ("Before.\n\n## H\n\nOne.\n\n### I\n\nTwo.", "One."),
-        ("# T\n\n```{admonition} Overview\n:class: tip\n**You will learn** this.\n\nMore.\n```\n\nOne.", "**You will learn** this."),
+        ("# T\n\n```{admonition} Overview\n:class: tip\n**Learn** this.\n\nMore.\n```\n\nOne.", "**Learn** this."),
         ("", ""),
     ],
 )
@@ -168,11 +172,27 @@ def test_a_lead_is_two_sentences_or_a_list_and_the_first_formula(source, short):
 
 
 def test_roles_become_words_formulas_stay_and_other_markup_is_shown_as_it_stands():
-    words = markdown().render("{term}`pupils <pupil>` {cite:p}`mercea2023,chen2020`, {cite:t}`ionescu2010`, $a < b$, "
-                              '<a href="#f">Figure 1</a>, <b onclick="x">bold</b>')
-    assert words == ('<p>pupils (Mercea 2023, Chen 2020), Ionescu 2010, <span class="math inline">\\(a &lt; b\\)</span>, <a href="#f">Figure 1</a>, '
-                     "&lt;b onclick=&quot;x&quot;&gt;bold&lt;/b&gt;</p>\n")
-    assert markdown().render("```{admonition} A note\n:class: tip\nSo.\n```") == "<p><strong>A note</strong></p><p>So.</p>\n"
+    words = markdown().render("{term}`pupils <pupil>` {cite:p}`mercea2023,chen2020`, {cite:t}`ionescu2010`, "
+                              '$a < b$, <a href="#f">Figure 1</a>, <b onclick="x">bold</b>')
+    assert words == ("<p>pupils (Mercea 2023, Chen 2020), Ionescu 2010, "
+                     '<span class="math inline">\\(a &lt; b\\)</span>, '
+                     '<a href="#f">Figure 1</a>, &lt;b onclick=&quot;x&quot;&gt;bold&lt;/b&gt;</p>\n')
+    note = markdown().render("```{admonition} A note\n:class: tip\nSo.\n```")
+    assert note == "<p><strong>A note</strong></p><p>So.</p>\n"
+
+
+@pytest.mark.parametrize("path", sorted((CHECKOUT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_chapter_is_tagged_with_a_title_its_exercises_and_its_summary_and_no_solution(path):
+    notebook = nbformat.read(path, as_version=4)
+    kinds = {cell.id: cell.metadata.get("slideshow", {}).get("slide_type", "-") for cell in notebook.cells}
+    assert set(kinds.values()) <= {"-", "slide", "subslide", "fragment", "skip", "notes"}
+    assert all(kinds[cell.id] == "skip" for cell in notebook.cells if "solution" in cell.metadata.get("tags", []))
+    found = [one for one in deck(notebook, "").cells if one.metadata.slideshow.slide_type in ("slide", "subslide")]
+    sources = [one.source for one in found]
+    assert sources[0].startswith("# ") and all(one.startswith("## ") for one in sources[1:]) and len(sources) > 8
+    for number in range(1, exercises(notebook) + 1):
+        assert sum(f"**{number}." in one or f"**Exercise {number}." in one for one in sources) == 1
+    assert sources[-1].startswith("## Summary") and "**What's next.**" in sources[-1]
 
 
 @pytest.mark.parametrize("cells", [[], [text("words")], [outputs(FIGURE)]])
