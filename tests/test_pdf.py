@@ -11,10 +11,8 @@ from browser import chromium, maths, opened
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from tinybook import TITLES, add_prose, make_home
 
-from sqbook import execute as runs
 from sqbook import pdf
 from sqbook.cli import main
-from sqbook.site.build import build_book, one_page
 from sqlib.errors import SqError
 
 AFTER = {  # of each chapter: links to places of which each chapter has one, and to one that only the second has
@@ -26,8 +24,10 @@ AFTER = {  # of each chapter: links to places of which each chapter has one, and
 
 
 @pytest.fixture(scope="module")
-def page_file(tmp_path_factory):
-    """The page of all chapters of a tiny book, as Sphinx makes it."""
+def printed(tmp_path_factory):
+    """The PDF that the command makes of a tiny book."""
+    with chromium():
+        pass  # skips where there is none
     with pytest.MonkeyPatch.context() as patch:
         home = add_prose(make_home(tmp_path_factory.mktemp("home")))
         patch.setenv("SQ_HOME", str(home))
@@ -36,21 +36,19 @@ def page_file(tmp_path_factory):
             notebook.cells[3].metadata["tags"] = ["hide-input"]
             notebook.cells += [new_markdown_cell(text), new_code_cell("print(6 * 7)", metadata={"tags": ["hide-cell"]})]
             nbformat.write(notebook, home / "notebooks" / f"{name}.ipynb")
-        build_book({name: runs.run_notebook(name, {}, "smoke", progress=False) for name in TITLES})
-        yield one_page()
+        assert main(["book", "--pdf", "--profile", "smoke", "--workers", "1"]) == 0
+        return home / "_build" / "finding-sunquakes.pdf"
 
 
 @pytest.fixture(scope="module")
-def printed(page_file, tmp_path_factory):
-    """The PDF."""
-    with chromium():
-        pass  # skips where there is none
-    return pdf.write_pdf(page_file, tmp_path_factory.mktemp("pdf") / "book.pdf")
+def page_file(printed):
+    """The page of all chapters of which it is a print."""
+    return printed.parent / "book/_build/singlehtml/whole.html"
 
 
 @pytest.fixture(scope="module")
-def page(page_file, printed):
-    """The page as it was printed."""
+def page(page_file):
+    """That page, made ready for print."""
     size = {"width": pdf.WIDTH, "height": 1000}
     with chromium() as browser, opened(browser, page_file, viewport=size) as (page, complaints):
         page.emulate_media(media="print")
@@ -99,7 +97,7 @@ def test_wide_tables_fit_the_sheet(page):
     assert len(right) > 5 and max(right) <= pdf.WIDTH + 1
 
 
-def test_the_pdf_has_sheets_bookmarks_pictures_and_words(page_file, printed):
+def test_the_pdf_has_sheets_bookmarks_pictures_and_words(printed):
     data = printed.read_bytes()
     assert data.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", data)) > 10
     assert b"/Outlines" in data and data.count(b"/Subtype /Image") >= 2
