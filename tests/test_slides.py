@@ -137,7 +137,7 @@ def shown(*cells) -> list[tuple[str, str]]:
 
 def test_tags_decide_what_begins_a_slide_what_is_a_note_and_what_is_left_out():
     found = shown(text("# T\n\nOne. Two. Three.", "slide"), text("## A\n\nFour.", "slide"),
-                  outputs(FIGURE, TABLE, printed="5"), text("Aside."), text("Six.", "subslide"), outputs(FIGURE),
+                  outputs(FIGURE, "", TABLE, printed="5"), text("Aside."), text("Six.", "subslide"), outputs(FIGURE),
                   text("Seven.", "notes"), outputs(TABLE, kind="skip"), text("## No", "skip"),
                   text("Eight.", "fragment"), outputs(FIGURE, kind="subslide"))
     assert found == [
