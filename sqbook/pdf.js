@@ -15,7 +15,8 @@
       const ids = one.getAttribute(key);
       if (ids) one.setAttribute(key, ids.split(' ').map((id) => mark(name, id)).join(' '));
     }
-    const href = one.getAttribute('href');
+    const source = one.getAttribute('src'), href = one.getAttribute('href');
+    if (source?.startsWith('../')) one.src = new URL(source, `file:///${name}.html`).pathname.slice(1); // seen from the chapter
     if (href === null || /^(#document-|[a-z]+:)/.test(href)) continue;
     const link = new URL(href, `file:///${name}.html`), page = decodeURI(link.pathname.slice(1)).replace(/\.html$/, '');
     if (known.has(page)) one.setAttribute('href', '#' + mark(page, link.hash.slice(1)));

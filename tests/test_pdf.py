@@ -16,10 +16,10 @@ from sqbook.cli import main
 from sqlib.errors import SqError
 
 AFTER = {  # of each chapter: links to places of which each chapter has one, and to one that only the second has
-    "00_first": "Go to [it](01_second.ipynb), [there](#far-place) and <a href='#fig01'>its figure</a>.",
-    "01_second": "(far-place)=\n## A place\n\nSee <a href='#fig01'>the figure here</a>, "
-                 "<a href='00_first.html#fig01'>the other</a>, "
-                 "<a href='../records/00_first/fig01.csv'>the numbers</a>, and {cite:t}`mercea2023`.",
+    "00_first": "<b id='spot'>Go</b> to [it](01_second.ipynb), [there](#far-place) and <a href='#spot'>its spot</a>.",
+    "01_second": "(far-place)=\n## A place\n\n<b id='spot'>See</b> <a href='#spot'>the spot here</a>, "
+                 "<a href='00_first.html#spot'>the other</a>, <a href='../records/00_first/fig01.csv'>the numbers</a>, "
+                 "and {cite:t}`mercea2023`.",
 }
 
 
@@ -76,8 +76,8 @@ def test_every_link_arrives_and_each_chapter_keeps_its_own_places(page):
     assert [href for _, href in links if not href.startswith(("https:", "mailto:")) and href[1:] not in ids] == []
     first, second = "document-notebooks/00_first", "document-notebooks/01_second"
     found = dict(links)
-    expected = {"it": second, "there": f"{second}--far-place", "its figure": f"{first}--fig01",
-                "the figure here": f"{second}--fig01", "the other": f"{first}--fig01"}
+    expected = {"it": second, "there": f"{second}--far-place", "its spot": f"{first}--spot",
+                "the spot here": f"{second}--spot", "the other": f"{first}--spot"}
     assert {words: found[words] for words in expected} == {words: f"#{place}" for words, place in expected.items()}
     assert "the numbers" not in found  # a file beside the book
     assert any(href.startswith("#document-book/bibliography--id") for _, href in links)
@@ -86,6 +86,7 @@ def test_every_link_arrives_and_each_chapter_keeps_its_own_places(page):
 def test_what_moves_is_still_what_unfolds_is_open_and_folded_code_is_left_out(page):
     seen = ".sq-figure img, .cell_output img, .tag_hide-cell .output"
     assert page.locator(seen).count() >= 6 and all(one.is_visible() for one in page.locator(seen).all())
+    page.wait_for_function("[...document.querySelectorAll('.bd-article img')].every((one) => one.naturalWidth > 0)")
     gone = page.locator(".tag_hide-input .cell_input, .sq-controls, .sq-made, .headerlink, .bd-sidebar-primary")
     assert gone.count() > 10 and not any(one.is_visible() for one in gone.all())
     left_out = page.evaluate("getComputedStyle(document.querySelector('#jb-print-toc'), '::after').content")
