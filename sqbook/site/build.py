@@ -278,7 +278,7 @@ def _copy_mathjax(target: Path) -> None:
 
 
 def one_page() -> Path:
-    """Build the sources of the last `build_book` as one page of all chapters, and return its path; `SqError` as there."""
+    """Build the sources of the last `build_book` as one page, and return its path; `SqError` likewise."""
     import yaml
     from filelock import FileLock
 
