@@ -238,7 +238,7 @@ def book(data, root, profile, settings, force, workers, publish, pdf) -> None:
     site = pages.build_book(folders)
     click.echo(site / "index.html")
     if pdf:
-        click.echo(printed.write_pdf(site, site.parent / "finding-sunquakes.pdf"))
+        click.echo(printed.write_pdf(pages.one_page(), site.parent / "finding-sunquakes.pdf"))
 
 
 def _overrides(notebooks, data, root, settings) -> list[dict]:

@@ -258,7 +258,7 @@ def a_student(home: Path) -> Path:
 def a_solved(home: Path) -> Path:
     path = write_notebook(make_home(home) / "notebooks/00_first.ipynb", "x = 1\nassert x == 1")
     content = json.loads(path.read_text())
-    content["cells"][-1]["metadata"]["tags"] = ["hide-cell"]
+    content["cells"][-1]["metadata"]["tags"] = ["solution"]
     path.write_text(json.dumps(content, indent=1))
     return path
 

@@ -1,6 +1,5 @@
 """Whatever a name, a value or a caption holds, it reaches a page as text: no producer of HTML lets markup through."""
 
-from html import escape
 from pathlib import Path
 
 import matplotlib
@@ -17,7 +16,6 @@ from tinybook import make_home
 import sqbook
 import sqlib.show
 from sqbook import compare, slides, student
-from sqbook import pdf as whole
 from sqbook.site.notes import add_notes
 from sqbook.site.pages import render
 from sqlib.show import playground, publish, records
@@ -108,16 +106,6 @@ def ground(evil, home, _) -> str:
     return html_of(*playground.playground(tried), name=evil, alt=evil, still=b"")
 
 
-def joined(evil, home, _) -> str:
-    """Built pages whose words are `evil`, as Sphinx writes them, joined to a book."""
-    text = escape(evil)
-    page = (f"<html><head><title>{text} — {text}</title></head>"
-            f"<article class=bd-article><h1>{text}</h1><p>{text}</p></article>")
-    home.mkdir(parents=True)
-    (home / "intro.html").write_text(page)
-    return whole.join_pages(home, [(evil, ["intro"])])
-
-
 PRODUCERS = {
     "chapter": published,
     "playground": ground,
@@ -126,7 +114,6 @@ PRODUCERS = {
     "comparison": comparison,
     "slides": lambda evil, home, _: slides.write_slides(a_run(evil, home)[0]).read_text(),
     "student notebook": for_students,
-    "joined pages": joined,
 }
 
 

@@ -22,15 +22,15 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.ipynb"))
 PROSE = ("intro", "scorecard", "rerun", "observations", "own_data", "teaching", "glossary", "bibliography", "cite")
 
-CUT = """id => {  // what of the slide that is shown lies outside of the screen, and cannot be scrolled to
-  const slide = document.getElementById(id), found = [];
-  for (const one of slide.querySelectorAll('img, h1, h2, p, li, td, figcaption, mjx-container')) {
+CUT = """() => {  // what of the slide that is shown lies outside of the screen, and cannot be scrolled to
+  const slide = Reveal.getCurrentSlide(), found = [];
+  for (const one of slide.querySelectorAll(':is(img, h1, h2, p, li, td, figcaption, mjx-container):not(.notes *)')) {
     let within = one.parentElement;
     while (within !== slide && getComputedStyle(within).overflowX === 'visible') within = within.parentElement;
     if (within !== slide) continue;  // a wide table scrolls by itself, a movie shows one frame of its sheet
     const box = one.getBoundingClientRect();
     if (box.right > innerWidth + 1 || (box.bottom > innerHeight + 1 && slide.scrollHeight <= slide.clientHeight + 1))
-      found.push(`${id}: ${one.tagName} ${one.textContent.slice(0, 40)}`);
+      found.push(`${location.hash}: ${one.tagName} ${one.textContent.slice(0, 40)}`);
   }
   return found;
 }"""
@@ -193,9 +193,13 @@ def test_slides_of_a_chapter_show_its_figures_whole_and_without_a_complaint(smok
         maths(page)
         records = read_records(run_of(smoke_book, name)).values()
         figures = {one["name"] for one in records if one["kind"] in ("figure", "movie", "map")}
-        assert set(page.evaluate("[...document.querySelectorAll('figure')].map(f => f.id)")) == figures
+        shown = page.evaluate("[...document.querySelectorAll('section section')].map(s => s.querySelectorAll('.shown > [id]'))"
+                              ".map(all => [...all].map(one => one.id))")
+        assert max(map(len, shown)) == 1  # one message a slide
+        drawn = page.evaluate("[...document.querySelectorAll('figure')].map(f => f.id)")
+        assert sorted(drawn) == sorted(figures)  # each once
         cut = []
-        for number in range(1, page.locator("section").count() + 1):
-            cut += page.evaluate(CUT, f"slide-{number}")
+        for _ in range(page.evaluate("Reveal.getTotalSlides()")):
+            cut += page.evaluate(CUT)
             page.keyboard.press("PageDown")
         assert cut == [] and complaints == []

@@ -128,13 +128,26 @@ def _copy_mathjax(target: Path) -> None:
         (shutil.copytree if (origin / name).is_dir() else shutil.copyfile)(origin / name, target / name)
 
 
-def _sphinx(source: Path) -> None:
+def one_page() -> Path:
+    """Build the sources of the last `build_book` as one page, and return its path; `SqError` likewise."""
+    import yaml
+    from filelock import FileLock
+
+    source = home() / "_build" / "book"
+    with FileLock(home() / "_build" / ".lock"):
+        _sphinx(source, "singlehtml")
+        root = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))["root"]
+        made = source / "_build" / "singlehtml"
+        return (made / f"{root}.html").rename(made / "whole.html")  # Sphinx writes its addresses as seen from here
+
+
+def _sphinx(source: Path, builder: str = "html") -> None:
     """Run jupyter-book in a process of its own; `SqError` with its complaints where there is any."""
-    command = [sys.executable, "-c", BUILD, "build", str(source), "-W", "-n", "--keep-going"]
+    command = [sys.executable, "-c", BUILD, "build", str(source), "-W", "-n", "--keep-going", "--builder", builder]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
     lines = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).splitlines()
     wrong = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|^\s*[\w.]*(Error|Exception)\b")
     bad = [line.strip() for line in lines if wrong.search(line)]
-    if done.returncode or bad or not (source / "_build/html/index.html").is_file():
+    if done.returncode or bad or not (source / "_build" / builder / "index.html").is_file():
         shown = list(dict.fromkeys(bad))[:20] or lines[-15:]
         raise SqError("the book was not built:\n  " + "\n  ".join(shown).replace(f"{source}/", ""))

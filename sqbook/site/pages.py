@@ -14,7 +14,6 @@ from pathlib import Path
 
 from sqbook.parameters import described, load_profile, needs, parameters, profile_values, read_notebook
 from sqbook.repository import repository
-from sqbook.student import exercises
 from sqlib import profiles
 from sqlib.paths import home
 from sqlib.show.provenance import origin, read_card
@@ -65,6 +64,8 @@ def chapters_table(run_folders: dict[str, Path]) -> dict:
     The caption says what the runs' data, their networks and the Python environment take on disk, and what the packages
     came to when they were fetched for results/bench.
     """
+    from sqbook.student import exercises  # loads nbconvert
+
     columns = ("Minutes to read", "Time to run", "Memory (GB)", "Threads", "Profile", "Pictures (kB)", "Exercises")
     rows, read = [], set()
     for name, folder in run_folders.items():
