@@ -158,13 +158,13 @@ def _sweep(args) -> None:
 
 def _train(args) -> None:
     if args.notebook == "locator":
-        from sqlib.learn.locator_training import Teaching, teach
+        from sqlib.learn.locator_training import train
 
-        path = teach(Teaching(), seconds=60 * args.minutes)
+        path = train(seconds=60 * args.minutes).weights
         print(f"{path}\nused by: find_sources(frames, net=locator.load({str(path)!r}))")
         return
     path, values = params.resolve(args.notebook, args.profile, _overrides(args, args.notebook))
-    from sqlib.learn.training import train_chapter
+    from sqlib.learn.chapters import train_chapter
 
     cards = train_chapter(path.stem, values, progress=True, minutes=args.minutes)
     if args.json:

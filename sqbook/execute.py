@@ -169,7 +169,7 @@ def _prepare(path: Path, values: dict[str, Any], progress: bool) -> None:
     build_data(path, values, progress)
     planned = next((source for source in _code(path) if "recipes.plan(" in source), None)
     if planned is not None:
-        from sqlib.learn.training import train_chapter
+        from sqlib.learn.chapters import train_chapter
 
         # a chapter that catches what its data cannot teach says so on its page, and goes on without
         with suppress(*[SqError] * ("except SqError" in planned)):

@@ -79,7 +79,7 @@ def _there(jobs: list[tuple[str, dict[str, Any]]], profile: str) -> dict[int, Pa
 
 def _turn(notebook: str, values: dict[str, Any], profile: str, place: int) -> tuple[bool, int, int]:
     """What chapters are begun by: first those without networks in their order, then the others, most networks first."""
-    from sqlib.learn.training import networks
+    from sqlib.learn.chapters import networks
 
     count = 0
     with suppress(SqError):  # the run will say it
