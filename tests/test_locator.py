@@ -13,7 +13,7 @@ from sqlib.learn import locator, practice
 from sqlib.learn import locator_training as training
 from sqlib.learn.locator import find_sources
 
-SMALL = training.Teaching(steps=4, batch=2, crop=48, pool=2, renew=2, cubes=2, seed=3, size=64, frames=60)
+SMALL = training.Teaching(epochs=4, steps=1, batch=2, crop=48, pool=2, renew=2, cubes=2, seed=3, size=64, frames=60)
 
 
 @pytest.fixture(scope="module")
@@ -130,30 +130,42 @@ def test_the_same_step_has_the_same_batch_however_many_processes_make_the_cubes(
             assert torch.equal(pictures, again) and torch.equal(wanted, same)
 
 
-def test_a_teaching_that_was_cut_off_ends_like_one_that_was_not(tmp_path):
-    whole = training.teach(SMALL, tmp_path / "whole" / "locator.safetensors", workers=0, progress=False)
-    part = tmp_path / "part" / "locator.safetensors"
-    for _ in range(SMALL.steps - 1):
-        with pytest.raises(SqError, match="steps of the locator are done"):
-            training.teach(SMALL, part, workers=0, progress=False, seconds=0)
-    assert not part.exists()
-    training.teach(SMALL, part, workers=0, progress=False, seconds=0)
-    first, second = (locator.load(path).state_dict() for path in (whole, part))
+def train(teaching=SMALL, **how):
+    return training.train(teaching, workers=0, progress=False, device="cpu", **how)
+
+
+def test_a_training_that_was_cut_off_ends_like_one_that_was_not(sq_home, monkeypatch):
+    whole = train()
+    monkeypatch.setenv("SQ_HOME", str(sq_home / "other"))
+    for _ in range(SMALL.epochs - 1):
+        with pytest.raises(SqError, match="epochs of .* are done"):
+            train(seconds=0)
+    pieces = train()
+    first, second = (locator.load(run.weights).state_dict() for run in (whole, pieces))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert sorted(path.name for path in part.parent.iterdir()) == ["locator.json", "locator.safetensors"]
+    assert {path.name for path in pieces.folder.iterdir()} == {"card.json", "history.csv", "weights.safetensors", ".lock"}
+    assert train().key == pieces.key == whole.key
 
 
-def test_a_locator_that_is_taught_further_begins_where_the_other_ended_and_says_so(tmp_path):
-    first = training.teach(SMALL, tmp_path / "first" / "locator.safetensors", workers=0, progress=False)
-    barely = replace(SMALL, steps=1, rate=1e-12, keep=0.5)
-    second = training.teach(barely, tmp_path / "second" / "locator.safetensors", start=first, workers=0, progress=False)
-    one, other = (dict(locator.load(path).named_parameters()) for path in (first, second))
+def test_a_locator_that_is_trained_further_begins_where_the_other_ended_and_says_so(sq_home):
+    first = train()
+    barely = replace(SMALL, epochs=1, steps=1, rate=1e-12, keep=0.5)
+    second = train(barely, start=first.weights)
+    one, other = (dict(locator.load(run.weights).named_parameters()) for run in (first, second))
     assert all(torch.allclose(one[name], other[name], atol=1e-6) for name in one)
-    card, before = (json.loads(path.with_suffix(".json").read_text()) for path in (second, first))
-    assert card["before"] == before and before["before"] is None
-    first.with_suffix(".json").unlink()
+    assert second.card["before"] == first.card and first.card["before"] is None
+    assert second.key != train(barely).key
+    (first.folder / "card.json").unlink()
     with pytest.raises(SqError, match="no run card beside it"):
-        training.teach(barely, tmp_path / "third" / "locator.safetensors", start=first, workers=0, progress=False)
+        train(barely, start=first.weights)
+
+
+def test_a_part_is_seen_as_it_is_in_the_whole(rng):
+    """The picture of a cut-out, given the mean and the middle of the whole, is the cut-out of the whole's picture."""
+    frames = torch.from_numpy(rng.integers(1, 255, (5, 64, 64)).astype(np.float32))
+    part = frames[:, 10:42, 20:52]
+    seen = locator.picture(part, frames.mean((1, 2), keepdim=True), (31.5 - 10, 31.5 - 20))
+    assert torch.equal(seen, locator.picture(frames)[:, 10:42, 20:52])
 
 
 def hits(found, boxes, slack=2.0):
