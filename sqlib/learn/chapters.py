@@ -1,4 +1,4 @@
-"""What a chapter needs before it is executed: its frames and its networks, trained by pieces or by several processes."""
+"""What a chapter needs before it is executed: its frames and networks, trained in pieces or by several processes."""
 
 import math
 import os

@@ -1,7 +1,7 @@
 """Encoders trained and asked: contrastive networks, class heads and autoencoders on frames with their neighbours."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -69,7 +69,7 @@ def load(key: str) -> Trained:
     return trained.load(key, lambda content: from_dict(content, f"{trained.run_folder(key) / 'card.json'}: "))
 
 
-def task(settings: Settings, samples: Samples, train: np.ndarray, watched: np.ndarray = np.empty(0, int),
+def task(settings: Settings, samples: Samples, train: np.ndarray, watched: Sequence[int] = (),
          start: Trained | None = None) -> Task:
     """Training on the samples `train` (positions), the loss being watched on the samples `watched`.
 
@@ -140,11 +140,10 @@ def take(net: nn.Module, weights: dict[str, Tensor], variational: bool = False) 
         for name, tensor in tensors.items():
             parts.setdefault(name.partition(".")[0], ({}, {}))[side][name] = tensor
     for part, (mine, theirs) in parts.items():
-        whole = {name: tensor.shape for name, tensor in theirs.items()} == {name: t.shape for name, t in mine.items()}
-        if not whole and variational and part == "encoding":
-            theirs = {name: tensor.chunk(2)[0] for name, tensor in theirs.items()}
-        if {name: tensor.shape for name, tensor in theirs.items()} == {name: t.shape for name, t in mine.items()}:
-            report["taken" if whole else "mean_half_taken"].append(part)
+        halved = variational and part == "encoding"
+        theirs = {name: tensor.chunk(2)[0] if halved else tensor for name, tensor in theirs.items()}
+        if {name: t.shape for name, t in theirs.items()} == {name: t.shape for name, t in mine.items()}:
+            report["mean_half_taken" if halved else "taken"].append(part)
             own |= theirs
         else:
             report["not_taken"] += [part] if theirs else []

@@ -188,7 +188,7 @@ def with_lines(frames: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return frames
 
 
-def train(teaching: Teaching = Teaching(), *, start: Path | None = None, workers: int | None = None,  # noqa: B008
+def train(teaching: Teaching = Teaching(), *, start: Path | None = None, workers: int | None = None,
           device: str = "auto", progress: bool = True, seconds: float = math.inf) -> Trained:
     """The locator of these settings: found where it was trained before, gone on with where it was cut off.
 

@@ -33,7 +33,7 @@ class Detector:
     of a part of a frame, with a source in it, that a step of training sees; 0 is all. `schedule`: rate × 0.1 every
     `step` epochs, or half a cosine. `proposals`, `sampled`: regions that the first stage hands on, and those of a frame
     that the second one learns from. `least`: lowest score of a box given. `train_on`: the first 80 % of the events of
-    cycle 23 (the paper), or of both cycles. `data`: the chapter's "own" frames, or beside real ones those of the "twin".
+    cycle 23 (the paper), or of both cycles. `data`: the chapter's "own" frames, or the "twin" beside real ones.
     """
 
     backbone: str = "resnet50"
