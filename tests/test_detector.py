@@ -66,7 +66,9 @@ def test_what_was_cut_and_dropped_is_counted_and_double_sources_are_kept():
 
 def test_events_are_divided_by_the_rule_of_the_catalogue():
     own = [event for event in catalogue() if event.cycle == 23]
-    assert [[event.key for event in part] for part in paper_split(own)] == list(boxes.divide([event.key for event in own]))
+    assert [[event.key for event in part] for part in paper_split(own)] == list(
+        boxes.divide([event.key for event in own])
+    )
 
 
 def test_no_event_is_trained_on_and_tested_and_cycle_24_tests_a_detector_of_cycle_23():
@@ -77,7 +79,9 @@ def test_no_event_is_trained_on_and_tested_and_cycle_24_tests_a_detector_of_cycl
     for train_on, expected in (("sc23", [8, 0, 2, 10]), ("all", [8, 8, 2, 2])):
         own, held = boxes.parts(table, train_on)
         assert not set(own["event"]) & set(held["event"])
-        assert [part.loc[part["cycle"] == cycle, "event"].nunique() for part in (own, held) for cycle in (23, 24)] == expected
+        assert [
+            part.loc[part["cycle"] == cycle, "event"].nunique() for part in (own, held) for cycle in (23, 24)
+        ] == expected
 
 
 def test_frames_without_annotation_cannot_teach():
@@ -125,7 +129,9 @@ def test_relative_gray_levels_do_not_depend_on_the_scale_and_local_ones_not_on_t
     ratio = {gray: float(one[:, -16:-8].mean() / one[:, 8:16].mean()) for gray, one in made.items()}
     assert ratio["relative"] == pytest.approx((3.43 / 1.57) ** 0.5, abs=0.12)  # the ramp at the middles of both strips
     assert ratio["local"] == pytest.approx(1, abs=0.12)
-    assert [float(one.mean()) for one in made.values()] == pytest.approx([0.45, 0.45, 0.45], abs=0.06)  # ImageNet's mean
+    assert [float(one.mean()) for one in made.values()] == pytest.approx(
+        [0.45, 0.45, 0.45], abs=0.06
+    )  # ImageNet's mean
 
 
 def test_the_blur_is_that_of_scipy(rng):
@@ -168,8 +174,8 @@ def test_a_run_is_found_again_and_one_that_was_cut_off_ends_with_the_same_weight
 
 
 def test_data_and_settings_have_keys_of_their_own():
-    keys = {detector.run_key(one, data) for one in (SMALL, replace(SMALL, seed=2), replace(SMALL, patch=8)) for data in "ab"}
-    assert len(keys) == 6
+    settings = SMALL, replace(SMALL, seed=2), replace(SMALL, patch=8)
+    assert len({detector.run_key(one, data) for one in settings for data in "ab"}) == 6
 
 
 def test_detections_do_not_depend_on_the_batch_and_stand_in_order(rng):
@@ -194,9 +200,9 @@ def test_frames_of_another_shape_or_type_are_refused(frames):
 
 @pytest.mark.parametrize(("wrong", "words"), [
     ({"backbone": "vgg"}, "backbone 'vgg' is unknown"), ({"weights": "coco"}, "no coco weights for resnet6"),
-    ({"weights": "imagenet"}, "no imagenet weights"), ({"anchors": (5.0,)}, "2 levels"), ({"anchors": (5.0, -1.0)}, "above 0"),
-    ({"epochs": 0}, "epochs=0"), ({"rate": 0.0}, "rate"), ({"flips": "some"}, "flips"), ({"train_on": "sc22"}, "train_on"),
-    ({"patch": -1}, "patch"),
+    ({"weights": "imagenet"}, "no imagenet weights"), ({"anchors": (5.0,)}, "2 levels"), ({"epochs": 0}, "epochs=0"),
+    ({"anchors": (5.0, -1.0)}, "above 0"), ({"rate": 0.0}, "rate"), ({"flips": "some"}, "flips"),
+    ({"train_on": "sc22"}, "train_on"), ({"patch": -1}, "patch"),
 ])
 def test_settings_that_cannot_be_trained_with_are_refused(wrong, words):
     with pytest.raises(SqError, match=words):

@@ -9,7 +9,8 @@ from torch.nn.parallel import DistributedDataParallel
 from sqlib.learn.losses import class_weights, focal, gather, simclr, supcon, weighted_supcon
 
 PARTS = (3, 5)  # samples of each process, of two views
-LABELS = torch.tensor([0, 1, 0, 0, 0, 0, 1, 2])  # of both; the first process alone has one anchor of class 1 and none of class 2
+# of both; the first process alone has one anchor of class 1 and none of class 2
+LABELS = torch.tensor([0, 1, 0, 0, 0, 0, 1, 2])
 WEIGHTS = class_weights((12949, 845, 100))
 NAMES = ("simclr", "supcon", "anchor", "authors", "focal")
 

@@ -1,6 +1,5 @@
 """The locator: what it is shown, what it answers, and that it finds what the twin, and the Sun, have put there."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -110,7 +109,7 @@ def place_of(wanted, crop):
 
 
 def test_a_window_wants_its_source_where_it_is_seen_however_it_is_stretched_and_turned(rng):
-    """Frames that are dark but for one bright pixel: what is wanted lies there, within the cell and what stretching blurs."""
+    """Dark frames with one bright pixel: what is wanted lies there, within the cell and what stretching blurs."""
     frames = np.ones((40, 128, 128), np.uint8)
     frames[:, 70, 40] = 255
     cube = torch.from_numpy(frames), np.array([[10, 24, 70, 40]], np.float32)
@@ -126,7 +125,9 @@ def test_the_same_step_has_the_same_batch_however_many_processes_make_the_cubes(
     cpu = torch.device("cpu")
     whole = list(training.batches(SMALL, 0, cpu))
     for first, workers in ((0, 2), (3, 0)):
-        for (pictures, wanted), (again, same) in zip(whole[first:], training.batches(SMALL, first, cpu, workers), strict=True):
+        for (pictures, wanted), (again, same) in zip(
+            whole[first:], training.batches(SMALL, first, cpu, workers), strict=True
+        ):
             assert torch.equal(pictures, again) and torch.equal(wanted, same)
 
 
@@ -138,12 +139,17 @@ def test_a_training_that_was_cut_off_ends_like_one_that_was_not(sq_home, monkeyp
     whole = train()
     monkeypatch.setenv("SQ_HOME", str(sq_home / "other"))
     for _ in range(SMALL.epochs - 1):
-        with pytest.raises(SqError, match="epochs of .* are done"):
+        with pytest.raises(SqError, match=r"epochs of .* are done"):
             train(seconds=0)
     pieces = train()
     first, second = (locator.load(run.weights).state_dict() for run in (whole, pieces))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert {path.name for path in pieces.folder.iterdir()} == {"card.json", "history.csv", "weights.safetensors", ".lock"}
+    assert {path.name for path in pieces.folder.iterdir()} == {
+        "card.json",
+        "history.csv",
+        "weights.safetensors",
+        ".lock",
+    }
     assert train().key == pieces.key == whole.key
 
 
@@ -189,8 +195,8 @@ def test_the_shipped_locator_finds_simulated_sources_that_it_was_not_taught_with
 
 
 def test_the_shipped_locator_finds_real_sunquakes(real):
-    """It has seen no real frame; nine events of cycle 23 are in the sample, with boxes of 2 to 24 pixels a side. Six were found
-    when this was written; a place at random is right for one event in 300."""
+    """It has seen no real frame; nine events of cycle 23 are in the sample, with boxes of 2 to 24 px. Six were found when
+    this was written; a place at random is right for one event in 300."""
     positives = select(load_sunquakenet(real, progress=False)[0], labels=1)
     found = find_sources(positives.pixels)
     assert len(found.frames) == len(positives.pixels) == 115

@@ -49,7 +49,12 @@ def test_the_papers_profile_has_the_papers_models():
     assert (metrics.model.backbone, metrics.model.encoding, metrics.model.projection) == ("densenet121", 20, 20)
     assert (metrics.objective, metrics.temperature, metrics.split, metrics.loop.epochs) == ("supcon", 0.1, "sample", 50)
     for run in (precise, first, metrics):
-        assert (run.views.low_pass, run.views.threshold, run.views.erasing, run.views.positional) == (0.5, 50, "paper", "turns")
+        assert (run.views.low_pass, run.views.threshold, run.views.erasing, run.views.positional) == (
+            0.5,
+            50,
+            "paper",
+            "turns",
+        )
 
 
 def test_only_the_split_tells_the_shuffled_model_from_its_honest_twin():
@@ -66,10 +71,16 @@ def test_a_change_reaches_both_steps_and_nothing_else():
     for name, change in recipes.CHANGES.items():
         other = recipes.plan("03_contrastive", {**values, **change})["High-Precision"]
         assert runs[name] == other != runs["High-Precision"] and runs[name].start == other.start != runs["SimCLR"]
-    assert (runs["batch 128"].loop.batch, runs["batch 128"].start.loop.batch, runs["pool avg"].model.pool) == (128, 128, "avg")
+    assert (runs["batch 128"].loop.batch, runs["batch 128"].start.loop.batch, runs["pool avg"].model.pool) == (
+        128,
+        128,
+        "avg",
+    )
 
 
-@pytest.mark.parametrize("text", ["bach 48", "batch", "batch=48", "batch many", "batch [", "seed 1.5", "extra shift", "joint 1"])
+@pytest.mark.parametrize(
+    "text", ["bach 48", "batch", "batch=48", "batch many", "batch [", "seed 1.5", "extra shift", "joint 1"]
+)
 def test_a_change_that_is_unknown_is_refused(text):
     _, values = resolve("03_contrastive", "smoke", {})
     with pytest.raises(SqError, match="changed"):
