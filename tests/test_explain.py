@@ -12,7 +12,7 @@ from sqlib.data import catalogue, frames_from_cube
 from sqlib.data.cubes import Cube
 from sqlib.data.frames import join
 from sqlib.errors import SqError
-from sqlib.learn import classify, explain, runs
+from sqlib.learn import classify, encoders, explain
 from sqlib.learn.models import ContrastiveNet, Model
 from sqlib.learn.recipes import PLAIN
 from sqlib.learn.samples import split
@@ -203,8 +203,8 @@ def test_grad_cam_and_occlusion_find_the_twins_source_in_events_that_a_contrasti
                         replace(PLAIN, positional="turns"), Loop(6, 64, "adam", 3e-3, decay=0, warmup=0, upsample=0),
                         cycles=(24,), joint=True)
     frameset = join(parts)
-    samples = runs.samples_for(settings, frameset, "cpu")
-    net = runs.load_net(runs.train(settings, frameset, samples=samples, device="cpu", progress=False), SIZE, "cpu")
+    samples = encoders.samples_for(settings, frameset, "cpu")
+    net = encoders.load_net(encoders.train(settings, frameset, samples=samples, device="cpu", progress=False), SIZE, "cpu")
     weight, bias = net.classifier.weight.detach(), net.classifier.bias.detach()
     reader = explain.Reader(net, (weight[1] - weight[0]).numpy(), float(bias[1] - bias[0]))
 

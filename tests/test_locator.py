@@ -195,8 +195,8 @@ def test_the_shipped_locator_finds_simulated_sources_that_it_was_not_taught_with
 
 
 def test_the_shipped_locator_finds_real_sunquakes(real):
-    """It has seen no real frame; nine events of cycle 23 are in the sample, with boxes of 2 to 24 px. Six were found when
-    this was written; a place at random is right for one event in 300."""
+    """It has seen no real frame; nine events of cycle 23 are in the sample, with boxes of 2 to 24 px. Six were found
+    when this was written; a place at random is right for one event in 300."""
     positives = select(load_sunquakenet(real, progress=False)[0], labels=1)
     found = find_sources(positives.pixels)
     assert len(found.frames) == len(positives.pixels) == 115
