@@ -204,7 +204,8 @@ def test_grad_cam_and_occlusion_find_the_twins_source_in_events_that_a_contrasti
                         cycles=(24,), joint=True)
     frameset = join(parts)
     samples = encoders.samples_for(settings, frameset, "cpu")
-    net = encoders.load_net(encoders.train(settings, frameset, samples=samples, device="cpu", progress=False), SIZE, "cpu")
+    run = encoders.train(settings, frameset, samples=samples, device="cpu", progress=False)
+    net = encoders.load_net(run, SIZE, "cpu")
     weight, bias = net.classifier.weight.detach(), net.classifier.bias.detach()
     reader = explain.Reader(net, (weight[1] - weight[0]).numpy(), float(bias[1] - bias[0]))
 
