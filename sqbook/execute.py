@@ -144,16 +144,16 @@ def build_data(path: Path, values: dict[str, Any], progress: bool) -> None:
 
 def train(chapter: str, values: dict[str, Any], progress: bool = True, minutes: float = math.inf) -> dict[str, dict]:
     """Train the networks of a chapter that are not there yet, where progress can be seen; the card of each by name."""
-    from sqlib.learn.training import train_chapter
+    from sqlib.learn.chapters import train_chapter
 
     return train_chapter(chapter, values, progress=progress, minutes=minutes)
 
 
 def train_locator(minutes: float = math.inf) -> Path:
     """Train the network that says where a source is; the path of its weights."""
-    from sqlib.learn.locator_training import Teaching, teach
+    from sqlib.learn.locator_training import train
 
-    return teach(Teaching(), seconds=60 * minutes)
+    return train(seconds=60 * minutes).weights
 
 
 def _failure(path: Path, executed: Path, cell: str, last: str) -> str:
@@ -267,7 +267,7 @@ def _turn(notebook: str, values: dict[str, Any], profile: str, place: int) -> tu
     with suppress(SqError):  # the run will say it
         path, own = resolve(notebook, profile, values)
         if needs(path).trains:
-            from sqlib.learn.training import networks
+            from sqlib.learn.chapters import networks
 
             count = networks(path.stem, own)
     return count > 0, -count, -place if count else place

@@ -23,7 +23,7 @@ from tinybook import make_home, write_notebook
 
 from sqlib.data.build import build_twin, twin_folder
 from sqlib.data.catalogue import catalogue
-from sqlib.learn import runs as trained
+from sqlib.learn import encoders, trained
 from sqlib.learn import train as module
 from sqlib.paths import remove
 
@@ -48,7 +48,7 @@ def train(settings, log: str = ""):
     if log:
         once = os.O_CREAT | os.O_EXCL  # a second time fails
         trained._keep = lambda *args: (os.close(os.open(log, once)), keep(*args))
-    trained.train(settings, small_frames(events=20, frames=8), progress=False, device="cpu")
+    encoders.train(settings, small_frames(events=20, frames=8), progress=False, device="cpu")
 
 
 def command(words: list[str]):
@@ -122,7 +122,7 @@ def test_a_training_killed_four_times_has_the_weights_of_one_that_was_not(start,
     settings, draws = replace(SMALL, loop=replace(SMALL.loop, epochs=150)), random.Random(2)
     assert all(killed_after(start(train, settings), draws.uniform(0.02, 0.4)) for _ in range(4))
     finish(start(train, settings))
-    folder = trained.run_folder(trained.run_key(settings, small_frames(events=20, frames=8).fingerprint))
+    folder = trained.run_folder(encoders.run_key(settings, small_frames(events=20, frames=8).fingerprint))
     assert hidden(folder) == set() and not list(folder.glob("checkpoint*"))
     pieces = sq_home / "pieces"
     folder.rename(pieces)
