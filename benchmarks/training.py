@@ -23,7 +23,7 @@ from sqlib.data.frames import make_frameset, make_index
 from sqlib.learn import encoders, losses
 from sqlib.learn.augment import Views
 from sqlib.learn.models import Model
-from sqlib.learn.objectives import objective, views_of, weights_of
+from sqlib.learn.encoders import epoch_of, objective, views_of
 from sqlib.learn.samples import Samples, gather, make_samples, split
 from sqlib.learn.settings import Loop, Settings
 from sqlib.learn.train import begin, generator_of, take_step
@@ -153,7 +153,7 @@ def our_step(samples: Samples, settings: Settings, loss: Callable | None = None,
     """A step of sqlib's training, or with another `loss` of (z, labels), or on the same views again."""
     task = encoders.task(settings, samples, np.arange(len(samples)))
     draws, labels = generator_of(task.device, 1), samples.labels.cpu().numpy()
-    weights = weights_of(settings, labels).to(task.device)
+    weights = epoch_of(settings, labels)[1].to(task.device)
     drawn = torch.randint(len(samples), (settings.loop.batch,), generator=draws, device=task.device)
     kept = views_of(samples, drawn, settings, draws)
 

@@ -31,7 +31,8 @@ from sqbook.site.notes import add_notes
 from sqbook.site.pages import facts_of
 from sqlib.data import corona, cubes, frames, own_cubes, sunquakenet
 from sqlib.learn import checkpoint, encoders, locator, trained
-from sqlib.learn.objectives import make_net
+from sqlib.learn.encoders import make_net
+from sqlib.learn.settings import Settings
 from sqlib.paths import remove
 from sqlib.show import records
 from sqlib.show.provenance import read_card
@@ -212,7 +213,7 @@ def a_training(name: str):
 
 
 def read_weights(path: Path):
-    return encoders.load_net(encoders.load(KEY), 16, "cpu")
+    return encoders.load_net(trained.load(KEY, Settings), 16, "cpu")
 
 
 def a_locator(home: Path) -> Path:
@@ -223,12 +224,12 @@ def a_locator(home: Path) -> Path:
 
 def an_embedding(home: Path) -> Path:
     a_training("weights.safetensors")(home)
-    encoders.embed(encoders.load(KEY), _samples())
+    encoders.embed(trained.load(KEY, Settings), _samples())
     return next(trained.run_folder(KEY).glob("encoding-*.npy"))
 
 
 def read_embedding(path: Path):
-    return encoders.embed(encoders.load(KEY), _samples())
+    return encoders.embed(trained.load(KEY, Settings), _samples())
 
 
 def _samples():

@@ -1,8 +1,6 @@
 """Augmentations of a batch: what each must preserve, how often it happens, and that a seed makes the same views."""
 
-import json
 import math
-from dataclasses import asdict
 
 import pytest
 import torch
@@ -14,7 +12,6 @@ from sqlib.learn.augment import (
     POSITIONAL,
     RECTANGLES,
     SYMMETRIES,
-    Views,
     augment,
     decide_low_pass,
     draw_boxes,
@@ -25,6 +22,7 @@ from sqlib.learn.augment import (
     turn,
 )
 from sqlib.learn.lowpass import solarized_low_pass
+from sqlib.learn.settings import Views
 
 MANY = 20_000
 PLAIN = Views(low_pass=0, positional="none", erasing="none")
@@ -211,29 +209,6 @@ def test_auto_augment_leaves_the_default_generator_as_it_was_and_wants_one_or_th
     assert (torch.get_rng_state() == state).all()
     with pytest.raises(SqError, match="not 5"):
         EXTRAS["auto_augment_cifar10"](batch_of(4, 5), seeded())
-
-
-def test_settings_survive_json():
-    views = Views(extra=("crop", "invert"))
-    assert Views(**json.loads(json.dumps(asdict(views)))) == views
-
-
-@pytest.mark.parametrize(
-    "wrong, says",
-    [
-        ({"positional": "quarter"}, "'quarter' is unknown: none, turns, published, dihedral"),
-        ({"variant": "square"}, "'square' is unknown"),
-        ({"erasing": "all"}, "'all' is unknown: paper, none"),
-        ({"extra": ("blurr",)}, "'blurr' is unknown: crop"),
-        ({"threshold": 51}, "even"),
-        ({"threshold": 0}, "even"),
-        ({"low_pass": 1.5}, "0…1"),
-        ({"extra_probability": -0.1}, "0…1"),
-    ],
-)
-def test_settings_that_mean_nothing_are_refused_by_name(wrong, says):
-    with pytest.raises(SqError, match=says):
-        Views(**wrong)
 
 
 def test_batches_of_a_wrong_type_or_shape_are_refused():

@@ -13,9 +13,9 @@ from test_train import RAW, SMALL, fitted, same, settings_on, small_frames, trai
 from sqlib import keys
 from sqlib.learn import encoders, trained
 from sqlib.learn.augment import Views
-from sqlib.learn.objectives import make_net, weights_of
+from sqlib.learn.encoders import make_net
 from sqlib.learn.samples import make_samples, split
-from sqlib.learn.settings import from_dict
+from sqlib.learn.settings import Settings
 from sqlib.learn.train import generator_of
 
 
@@ -65,7 +65,7 @@ def test_the_same_run_is_trained_once_and_any_other_setting_or_data_is_another_r
               replace(SMALL, start=SMALL), settings_on({"epochs": 4}), replace(SMALL, start=replace(SMALL, seed=2))]
     found = {encoders.run_key(settings, frameset.fingerprint) for settings in others}
     assert len(found | {first.key, encoders.run_key(SMALL, "other data")}) == len(others) + 2
-    assert from_dict(json.loads(json.dumps(asdict(others[3])))) == others[3]
+    assert Settings(**json.loads(json.dumps(asdict(others[3])))) == others[3]
 
 
 def test_the_effective_precision_is_part_of_the_key(monkeypatch):
@@ -129,12 +129,12 @@ def test_frozen_layers_stay_as_they_were(samples, tmp_path):
 def test_an_epoch_holds_each_negative_once_and_positives_as_often_as_asked(samples):
     labels = np.r_[np.zeros(90), np.ones(10)].astype(int)
     for upsample, times in ((1, 1), (6, 6), (0, 9)):
-        settings = settings_on({"upsample": upsample})
-        counts = np.bincount(encoders.epoch_places(settings, labels), minlength=100)
+        places, weights = encoders.epoch_of(settings_on({"upsample": upsample}), labels)
+        counts = np.bincount(places, minlength=100)
         assert (counts[:90] == 1).all()
         assert (counts[90:] == times).all()
         shown = torch.tensor([90.0, 10 * times])
-        assert torch.allclose(weights_of(settings, labels), 1e-4 / (1 - 0.9999 ** shown), rtol=1e-3)
+        assert torch.allclose(weights, 1e-4 / (1 - 0.9999 ** shown), rtol=1e-3)
     task = encoders.task(SMALL, samples, np.arange(100))
     one, again, other = (torch.cat(list(task.batches(0, generator_of(task.device, seed)))) for seed in (1, 1, 2))
     assert len(one) == len(set(one.tolist())) == 96, "whole batches, no sample twice"

@@ -13,10 +13,10 @@ from sqlib.data.cubes import Cube
 from sqlib.data.frames import join
 from sqlib.errors import SqError
 from sqlib.learn import classify, encoders, explain
-from sqlib.learn.models import ContrastiveNet, Model
+from sqlib.learn.models import ContrastiveNet
 from sqlib.learn.recipes import PLAIN
 from sqlib.learn.samples import split
-from sqlib.learn.settings import Loop, Settings
+from sqlib.learn.settings import Loop, Model, Settings
 from sqlib.sun.scene import draw_scene
 from sqlib.sun.twin import TwinSettings, simulate
 

@@ -6,7 +6,6 @@ does best with one sample after the other; a GPU takes the batch as a whole, and
 """
 
 import math
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -14,7 +13,8 @@ import torch
 
 from sqlib.errors import SqError
 from sqlib.learn.extras import EXTRAS, by_sample, crop, shift, uniform  # noqa: F401  (called by these names, too)
-from sqlib.learn.lowpass import at_a_time, check, check_counts, solarized_low_pass
+from sqlib.learn.lowpass import at_a_time, check_counts, solarized_low_pass
+from sqlib.learn.settings import Views
 
 RECTANGLES = ((0.05, 0.04, 0.05),) * 2 + ((0.1, 0.03, 0.04),) * 2 + ((0.2, 0.02, 0.03),) * 2 + ((0.5, 0.01, 0.02),) * 2
 """Random Erasing's rectangles: probability, least and largest share of the frame's area (the authors' eight calls)."""
@@ -32,36 +32,6 @@ POSITIONAL = {
 }
 """Probability of each symmetry: the paper's choice (weights .2/.2/.6, applied with p = .5), the same as the authors'
 code does it, where 90°, 180° and 270° follow one another and make 180°, and all eight alike."""
-
-
-@dataclass(frozen=True)
-class Views:
-    """Settings of the pipeline that makes a view of a sample.
-
-    `low_pass`: probability of the Solarized Low-Pass, with its `threshold` and `variant`; `positional`: a key of
-    POSITIONAL; `erasing`: "paper" or "none"; `extra`: keys of EXTRAS, each of which meets a sample with probability
-    `extra_probability`. Raises `SqError` for names that are unknown, and numbers out of range.
-    """
-
-    low_pass: float = 0.5
-    threshold: int = 50
-    variant: str = "symmetric"
-    positional: str = "turns"
-    erasing: str = "paper"
-    extra: tuple[str, ...] = ()
-    extra_probability: float = 0.5
-
-    def __post_init__(self):
-        extra = (self.extra,) if isinstance(self.extra, str) else tuple(self.extra)  # JSON has lists
-        object.__setattr__(self, "extra", extra)
-        check(self.threshold, self.variant)
-        known("positional augmentation", self.positional, POSITIONAL)
-        known("erasing", self.erasing, ("paper", "none"))
-        for name in extra:
-            known("extra augmentation", name, EXTRAS)
-        for name, value in (("low_pass", self.low_pass), ("extra_probability", self.extra_probability)):
-            if not 0 <= value <= 1:
-                raise SqError(f"{name}={value}: a probability lies in 0…1")
 
 
 class Draws(NamedTuple):

@@ -9,8 +9,6 @@ from sqlib.data.splits import divide
 from sqlib.errors import SqError
 from sqlib.learn.augment import known
 
-TRAIN_ON = ("sc23", "all")
-
 
 def clean(boxes, size: int) -> tuple[tuple[float, float, float, float], ...]:
     """Boxes (x0, y0, x1, y1), px, of a frame of `size` cut at its edges, without those that have no area inside.
@@ -53,7 +51,7 @@ def parts(table: pd.DataFrame, train_on: str = "sc23") -> tuple[pd.DataFrame, pd
     The rule is applied to the events of each cycle that have boxes. Raises `SqError` where either part is empty, and
     for an unknown `train_on`.
     """
-    known("train_on", train_on, TRAIN_ON)
+    known("train_on", train_on, ("sc23", "all"))
     taught = []
     for cycle, own in table.groupby("cycle"):
         if cycle == 23 or train_on == "all":

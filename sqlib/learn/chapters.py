@@ -13,7 +13,7 @@ import torch
 from sqlib.data.build import load_frames
 from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError
-from sqlib.learn import detector, encoders, recipes
+from sqlib.learn import detector, encoders, recipes, trained
 from sqlib.learn.train import ranks
 from sqlib.sun.twin import TwinSettings
 from sqlib.workers import say
@@ -49,7 +49,7 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
                 frames = simulated(values, progress)
             trainer = detector if finds else encoders
             how = {"progress": progress, "seconds": max(60 * minutes - (time.monotonic() - started), 0)}
-            if not trainer.is_trained(settings, frames):
+            if not trained.is_complete(trainer.run_key(settings, frames.fingerprint)):
                 if ranks()[0] == 0:
                     say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress)
                 if not finds:

@@ -13,12 +13,13 @@ import pandas as pd
 import torch
 from torch import nn
 
+from sqlib import keys
 from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError
 from sqlib.learn import checkpoint, trained
 from sqlib.learn.boxes import annotated, cropped, flipped, parts
-from sqlib.learn.rcnn import Detector, check, looked_at, make_detector, seen
-from sqlib.learn.settings import Loop, as_tuples
+from sqlib.learn.rcnn import Detector, looked_at, make_detector, seen
+from sqlib.learn.settings import Loop
 from sqlib.learn.train import Task, device_of, ranks, unwrapped
 from sqlib.learn.trained import Trained
 
@@ -29,12 +30,7 @@ CODE = trained.code_of(__name__)  # taken when it is loaded: what is edited late
 
 def run_key(settings: Detector, fingerprint: str) -> str:
     """Short name of the detector that these settings make on this data with this code."""
-    return trained.key_of(CODE, asdict(settings), fingerprint, "fp32")
-
-
-def is_trained(settings: Detector, frameset: FrameSet) -> bool:
-    """Whether the detector of these settings on this frame set is there and complete."""
-    return trained.is_complete(run_key(settings, frameset.fingerprint))
+    return keys.key(CODE, asdict(settings), fingerprint, "fp32")
 
 
 def train(settings: Detector, frameset: FrameSet, *, device: str = "auto", progress: bool = True,
@@ -42,21 +38,15 @@ def train(settings: Detector, frameset: FrameSet, *, device: str = "auto", progr
     """The detector of `settings` on a frame set: found where it was trained before, gone on with where it was cut off.
 
     On a processor the same settings and data give the same weights; on a GPU sums of gradients run in no fixed order.
-    Raises `SqError` for settings or frames that nothing can be learned from, and as `trained.obtain` does, whose
-    `seconds` these are.
+    Raises `SqError` for frames that nothing can be learned from, and as `trained.obtain` does, whose `seconds` these
+    are.
     """
-    check(settings)
-    key = run_key(settings, frameset.fingerprint)
-    card = {"settings": asdict(settings), "fingerprint": frameset.fingerprint, "source": frameset.source,
-            "code": CODE[:12]}
-    trained.obtain(key, lambda resumes: task(settings, frameset, device_of(device), learned=not resumes), card,
-                   progress=progress, seconds=seconds)
-    return load(key)
-
-
-def load(key: str) -> Trained:
-    """The finished detector `key`; `SqError` where there is none."""
-    return trained.load(key, lambda content: Detector(**as_tuples(content)))
+    facts = {"fingerprint": frameset.fingerprint, "source": frameset.source, "code": CODE[:12]}
+    return trained.obtain(
+        run_key(settings, frameset.fingerprint),
+        lambda resumes: task(settings, frameset, device_of(device), learned=not resumes),
+        settings, facts, progress=progress, seconds=seconds,
+    )
 
 
 def task(settings: Detector, frameset: FrameSet, device: torch.device, learned: bool = True) -> Task:

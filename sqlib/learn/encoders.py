@@ -7,13 +7,16 @@ from dataclasses import asdict, replace
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from sqlib import keys
 from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError, in_words
 from sqlib.learn import checkpoint, losses, trained
-from sqlib.learn.objectives import make_net, objective, times_shown, views_of, weights_of
+from sqlib.learn.augment import augment, decide_low_pass
+from sqlib.learn.models import AutoEncoder, ContrastiveNet
 from sqlib.learn.samples import Samples, gather, hold_out, make_samples, split, thinned
-from sqlib.learn.settings import Settings, check, from_dict
+from sqlib.learn.settings import Settings
 from sqlib.learn.train import Task, autocast, device_of, generator_of, precision_of, ranks
 from sqlib.learn.trained import Trained
 from sqlib.paths import replacing
@@ -26,12 +29,7 @@ def run_key(settings: Settings, fingerprint: str, device: str = "auto") -> str:
     precision = precision_of(settings.loop.precision, device_of(device))
     facts = asdict(replace(settings, loop=replace(settings.loop, precision=precision), start=None))
     first = None if settings.start is None else run_key(settings.start, fingerprint, device)
-    return trained.key_of(CODE, {**facts, "start": first}, fingerprint, precision)
-
-
-def is_trained(settings: Settings, frameset: FrameSet) -> bool:
-    """Whether the run of these settings on this frame set is there and complete."""
-    return trained.is_complete(run_key(settings, frameset.fingerprint))
+    return keys.key(CODE, {**facts, "start": first}, fingerprint, precision)
 
 
 def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto") -> Samples:
@@ -44,12 +42,10 @@ def train(settings: Settings, frameset: FrameSet, *, samples: Samples | None = N
     """The run of `settings` on a frame set: found where it was trained before, gone on with where it was cut off.
 
     samples : of the frame set, where the caller has them already (`samples_for`); else they are made when needed
-    Raises `SqError` as `settings.check`, `samples.split` and `trained.obtain` do, whose `seconds` these are.
+    Raises `SqError` as `samples.split` and `trained.obtain` do, whose `seconds` these are.
     """
-    check(settings)
-    key, start = run_key(settings, frameset.fingerprint, device), None
-    if settings.start is not None:
-        start = train(settings.start, frameset, samples=samples, device=device, progress=progress, seconds=seconds)
+    how = {"progress": progress, "seconds": seconds}
+    start = None if settings.start is None else train(settings.start, frameset, samples=samples, device=device, **how)
 
     def make_task(_) -> Task:
         own = samples_for(settings, frameset, device) if samples is None else samples
@@ -59,14 +55,8 @@ def train(settings: Settings, frameset: FrameSet, *, samples: Samples | None = N
         made = task(settings, own, part, watched, start)
         return replace(made, card=made.card | {"train": len(part), "watched": len(watched), "test": len(test)})
 
-    card = {"settings": asdict(settings), "fingerprint": frameset.fingerprint, "code": CODE[:12]}
-    trained.obtain(key, make_task, card, progress=progress, seconds=seconds)
-    return load(key)
-
-
-def load(key: str) -> Trained:
-    """The finished run `key`; `SqError` where there is none."""
-    return trained.load(key, lambda content: from_dict(content, f"{trained.run_folder(key) / 'card.json'}: "))
+    facts = {"fingerprint": frameset.fingerprint, "code": CODE[:12]}
+    return trained.obtain(run_key(settings, frameset.fingerprint, device), make_task, settings, facts, **how)
 
 
 def task(settings: Settings, samples: Samples, train: np.ndarray, watched: Sequence[int] = (),
@@ -78,7 +68,7 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, watched: Seque
     """
     loop, device, (rank, world) = settings.loop, samples.device, ranks()
     labels = samples.labels.cpu().numpy()[train]
-    places = epoch_places(settings, labels)
+    places, weights = epoch_of(settings, labels)
     size = min(loop.batch, len(places))
     if size < 2 * world:
         raise SqError(f"{size} training samples for {world} process{'es' * (world > 1)}: "
@@ -94,7 +84,7 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, watched: Seque
         net.trunk.requires_grad_(False)
         for block in list(net.trunk)[len(net.trunk) - settings.unfrozen :]:
             block.requires_grad_(True)
-    shown, weights = torch.from_numpy(train)[places].to(device), weights_of(settings, labels).to(device)
+    shown, weights = torch.from_numpy(train)[places].to(device), weights.to(device)
 
     def batches(_, order: torch.Generator) -> Iterator[Tensor]:
         mixed = shown[torch.randperm(len(shown), generator=order, device=device)]
@@ -122,9 +112,85 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, watched: Seque
                 watch if len(watched) else None, "view", facts, card)
 
 
-def epoch_places(settings: Settings, labels: np.ndarray) -> np.ndarray:
-    """Positions, int64, of one epoch of `labels` (N,), each positive as often as `loop.upsample` says; not mixed."""
-    return np.concatenate([np.flatnonzero(labels != 1), *[np.flatnonzero(labels == 1)] * times_shown(settings, labels)])
+def make_net(settings: Settings, size: int) -> nn.Module:
+    """Network of `settings` for frames of `size` pixels, its weights drawn by `settings.seed`.
+
+    A run that starts from an autoencoder encodes frames as that does. Raises `SqError` as `models` do.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        if settings.reconstructs:
+            return AutoEncoder(settings.model, settings.window, size, settings.objective != "autoencoder")
+        flat = size if settings.start is not None and settings.start.reconstructs else 0
+        return ContrastiveNet(settings.model, settings.window, settings.contrasts and not settings.joint, flat)
+
+
+def epoch_of(settings: Settings, labels: np.ndarray) -> tuple[np.ndarray, Tensor]:
+    """Positions, int64, of one epoch of `labels` (N,), each positive as often as `loop.upsample` says, not mixed; and
+    class weights (2,) of Equation 3, by the numbers of both classes that the epoch has."""
+    negatives, positives = np.flatnonzero(labels != 1), np.flatnonzero(labels == 1)
+    times = settings.loop.upsample or max(1, round(len(negatives) / max(1, len(positives))))
+    places = np.concatenate([negatives, *[positives] * times])
+    return places, losses.class_weights((len(negatives), len(places) - len(negatives)))
+
+
+def views_of(samples: Samples, which: Tensor, settings: Settings, draws: torch.Generator) -> Tensor:
+    """Augmented views of the samples `which` (B,): uint8 (V·B, window, H, W), two of each where they are contrasted."""
+    views = []
+    for _ in range(settings.views_each):
+        filtered = decide_low_pass(len(which), settings.views, draws)
+        views.append(augment(gather(samples, which, filtered), settings.views, draws, filtered))
+    return torch.cat(views)
+
+
+def objective(net: nn.Module, views: Tensor, labels: Tensor, settings: Settings, weights: Tensor,
+              draws: torch.Generator, rows: list[int] | tuple = ()) -> tuple[Tensor, dict[str, Tensor]]:
+    """Loss of views uint8 (V·B, window, H, W) of B samples with classes `labels` (B,), and what is logged of it.
+
+    weights : (2,) of the classes; rows : B of each process, by default the same in all
+    Returns the loss, with gradient, class head included; and "loss", the objective without that head, and, where views
+    are contrasted, "spread" of the projections (0 where they have collapsed to one point). With several processes all
+    of them return the loss of the global batch.
+    """
+    # gray levels are exact in bf16; an autoencoder's errors are not
+    exact = settings.reconstructs or not torch.is_autocast_enabled(views.device.type)
+    frames = views.to(torch.float32 if exact else torch.bfloat16, memory_format=torch.channels_last)
+    if settings.reconstructs:
+        return _reconstruct(net, frames, labels, settings, draws, rows)
+    _, projection, logits = net(frames)
+    count, unused = settings.views_each, 0 * projection.float().sum()
+    # of all processes: first views, then second ones, as within one process
+    parts = losses.gather(*projection.float().chunk(count), *logits.float().chunk(count), labels, rows=rows)
+    z, logits, targets = torch.cat(parts[:count]), torch.cat(parts[count:-1]), parts[-1].repeat(count)
+    weights = weights.to(logits)
+    head = F.cross_entropy(logits, targets, weights)
+    if not settings.contrasts:
+        shown = head if settings.objective == "classify" else losses.focal(logits, targets, weights=weights)
+        return shown + unused, {"loss": shown}
+    if settings.objective == "simclr":
+        shown = losses.simclr(*parts[:2], settings.temperature)
+    elif settings.objective == "supcon":
+        shown = losses.supcon(z, targets, settings.temperature)
+    else:
+        shown = losses.weighted_supcon(z, targets, settings.temperature, weights)
+    return shown + head, {"loss": shown, "spread": losses.spread(z)}
+
+
+def _reconstruct(net, frames, labels, settings, draws, rows) -> tuple[Tensor, dict[str, Tensor]]:
+    """Loss of an autoencoder, a mean over frames: square (A.1), half of it (A.2) or log cosh, with the divergence."""
+    plain, noise = settings.objective == "autoencoder", None
+    if not plain:
+        noise = torch.randn((len(frames), settings.model.encoding), generator=draws, device=frames.device)
+    drawn, target, mean, log_variance, logits = net(frames, noise)
+    error = drawn.float() - target
+    each = losses.log_cosh(error) if settings.objective == "logcosh" else error.square() * (1 if plain else 0.5)
+    each = each.flatten(1).mean(1)  # per pixel, and so is the divergence
+    if not plain:
+        log_variance = log_variance.float()
+        divergence = 0.5 * (mean.float().square() + log_variance.exp() - 1 - log_variance).sum(1)
+        each = each + divergence / error[0].numel()
+    each, logits, labels = losses.gather(each, logits.float(), labels, rows=rows)
+    return each.mean() + F.cross_entropy(logits, labels), {"loss": each.mean()}
 
 
 def take(net: nn.Module, weights: dict[str, Tensor], variational: bool = False) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ import math
 import os
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from sqlib import keys
 from sqlib.errors import in_words
 from sqlib.learn import trained
 from sqlib.learn.locator import STEP, Locator, load, picture
 from sqlib.learn.practice import Practice, practise
-from sqlib.learn.settings import Loop
+from sqlib.learn.settings import Count, Loop, checked
 from sqlib.learn.train import Task, device_of, precision_of
 from sqlib.learn.trained import Trained
 
@@ -30,7 +31,7 @@ SPREAD = 2.4  # pixels; the place that is asked for is a Gaussian of this width 
 CODE = trained.code_of(__name__, ("sun", "data", "learn"))  # with the physics of the practice cubes
 
 
-@dataclass(frozen=True)
+@checked
 class Teaching:
     """How the locator is trained. Cubes come from a window of `pool` numbers that moves on by one every `renew` steps.
 
@@ -40,21 +41,24 @@ class Teaching:
     speckle is not quite the twin's.
     """
 
-    epochs: int = 80
-    steps: int = 100
-    batch: int = 16
-    crop: int = 192
-    pool: int = 64
-    renew: int = 3
-    cubes: int = 4
+    epochs: Count = 80
+    steps: Count = 100
+    batch: Count = 16
+    crop: Count = 192
+    pool: Count = 64
+    renew: Count = 3
+    cubes: Count = 4
     keep: float = 0.999
     stretch: float = 0.15
     contrast: float = 0.15
     rate: float = 2.5e-3
     decay: float = 1e-3
     seed: int = 77001  # of the practice cubes: another than that of the twin which the book shows
-    size: int = 256
-    frames: int = 256
+    size: Count = 256
+    frames: Count = 256
+
+
+SHIPPED = Teaching()
 
 
 class Cubes(torch.utils.data.Dataset):
@@ -188,7 +192,7 @@ def with_lines(frames: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return frames
 
 
-def train(teaching: Teaching = Teaching(), *, start: Path | None = None, workers: int | None = None,
+def train(teaching: Teaching = SHIPPED, *, start: Path | None = None, workers: int | None = None,
           device: str = "auto", progress: bool = True, seconds: float = math.inf) -> Trained:
     """The locator of these settings: found where it was trained before, gone on with where it was cut off.
 
@@ -203,12 +207,11 @@ def train(teaching: Teaching = Teaching(), *, start: Path | None = None, workers
         with in_words(f"{start} has no run card beside it", f"it is {beside.name}, or of the same name as the weights"):
             before = json.loads(beside.read_text(encoding="utf-8"))
             facts["start"] = hashlib.sha256(start.read_bytes()).hexdigest()
-    key = trained.key_of(CODE, facts, "", precision_of("auto", where))
+    key = keys.key(CODE, facts, "", precision_of("auto", where))
     workers = min(max((os.cpu_count() or 1) - 1, 1), MOST) if workers is None else workers
-    card = {"source": "simulated", "settings": asdict(teaching), "code": CODE[:12], "before": before,
-            "cubes": len(Cubes(teaching, 0))}
-    trained.obtain(key, lambda _: task(teaching, where, workers, start), card, progress=progress, seconds=seconds)
-    return trained.load(key, lambda content: Teaching(**content))
+    facts = {"source": "simulated", "code": CODE[:12], "before": before, "cubes": len(Cubes(teaching, 0))}
+    return trained.obtain(key, lambda _: task(teaching, where, workers, start), teaching, facts, progress=progress,
+                          seconds=seconds)
 
 
 def task(teaching: Teaching, device: torch.device, workers: int, start: Path | None = None) -> Task:

@@ -20,7 +20,11 @@ def low_pass(frames: torch.Tensor, threshold: int = 50, variant: str = "symmetri
     value. Frames no larger than the square come back as they are (up to their sign, for "published").
     Raises `SqError` for an unknown variant, a threshold that is not positive and even, and a tensor without frames.
     """
-    check(threshold, variant)
+    if variant not in VARIANTS:
+        raise SqError(f"low-pass variant {variant!r} is unknown: {' or '.join(VARIANTS)}")
+    if not (isinstance(threshold, int) and threshold > 0 and threshold % 2 == 0):
+        raise SqError(f"low-pass threshold {threshold!r}: it counts frequencies on both sides of zero: take an even "
+                      "number, such as 50")
     if frames.ndim < 2 or frames.is_complex():
         raise SqError(f"low_pass wants real frames (..., H, W), not {frames.dtype} of shape {tuple(frames.shape)}")
     reach = threshold // 2
@@ -46,7 +50,6 @@ def solarized_low_pass(frames: torch.Tensor, threshold: int = 50, variant: str =
     `astype(uint8)` does to the authors' frames: an overshoot of 299 becomes 43.
     Raises `SqError` as `low_pass` does, and for frames that are not uint8.
     """
-    check(threshold, variant)
     check_counts(frames)
     done = torch.empty_like(frames)
     stacks = (each.reshape(-1, *frames.shape[-2:]).split(at_a_time(frames)) for each in (frames, done))
@@ -65,15 +68,6 @@ def to_counts(values: torch.Tensor, variant: str) -> torch.Tensor:
 def at_a_time(frames: torch.Tensor) -> int:
     """How many frames (..., H, W) make a block on their device."""
     return max(1, BLOCK.get(frames.device.type, BLOCK["cpu"]) // max(1, math.prod(frames.shape[-2:])))
-
-
-def check(threshold: int, variant: str) -> None:
-    """Raise `SqError` for settings of the low-pass that mean nothing."""
-    if variant not in VARIANTS:
-        raise SqError(f"low-pass variant {variant!r} is unknown: {' or '.join(VARIANTS)}")
-    if not (isinstance(threshold, int) and threshold > 0 and threshold % 2 == 0):
-        raise SqError(f"low-pass threshold {threshold!r}: it counts frequencies on both sides of zero: take an even "
-                      "number, such as 50")
 
 
 def check_counts(frames: torch.Tensor) -> None:

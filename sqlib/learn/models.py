@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pickle import UnpicklingError
 
 import torch
@@ -11,23 +10,9 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock
 
 from sqlib.errors import SqError
+from sqlib.learn.settings import Model
 
-BACKBONES = ("resnet6", "resnet18", "resnet50", "densenet121")
-WEIGHTS = ("none", "imagenet")
 POOLS = {"avg": nn.AdaptiveAvgPool2d, "max": nn.AdaptiveMaxPool2d}
-
-
-@dataclass(frozen=True)
-class Model:
-    """Settings of a network. `encoding`: size of the latent vector used; `projection`: of the one contrasted."""
-
-    backbone: str = "resnet18"
-    weights: str = "none"
-    encoding: int = 512
-    projection: int = 128
-    pool: str = "avg"
-    dropout: float = 0.0
-    width: int = 16  # channels of resnet6's first layer; the others have their own
 
 
 def _resnet6(width: int) -> nn.Sequential:
@@ -45,30 +30,21 @@ def _resnet6(width: int) -> nn.Sequential:
 def trunk(model: Model, channels: int) -> tuple[nn.Sequential, int]:
     """Convolutional part of a backbone for `channels` input channels, and the number of its features.
 
-    Raises `SqError` for an unknown name, and where ImageNet weights are asked for and cannot be had.
+    Raises `SqError` where ImageNet weights are asked for and cannot be had.
     """
-    for word, known in ((model.backbone, BACKBONES), (model.weights, WEIGHTS), (model.pool, POOLS)):
-        if word not in known:
-            raise SqError(f"{word!r} is unknown: one of {', '.join(known)}")
+    learned = model.weights == "imagenet"
     if model.backbone == "resnet6":
-        if model.weights != "none":
-            raise SqError("there are no ImageNet weights for resnet6: weights='none', or another backbone")
         net, features = _resnet6(model.width), 4 * model.width
     else:
-        whole = _torchvision(model)
+        with fetching("ImageNet", model.backbone) if learned else nullcontext():
+            whole = torchvision.models.get_model(model.backbone, weights="IMAGENET1K_V1" if learned else None)
         if model.backbone == "densenet121":
             net, features = nn.Sequential(*whole.features, nn.ReLU(inplace=True)), whole.classifier.in_features
         else:
             net, features = nn.Sequential(*list(whole.children())[:-2]), whole.fc.in_features
     if channels != 3:
-        _take_channels(net, channels, model.weights == "imagenet")
+        _take_channels(net, channels, learned)
     return net, features
-
-
-def _torchvision(model: Model) -> nn.Module:
-    weights = "IMAGENET1K_V1" if model.weights == "imagenet" else None
-    with fetching("ImageNet", model.backbone) if weights else nullcontext():
-        return torchvision.models.get_model(model.backbone, weights=weights)
 
 
 @contextmanager

@@ -18,13 +18,14 @@ from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import interpolate
 from torchvision.datasets import CIFAR10
 
+from sqlib import keys
 from sqlib.errors import SqError
 from sqlib.learn import trained
-from sqlib.learn.augment import Views, augment, decide_low_pass
+from sqlib.learn.augment import augment, decide_low_pass
 from sqlib.learn.losses import chance_level, supcon
 from sqlib.learn.lowpass import low_pass, solarize, to_counts
-from sqlib.learn.models import ContrastiveNet, Model
-from sqlib.learn.settings import Loop
+from sqlib.learn.models import ContrastiveNet
+from sqlib.learn.settings import Loop, Model, Settings, Views
 from sqlib.learn.train import Task, unwrapped
 
 PLAIN = Views(low_pass=0, positional="none", erasing="none", extra=("crop",))  # random crops suit everyday pictures
@@ -81,23 +82,23 @@ def learn(pictures: Pictures, seed: int, epochs: int, *, filtered: torch.Tensor 
     if not 2 <= batch <= len(pictures.train) or epochs < 1:
         raise SqError(f"batch={batch}, epochs={epochs}: at least 2 pictures a batch, at most {len(pictures.train)}, "
                       "and 1 epoch")
+    views = replace(PLAIN, low_pass=0.0 if filtered is None else 0.5)
     loop = Loop(epochs, batch, rate=rate, warmup=0, schedule="constant", precision="fp32")
-    settings, fingerprint = {"model": asdict(model), "loop": asdict(loop), "seed": seed}, hashlib.sha256()
+    settings, fingerprint = Settings("supcon", model, views, loop, 0.1, window=1, seed=seed), hashlib.sha256()
     for tensor in (*pictures[1:], *([] if filtered is None else [filtered])):
         fingerprint.update(tensor.numpy().tobytes())
-    key = trained.key_of(CODE, settings, fingerprint.hexdigest(), loop.precision)
-    card = {"settings": settings, "fingerprint": fingerprint.hexdigest(), "code": CODE[:12], "source": pictures.name}
-    trained.obtain(key, lambda _: task(pictures, filtered, model, loop, seed, torch.device(device)), card,
-                   progress=False)
-    return trained.load(key, dict).history[["epoch", "loss", "chance", "f1", "accuracy"]]
+    key = keys.key(CODE, asdict(settings), fingerprint.hexdigest(), loop.precision)
+    facts = {"fingerprint": fingerprint.hexdigest(), "code": CODE[:12], "source": pictures.name}
+    run = trained.obtain(key, lambda _: task(pictures, filtered, settings, torch.device(device)), settings, facts,
+                         progress=False)
+    return run.history[["epoch", "loss", "chance", "f1", "accuracy"]]
 
 
-def task(pictures: Pictures, filtered: torch.Tensor | None, model: Model, loop: Loop, seed: int,
-         device: torch.device) -> Task:
+def task(pictures: Pictures, filtered: torch.Tensor | None, settings: Settings, device: torch.device) -> Task:
     """SupCon on the training pictures, read by a logistic regression after each epoch."""
-    given = (pictures.train, pictures.labels, filtered)
+    given, loop, views = (pictures.train, pictures.labels, filtered), settings.loop, settings.views
     pixels, labels, low = (None if part is None else part.to(device) for part in given)
-    views, steps = replace(PLAIN, low_pass=0.0 if low is None else 0.5), len(pixels) // loop.batch
+    steps = len(pixels) // loop.batch
 
     def batches(_, order: torch.Generator) -> Iterator[torch.Tensor]:
         return iter(torch.randperm(len(pixels), generator=order, device=device).split(loop.batch)[:steps])
@@ -110,13 +111,13 @@ def task(pictures: Pictures, filtered: torch.Tensor | None, model: Model, loop: 
                 part = torch.where(chosen[:, None, None, None], low[which], part)
             seen.append(augment(part, views, draws, chosen))
         both = torch.cat(seen).to(torch.float32, memory_format=torch.channels_last)
-        loss = supcon(net(both)[1], labels[which].repeat(2), 0.1)
+        loss = supcon(net(both)[1], labels[which].repeat(2), settings.temperature)
         return loss, {"loss": loss}
 
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        net = ContrastiveNet(model, pixels.shape[1])
-    return Task(pictures.name, loop, seed, device, net, 2 * steps * loop.batch, steps, batches, losses,
+        torch.manual_seed(settings.seed)
+        net = ContrastiveNet(settings.model, pixels.shape[1])
+    return Task(pictures.name, loop, settings.seed, device, net, 2 * steps * loop.batch, steps, batches, losses,
                 lambda net: read(unwrapped(net), pictures), "view", {"chance": chance_level(2 * loop.batch)})
 
 

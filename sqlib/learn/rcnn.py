@@ -1,83 +1,73 @@
 """The network of Faster R-CNN (Ren et al. 2017, DOI 10.1109/TPAMI.2016.2577031) and its settings (Section 3.4)."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from typing import Literal
 
 import torch
+from pydantic import model_validator
 from torch import nn
 
 from sqlib.data.statistics import LOCAL
 from sqlib.errors import SqError
-from sqlib.learn.augment import known
-from sqlib.learn.boxes import TRAIN_ON
-from sqlib.learn.models import Model, fetching, trunk
+from sqlib.learn.models import fetching, trunk
+from sqlib.learn.settings import Count, Model, NotNegative, Positive, Whole, checked
 
-WORDS = {
-    "backbone": ("resnet6", "resnet18", "resnet50"), "weights": ("none", "imagenet", "coco"),
-    "gray": ("published", "relative", "local"), "flips": ("none", "horizontal", "dihedral"),
-    "optimizer": ("sgd", "adam"), "schedule": ("step", "cosine"), "train_on": TRAIN_ON,
-}
 CORE = 2.0  # px, sigma of a source's core
 
 
-@dataclass(frozen=True)
+@checked
 class Detector:
     """Settings of a detector; the defaults are the authors', but for anchors that fit sunquakes.
 
     `backbone`: resnet50 and resnet18 with a pyramid of five levels, resnet6 (first channels: `width`) with two.
-    `weights`: none, imagenet (of the backbone), coco (of the whole resnet50 detector). `enlarge`: how much larger than
-    stored a frame is seen; torchvision scales 256 pixels to 800. `anchors`: sides of the squares that boxes are
-    measured from, in pixels of the frame, shared out over the levels, each also as high and as wide as 2:1. `gray`:
-    "published" gray levels as they are, or "relative", the square root of power over the frame's mean, or "local",
-    power over its surroundings too. `flips`: left-right with p = 0.5, or all eight symmetries. `patch`: pixels a side
-    of a part of a frame, with a source in it, that a step of training sees; 0 is all. `schedule`: rate × 0.1 every
-    `step` epochs, or half a cosine. `proposals`, `sampled`: regions that the first stage hands on, and those of a frame
-    that the second one learns from. `least`: lowest score of a box given. `train_on`: the first 80 % of the events of
-    cycle 23 (the paper), or of both cycles. `data`: the chapter's "own" frames, or the "twin" beside real ones.
+    `weights`: imagenet (of the backbone), coco (of the whole resnet50 detector). `enlarge`: how much larger than stored
+    a frame is seen; torchvision scales 256 pixels to 800. `anchors`: sides of the squares that boxes are measured from,
+    in pixels of the frame, shared out over the levels, each also as high and as wide as 2:1. `gray`: see `seen`.
+    `flips`: left-right with p = 0.5, or all eight symmetries. `patch`: pixels a side of a part of a frame, with a
+    source in it, that a step of training sees; 0 is all. `schedule`: rate × 0.1 every `step` epochs, or half a cosine.
+    `proposals`, `sampled`: regions that the first stage hands on, and those of a frame that the second one learns from.
+    `least`: lowest score of a box given. `train_on`: the first 80 % of the events of cycle 23 (the paper), or of both
+    cycles. `data`: the chapter's "own" frames, or the "twin" beside real ones.
     """
 
-    backbone: str = "resnet50"
-    weights: str = "coco"
-    width: int = 16
-    enlarge: float = 3.125
-    anchors: tuple[float, ...] = (5.0, 8.0, 12.0, 18.0, 27.0)
-    gray: str = "published"
-    flips: str = "horizontal"
-    patch: int = 0
-    epochs: int = 10
-    batch: int = 8
-    optimizer: str = "sgd"
-    rate: float = 3e-4
-    momentum: float = 0.8
-    decay: float = 1e-4
-    schedule: str = "step"
-    step: int = 3
-    proposals: int = 2000
-    sampled: int = 512
+    backbone: Literal["resnet6", "resnet18", "resnet50"] = "resnet50"
+    weights: Literal["none", "imagenet", "coco"] = "coco"
+    width: Count = 16
+    enlarge: Positive = 3.125
+    anchors: tuple[Positive, ...] = (5.0, 8.0, 12.0, 18.0, 27.0)
+    gray: Literal["published", "local"] = "published"
+    flips: Literal["none", "horizontal", "dihedral"] = "horizontal"
+    patch: Whole = 0
+    epochs: Count = 10
+    batch: Count = 8
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    rate: Positive = 3e-4
+    momentum: NotNegative = 0.8
+    decay: NotNegative = 1e-4
+    schedule: Literal["step", "cosine"] = "step"
+    step: Count = 3
+    proposals: Count = 2000
+    sampled: Count = 512
     least: float = 0.05
-    train_on: str = "sc23"
-    data: str = "own"
-    seed: int = 1265
+    train_on: Literal["sc23", "all"] = "sc23"
+    data: Literal["own", "twin"] = "own"
+    seed: Whole = 1265
 
+    @property
+    def levels(self) -> int:
+        """Levels of the pyramid."""
+        return 2 if self.backbone == "resnet6" else 5
 
-def check(settings: Detector) -> None:
-    """Raise `SqError` for settings that cannot be trained with."""
-    for name, words in WORDS.items():
-        known(name, getattr(settings, name), words)
-    # each backbone is larger than the last, and so is what its weights were learned on
-    if settings.backbone not in WORDS["backbone"][WORDS["weights"].index(settings.weights) :]:
-        raise SqError(f"there are no {settings.weights} weights for {settings.backbone}: weights='none', "
-                      "or another backbone")
-    levels = 2 if settings.backbone == "resnet6" else 5
-    wrong = len(settings.anchors) != 5 if settings.weights == "coco" else len(settings.anchors) % levels
-    if wrong or not settings.anchors or min(settings.anchors) <= 0:
-        raise SqError(f"anchors={settings.anchors}: {settings.backbone} has {levels} levels, with equally many sizes "
-                      "above 0 each" + (", one in the COCO weights" if settings.weights == "coco" else ""))
-    for name in ("epochs", "batch", "rate", "enlarge", "width", "proposals", "sampled", "step"):
-        if not getattr(settings, name) > 0:
-            raise SqError(f"{name}={getattr(settings, name)}: it must be above 0")
-    if settings.patch < 0:
-        raise SqError(f"patch={settings.patch}: pixels a side, or 0 for the whole frame")
+    @model_validator(mode="after")
+    def _trainable(self):
+        words = ("none", "imagenet", "coco")  # each backbone is larger than the last, and so is what it learned on
+        if self.backbone not in ("resnet6", "resnet18", "resnet50")[words.index(self.weights) :]:
+            raise SqError(f"there are no {self.weights} weights for {self.backbone}: weights='none', or another backbone")
+        coco = self.weights == "coco"
+        if not self.anchors or (len(self.anchors) != 5 if coco else len(self.anchors) % self.levels):
+            raise SqError(f"anchors={self.anchors}: {self.backbone} has {self.levels} levels, with equally many sizes each"
+                          + (", one in the COCO weights" if coco else ""))
+        return self
 
 
 def weights_at_hand(backbone: str, wanted: str) -> str:
@@ -104,7 +94,7 @@ def make_detector(settings: Detector, learned: bool = True) -> nn.Module:
     """torchvision Faster R-CNN of these settings for frames of any size, one class beside the background.
 
     learned : False leaves out the weights learned elsewhere, for those of a run will be loaded
-    Raises `SqError` as `check` does, and where weights are asked for and cannot be had.
+    Raises `SqError` where weights are asked for and cannot be had.
     """
     from torchvision.models.detection import FasterRCNN
     from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -112,9 +102,7 @@ def make_detector(settings: Detector, learned: bool = True) -> nn.Module:
     from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
     from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 
-    check(settings)
-    light, coco = settings.backbone == "resnet6", settings.weights == "coco"
-    levels = 2 if light else 5
+    light, coco, levels = settings.backbone == "resnet6", settings.weights == "coco", settings.levels
     share = len(settings.anchors) // levels
     sides = [settings.enlarge * anchor for anchor in settings.anchors]
     sizes = tuple(tuple(sides[i : i + share]) for i in range(0, len(sides), share))
@@ -164,20 +152,16 @@ def looked_at(net: nn.Module, frames: torch.Tensor) -> list[torch.Tensor]:
 def seen(frames: torch.Tensor, gray: str) -> torch.Tensor:
     """Frames (B, H, W) as the three channels that the network takes, float (B, 3, H, W).
 
-    "published": gray levels over 255, three times, as the authors' pictures have them. "relative": the root of power
-    over the frame's mean, three times. "local": that, the root of power over its surroundings (a Gaussian of `LOCAL`
-    px), and power blurred by `CORE` px over its surroundings. All but the first have about the mean and the deviation
-    of ImageNet's pictures, which torchvision subtracts and divides by.
+    "published": gray levels over 255, three times, as the authors' pictures have them. "local": the root of power over
+    the frame's mean; that of power over its surroundings (a Gaussian of `LOCAL` px); and power blurred by `CORE` px
+    over its surroundings, all with about the mean and the deviation of ImageNet's pictures, by which torchvision scales.
     """
     frames = frames.float()[:, None]
     if gray == "published":
         return (frames / 255).expand(-1, 3, -1, -1)
     mean = frames.mean((2, 3), keepdim=True).clamp(min=1e-6)
-    relative = (frames / mean).sqrt() / 2
-    if gray == "relative":
-        return relative.expand(-1, 3, -1, -1)
     wide = blurred(frames, LOCAL) + 0.05 * mean  # no dark place is infinitely dark
-    return torch.cat([relative, (frames / wide).sqrt() / 2, 0.9 * blurred(frames, CORE) / wide - 0.45], 1)
+    return torch.cat([(frames / mean).sqrt() / 2, (frames / wide).sqrt() / 2, 0.9 * blurred(frames, CORE) / wide - 0.45], 1)
 
 
 def blurred(frames: torch.Tensor, sigma: float) -> torch.Tensor:

@@ -7,10 +7,8 @@ from dataclasses import MISSING, dataclass, fields, replace
 from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError
 from sqlib.learn import rcnn
-from sqlib.learn.augment import Views
-from sqlib.learn.models import Model
 from sqlib.learn.rcnn import Detector
-from sqlib.learn.settings import Loop, Settings
+from sqlib.learn.settings import Loop, Model, Settings, Views
 
 PLAIN = Views(low_pass=0, positional="none", erasing="none")
 
@@ -48,11 +46,10 @@ class Common:
         model = Model(self.backbone, self.weights, self.encoding, self.projection, self.pool, width=self.width)
         loop = Loop(epochs, self.batch, rate=self.rate, warmup=self.warmup, decay=self.decay, upsample=self.upsample,
                     validation=self.validation, patience=self.patience, precision=self.precision, compile=self.compile)
-        views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=tuple(self.extra),
+        views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=self.extra,
                       extra_probability=1)
-        run = Settings(objective, model, views, loop, 0.1, crop=self.crop, seed=self.seed, joint=self.joint,
-                       thin=self.thin)
-        return replace(run, **changes)
+        shared = {"crop": self.crop, "seed": self.seed, "joint": self.joint, "thin": self.thin, "temperature": 0.1}
+        return Settings(objective, model, **{"views": views, "loop": loop, **shared, **changes})
 
 
 def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], batch: int, rate: float, epochs: int,
@@ -164,52 +161,43 @@ def detectors(settings: Detector, *, epochs_all: int, data: str,
               frameset: FrameSet | None = None) -> dict[str, Detector]:
     """Section 3.4: "as in the paper" learns from cycle 23, "both cycles" from both where both have boxes in `frameset`
     (or it is not given), and beside real frames "twin alone" from simulated frames of both."""
-    settings = replace(settings, weights=rcnn.weights_at_hand(settings.backbone, settings.weights))
     both, cycles = replace(settings, epochs=epochs_all, train_on="all"), 2
     if frameset is not None:
         index = frameset.index
         cycles = index.loc[(index["label"] == 1) & (index["boxes"].map(len) > 0), "cycle"].nunique()
     runs = {PAPER: settings} | ({BOTH: both} if cycles > 1 else {})
-    runs |= {TWIN: replace(both, data="twin")} if data != "twin" else {}
-    for run in runs.values():
-        rcnn.check(run)
-    return runs
+    return runs | ({TWIN: replace(both, data="twin")} if data != "twin" else {})
 
 
 PLANS: dict[str, Callable[..., dict[str, Settings | Detector]]] = {
     "02_autoencoders": autoencoders, "03_contrastive": contrastive, "04_augmentations": augmentations,
     "05_recurrence": recurrence, "06_object_detection": detectors, "07_case_studies": cases,
 }
-SHARED = {"common": (Common, ()), "settings": (Detector, ("train_on", "step", "data"))}
-"""Settings that several runs of a chapter share: their class, and what of it the recipe decides."""
+SHARED = {"common": Common, "settings": Detector}
+"""Settings that several runs of a chapter share: the first argument of its recipe."""
+DECIDED = ("train_on", "step", "data")  # of a detector's, by the recipe
 
 
 def plan(chapter: str, parameters: dict, frameset: FrameSet | None = None) -> dict[str, Settings | Detector]:
     """The runs of a chapter by name, from those of its parameters that decide them; empty for one that trains nothing.
 
     parameters : the chapter's own and the shared ones; frameset : which decides what detectors there are
-    Raises `SqError` where one of these parameters is missing, or a list of what is to be trained is empty.
+    Raises `SqError` where one of these parameters is missing or cannot be, or a list of what is to be trained is empty.
     """
     if chapter not in PLANS:
         return {}
-    signature, given, missing = inspect.signature(PLANS[chapter]).parameters, {}, []
-    for name, parameter in signature.items():
-        kind, decided = SHARED.get(name, (None, ()))
-        if kind is not None:
-            known = {field.name: field for field in fields(kind) if field.name not in decided}
-            must = [word for word, field in known.items() if kind is Detector or field.default is MISSING]
-            missing += [word for word in must if word not in parameters]
-            own = {word: parameters[word] for word in known if word in parameters}
-            if kind is Detector:  # JSON and YAML have lists
-                own = {word: tuple(value) if isinstance(value, list) else value for word, value in own.items()}
-            given[name] = kind, own
-        elif name in parameters:
-            given[name] = parameters[name]
-            if given[name] == [] and parameter.default is parameter.empty:
-                raise SqError(f"{name}=[]: {chapter} needs at least one")
-        elif parameter.default is parameter.empty:
-            missing.append(name)
-    if missing:
+    recipe = inspect.signature(PLANS[chapter]).parameters
+    kind = SHARED.get(next(iter(recipe)))
+    # by name, whether it must be given
+    own = {name: one.default is one.empty for name, one in recipe.items() if name not in (*SHARED, "frameset")}
+    shared = {one.name: kind is Detector or one.default is MISSING for one in (fields(kind) if kind else ())
+              if one.name not in DECIDED}
+    if missing := [name for name, must in (shared | own).items() if must and name not in parameters]:
         raise SqError(f"{chapter} lacks the parameters {', '.join(missing)}, which decide what it trains")
-    given |= {name: value[0](**value[1]) for name, value in given.items() if name in SHARED}
-    return PLANS[chapter](**given, **({"frameset": frameset} if "frameset" in signature else {}))
+    if empty := [name for name, must in own.items() if must and parameters[name] == []]:
+        raise SqError(f"{empty[0]}=[]: {chapter} needs at least one")
+    given, common = ({name: parameters[name] for name in names if name in parameters} for names in (own, shared))
+    if kind is Detector:
+        common["weights"] = rcnn.weights_at_hand(common["backbone"], common["weights"])
+        given["frameset"] = frameset
+    return PLANS[chapter](*([kind(**common)] if kind else []), **given)

@@ -10,9 +10,8 @@ from sqlib.data.catalogue import catalogue
 from sqlib.data.frames import FrameSet
 from sqlib.data.splits import divide, paper_split
 from sqlib.errors import SqError
-from sqlib.learn.augment import Views
 from sqlib.learn.lowpass import solarized_low_pass
-from sqlib.learn.settings import check_window
+from sqlib.learn.settings import Views
 
 SPLITS = ("event", "sample")
 
@@ -58,7 +57,8 @@ def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: View
     that use the Solarized Low-Pass have it computed here, once a frame and on whole frames, for it has no random part.
     Raises `SqError` for an even window, a crop larger than the frames, and a frame set without any sample.
     """
-    check_window(window)
+    if window < 1 or window % 2 == 0:
+        raise SqError(f"window={window}: a frame stands in the middle of its neighbours, so a window is odd: 1, 3, 5 …")
     size = frameset.pixels.shape[1]
     if not 0 <= crop <= size:
         raise SqError(f"crop={crop} does not fit frames of {size} pixels; 0 keeps the whole frame")

@@ -1,19 +1,83 @@
-"""Settings of a training run: all that decides its result, beside the data."""
+"""Settings of what is trained: all that decides its result, beside the data; checked when they are made."""
 
-import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import field, fields
+from typing import Annotated, Literal, dataclass_transform
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
 
 from sqlib.errors import SqError
-from sqlib.learn.augment import Views
-from sqlib.learn.models import Model
 
-CONTRASTIVE = ("simclr", "supcon", "weighted")
-RECONSTRUCTIVE = ("autoencoder", "vae", "logcosh")
-WORDS = {"optimizer": ("sgd", "adam", "adamw"), "schedule": ("cosine", "step", "constant"),
-         "precision": ("auto", "bf16", "fp32")}
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]  # at least one
+Whole = Annotated[int, Field(ge=0)]
 
 
-@dataclass(frozen=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def checked(kind: type) -> type:
+    """A frozen dataclass of pydantic's, which JSON's lists and mappings can fill as well as tuples and other settings.
+
+    A value that cannot be raises `SqError`, with its name and what is allowed.
+    """
+    made = dataclass(frozen=True, config=ConfigDict(allow_inf_nan=False, extra="forbid"))(kind)
+    fill: Callable = made.__init__
+
+    def __init__(self, *args, **values):
+        try:
+            fill(self, *args, **values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            words = first["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
+            names = dict(enumerate(one.name for one in fields(made)))  # of values given by position
+            place = ".".join(str(names.get(one, one) if not at else one) for at, one in enumerate(first["loc"]))
+            raise SqError(f"{place}={first['input']!r}: {words}" if place else words) from None
+
+    made.__init__ = __init__
+    return made
+
+
+@checked
+class Model:
+    """A network. `encoding`: size of the latent vector used; `projection`: of the one contrasted."""
+
+    backbone: Literal["resnet6", "resnet18", "resnet50", "densenet121"] = "resnet18"
+    weights: Literal["none", "imagenet"] = "none"
+    encoding: Count = 512
+    projection: Count = 128
+    pool: Literal["avg", "max"] = "avg"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    width: Count = 16  # channels of resnet6's first layer; the others have their own
+
+    @model_validator(mode="after")
+    def _weights_exist(self):
+        if self.backbone == "resnet6" and self.weights != "none":
+            raise SqError("there are no ImageNet weights for resnet6: weights='none', or another backbone")
+        return self
+
+
+@checked
+class Views:
+    """The pipeline that makes a view of a sample.
+
+    `low_pass`: probability of the Solarized Low-Pass, with its `threshold`, frequencies on both sides of zero, and
+    `variant`; `positional`: a key of `augment.POSITIONAL`; `extra`: keys of `augment.EXTRAS`, each of which meets a
+    sample with probability `extra_probability`.
+    """
+
+    low_pass: Share = 0.5
+    threshold: Annotated[int, Field(gt=0, multiple_of=2)] = 50
+    variant: Literal["symmetric", "published"] = "symmetric"
+    positional: Literal["none", "turns", "published", "dihedral"] = "turns"
+    erasing: Literal["paper", "none"] = "paper"
+    extra: tuple[Literal["crop", "shift", "gaussian_blur", "jitter", "sharpness", "posterize", "solarize", "invert",
+                         "auto_contrast", "auto_augment_imagenet", "auto_augment_cifar10"], ...] = ()
+    extra_probability: Share = 0.5
+
+
+@checked
 class Loop:
     """How anything is trained. Lengths are in epochs: `warmup` (the rate rises from 0), `step` (rate × 0.1 after each,
     for the schedule "step"), `patience` (without a better watched loss before it stops; 0: never).
@@ -24,120 +88,75 @@ class Loop:
     `precision`: "auto" is bf16 where the hardware multiplies in it.
     """
 
-    epochs: int = 100
-    batch: int = 128
-    optimizer: str = "sgd"
-    rate: float = 0.05
-    momentum: float = 0.9
-    decay: float = 1e-4
-    warmup: float = 10
-    schedule: str = "cosine"
-    step: int = 3
-    upsample: int = 1
-    validation: float = 0.0
-    patience: int = 0
-    clip: float = 0.0
-    average: float = 0.0
-    precision: str = "auto"
+    epochs: Count = 100
+    batch: Count = 128
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    rate: Positive = 0.05
+    momentum: NotNegative = 0.9
+    decay: NotNegative = 1e-4
+    warmup: NotNegative = 10.0
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    step: Count = 3
+    upsample: Whole = 1
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    patience: Whole = 0
+    clip: NotNegative = 0.0
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
     compile: bool = False
 
+    @model_validator(mode="after")
+    def _watched(self):
+        if self.patience and not self.validation:
+            raise SqError("patience needs events on which the loss is watched: 0 < validation < 1, for example 0.1")
+        return self
 
-@dataclass(frozen=True)
+
+@checked
 class Settings:
     """A training run of an encoder.
 
     `objective`: simclr (Eq. 4), supcon (Eq. 5), weighted (Eqs. 2, 3), classify and focal (class head with a gradient
-    into the backbone), autoencoder, vae, logcosh. `split`, `cycles`: see `samples.split`. `joint`: whether the class
-    head of a contrastive run teaches the backbone too, or only watches. `thin`: only every so-many-th negative frame
-    trains. `start`: the run whose weights it begins with (the first of two steps). `unfrozen`: that many of the last
-    blocks of the backbone are trained; -1 all.
+    into the backbone), autoencoder, vae, logcosh. `split`, `cycles`: see `samples.split`. `window`: frames mixed to one
+    sample. `joint`: whether the class head of a contrastive run teaches the backbone too, or only watches. `thin`: only
+    every so-many-th negative frame trains. `start`: the run whose weights it begins with (the first of two steps).
+    `unfrozen`: that many of the last blocks of the backbone are trained; -1 all.
     """
 
-    objective: str = "supcon"
+    objective: Literal["simclr", "supcon", "weighted", "classify", "focal", "autoencoder", "vae", "logcosh"] = "supcon"
     model: Model = field(default_factory=Model)
     views: Views = field(default_factory=Views)
     loop: Loop = field(default_factory=Loop)
-    temperature: float = 0.07
-    split: str = "event"
+    temperature: Positive = 0.07
+    split: Literal["event", "sample"] = "event"
     cycles: tuple[int, ...] = (23, 24)
-    window: int = 3
-    crop: int = 0
-    seed: int = 1265
+    window: Count = 3
+    crop: Whole = 0
+    seed: Whole = 1265
     joint: bool = False
-    thin: int = 1
+    thin: Count = 1
     start: "Settings | None" = None
     unfrozen: int = -1
+
+    @model_validator(mode="after")
+    def _trainable(self):
+        if self.window % 2 == 0:
+            raise SqError(f"window={self.window}: a frame stands in the middle of its neighbours: 1, 3, 5 …")
+        if self.loop.batch < 2:
+            raise SqError(f"batch={self.loop.batch}: a loss that contrasts samples needs at least 2 of them")
+        return self
 
     @property
     def reconstructs(self) -> bool:
         """Whether this trains an autoencoder."""
-        return self.objective in RECONSTRUCTIVE
+        return self.objective in ("autoencoder", "vae", "logcosh")
 
     @property
     def contrasts(self) -> bool:
         """Whether this trains by contrasting views."""
-        return self.objective in CONTRASTIVE
+        return self.objective in ("simclr", "supcon", "weighted")
 
     @property
     def views_each(self) -> int:
         """Views that are drawn of each sample."""
         return 2 if self.contrasts else 1
-
-
-def check_window(window: int) -> None:
-    """Raise `SqError` unless `window`, the frames that are mixed to one sample, is odd and above 0."""
-    if window < 1 or window % 2 == 0:
-        raise SqError(f"window={window}: a frame stands in the middle of its neighbours, so a window is odd: 1, 3, 5 …")
-
-
-def check_loop(loop: Loop) -> None:
-    """Raise `SqError` for a loop that trains nothing, before any work is done."""
-    for name, known in WORDS.items():
-        if getattr(loop, name) not in known:
-            raise SqError(f"{name}={getattr(loop, name)!r} is unknown: one of {', '.join(known)}")
-    if not (0 <= loop.decay < math.inf and loop.warmup < math.inf):
-        raise SqError("weight decay is a number from 0 on, and warm-up has an end")
-    if loop.epochs < 1 or not loop.rate > 0 or loop.upsample < 0 or loop.warmup < 0:
-        raise SqError("a run has at least 1 epoch, a rate above 0, and neither warm-up nor upsampling below 0")
-    if loop.patience and not 0 < loop.validation < 1:
-        raise SqError("patience needs events on which the loss is watched: 0 < validation < 1, for example 0.1")
-
-
-def check(settings: Settings) -> None:
-    """Raise `SqError` for settings that cannot be trained with, before any work is done."""
-    known = (*CONTRASTIVE, "classify", "focal", *RECONSTRUCTIVE)
-    if settings.objective not in known:
-        raise SqError(f"objective={settings.objective!r} is unknown: one of {', '.join(known)}")
-    check_loop(settings.loop)
-    for name in ("encoding", "projection", "width"):
-        if getattr(settings.model, name) < 1:
-            raise SqError(f"{name}={getattr(settings.model, name)}: a network has at least 1")
-    if not 0 <= settings.model.dropout < 1:
-        raise SqError(f"dropout={settings.model.dropout}: it is a share, at least 0 and below 1")
-    check_window(settings.window)
-    if settings.loop.batch < 2:
-        raise SqError(f"batch={settings.loop.batch}: a loss that contrasts samples needs at least 2 of them")
-    if not settings.temperature > 0:
-        raise SqError(f"temperature={settings.temperature}: it divides similarities and must be above 0")
-    if settings.seed < 0:
-        raise SqError(f"seed={settings.seed}: a seed is a whole number from 0 on")
-    if settings.thin < 1:
-        raise SqError(f"thin={settings.thin}: 1 takes every negative frame, 2 every other …")
-
-
-def from_dict(content: dict, where: str = "") -> Settings:
-    """Settings from what `dataclasses.asdict` made of them (lists for tuples). `SqError` for other names."""
-    try:
-        parts = {"model": Model, "views": Views, "loop": Loop}
-        given = as_tuples(content)
-        known = {key: parts[key](**as_tuples(value)) if key in parts else value for key, value in given.items()}
-        if known.get("start") is not None:
-            known["start"] = from_dict(known["start"])
-        return Settings(**known)
-    except (TypeError, AttributeError, SqError) as error:
-        raise SqError(f"{where}these are no settings of a training run: {str(error)[:300]}") from error
-
-
-def as_tuples(content: dict) -> dict:
-    """Settings from JSON, which has lists where a frozen dataclass has tuples."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}

@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sqlib.errors import SqError, in_words
 from sqlib.learn import checkpoint
-from sqlib.learn.settings import Loop, check_loop
+from sqlib.learn.settings import Loop
 
 EVERY = 60.0  # seconds between checkpoints
 
@@ -78,10 +78,9 @@ def fit(task: Task, path: Path, *, key: str = "", progress: bool = True, seconds
     path : the checkpoint; a run that was cut off goes on from it and ends with the same numbers
     key : what the checkpoint must belong to
     seconds : after so long the run stops at the end of an epoch, to be gone on with; `state.done` tells
-    Raises `SqError` for a loop that trains nothing, a loss that is no number any more (the last good checkpoint is
-    kept), and a checkpoint that is damaged or of another run.
+    Raises `SqError` for a loss that is no number any more (the last good checkpoint is kept), and a checkpoint that is
+    damaged or of another run.
     """
-    check_loop(task.loop)
     loop, (rank, world) = task.loop, ranks()
     state = begin(task)
     if path.is_file():

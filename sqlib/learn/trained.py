@@ -6,7 +6,7 @@ import platform
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,6 @@ def code_of(module: str, floors: tuple[str, ...] = ("learn",)) -> str:
     return keys.code_hash([module, "sqlib.data.splits"], floors)
 
 
-def key_of(code: str, settings: dict, fingerprint: str, precision: str) -> str:
-    """Short name of the network that these settings make on this data with this code, in this effective precision."""
-    return keys.key(code, settings, fingerprint, precision)
-
-
 def run_folder(key: str) -> Path:
     """Where the network `key` lies, whether it is trained yet or not."""
     return home() / "data" / "models" / key
@@ -64,18 +59,12 @@ def is_complete(key: str) -> bool:
     return (run_folder(key) / "card.json").is_file()
 
 
-def words_of(device: torch.device) -> str:
-    """A device in words, for run cards."""
-    gpu = device.type == "cuda"
-    return torch.cuda.get_device_name(device) if gpu else f"CPU, {torch.get_num_threads()} threads"
-
-
-def obtain(key: str, make_task: Callable[[bool], Task], card: dict, *, progress: bool = True,
-           seconds: float = math.inf) -> Path:
-    """The folder of the network `key`: found where it was trained before, gone on with where it was cut off.
+def obtain(key: str, make_task: Callable[[bool], Task], settings: Any, facts: dict, *, progress: bool = True,
+           seconds: float = math.inf) -> Trained:
+    """The network `key` of `settings`: found where it was trained before, gone on with where it was cut off.
 
     make_task : returns the task; told whether a checkpoint will give the weights, so that none need be fetched
-    card : facts for the run card; `Task.card` adds to them
+    facts : for the run card; `Task.card` adds to them
     seconds : stop after so long at the end of an epoch, by raising `Unfinished`; the same call goes on
     Writes weights.safetensors, history.csv and card.json. Under torchrun all processes call this alike, and the first
     one writes. Raises `SqError` as `fit` does.
@@ -84,7 +73,7 @@ def obtain(key: str, make_task: Callable[[bool], Task], card: dict, *, progress:
     # two callers do not train it twice; torchrun's processes are one caller
     with nullcontext() if world > 1 else alone(folder, told=progress):
         if is_complete(key):
-            return folder
+            return load(key, type(settings))
         if world == 1:
             clean(folder)
         going_on, begun = folder / "checkpoint.safetensors", time.monotonic()
@@ -94,11 +83,11 @@ def obtain(key: str, make_task: Callable[[bool], Task], card: dict, *, progress:
             raise Unfinished(f"{len(state.history)} of {task.loop.epochs} epochs of {key} are done; "
                              "the same call goes on")
         if rank == 0:
-            _keep(folder, key, task, state, card)
+            _keep(folder, key, task, state, {"settings": asdict(settings), **facts})
             going_on.unlink(missing_ok=True)
         if world > 1:
             torch.distributed.barrier()  # the others read what the first has written
-    return folder
+    return load(key, type(settings))
 
 
 def _keep(folder: Path, key: str, task: Task, state: State, card: dict) -> None:
@@ -106,11 +95,12 @@ def _keep(folder: Path, key: str, task: Task, state: State, card: dict) -> None:
     history = pd.DataFrame(state.history)
     with replacing(folder / "history.csv") as aside:
         history.to_csv(aside, index=False)
-    speed = f"{task.unit}s_per_s"
+    speed, gpu = f"{task.unit}s_per_s", task.device.type == "cuda"
+    device = torch.cuda.get_device_name(task.device) if gpu else f"CPU, {torch.get_num_threads()} threads"
     card = {
         "key": key, **card, **task.card, "precision": precision_of(task.loop.precision, task.device),
         "epochs": len(history), "parameters": sum(p.numel() for p in state.net.parameters()), "processes": ranks()[1],
-        "device": words_of(task.device), speed: float(history[speed].median()), "seconds": round(state.seconds, 1),
+        "device": device, speed: float(history[speed].median()), "seconds": round(state.seconds, 1),
         "versions": {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -118,10 +108,9 @@ def _keep(folder: Path, key: str, task: Task, state: State, card: dict) -> None:
         aside.write_text(json.dumps(card, indent=1), encoding="utf-8")
 
 
-def load(key: str, settings_of: Callable[[dict], Any]) -> Trained:
-    """The finished network `key`, its settings read by `settings_of`; `SqError` where there is none."""
+def load(key: str, kind: type) -> Trained:
+    """The finished network `key`, whose settings are of this kind; `SqError` where there is none."""
     folder = run_folder(key)
-    with in_words(f"{folder} holds no finished run", AGAIN):
+    with in_words(f"{folder} holds no finished run", AGAIN, told=False):
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        history = pd.read_csv(folder / "history.csv")
-        return Trained(folder, key, settings_of(card["settings"]), history, card)
+        return Trained(folder, key, kind(**card["settings"]), pd.read_csv(folder / "history.csv"), card)
