@@ -113,13 +113,6 @@ def test_who_looks_everywhere_alike_has_an_excess_of_one_and_the_luck_of_chance(
     assert table["points"].mean() == pytest.approx(table["luck"].mean(), abs=0.07)
 
 
-def test_boxes_move_with_the_crop_and_those_outside_are_dropped():
-    assert explain.cropped(((50, 60, 70, 80), (0, 0, 9, 9), (90, 60, 120, 70)), 40, 64) == (
-        (10, 20, 30, 40),
-        (50, 20, 64, 30),
-    )
-
-
 def speckle(rng, count, source):
     """Three-frame samples of exponential noise, half of them with a clump as strong as a source; places (B, 2)."""
     frames = rng.exponential(19, (count, 3, SIZE, SIZE))

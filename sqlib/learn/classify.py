@@ -11,6 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from imblearn import FunctionSampler
+from imblearn.over_sampling import SMOTE
+from imblearn.pipeline import Pipeline
+from imblearn.under_sampling import RandomUnderSampler
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
@@ -50,8 +54,6 @@ def oversample(embeddings, labels, seed: int):
 
     Takes and returns embeddings (N, D) and labels (N,) of 0 and 1 (Section 4.1.1).
     """
-    from imblearn.over_sampling import SMOTE
-
     positives, negatives = _counts(labels)
     if positives < 2 or int(OVER * negatives - positives) < 1:
         return embeddings, labels
@@ -64,8 +66,6 @@ def undersample(embeddings, labels, seed: int):
 
     Takes and returns what `oversample` does (Section 4.1.1).
     """
-    from imblearn.under_sampling import RandomUnderSampler
-
     positives, negatives = _counts(labels)
     if positives < 2 or int(positives / UNDER) >= negatives:
         return embeddings, labels
@@ -96,9 +96,6 @@ def pipeline(name: str, smote: bool, seed: int):
     The balancing happens only while the pipeline is fitted, so that in cross-validation it sees the training folds
     alone. Raises `SqError` for an unknown classifier.
     """
-    from imblearn import FunctionSampler
-    from imblearn.pipeline import Pipeline
-
     if name not in CLASSIFIERS:
         raise SqError(f"classifier {name!r} is unknown; there are: {', '.join(CLASSIFIERS)}")
     steps = BALANCING.items() if smote else ()

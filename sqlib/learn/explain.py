@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from sqlib.errors import SqError
-from sqlib.learn.boxes import clean
 from sqlib.learn.samples import Samples, gather
 
 METHODS = ("Grad-CAM", "occlusion")
@@ -39,21 +38,19 @@ class Reader(nn.Module):
     def __init__(self, net: nn.Module, weights, bias: float):
         super().__init__()
         self.net = net
-        self.answer = nn.Linear(len(weights), 1)
-        with torch.no_grad():
-            self.answer.weight.copy_(torch.as_tensor(np.asarray(weights), dtype=torch.float32)[None])
-            self.answer.bias.fill_(bias)
+        self.register_buffer("bias", torch.tensor([float(bias)]))
+        self.register_buffer("weights", torch.as_tensor(np.asarray(weights), dtype=torch.float32)[None])
         self.to(next(net.parameters()).device).eval()
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        return self.answer(self.net.encode(frames))
+        return nn.functional.linear(self.net.encode(frames), self.weights, self.bias)
 
 
-def grad_cam(reader: Reader, frames: torch.Tensor, layer: int = -1) -> np.ndarray:
-    """Grad-CAM (B, H, W), 0 or more, of frames (B, window, H, W) at a part of the trunk (-1: last), interpolated."""
+def grad_cam(reader: Reader, frames: torch.Tensor) -> np.ndarray:
+    """Grad-CAM (B, H, W), 0 or more, of frames (B, window, H, W) at the last part of the trunk, interpolated."""
     from captum.attr import LayerAttribution, LayerGradCam
 
-    found = LayerGradCam(reader, reader.net.trunk[layer]).attribute(frames.float(), target=0, relu_attributions=True)
+    found = LayerGradCam(reader, reader.net.trunk[-1]).attribute(frames.float(), target=0, relu_attributions=True)
     large = LayerAttribution.interpolate(found, tuple(frames.shape[-2:]), "bilinear")
     return large[:, 0].detach().cpu().numpy()
 
@@ -69,8 +66,7 @@ def occlusion(reader: Reader, frames: torch.Tensor, side: int = 8, stride: int =
     frames = frames.float()
     if not 0 < stride <= side <= frames.shape[-1]:
         raise SqError(f"a square of {side} px in steps of {stride} does not cover frames of {frames.shape[-1]} px")
-    plain = frames.flatten(1).median(1).values[:, None, None, None].expand_as(frames)
-    window = frames.shape[1]
+    plain, window = frames.flatten(1).median(1).values[:, None, None, None].expand_as(frames), frames.shape[1]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         found = Occlusion(reader).attribute(frames, (window, side, side), (window, stride, stride), plain, target=0,
@@ -87,11 +83,6 @@ def explain(reader: Reader, samples: Samples, rows, side: int = 8, stride: int =
         found["Grad-CAM"].append(grad_cam(reader, frames))
         found["occlusion"].append(occlusion(reader, frames, side, stride))
     return {method: np.concatenate(maps) for method, maps in found.items()}
-
-
-def cropped(boxes, cut: int, size: int) -> tuple:
-    """Boxes of a whole frame in the `size` px that are left when `cut` px are taken off each side."""
-    return clean([tuple(side - cut for side in box) for box in boxes], size)
 
 
 def peaks(maps: np.ndarray) -> np.ndarray:

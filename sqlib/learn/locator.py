@@ -4,7 +4,6 @@ A run of consecutive frames is what it looks at, for a source stays where it is 
 speckle of the same brightness is of another shape. It answers with a probability for each place, and one for "nowhere".
 """
 
-import json
 import math
 import warnings
 from functools import lru_cache
@@ -21,14 +20,14 @@ from torch.nn import functional as F
 from sqlib.errors import SqError
 from sqlib.learn import checkpoint
 
-WEIGHTS = Path(__file__).with_name("locator.safetensors")
+WEIGHTS = Path(__file__).with_name("locator.safetensors")  # their run card lies beside them
 BINS = 8  # the run's frames are averaged to so many
 CHANNELS = BINS + 4
 STEP = 2  # pixels of a frame to a cell of the map of probabilities
 SIDE = 16  # pixels; a box that an annotator drew on frames of HMI has about this side (chapter 01)
 LONGEST = 24  # frames; a longer run is looked at through windows
 WINDOW, STRIDE = 16, 8
-COARSE = 0.6  # `_coarseness`; frames with pixels of 1.09 and 1.45 Mm have at most 0.45
+COARSE = 0.6  # correlation of neighbouring pixels; frames with pixels of 1.09 and 1.45 Mm have at most 0.45
 SAME = 0.5  # correlation of neighbours; speckle of 5–7 mHz keeps it for about 4 minutes, other events have none
 
 
@@ -45,10 +44,8 @@ class Found(NamedTuple):
 
 
 def _convolutions(*channels: int) -> nn.Sequential:
-    layers = []
-    for before, after in pairwise(channels):
-        layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
+    return nn.Sequential(*(layer for before, after in pairwise(channels) for layer in (
+        nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True))))
 
 
 class Locator(nn.Module):
@@ -94,19 +91,12 @@ def picture(frames: torch.Tensor, mean: torch.Tensor | None = None, middle: tupl
     return torch.cat([seen, torch.full_like(mean, math.log(length) / 3), remote])
 
 
-@lru_cache(maxsize=1)
-def _shipped(device: str) -> Locator:
-    return load(WEIGHTS, device)
-
-
 def load(path: Path, device: str = "cpu") -> Locator:
     """A trained locator from its weights, in evaluation mode; `SqError` where they are damaged or do not fit."""
     return checkpoint.load_into(Locator(), path, "train a locator: sq train locator").to(device).eval()
 
 
-def card() -> dict:
-    """Run card of the weights that come with sqlib: settings, practice cubes, versions, duration."""
-    return json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
+_shipped = lru_cache(maxsize=1)(load)
 
 
 def _speckle(frame: np.ndarray) -> np.ndarray:
@@ -116,12 +106,6 @@ def _speckle(frame: np.ndarray) -> np.ndarray:
     power = np.asarray(frame, np.float32)
     speckle = power - gaussian_filter(power, 4)
     return speckle / max(float(np.sqrt((speckle**2).mean())), 1e-6)
-
-
-def _coarseness(frame: np.ndarray) -> float:
-    """Correlation of neighbouring pixels of a frame's speckle, the lesser of down and across: limbs have one large."""
-    speckle = _speckle(frame)
-    return float(min((speckle[1:] * speckle[:-1]).mean(), (speckle[:, 1:] * speckle[:, :-1]).mean()))
 
 
 def runs_of(frames: np.ndarray) -> np.ndarray:
@@ -171,8 +155,8 @@ def brightest_box(chances: torch.Tensor, shape: tuple[int, int], side: float = S
     inside = F.avg_pool2d(chances[None, None], cells, 1, cells // 2, divisor_override=1)[0, 0]
     y, x = divmod(int(inside.argmax()), inside.shape[1])
     score, (x, y) = float(inside[y, x]), (STEP * (x + 0.5), STEP * (y + 0.5))
-    x0, x1 = (float(np.clip(edge, 0, shape[1])) for edge in (x - side / 2, x + side / 2))
-    y0, y1 = (float(np.clip(edge, 0, shape[0])) for edge in (y - side / 2, y + side / 2))
+    x0, y0 = max(x - side / 2, 0.0), max(y - side / 2, 0.0)
+    x1, y1 = min(x + side / 2, float(shape[1])), min(y + side / 2, float(shape[0]))
     return {"x0": x0, "y0": y0, "x1": x1, "y1": y1, "x": x, "y": y, "score": min(score, 1.0)}
 
 
@@ -201,11 +185,20 @@ def find_sources(frames: np.ndarray, *, runs=None, device: str = "cpu", net: Loc
     fit
     """
     frames = np.asarray(frames)
-    _check(frames, runs)
-    if _coarseness(frames[len(frames) // 2]) > COARSE:
+    if frames.ndim != 3 or frames.dtype != np.uint8:
+        raise SqError(f"frames are uint8 of shape (N, H, W), not {frames.dtype} of shape {frames.shape}")
+    if not len(frames) or min(frames.shape[1:]) < 64:
+        raise SqError(f"at least one frame of 64 × 64 pixels or more is needed, not {frames.shape}")
+    if len(flat := np.flatnonzero(frames.min((1, 2)) == frames.max((1, 2)))):
+        raise SqError(f"frame {flat[0]} is blank (every pixel is {frames[flat[0], 0, 0]}); leave blank frames out")
+    if runs is not None and np.shape(runs) != (len(frames),):
+        raise SqError(f"runs names the run of each of the {len(frames)} frames; it has the shape {np.shape(runs)}")
+    speckle = _speckle(frames[len(frames) // 2])
+    # the lesser of down and across: limbs have one large
+    if min((speckle[1:] * speckle[:-1]).mean(), (speckle[:, 1:] * speckle[:, :-1]).mean()) > COARSE:
         warnings.warn("the speckle of these frames is far coarser than what the locator was taught, pixels of 1.09 and "
                       "1.45 Mm: what it says of them means little; sample them at such pixels", stacklevel=2)
-    net = _shipped(device) if net is None else net
+    net = _shipped(WEIGHTS, device) if net is None else net
     runs = runs_of(frames) if runs is None else np.asarray(runs)
     per_frame, per_run = [], []
     starts = np.flatnonzero(np.r_[True, runs[1:] != runs[:-1]])
@@ -230,15 +223,3 @@ def windows_of(length: int) -> list[tuple[int, int]]:
     if length <= LONGEST:
         return [(0, length)]
     return [(a, a + WINDOW) for a in [*range(0, length - WINDOW, STRIDE), length - WINDOW]]
-
-
-def _check(frames: np.ndarray, runs) -> None:
-    if frames.ndim != 3 or frames.dtype != np.uint8:
-        raise SqError(f"frames are uint8 of shape (N, H, W), not {frames.dtype} of shape {frames.shape}")
-    if not len(frames) or min(frames.shape[1:]) < 64:
-        raise SqError(f"at least one frame of 64 × 64 pixels or more is needed, not {frames.shape}")
-    flat = np.flatnonzero(frames.min((1, 2)) == frames.max((1, 2)))
-    if len(flat):
-        raise SqError(f"frame {flat[0]} is blank (every pixel is {frames[flat[0], 0, 0]}); leave blank frames out")
-    if runs is not None and np.shape(runs) != (len(frames),):
-        raise SqError(f"runs names the run of each of the {len(frames)} frames; it has the shape {np.shape(runs)}")

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
 
 from sqlib import keys
 from sqlib.errors import in_words
@@ -61,7 +62,7 @@ class Teaching:
 SHIPPED = Teaching()
 
 
-class Cubes(torch.utils.data.Dataset):
+class Cubes(Dataset):
     """Practice cubes from the number `first` on, for a loader whose processes make them; simulated on `device`."""
 
     def __init__(self, teaching: Teaching, first: int, device: str = "cpu"):
@@ -76,25 +77,17 @@ class Cubes(torch.utils.data.Dataset):
         return practise(self.first + place, self.teaching.seed, self.teaching.size, self.teaching.frames, self.device)
 
 
-def _as_it_is(cube: Practice) -> Practice:
-    return cube  # as arrays, through a pipe: tensors would need shared memory, of which a container has little
-
-
-def loader(teaching: Teaching, first: int, device: torch.device, workers: int) -> torch.utils.data.DataLoader:
-    """The cubes from number `first` on in their order; on a GPU `workers` processes that share it simulate them."""
-    spawn = workers and device.type == "cuda"  # a fork cannot use the card
-    how = {"multiprocessing_context": "spawn"} if spawn else {}
-    cubes = Cubes(teaching, first, device.type)
-    return torch.utils.data.DataLoader(cubes, batch_size=None, num_workers=workers, collate_fn=_as_it_is, **how)
-
-
 def batches(teaching: Teaching, first: int, device: torch.device, workers: int = 0) -> Iterator[tuple]:
     """Batches of the steps from `first` on: pictures (B, C, S, S) of windows, and wanted probabilities (B, cells + 1).
 
-    The frames lie on the device, as uint8, and what is cut from them is the same for the same step and settings.
+    The frames lie on the device, as uint8, and what is cut from them is the same for the same step and settings. On a
+    GPU the `workers` share it.
     """
     start, loaded, held = first // teaching.renew, 0, deque(maxlen=teaching.pool)
-    coming = iter(loader(teaching, start, device, workers))
+    how = {"multiprocessing_context": "spawn"} if workers and device.type == "cuda" else {}  # a fork cannot use it
+    # cubes come as arrays, through a pipe: tensors would need shared memory, of which a container has little
+    coming = iter(DataLoader(Cubes(teaching, start, device.type), batch_size=None, num_workers=workers,
+                             collate_fn=tuple, **how))
     for step in range(first, teaching.epochs * teaching.steps):
         while start + loaded < step // teaching.renew + teaching.pool:
             frames, sources = next(coming)
@@ -134,7 +127,13 @@ def window(frames: torch.Tensor, sources: np.ndarray, teaching: Teaching, rng: n
         y, x = ((place + 0.5) * side / size - 0.5 for place, side in zip((y, x), sides))
         places = [tuple((q + 0.5) * side / size - 0.5 for q, side in zip(place, sides)) for place in places]
     top, left = (int(np.clip(q - rng.uniform(0.1, 0.9) * crop, 0, side - crop)) for q, side in zip((y, x), sides))
-    shown = _cut(shown, top, left, crop, sides)
+    if sides == [size, size]:
+        shown = shown[:, top : top + crop, left : left + crop]
+    else:  # only this part is stretched
+        places_of = torch.arange(crop, device=frames.device) + 0.5
+        down, across = (2 * (places_of + start) / side - 1 for start, side in zip((top, left), sides))
+        grid = torch.stack([across.expand(crop, -1), down[:, None].expand(-1, crop)], -1)
+        shown = F.grid_sample(shown[None], grid[None], padding_mode="border", align_corners=False)[0]
     seen = picture(shown, mean, ((sides[0] - 1) / 2 - top, (sides[1] - 1) / 2 - left))
     wanted = target([(y - top, x - left) for y, x in places], crop, frames.device)
     turn, mirror = int(rng.integers(4)), rng.random() < 0.5
@@ -142,16 +141,6 @@ def window(frames: torch.Tensor, sources: np.ndarray, teaching: Teaching, rng: n
     if mirror:
         seen, place = seen.flip(2), place.flip(1)
     return seen, torch.cat([place.flatten(), wanted[-1:]])
-
-
-def _cut(frames: torch.Tensor, top: int, left: int, crop: int, sides: list[int]) -> torch.Tensor:
-    """The square (L, crop, crop) at `top`, `left` of frames (L, S, S) stretched to `sides`; the rest is not made."""
-    if sides == list(frames.shape[1:]):
-        return frames[:, top : top + crop, left : left + crop]
-    places = torch.arange(crop, device=frames.device) + 0.5
-    y, x = (2 * (places + start) / side - 1 for start, side in zip((top, left), sides))
-    grid = torch.stack([x.expand(crop, -1), y[:, None].expand(-1, crop)], -1)
-    return F.grid_sample(frames[None], grid[None], padding_mode="border", align_corners=False)[0]
 
 
 def _ends(first: int, last: int, rng: np.random.Generator) -> tuple[int, int]:

@@ -121,15 +121,13 @@ def gather(*tensors: Tensor, rows: Sequence[int] = ()) -> tuple[Tensor, ...]:
     """
     if not (dist.is_available() and dist.is_initialized()):
         return tensors
-    rows = list(rows) or [len(tensors[0])] * dist.get_world_size()
-    return tuple(_gathered(tensor, rows) for tensor in tensors)
-
-
-def _gathered(tensor: Tensor, rows: list[int]) -> Tensor:
+    rows, found = list(rows) or [len(tensors[0])] * dist.get_world_size(), []
     most = max(rows)  # the processes' parts must be of one size
-    filled = torch.cat([tensor, tensor.new_zeros(most - len(tensor), *tensor.shape[1:])])
-    parts = all_gather_single(filled, 0, dist.group.WORLD).split(most)
-    return torch.cat([part[:count] for part, count in zip(parts, rows)])
+    for tensor in tensors:
+        filled = torch.cat([tensor, tensor.new_zeros(most - len(tensor), *tensor.shape[1:])])
+        parts = all_gather_single(filled, 0, dist.group.WORLD).split(most)
+        found.append(torch.cat([part[:count] for part, count in zip(parts, rows)]))
+    return tuple(found)
 
 
 def _wide(z: Tensor) -> torch.dtype:

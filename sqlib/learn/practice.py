@@ -59,36 +59,27 @@ def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed:
     n, population = size + 2 * rim, POPULATIONS[event.instrument]
     area = min(population.area[0] * math.exp(0.6 * rng.standard_normal()), 0.2 * size * size)
     weight, shape = draw_region(n, n / 2, area, rng)
-    weight = _moved(weight, rng.normal(0, 12, 2))
+    weight = np.roll(weight, rng.normal(0, 12, 2).astype(int), (0, 1))
     emission = 1 - weight * (1 - rng.uniform(0, 0.35))
     for _ in range(int(rng.choice(4, p=[0.4, 0.3, 0.2, 0.1]))):  # smaller shadows beside it, mostly east and west
         small, _ = draw_region(n, n / 2, math.exp(rng.uniform(math.log(200), math.log(2500))), rng)
-        small = _moved(small, rng.normal(0, (14, 45)))
+        small = np.roll(small, rng.normal(0, (14, 45)).astype(int), (0, 1))
         emission *= 1 - small * (1 - rng.uniform(0, 0.6))
         weight = np.maximum(weight, small)
     if rng.random() < 0.4:  # the acoustic halo
         emission *= 1 + rng.uniform(0.2, 1.2) * gaussian_filter(weight, rng.uniform(8, 16)) * (1 - weight)
     mottle = rng.uniform(0.1, 0.3)
     emission *= np.exp(mottle * smooth_noise(n, rng.uniform(15, 30), rng) - mottle**2 / 2)
-    longitude = _longitude(rng) if limb else 0.0
+    longitude = 0.0
+    if limb and rng.random() < 0.2:  # near the limb, where speckle is drawn out east and west
+        longitude = float(rng.choice([-1, 1]) * rng.uniform(45, 72))
+    elif limb:
+        longitude = float(np.clip(rng.normal(0, 32), -68, 68))
     theta = math.radians(longitude) + (np.arange(n) - n / 2) * event.pixel / SOLAR_RADIUS
     gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** 0.5
-    quakes = [
-        _quake(interval, weight, rim, size, population, rng)
-        for interval in event.intervals
-        for _ in range(2 if rng.random() < 0.12 else 1)
-    ]
+    quakes = [_quake(interval, weight, rim, size, population, rng)
+              for interval in event.intervals for _ in range(2 if rng.random() < 0.12 else 1)]
     return Scene(emission, np.broadcast_to(gain, (n, n)), shape, 0.0, longitude, tuple(quakes), ())
-
-
-def _longitude(rng: np.random.Generator) -> float:
-    if rng.random() < 0.2:  # near the limb, where speckle is drawn out east and west
-        return float(rng.choice([-1, 1]) * rng.uniform(45, 72))
-    return float(np.clip(rng.normal(0, 32), -68, 68))
-
-
-def _moved(weight: np.ndarray, by) -> np.ndarray:
-    return np.roll(weight, tuple(int(step) for step in by), (0, 1))
 
 
 def _quake(interval, weight, rim, size, population, rng: np.random.Generator):

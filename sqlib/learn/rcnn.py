@@ -60,13 +60,14 @@ class Detector:
 
     @model_validator(mode="after")
     def _trainable(self):
-        words = ("none", "imagenet", "coco")  # each backbone is larger than the last, and so is what it learned on
-        if self.backbone not in ("resnet6", "resnet18", "resnet50")[words.index(self.weights) :]:
-            raise SqError(f"there are no {self.weights} weights for {self.backbone}: weights='none', or another backbone")
+        of_weights = {"imagenet": ("resnet18", "resnet50"), "coco": ("resnet50",)}
+        if self.backbone not in of_weights.get(self.weights, (self.backbone,)):
+            raise SqError(f"there are no {self.weights} weights for {self.backbone}: "
+                          "weights='none', or another backbone")
         coco = self.weights == "coco"
         if not self.anchors or (len(self.anchors) != 5 if coco else len(self.anchors) % self.levels):
-            raise SqError(f"anchors={self.anchors}: {self.backbone} has {self.levels} levels, with equally many sizes each"
-                          + (", one in the COCO weights" if coco else ""))
+            raise SqError(f"anchors={self.anchors}: {self.backbone} has {self.levels} levels, with equally many sizes "
+                          f"each{', one in the COCO weights' * coco}")
         return self
 
 
@@ -152,16 +153,17 @@ def looked_at(net: nn.Module, frames: torch.Tensor) -> list[torch.Tensor]:
 def seen(frames: torch.Tensor, gray: str) -> torch.Tensor:
     """Frames (B, H, W) as the three channels that the network takes, float (B, 3, H, W).
 
-    "published": gray levels over 255, three times, as the authors' pictures have them. "local": the root of power over
-    the frame's mean; that of power over its surroundings (a Gaussian of `LOCAL` px); and power blurred by `CORE` px
-    over its surroundings, all with about the mean and the deviation of ImageNet's pictures, by which torchvision scales.
+    "published": gray levels over 255, three times, as the authors' pictures have them. "local": the root of power
+    over the frame's mean; that of power over its surroundings (a Gaussian of `LOCAL` px); and power blurred by `CORE`
+    px over its surroundings, all with about ImageNet's mean and deviation, by which torchvision scales.
     """
     frames = frames.float()[:, None]
     if gray == "published":
         return (frames / 255).expand(-1, 3, -1, -1)
     mean = frames.mean((2, 3), keepdim=True).clamp(min=1e-6)
     wide = blurred(frames, LOCAL) + 0.05 * mean  # no dark place is infinitely dark
-    return torch.cat([(frames / mean).sqrt() / 2, (frames / wide).sqrt() / 2, 0.9 * blurred(frames, CORE) / wide - 0.45], 1)
+    core = 0.9 * blurred(frames, CORE) / wide - 0.45
+    return torch.cat([(frames / mean).sqrt() / 2, (frames / wide).sqrt() / 2, core], 1)
 
 
 def blurred(frames: torch.Tensor, sigma: float) -> torch.Tensor:

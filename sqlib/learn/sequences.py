@@ -76,9 +76,8 @@ def components(vectors: np.ndarray, train, method: str, count: int, seed: int, n
         raise SqError(f"{count} components of {len(train)} training vectors of {vectors.shape[1]} numbers: "
                       "ask for fewer")
     scaled = StandardScaler().fit(vectors[train]).transform(vectors)
-    others = np.setdiff1d(np.arange(len(vectors)), train)
+    others, found = np.setdiff1d(np.arange(len(vectors)), train), np.empty((len(vectors), count), np.float32)
     made = reducer(method, count, min(neighbours, len(train) - 1), seed)
-    found = np.empty((len(vectors), count), np.float32)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="n_jobs value", category=UserWarning)  # UMAP's, of what we ask for
         found[train] = made.fit_transform(scaled[train])

@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
 
 from sqlib.errors import SqError, in_words
 from sqlib.learn import checkpoint
@@ -86,18 +87,26 @@ def fit(task: Task, path: Path, *, key: str = "", progress: bool = True, seconds
     if path.is_file():
         _resume(state, path, key)
     step, begun, spent = _wrapped(state.net, loop, task.device, world), time.monotonic(), state.seconds
-    written = begun
-    with _bar(task, len(state.history), progress and rank == 0) as bar, _fast_convolutions(task.device):
+    written, gpu = begun, task.device.type == "cuda"
+    bar = tqdm(desc=task.name, total=loop.epochs * task.size, initial=len(state.history) * task.size, unit=task.unit,
+               unit_scale=True, disable=not progress or rank > 0, delay=1, dynamic_ncols=True)
+    # on a GPU let cuDNN try its ways first: all batches have one shape
+    with bar, torch.backends.cudnn.flags(enabled=True, benchmark=True) if gpu else contextlib.nullcontext():
         while not state.done(loop):
             row = _epoch(task, state, step, bar)
             if not math.isfinite(row["loss"]):
-                raise SqError(_diverged(task, row, path))
+                kept = f"the last good state is kept in {path}" if path.is_file() else "there is no good state to keep"
+                raise SqError(f"the loss is no number any more in epoch {row['epoch']} ({task.name}, rate "
+                              f"{row['rate']:.2g}, {loop.optimizer}): {kept}; try a lower rate than {loop.rate:g} or a "
+                              "longer warm-up")
             if task.watch is not None:
                 step.eval()
                 with torch.no_grad():
                     row |= task.watch(step)
-            if "watched" in row:
-                _remember(state, row["watched"])
+            state.stale += "watched" in row
+            if row.get("watched", math.inf) < state.best:
+                state.best, state.stale = row["watched"], 0
+                state.best_weights = {name: t.detach().cpu().clone() for name, t in state.net.state_dict().items()}
             state.history.append(row)
             said = ("loss", "chance", "spread", "watched")
             bar.set_postfix_str(", ".join(f"{name} {row[name]:.3f}" for name in said if name in row))
@@ -227,31 +236,12 @@ def _agreed(word: bool, device: torch.device) -> bool:
     return bool(said.item())
 
 
-def _remember(state: State, loss: float) -> None:
-    state.stale += 1
-    if loss < state.best:
-        state.best, state.stale = loss, 0
-        state.best_weights = {name: t.detach().cpu().clone() for name, t in state.net.state_dict().items()}
-
-
 def _wrapped(net: nn.Module, loop: Loop, device: torch.device, world: int) -> nn.Module:
     if world > 1:
         if device.type == "cuda":
             net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
         net = nn.parallel.DistributedDataParallel(net, device_ids=[device] if device.type == "cuda" else None)
     return torch.compile(net) if loop.compile else net
-
-
-def _fast_convolutions(device: torch.device):
-    """On a GPU let cuDNN try its ways first: all batches have one shape."""
-    gpu = device.type == "cuda"
-    return torch.backends.cudnn.flags(enabled=True, benchmark=True) if gpu else contextlib.nullcontext()
-
-
-def _diverged(task: Task, row: dict, path: Path) -> str:
-    kept = f"the last good state is kept in {path}" if path.is_file() else "no state was kept, for none was good"
-    return (f"the loss is no number any more in epoch {row['epoch']} ({task.name}, rate {row['rate']:.2g}, "
-            f"{task.loop.optimizer}): {kept}; try a lower rate than {task.loop.rate:g} or a longer warm-up")
 
 
 def _save(state: State, path: Path, key: str) -> None:
@@ -275,10 +265,3 @@ def _resume(state: State, path: Path, key: str) -> None:
             state.mean.load_state_dict(groups["mean"])
         state.history, state.stale, state.best_weights = facts["history"], facts["stale"], groups.get("best")
         state.best, state.seconds = math.inf if facts["best"] is None else facts["best"], facts["seconds"]
-
-
-def _bar(task: Task, done: int, shown: bool):
-    from tqdm import tqdm
-
-    return tqdm(desc=task.name, total=task.loop.epochs * task.size, initial=done * task.size, unit=task.unit,
-                unit_scale=True, disable=not shown, delay=1, dynamic_ncols=True)
