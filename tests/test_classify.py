@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from sqlib.errors import SqError
-from sqlib.learn.classify import CLASSIFIERS, balanced, classify, fit, oversample, per_event, pipeline, undersample
+from sqlib.learn.classify import CLASSIFIERS, balanced, classify, fit, per_event, pipeline, resample
 
 
 def cloud(positives, negatives, seed=0, dimensions=4, apart=3.0):
@@ -56,7 +56,7 @@ def test_a_step_that_cannot_be_done_is_left_out_and_named(positives, negatives, 
 
 def test_new_positives_lie_between_positives_and_the_old_samples_stay():
     embeddings, labels = cloud(6, 100)
-    more, answers = oversample(embeddings, labels, 0)
+    more, answers = resample(embeddings, labels, "SMOTE", 0)
     assert np.array_equal(more[:106], embeddings) and np.array_equal(answers[:106], labels)
     made, old = more[106:], embeddings[labels == 1]
     assert (answers[106:] == 1).all() and len(made) == 14
@@ -111,10 +111,10 @@ def test_one_seed_gives_one_answer_and_another_seed_another():
         assert not np.array_equal(one[name].decision, other[name].decision)
 
 
-@pytest.mark.parametrize("step", [oversample, undersample])
+@pytest.mark.parametrize("step", ["SMOTE", "under-sampling"])
 def test_the_seed_decides_which_samples_the_balancing_makes_or_keeps(step):
     embeddings, labels = cloud(6, 100)
-    one, same, other = (step(embeddings, labels, seed)[0] for seed in (0, 0, 1))
+    one, same, other = (resample(embeddings, labels, step, seed)[0] for seed in (0, 0, 1))
     assert np.array_equal(one, same) and not np.array_equal(one, other)
 
 

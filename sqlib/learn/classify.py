@@ -25,6 +25,7 @@ from sklearn.svm import SVC
 from sqlib.errors import SqError
 
 NEIGHBOURS = 11  # that K-NN asks
+BALANCING = ("SMOTE", "under-sampling")
 OVER, UNDER = 0.2, 0.75  # positives a negative after SMOTE, and after under-sampling
 
 # C of the polynomial SVC is so small that it says "no" to everything after some hundred samples: read its ap as well
@@ -49,30 +50,20 @@ class Answer(NamedTuple):
     note: str  # steps that were left out, or a fit that stopped early; else empty
 
 
-def oversample(embeddings, labels, seed: int):
-    """SMOTE: new positives between neighbouring ones until there are 0.2 for each negative; or none, where it cannot.
+def resample(embeddings, labels, step: str, seed: int):
+    """One step of `BALANCING` (Section 4.1.1), or none where it changes nothing.
 
-    Takes and returns embeddings (N, D) and labels (N,) of 0 and 1 (Section 4.1.1).
+    "SMOTE" makes positives between neighbouring ones until there are 0.2 for each negative; "under-sampling" leaves
+    random negatives away until there are 0.75 positives for each. Embeddings (N, D) and labels (N,) of 0 and 1.
     """
     positives, negatives = _counts(labels)
-    if positives < 2 or int(OVER * negatives - positives) < 1:
-        return embeddings, labels
-    smote = SMOTE(sampling_strategy=OVER, k_neighbors=min(5, positives - 1), random_state=seed)
-    return smote.fit_resample(embeddings, labels)
-
-
-def undersample(embeddings, labels, seed: int):
-    """Random negatives are left away until there are 0.75 positives for each; none where there are so few already.
-
-    Takes and returns what `oversample` does (Section 4.1.1).
-    """
-    positives, negatives = _counts(labels)
-    if positives < 2 or int(positives / UNDER) >= negatives:
-        return embeddings, labels
-    return RandomUnderSampler(sampling_strategy=UNDER, random_state=seed).fit_resample(embeddings, labels)
-
-
-BALANCING = {"SMOTE": oversample, "under-sampling": undersample}
+    if step == "SMOTE":
+        idle = int(OVER * negatives - positives) < 1
+        sampler = SMOTE(sampling_strategy=OVER, k_neighbors=max(1, min(5, positives - 1)), random_state=seed)
+    else:
+        idle = int(positives / UNDER) >= negatives
+        sampler = RandomUnderSampler(sampling_strategy=UNDER, random_state=seed)
+    return (embeddings, labels) if idle or positives < 2 else sampler.fit_resample(embeddings, labels)
 
 
 def _counts(labels) -> tuple[int, int]:
@@ -83,9 +74,9 @@ def balanced(labels, smote: bool = True, seed: int = 0) -> tuple[int, int, list[
     """Positives and negatives of training labels (N,) after balancing, and the steps left out for want of effect."""
     labels, left_out = np.asarray(labels), []
     rows = np.arange(len(labels), dtype=float)[:, None]  # the numbers do not depend on the embeddings
-    for step, sampler in BALANCING.items() if smote else ():
+    for step in BALANCING if smote else ():
         before = len(rows)
-        rows, labels = sampler(rows, labels, seed)
+        rows, labels = resample(rows, labels, step, seed)
         left_out += [step] * (len(rows) == before)
     return *_counts(labels), left_out
 
@@ -98,8 +89,8 @@ def pipeline(name: str, smote: bool, seed: int):
     """
     if name not in CLASSIFIERS:
         raise SqError(f"classifier {name!r} is unknown; there are: {', '.join(CLASSIFIERS)}")
-    steps = BALANCING.items() if smote else ()
-    samplers = [(step, FunctionSampler(func=sampler, kw_args={"seed": seed})) for step, sampler in steps]
+    samplers = [(step, FunctionSampler(func=resample, kw_args={"step": step, "seed": seed}))
+                for step in (BALANCING if smote else ())]
     return Pipeline([("scaling", StandardScaler()), *samplers, ("classifier", CLASSIFIERS[name](seed))])
 
 

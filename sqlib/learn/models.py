@@ -73,11 +73,6 @@ def _take_channels(net: nn.Sequential, channels: int, learned: bool) -> None:
     holder[0] = new
 
 
-def _scaled(frames: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    """Frames less a mean gray level, in units of its deviation."""
-    return (frames - level[0]) / level[1]
-
-
 class ContrastiveNet(nn.Module):
     """Backbone → encoding → projection head (linear, ReLU, linear), with a linear class head (Section 4.1.1).
 
@@ -102,7 +97,7 @@ class ContrastiveNet(nn.Module):
 
     def encode(self, frames: torch.Tensor) -> torch.Tensor:
         """Encoding (B, E) of frames (B, window, H, W), float32."""
-        features = self.trunk(_scaled(frames, self.level))
+        features = self.trunk((frames - self.level[0]) / self.level[1])
         with _precisely(features):
             return self.encoding(features.float())
 
@@ -150,16 +145,16 @@ class AutoEncoder(nn.Module):
         self.variational = variational
         self.register_buffer("level", torch.tensor([0.0, 1.0]))
 
-    def _code(self, scaled: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def _code(self, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        scaled = (frames - self.level[0]) / self.level[1]
         code = self.encoding(self.trunk(scaled))
-        return code.chunk(2, 1) if self.variational else (code, None)
+        return scaled, *(code.chunk(2, 1) if self.variational else (code, None))
 
     def encode(self, frames: torch.Tensor) -> torch.Tensor:
         """Mean of the code (B, E) of frames (B, window, S, S)."""
-        return self._code(_scaled(frames, self.level))[0]
+        return self._code(frames)[1]
 
     def forward(self, frames: torch.Tensor, noise: torch.Tensor | None = None):
-        scaled = _scaled(frames, self.level)
-        mean, log_variance = self._code(scaled)
+        scaled, mean, log_variance = self._code(frames)
         drawn = mean if log_variance is None or noise is None else mean + noise * (0.5 * log_variance).exp()
         return self.decoder(drawn), scaled, mean, log_variance, self.classifier(mean.detach())

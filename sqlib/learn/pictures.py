@@ -79,46 +79,44 @@ def learn(pictures: Pictures, seed: int, epochs: int, *, filtered: torch.Tensor 
     Kept under its key like any training. Raises `SqError` for a batch below 2 or above the number of pictures, and for
     no epoch.
     """
-    if not 2 <= batch <= len(pictures.train) or epochs < 1:
-        raise SqError(f"batch={batch}, epochs={epochs}: at least 2 pictures a batch, at most {len(pictures.train)}, "
-                      "and 1 epoch")
-    views = replace(PLAIN, low_pass=0.0 if filtered is None else 0.5)
+    if not 2 <= batch <= len(pictures.train):
+        raise SqError(f"batch={batch}: at least 2 pictures, at most {len(pictures.train)}")
+    views, device = replace(PLAIN, low_pass=0.0 if filtered is None else 0.5), torch.device(device)
     loop = Loop(epochs, batch, rate=rate, warmup=0, schedule="constant", precision="fp32")
     settings, fingerprint = Settings("supcon", model, views, loop, 0.1, window=1, seed=seed), hashlib.sha256()
     for tensor in (*pictures[1:], *([] if filtered is None else [filtered])):
         fingerprint.update(tensor.numpy().tobytes())
-    key = keys.key(CODE, asdict(settings), fingerprint.hexdigest(), loop.precision)
+
+    def make_task(_) -> Task:
+        """SupCon on the training pictures, read by a logistic regression after each epoch."""
+        given = (pictures.train, pictures.labels, filtered)
+        pixels, labels, low = (None if part is None else part.to(device) for part in given)
+        steps = len(pixels) // batch
+
+        def batches(_, order: torch.Generator) -> Iterator[torch.Tensor]:
+            return iter(torch.randperm(len(pixels), generator=order, device=device).split(batch)[:steps])
+
+        def losses(net, which: torch.Tensor, draws: torch.Generator) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+            seen = []
+            for _ in "ab":
+                chosen, part = decide_low_pass(len(which), views, draws), pixels[which]
+                if low is not None:
+                    part = torch.where(chosen[:, None, None, None], low[which], part)
+                seen.append(augment(part, views, draws, chosen))
+            both = torch.cat(seen).to(torch.float32, memory_format=torch.channels_last)
+            loss = supcon(net(both)[1], labels[which].repeat(2), settings.temperature)
+            return loss, {"loss": loss}
+
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            net = ContrastiveNet(model, pixels.shape[1])
+        return Task(pictures.name, loop, seed, device, net, 2 * steps * batch, steps, batches, losses,
+                    lambda net: read(unwrapped(net), pictures), "view", {"chance": chance_level(2 * batch)})
+
     facts = {"fingerprint": fingerprint.hexdigest(), "code": CODE[:12], "source": pictures.name}
-    run = trained.obtain(key, lambda _: task(pictures, filtered, settings, torch.device(device)), settings, facts,
-                         progress=False)
+    key = keys.key(CODE, asdict(settings), facts["fingerprint"], loop.precision)
+    run = trained.obtain(key, make_task, settings, facts, progress=False)
     return run.history[["epoch", "loss", "chance", "f1", "accuracy"]]
-
-
-def task(pictures: Pictures, filtered: torch.Tensor | None, settings: Settings, device: torch.device) -> Task:
-    """SupCon on the training pictures, read by a logistic regression after each epoch."""
-    given, loop, views = (pictures.train, pictures.labels, filtered), settings.loop, settings.views
-    pixels, labels, low = (None if part is None else part.to(device) for part in given)
-    steps = len(pixels) // loop.batch
-
-    def batches(_, order: torch.Generator) -> Iterator[torch.Tensor]:
-        return iter(torch.randperm(len(pixels), generator=order, device=device).split(loop.batch)[:steps])
-
-    def losses(net, which: torch.Tensor, draws: torch.Generator) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        seen = []
-        for _ in "ab":
-            chosen, part = decide_low_pass(len(which), views, draws), pixels[which]
-            if low is not None:
-                part = torch.where(chosen[:, None, None, None], low[which], part)
-            seen.append(augment(part, views, draws, chosen))
-        both = torch.cat(seen).to(torch.float32, memory_format=torch.channels_last)
-        loss = supcon(net(both)[1], labels[which].repeat(2), settings.temperature)
-        return loss, {"loss": loss}
-
-    with torch.random.fork_rng():
-        torch.manual_seed(settings.seed)
-        net = ContrastiveNet(settings.model, pixels.shape[1])
-    return Task(pictures.name, loop, settings.seed, device, net, 2 * steps * loop.batch, steps, batches, losses,
-                lambda net: read(unwrapped(net), pictures), "view", {"chance": chance_level(2 * loop.batch)})
 
 
 @torch.no_grad()

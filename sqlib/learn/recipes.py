@@ -39,13 +39,12 @@ class Common:
     validation: float = 0.0
     patience: int = 0
     precision: str = "auto"
-    compile: bool = False
 
     def settings(self, objective: str, epochs: int, **changes) -> Settings:
         """A run with these settings, `changes` being fields of `Settings`, at temperature 0.1 (Section 4.1.2)."""
         model = Model(self.backbone, self.weights, self.encoding, self.projection, self.pool, width=self.width)
         loop = Loop(epochs, self.batch, rate=self.rate, warmup=self.warmup, decay=self.decay, upsample=self.upsample,
-                    validation=self.validation, patience=self.patience, precision=self.precision, compile=self.compile)
+                    validation=self.validation, patience=self.patience, precision=self.precision)
         views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=self.extra,
                       extra_probability=1)
         shared = {"crop": self.crop, "seed": self.seed, "joint": self.joint, "thin": self.thin, "temperature": 0.1}

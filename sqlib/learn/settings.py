@@ -103,7 +103,6 @@ class Loop:
     clip: NotNegative = 0.0
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    compile: bool = False
 
     @model_validator(mode="after")
     def _watched(self):

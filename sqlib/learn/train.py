@@ -86,8 +86,11 @@ def fit(task: Task, path: Path, *, key: str = "", progress: bool = True, seconds
     state = begin(task)
     if path.is_file():
         _resume(state, path, key)
-    step, begun, spent = _wrapped(state.net, loop, task.device, world), time.monotonic(), state.seconds
-    written, gpu = begun, task.device.type == "cuda"
+    begun, spent, gpu = time.monotonic(), state.seconds, task.device.type == "cuda"
+    step, written = state.net, begun
+    if world > 1:
+        step = nn.SyncBatchNorm.convert_sync_batchnorm(step) if gpu else step
+        step = nn.parallel.DistributedDataParallel(step, device_ids=[task.device] if gpu else None)
     bar = tqdm(desc=task.name, total=loop.epochs * task.size, initial=len(state.history) * task.size, unit=task.unit,
                unit_scale=True, disable=not progress or rank > 0, delay=1, dynamic_ncols=True)
     # on a GPU let cuDNN try its ways first: all batches have one shape
@@ -112,7 +115,9 @@ def fit(task: Task, path: Path, *, key: str = "", progress: bool = True, seconds
             bar.set_postfix_str(", ".join(f"{name} {row[name]:.3f}" for name in said if name in row))
             now = time.monotonic()
             state.seconds = spent + now - begun
-            late = _agreed(now - begun > seconds, task.device)
+            late = torch.tensor([now - begun > seconds], dtype=torch.uint8)
+            if world > 1:  # clocks differ, and all must stop at the same epoch
+                dist.broadcast(late := late.to(task.device), 0)
             if rank == 0 and (state.done(loop) or late or now - written > EVERY):
                 _save(state, path, key)
                 written = now
@@ -191,18 +196,13 @@ def autocast(device: torch.device, precision: str):
 
 
 def unwrapped(net: nn.Module) -> nn.Module:
-    """The network that torch.compile or DistributedDataParallel has wrapped."""
-    inner = getattr(net, "_orig_mod", getattr(net, "module", None))
-    return net if inner is None else unwrapped(inner)
+    """The network that DistributedDataParallel has wrapped."""
+    return net.module if isinstance(net, nn.parallel.DistributedDataParallel) else net
 
 
 def generator_of(device: torch.device, *seeds: int) -> torch.Generator:
     """A generator on the device, seeded by whole numbers."""
-    return torch.Generator(device).manual_seed(_seed(*seeds))
-
-
-def _seed(*seeds: int) -> int:
-    return int(np.random.SeedSequence(seeds).generate_state(1)[0])
+    return torch.Generator(device).manual_seed(int(np.random.SeedSequence(seeds).generate_state(1)[0]))
 
 
 def _epoch(task: Task, state: State, step: nn.Module, bar) -> dict:
@@ -214,7 +214,7 @@ def _epoch(task: Task, state: State, step: nn.Module, bar) -> dict:
         if isinstance(block, nn.modules.batchnorm._BatchNorm) and not block.weight.requires_grad:
             block.eval()
     with torch.random.fork_rng([task.device] if task.device.type == "cuda" else []):
-        torch.manual_seed(_seed(task.seed, number, 1 + rank))  # dropout draws from the process's own generator
+        torch.manual_seed(draws.initial_seed())  # dropout draws from the process's own generator
         for place, batch in enumerate(task.batches(number, order)):
             rate = rate_at(task.loop, number + (place + 0.5) / task.steps)
             for group in state.optimizer.param_groups:
@@ -225,23 +225,6 @@ def _epoch(task: Task, state: State, step: nn.Module, bar) -> dict:
     spent = time.monotonic() - clock
     return {"epoch": number + 1, **dict(zip(rows[0], means)), "rate": rate, **task.facts,
             f"{task.unit}s_per_s": round(task.size / spent, 1)}
-
-
-def _agreed(word: bool, device: torch.device) -> bool:
-    """What the first process says: clocks differ, and all must stop at the same epoch."""
-    if not dist.is_initialized():
-        return word
-    said = torch.tensor([int(word)], device=device)
-    dist.broadcast(said, 0)
-    return bool(said.item())
-
-
-def _wrapped(net: nn.Module, loop: Loop, device: torch.device, world: int) -> nn.Module:
-    if world > 1:
-        if device.type == "cuda":
-            net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
-        net = nn.parallel.DistributedDataParallel(net, device_ids=[device] if device.type == "cuda" else None)
-    return torch.compile(net) if loop.compile else net
 
 
 def _save(state: State, path: Path, key: str) -> None:
