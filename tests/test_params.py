@@ -21,7 +21,6 @@ from sqbook.parameters import (
 )
 from sqlib import profiles
 from sqlib.errors import SqError
-from sqlib.learn.recipes import Common
 from sqlib.show import publish
 from sqlib.typed import check, parse
 
@@ -222,7 +221,7 @@ def test_a_chapter_has_at_most_fifteen_parameters_and_retypes_none(path, monkeyp
 def test_what_two_chapters_share_stands_once_in_the_profiles(monkeypatch):
     """03 and 07 train the same two models, and find each other's only where all that decides them is the same."""
     monkeypatch.setenv("SQ_HOME", str(CHECKOUT))
-    both = [*Common.__annotations__, *profiles.Contrastive.model_fields]
+    both = ["seed", *profiles.Learning.model_fields, *profiles.Contrastive.model_fields]
     for profile in profiles.names():
         one, other = (resolve(name, profile, {})[1] for name in ("03_contrastive", "07_case_studies"))
         assert {name: one[name] for name in both} == {name: other[name] for name in both}

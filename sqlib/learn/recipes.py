@@ -2,40 +2,22 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import replace
 
 from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError
 from sqlib.learn import rcnn
 from sqlib.learn.rcnn import Detector
 from sqlib.learn.settings import Loop, Model, Settings, Views
+from sqlib.profiles import Detection, Learning
 
 PLAIN = Views(low_pass=0, positional="none", erasing="none")
 
 
-@dataclass(frozen=True)
-class Common:
-    """What the chapters on contrastive learning share; each is a parameter or a shared setting (see `Settings`)."""
+class Common(Learning):
+    """What the chapters on contrastive learning share: the settings of a profile, and what none sets."""
 
     seed: int
-    crop: int
-    thin: int
-    backbone: str
-    width: int
-    pool: str
-    weights: str
-    encoding: int
-    projection: int
-    batch: int
-    rate: float
-    warmup: float
-    decay: float
-    upsample: int
-    joint: bool
-    low_pass: float
-    positional: str
-    erasing: str
-    extra: list[str]
     validation: float = 0.0
     patience: int = 0
     precision: str = "auto"
@@ -99,7 +81,7 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
         "SGD": short, "Adam": replace(short, loop=replace(short.loop, optimizer="adam", rate=1e-3)),
     }
     for name in changed:
-        other = replace(common, **CHANGES[name])
+        other = common.model_copy(update=CHANGES[name])
         runs[name] = _two_steps(other, epochs_self, epochs_supervised, temperature)[2]
     return runs
 
@@ -172,11 +154,6 @@ PLANS: dict[str, Callable[..., dict[str, Settings | Detector]]] = {
     "02_autoencoders": autoencoders, "03_contrastive": contrastive, "04_augmentations": augmentations,
     "05_recurrence": recurrence, "06_object_detection": detectors, "07_case_studies": cases,
 }
-SHARED = {"common": Common, "settings": Detector}
-"""Settings that several runs of a chapter share: the first argument of its recipe."""
-DECIDED = ("train_on", "step", "data")  # of a detector's, by the recipe
-
-
 def plan(chapter: str, parameters: dict, frameset: FrameSet | None = None) -> dict[str, Settings | Detector]:
     """The runs of a chapter by name, from those of its parameters that decide them; empty for one that trains nothing.
 
@@ -186,17 +163,18 @@ def plan(chapter: str, parameters: dict, frameset: FrameSet | None = None) -> di
     if chapter not in PLANS:
         return {}
     recipe = inspect.signature(PLANS[chapter]).parameters
-    kind = SHARED.get(next(iter(recipe)))
-    # by name, whether it must be given
-    own = {name: one.default is one.empty for name, one in recipe.items() if name not in (*SHARED, "frameset")}
-    shared = {one.name: kind is Detector or one.default is MISSING for one in (fields(kind) if kind else ())
-              if one.name not in DECIDED}
-    if missing := [name for name, must in (shared | own).items() if must and name not in parameters]:
+    must = {name for name, one in recipe.items() if one.default is one.empty} - {"common", "settings"}
+    shared = {"common": {*Learning.model_fields, "seed"}, "settings": {*Detection.model_fields, "seed", "epochs"}}
+    first = shared.get(next(iter(recipe)), set())
+    if missing := sorted((must | first) - set(parameters)):
         raise SqError(f"{chapter} lacks the parameters {', '.join(missing)}, which decide what it trains")
-    if empty := [name for name, must in own.items() if must and parameters[name] == []]:
+    if empty := sorted(name for name in must if parameters[name] == []):
         raise SqError(f"{empty[0]}=[]: {chapter} needs at least one")
-    given, common = ({name: parameters[name] for name in names if name in parameters} for names in (own, shared))
-    if kind is Detector:
-        common["weights"] = rcnn.weights_at_hand(common["backbone"], common["weights"])
-        given["frameset"] = frameset
-    return PLANS[chapter](*([kind(**common)] if kind else []), **given)
+    given = {name: parameters[name] for name in recipe if name in parameters}
+    if "common" in recipe:
+        given["common"] = Common(**{name: parameters[name] for name in Common.model_fields if name in parameters})
+    elif "settings" in recipe:
+        own = {name: parameters[name] for name in first}
+        own["weights"] = rcnn.weights_at_hand(own["backbone"], own["weights"])
+        given |= {"settings": Detector(**own), "frameset": frameset}
+    return PLANS[chapter](**given)
