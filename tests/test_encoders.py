@@ -80,7 +80,7 @@ def test_the_effective_precision_is_part_of_the_key(monkeypatch):
 
 def test_code_that_trains_is_part_of_the_key_and_other_code_is_not():
     names = {path.relative_to(keys.PACKAGE).as_posix() for path in keys.closure(["sqlib.learn.encoders"], ("learn",))}
-    assert {f"learn/{name}.py" for name in ("train", "losses", "augment", "extras", "models", "samples")} <= names
+    assert {f"learn/{name}.py" for name in ("train", "losses", "augment", "models", "samples")} <= names
     assert not {f"learn/{name}.py" for name in ("detector", "locator", "pictures", "recipes", "classify")} & names
 
 

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sqlib.data import catalogue
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
-from sqlib.learn import augment, encoders, extras, trained
+from sqlib.learn import augment, encoders, trained
 from sqlib.learn.augment import Views
 from sqlib.learn.models import Model
 from sqlib.learn.samples import make_samples, split
@@ -211,8 +211,7 @@ class NoWait(TorchDispatchMode):
 @pytest.mark.parametrize("objective", ["simclr", "supcon", "weighted", "classify", "vae"])
 def test_no_step_makes_the_host_wait_for_a_gpu(objective, samples, monkeypatch):
     """The way of a GPU, taken by a processor that is watched."""
-    for place in (augment, extras):
-        monkeypatch.setattr(place, "by_sample", lambda _: False)
+    monkeypatch.setattr(augment, "by_sample", lambda _: False)
     kinds = tuple(name for name in augment.EXTRAS if not name.startswith("auto_augment"))  # torchvision's own
     settings = replace(SMALL, objective=objective, views=replace(SMALL.views, extra=kinds))
     task = encoders.task(settings, samples, split(samples)[0])
