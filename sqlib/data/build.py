@@ -13,17 +13,9 @@ import pandas as pd
 from sqlib import __version__
 from sqlib.data.catalogue import Event, catalogue
 from sqlib.data.cubes import Cube, read_cube, write_cube
-from sqlib.data.frames import (
-    FrameSet,
-    check_scaling,
-    check_size,
-    events_of,
-    frames_from_cube,
-    load_frames_from,
-    save_frames,
-)
+from sqlib.data.frames import FrameSet, check_frames, events_of, frames_from_cube, load_frames_from, save_frames
 from sqlib.errors import SqError
-from sqlib.keys import PACKAGE, code_hash, key
+from sqlib.keys import code_hash, key
 from sqlib.paths import alone, clean, home, replacing
 from sqlib.sun.twin import TwinSettings, check_settings
 from sqlib.sun.twin import simulate as simulate_twin
@@ -33,32 +25,23 @@ SMALL = 100e6  # pixels of all cubes together, below which starting workers cost
 GUARD = "a script that builds the twin with workers must do so under “if __name__ == '__main__'”"
 
 
-def physics(package: Path = PACKAGE) -> str:
-    """Hash of the code and the table that decide what a cube holds."""
-    modules = ("sqlib.sun.twin", "sqlib.data.catalogue", "sqlib.data.cubes")
-    return code_hash(modules, ("sun",), ("data/table1.csv",), package)
-
-
-def recipe(package: Path = PACKAGE) -> str:
-    """Hash of the code that decides how frames are made of a cube."""
-    return code_hash(("sqlib.data.frames",), (), package=package)
-
-
-# taken when the code is loaded: a file edited since then says nothing about the cubes that this process makes
-PHYSICS, RECIPE = physics(), recipe()
-
-
-def twin_key(settings, simulate=None) -> str:
-    """Short name of the twin that `settings` make with this physics: a changed physics makes other data."""
-    return key(asdict(settings), PHYSICS, simulate and f"{simulate.__module__}.{simulate.__qualname__}")
+# Code and tables that decide what a cube holds, and how frames are made of it. They are hashed when this module is
+# loaded: a file edited since then says nothing about the cubes that this process makes.
+PHYSICS_OF = ("sqlib.sun.twin", "sqlib.data.catalogue", "sqlib.data.cubes"), ("sun",), ("data/table1.csv",)
+RECIPE_OF = ("sqlib.data.frames",), ()
+PHYSICS, RECIPE = code_hash(*PHYSICS_OF), code_hash(*RECIPE_OF)
 
 
 def twin_folder(settings=None, simulate=None) -> Path:
-    """Where the twin of these settings lies, made yet or not. Raises `SqError` for settings out of range."""
+    """Where the twin of these settings lies, made yet or not; a changed physics makes another one.
+
+    Raises `SqError` for settings out of range.
+    """
     settings = settings or TwinSettings()
     if isinstance(settings, TwinSettings):
         check_settings(settings)
-    return home() / "data" / "twin" / twin_key(settings, simulate)
+    made_by = simulate and f"{simulate.__module__}.{simulate.__qualname__}"
+    return home() / "data" / "twin" / key(asdict(settings), PHYSICS, made_by)
 
 
 def cube_path(folder: Path, event: Event) -> Path:
@@ -148,8 +131,7 @@ def load_frames(data: str = "twin", root: str | os.PathLike = "", size: int = 22
     """
     from tqdm import tqdm
 
-    check_size(size)
-    check_scaling(scaling)
+    check_frames(size, scaling)
     if data == "sunquakenet":
         from sqlib.data.sunquakenet import fetch, load_sunquakenet
 

@@ -15,7 +15,7 @@ import pandas as pd
 from sqlib.data.catalogue import catalogue, make_event
 from sqlib.data.cubes import Cube, read_power
 from sqlib.data.export import export_frames
-from sqlib.data.frames import check_size, frames_from_cube, make_frameset
+from sqlib.data.frames import frames_from_cube, make_frameset
 from sqlib.data.tables import FROM, Column, intervals, read_table
 from sqlib.errors import SqError
 from sqlib.paths import new_folder, real, replacing
@@ -136,7 +136,6 @@ def import_cubes(folder: Path, size: int = 256, progress: bool = True) -> Path:
     """
     from tqdm import tqdm
 
-    check_size(size)
     folder = real(folder)
     cubes, target, shape = read_tables(folder), folder / "frames", None
     if target.exists() and not (target / "own.json").is_file():

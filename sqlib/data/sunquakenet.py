@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from sqlib.data.catalogue import Event, catalogue, make_event
-from sqlib.data.frames import FrameSet, check_size, frame_time, make_frameset, make_index, own_card, resize, to_bytes
+from sqlib.data.frames import FrameSet, check_frames, frame_time, make_frameset, make_index, own_card, resize, to_bytes
 from sqlib.data.tables import FROM, Column, intervals, read_table
 from sqlib.errors import SqError, in_words
 from sqlib.paths import real
@@ -108,12 +108,6 @@ def read_regions(path: Path) -> pd.DataFrame:
     return table[["event", "first", "last", "boxes"]]
 
 
-def _simulated(files: list[Path]) -> bool:
-    """Whether an export of simulated frames is among `files`: it must never pass for the Sun."""
-    readmes = (path.read_text(encoding="utf-8", errors="replace") for path in files if path.name == "README.txt")
-    return any("SIMULATED:" in text for text in readmes)
-
-
 def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True) -> tuple[FrameSet, Report]:
     """Frames of a SunquakeNet folder, by time and frame number, and a report of what was odd in it.
 
@@ -127,7 +121,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     tables fit only one), links that lead out of the folder, and malformed region tables.
     """
     if size is not None:
-        check_size(size)
+        check_frames(size)
     files, root = _walk(Path(root)), real(root)
     own, events = own_card(root), {event.key: event for event in catalogue()}
     named = _named(files, root)
@@ -150,12 +144,16 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
         inside = _clip(region, shape, pixels.shape[1:], outside)
         for place in frames.index[(frames["key"] == region.event) & frames["frame"].between(region.first, region.last)]:
             boxes[place] += inside
-    time = [_time(row.event, row.frame, own.get("cubes", {})) for row in frames.itertuples()]
+    clocks = {event.key: (event.start, event.cadence) for event in frames["event"]}
+    own_clocks = own.get("cubes", {}).items()
+    clocks |= {key: (datetime.fromisoformat(cube["start"]), cube["cadence"]) for key, cube in own_clocks}
+    time = [frame_time(*clocks[key], frame) for key, frame in zip(frames["key"], frames["frame"])]
     facts = {"cycle": [event.cycle for event in frames["event"]], "time": time, "boxes": boxes.values()}
     columns = ["event", "cycle", "frame", "time", "label", "boxes"]
     index = make_index(frames.assign(**facts, event=frames["key"])[columns]).reset_index(drop=True)
-    source = own.get("source", "sunquakenet")
-    source = "twin" if source != "simulated" and _simulated(files) else source
+    source, readmes = own.get("source", "sunquakenet"), [path for path in files if path.name == "README.txt"]
+    if source != "simulated" and any("SIMULATED:" in path.read_text("utf-8", "replace") for path in readmes):
+        source = "twin"  # an export of simulated frames never passes for the Sun
     annotated = [(row.event, (row.first, row.last)) for row in regions.itertuples() if row.event in events]
     return make_frameset(pixels, index, source, "frame" if own else "published"), Report(
         frames=len(frames),
@@ -189,12 +187,6 @@ def _named(files: list[Path], root: Path) -> pd.DataFrame:
             events[key] = make_event(datetime.strptime(key, "%Y_%m_%d_%H_%M_%S"))
     table = table.assign(event=table["key"].map(events), frame=pd.to_numeric(table["frame"]).astype("Int64"))
     return table[table["key"].notna() | table["folder"].notna()]
-
-
-def _time(event: Event, frame: int, cubes: dict) -> np.datetime64:
-    """Time of a frame, by its own cube where there is one."""
-    cube = cubes.get(event.key) or {"start": event.start.isoformat(), "cadence": event.cadence}
-    return frame_time(datetime.fromisoformat(cube["start"]), frame, cube["cadence"])
 
 
 def _pictures(paths, size: int | None, progress: bool) -> tuple[np.ndarray, tuple[int, int]]:
