@@ -10,7 +10,7 @@ from PIL import Image
 
 from sqlib.data.build import info, load_frames
 from sqlib.data.export import export_frames
-from sqlib.data.frames import frames_from_cube, join
+from sqlib.data.frames import frames_from_cube, make_frameset
 from sqlib.data.sunquakenet import COLUMNS, fetch, load_sunquakenet, read_regions
 from sqlib.errors import SqError
 
@@ -123,9 +123,9 @@ def test_intervals_and_events_that_table_1_does_not_list_are_reported(net):
 
 
 @pytest.mark.parametrize(("rows", "told"), [
-    (ROW.replace("06.04.2001", "2001-04-06"), "line 3, column Time: '2001.*' is no time like 29.03.2014 16:48"),
+    (ROW.replace("06.04.2001", "2001-04-06"), "line 3, column Time: '2001-04-06 19:13': time data .* does not match format '%d.%m.%Y %H:%M'"),
     (ROW.replace("21,36", "36,21"), "line 3, column FS, FE: 36 to 21 is no interval"),
-    (ROW.replace("8,9,12,20.5", "8,9,12,nan"), "line 3, column b1_y1: 'nan' is no number"),
+    (ROW.replace("8,9,12,20.5", "8,9,12,nan"), "line 3, column b1_y1: 'nan': input should be a finite number"),
     (ROW.replace("8,9,12,20.5", "8,9,8,20"), "line 3, column b1_x0…b1_y1: .* is no box"),
 ])
 def test_wrong_rows_are_refused_with_file_line_and_column(net, rows, told):
@@ -218,11 +218,12 @@ def test_fetching_without_a_network_says_what_to_do(monkeypatch):
 def twin(cube, rng):
     """Frames of three simulated events: one box, two boxes that overlap in time, no annotation."""
     power = rng.exponential(size=(40, 32, 32)).astype(np.float32)
-    first = replace(cube, power=power)
     boxes = (((90, 108), ((3.0, 4.0, 9.25, 8.0),)), ((105, 114), ((1 / 3, 20.0, 6.0, 31.5),)))
-    double = replace(cube, power=power, event="2014_02_02_06_24_00", first_frame=82, boxes=boxes)
-    without = replace(cube, power=power, event="2011_12_30_03_03_00", boxes=())
-    return join(frames_from_cube(one, size=32) for one in (first, without, double))
+    others = [{}, {"event": "2011_12_30_03_03_00", "boxes": ()},
+              {"event": "2014_02_02_06_24_00", "first_frame": 82, "boxes": boxes}]
+    parts = [frames_from_cube(replace(cube, power=power, **other), size=32) for other in others]
+    index = pd.concat([part.index for part in parts], ignore_index=True)
+    return make_frameset(np.concatenate([part.pixels for part in parts]), index, "twin", "cube")
 
 
 def test_what_is_exported_loads_back(twin, tmp_path):

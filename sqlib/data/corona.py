@@ -186,8 +186,8 @@ def read_maps(folder: Path) -> list:
     if not files:
         raise SqError(f"{folder} holds no FITS file: put AIA and RHESSI images there, or name none to simulate them")
     for file in files:
-        told = in_words(f"{file} holds no image that can be used", "take the file as the archive has it, level 1 or later")
-        with told, warnings.catch_warnings(action="ignore"):
+        advice = "take the file as the archive has it, level 1 or later"
+        with in_words(f"{file} holds no image that can be used", advice), warnings.catch_warnings(action="ignore"):
             with fits.open(unpacked(file, LARGEST, "an image of the Sun")) as units:  # what is torn raises an error
                 unit = [unit for unit in units if unit.is_image and unit.header["NAXIS"] == 2][0]  # noqa: RUF015
                 data, header = np.array(unit.data), unit.header.copy()

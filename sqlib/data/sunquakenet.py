@@ -11,13 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from pydantic import BeforeValidator, create_model
 
-from sqlib.data.catalogue import Event, catalogue, make_event
+from sqlib.data.catalogue import catalogue, make_event
 from sqlib.data.frames import FrameSet, check_frames, frame_time, make_frameset, make_index, own_card, resize, to_bytes
-from sqlib.data.tables import FROM, Column, intervals, read_table
+from sqlib.data.tables import Count, Row, empty, intervals, read_table
 from sqlib.errors import SqError, in_words
 from sqlib.paths import real
 
@@ -28,13 +30,11 @@ LARGEST = 4096  # pixels a side; a larger picture is no frame, and might be a de
 CORNERS = tuple(tuple(f"b{box}_{corner}" for corner in ("x0", "y0", "x1", "y1")) for box in (1, 2))
 CENTRES = tuple(tuple(f"b{box}_{part}" for part in ("cx", "cy", "w", "h")) for box in (1, 2))
 COLUMNS = ("Time", "FS", "FE", *CENTRES[0], *CENTRES[1], "box_cnt", *CORNERS[0], *CORNERS[1])
-REGIONS = {
-    "Time": Column(datetime, format="%d.%m.%Y %H:%M"),
-    "FS": Column(int, FROM),
-    "FE": Column(int, FROM),
-    **{name: Column(optional=True) for name in COLUMNS[3:12]},  # said again by the corners, which are what is read
-    **{name: Column(float, optional=True) for name in COLUMNS[12:]},
-}
+
+# Of a region table what is read: the other columns say again what the corners say.
+Day = Annotated[datetime, BeforeValidator(lambda word: datetime.strptime(word, "%d.%m.%Y %H:%M"))]
+Side = Annotated[float | None, empty]
+REGION = create_model("Region", __base__=Row, Time=Day, FS=Count, FE=Count, **dict.fromkeys(sum(CORNERS, ()), Side))
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def read_regions(path: Path) -> pd.DataFrame:
 
     A row has up to two boxes (x0, y0, x1, y1), in pixels. Raises `SqError` as `tables.read_table` and `intervals` do.
     """
-    table = intervals(read_table(path, REGIONS, more=True), "FS", "FE", CORNERS)
+    table = intervals(read_table(path, REGION, more=True), "FS", "FE", CORNERS)
     table["event"] = [make_event(time.to_pydatetime()).key for time in table["Time"]]
     return table[["event", "first", "last", "boxes"]]
 
