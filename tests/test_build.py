@@ -13,12 +13,12 @@ import pytest
 from standin import Settings, simulate
 
 from sqlib.data import build
-from sqlib.data.build import build_twin, cube_path, info, load_frames, physics, recipe, twin_folder, twin_key
+from sqlib.data.build import build_twin, cube_path, info, load_frames, twin_folder
 from sqlib.data.catalogue import catalogue, find_event
 from sqlib.data.cubes import read_cube
 from sqlib.data.frames import load_frames_from
 from sqlib.errors import SqError
-from sqlib.keys import PACKAGE
+from sqlib.keys import PACKAGE, code_hash
 from sqlib.paths import alone
 from sqlib.sun.twin import TwinSettings
 
@@ -105,7 +105,8 @@ def test_a_script_without_a_guard_is_told_instead_of_waiting_for_itself(sq_home,
 
 
 def test_other_settings_are_another_twin():
-    assert len({twin_key(TwinSettings()), twin_key(TwinSettings(seed=1)), twin_key(TwinSettings(), simulate)}) == 3
+    folders = {twin_folder(), twin_folder(TwinSettings()), twin_folder(TwinSettings(seed=1)), twin_folder(simulate=simulate)}
+    assert len(folders) == 3
 
 
 @pytest.mark.parametrize(("file", "old", "new", "cubes", "frames"), [
@@ -125,7 +126,8 @@ def test_another_physics_is_another_twin_and_other_words_are_not(tmp_path, file,
     text = (copy / file).read_text(encoding="utf-8")
     assert old in text
     (copy / file).write_text(text.replace(old, new, 1), encoding="utf-8")
-    assert (physics(copy) != build.PHYSICS, recipe(copy) != build.RECIPE) == (cubes, frames)
+    physics, recipe = (code_hash(*what, package=copy) for what in (build.PHYSICS_OF, build.RECIPE_OF))
+    assert (physics != build.PHYSICS, recipe != build.RECIPE) == (cubes, frames)
 
 
 def test_cubes_and_frames_of_another_code_are_made_anew(logged, monkeypatch):
