@@ -155,22 +155,20 @@ def load_frames(data: str = "twin", root: str | os.PathLike = "", size: int = 22
 
 def info(frameset: FrameSet) -> dict:
     """Counts of a frame set, JSON-able: in all, per solar cycle and per event."""
-    index, events = frameset.index, events_of(frameset.index)
-    per_event = []
-    for name, rows in index.groupby("event", sort=False):
-        event, labelled = events[name], bool((rows["label"] >= 0).any())
-        facts = {"event": name, "name": event.name, "cycle": int(rows["cycle"].iloc[0]), "labelled": labelled}
-        per_event.append({**facts, **_counts(rows), "intervals": [list(interval) for interval in event.intervals]})
+    index, per_event = frameset.index, []
+
+    def counts(rows: pd.DataFrame) -> dict:
+        kinds = {"positives": 1, "negatives": 0, "unlabelled": -1}
+        return {"frames": len(rows)} | {kind: int((rows["label"] == label).sum()) for kind, label in kinds.items()}
 
     def summed(rows: pd.DataFrame) -> dict:
-        labelled = [one["labelled"] for one in per_event if one["event"] in set(rows["event"])]
-        return {"events": len(labelled), "labelled": sum(labelled), **_counts(rows)}
+        labelled = rows["event"][rows["label"] >= 0].nunique()
+        return {"events": rows["event"].nunique(), "labelled": labelled, **counts(rows)}
 
+    for key, event in events_of(index).items():
+        rows = index[index["event"] == key]
+        facts = {"event": key, "name": event.name, "cycle": event.cycle, "labelled": bool((rows["label"] >= 0).any())}
+        per_event.append({**facts, **counts(rows), "intervals": [list(interval) for interval in event.intervals]})
     facts = {"source": frameset.source, "scaling": frameset.scaling, "size": int(frameset.pixels.shape[1])}
     cycles = {str(cycle): summed(rows) for cycle, rows in index.groupby("cycle")}
     return {**facts, "fingerprint": frameset.fingerprint, **summed(index), "cycles": cycles, "per_event": per_event}
-
-
-def _counts(rows: pd.DataFrame) -> dict:
-    names = {"positives": 1, "negatives": 0, "unlabelled": -1}
-    return {"frames": len(rows)} | {name: int((rows["label"] == label).sum()) for name, label in names.items()}

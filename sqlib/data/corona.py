@@ -219,9 +219,9 @@ def pick(maps: list, channel: int | str, start: datetime, end: datetime) -> list
     """The maps of a channel (304, 94, "x-ray") taken from `start` to `end`. `SqError`, with what is there, for none."""
     own = [one for one in maps if channel_of(one) == channel and start <= one.date.datetime <= end]
     if not own:
-        kinds = ", ".join(sorted({str(channel_of(one)) for one in maps})) or "none"
-        times = [f"{one.date.datetime:%Y-%m-%d %H:%M}" for one in maps]
-        held = f"{kinds}, from {min(times)} to {max(times)}" if times else kinds
+        held = ", ".join(sorted({str(channel_of(one)) for one in maps})) or "none"
+        if times := sorted(one.date.datetime for one in maps):
+            held += f", from {times[0]:%Y-%m-%d %H:%M} to {times[-1]:%Y-%m-%d %H:%M}"
         raise SqError(f"no image of channel {channel} from {start:%Y-%m-%d %H:%M} to {end:%H:%M}; there are: {held}")
     return own
 

@@ -110,7 +110,7 @@ def write_cube(cube: Cube, path: Path) -> None:
     table = fits.BinTableHDU(np.array(rows, dtype=kinds), name="BOXES")
     for i, unit in enumerate(("frame", "frame", "pixel", "pixel", "pixel", "pixel"), 1):
         table.header[f"TUNIT{i}"] = unit
-    truth = json.dumps(cube.truth)
+    truth = json.dumps(cube.truth, default=lambda value: value.tolist())
     truth = fits.BinTableHDU.from_columns([fits.Column("JSON", f"{len(truth)}A", array=[truth])], name="TRUTH")
     with replacing(path) as new:
         fits.HDUList([image, table, truth]).writeto(new)

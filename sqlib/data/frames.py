@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sqlib.data.catalogue import Event, catalogue, cycle_of, make_event
+from sqlib.data.catalogue import Event, catalogue, make_event
 from sqlib.data.cubes import Cube, check_power
 from sqlib.errors import SqError, in_words
 from sqlib.paths import replacing
@@ -142,7 +142,7 @@ def _index(cube: Cube, numbers: list[int], size: int) -> pd.DataFrame:
         near = [box for (first, last), own in cube.boxes if first <= number <= last for box in own]
         rows.append({
             "event": cube.event,
-            "cycle": event.cycle if event else cycle_of(cube.start),
+            "cycle": (event or make_event(cube.start)).cycle,
             "frame": number,
             "time": frame_time(cube.start, cube.cadence, number),
             "label": int(inside) if intervals else -1,
