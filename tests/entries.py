@@ -27,11 +27,10 @@ from sqbook import execute as runs
 from sqbook import parameters as params
 from sqbook.scorecard import scorecard_page
 from sqbook.site import build as pages
-from sqbook.site.figures import with_figures
-from sqbook.site.notes import add_provenance
+from sqbook.site.notes import add_notes
+from sqbook.site.pages import facts_of
 from sqlib.data import corona, cubes, frames, own_cubes, sunquakenet
-from sqlib.learn import checkpoint, locator
-from sqlib.learn import runs as trained
+from sqlib.learn import checkpoint, encoders, locator, trained
 from sqlib.learn.objectives import make_net
 from sqlib.paths import remove
 from sqlib.show import records
@@ -193,9 +192,9 @@ def read_run(path: Path):
 
 def read_executed(path: Path):
     slides.write_slides(path.parent)
-    notebook = pages.dress(params.read_notebook(path), CARD)
-    add_provenance(notebook["cells"], CARD, records.read_records(path.parent), set(), {})
-    with_figures("<!-- figure 00_first fig01 -->", {"00_first": path.parent})
+    notebook = params.read_notebook(path)
+    facts_of(notebook, CARD)
+    add_notes(notebook["cells"], CARD, records.read_records(path.parent), set(), {})
 
 
 def a_training(name: str):
@@ -213,7 +212,7 @@ def a_training(name: str):
 
 
 def read_weights(path: Path):
-    return trained.load_net(trained.load(KEY), 16, "cpu")
+    return encoders.load_net(encoders.load(KEY), 16, "cpu")
 
 
 def a_locator(home: Path) -> Path:
@@ -224,30 +223,30 @@ def a_locator(home: Path) -> Path:
 
 def an_embedding(home: Path) -> Path:
     a_training("weights.safetensors")(home)
-    trained.embed(trained.load(KEY), _samples())
+    encoders.embed(encoders.load(KEY), _samples())
     return next(trained.run_folder(KEY).glob("encoding-*.npy"))
 
 
 def read_embedding(path: Path):
-    return trained.embed(trained.load(KEY), _samples())
+    return encoders.embed(encoders.load(KEY), _samples())
 
 
 def _samples():
-    return trained.samples_for(SMALL, small_frames(events=2, frames=3), "cpu")
+    return encoders.samples_for(SMALL, small_frames(events=2, frames=3), "cpu")
 
 
 def a_checkpoint(home: Path) -> Path:
     """A run that was cut off after its first epoch."""
     frameset = small_frames(events=10, frames=6)
-    folder = trained.run_folder(trained.run_key(SMALL, frameset.fingerprint))
+    folder = trained.run_folder(encoders.run_key(SMALL, frameset.fingerprint))
     with pytest.raises(trained.Unfinished):
-        trained.train(SMALL, frameset, progress=False, device="cpu", seconds=0)
+        encoders.train(SMALL, frameset, progress=False, device="cpu", seconds=0)
     return folder / "checkpoint.safetensors"
 
 
 def read_checkpoint(path: Path):
     with suppress(trained.Unfinished):
-        trained.train(SMALL, small_frames(events=10, frames=6), progress=False, device="cpu", seconds=0)
+        encoders.train(SMALL, small_frames(events=10, frames=6), progress=False, device="cpu", seconds=0)
 
 
 def a_student(home: Path) -> Path:
@@ -258,7 +257,7 @@ def a_student(home: Path) -> Path:
 def a_solved(home: Path) -> Path:
     path = write_notebook(make_home(home) / "notebooks/00_first.ipynb", "x = 1\nassert x == 1")
     content = json.loads(path.read_text())
-    content["cells"][-1]["metadata"]["tags"] = ["hide-cell"]
+    content["cells"][-1]["metadata"]["tags"] = ["solution"]
     path.write_text(json.dumps(content, indent=1))
     return path
 
