@@ -29,7 +29,7 @@ from sqbook.scorecard import scorecard_page
 from sqbook.site import build as pages
 from sqbook.site.notes import add_notes
 from sqbook.site.pages import facts_of
-from sqlib.data import corona, cubes, frames, own_cubes, sunquakenet
+from sqlib.data import corona, cubes, own_cubes, sunquakenet
 from sqlib.learn import checkpoint, encoders, locator, trained
 from sqlib.learn.objectives import make_net
 from sqlib.paths import remove
@@ -134,14 +134,6 @@ def a_picture(suffix: str):
 
 def read_picture(path: Path):
     return sunquakenet.load_sunquakenet(path.parents[2], progress=False)
-
-
-def a_frame_set(name: str):
-    def make(home: Path) -> Path:
-        frames.save_frames([small_frames(events=2, frames=3)], home / "set", {})
-        return home / "set" / name
-
-    return make
 
 
 def a_notebook(home: Path) -> Path:
@@ -280,9 +272,6 @@ ENTRIES = {
     "frame, PNG": (a_picture(".png"), read_picture),
     "frame, JPEG": (a_picture(".jpg"), read_picture),
     "region table": (text("data_c23.csv", f"{','.join(sunquakenet.COLUMNS)},Obs\n{ROW}"), sunquakenet.read_regions),
-    "frame set, card": (a_frame_set("card.json"), lambda path: frames.load_frames_from(path.parent)),
-    "frame set, index": (a_frame_set("index.csv"), lambda path: frames.load_frames_from(path.parent)),
-    "frame set, pixels": (a_frame_set("pixels.u8"), lambda path: frames.load_frames_from(path.parent)),
     "notebook": (a_notebook, lambda path: params.resolve(path, "laptop", {})),
     "profile": (a_profile, lambda path: params.resolve("01_second", "smoke", {})),
     "contents": (a_toc, lambda path: pages.chapters()),

@@ -50,12 +50,8 @@ def test_the_twin_has_the_papers_events_and_positives(sq_home):
     double = next(one for one in facts["per_event"] if one["event"] == "2014_02_02_06_24_00")
     assert double["intervals"] == [[90, 108], [105, 114]] and double["positives"] == 25
     assert sum(one["frames"] for one in facts["per_event"]) == facts["frames"] == 57 * 256
-
-
-def test_a_cube_says_where_it_comes_from(logged):
-    folder = build_twin(logged, **QUIET)
     for event in (catalogue()[0], catalogue()[-1]):
-        cube = read_cube(cube_path(folder, event))
+        cube = read_cube(cube_path(twin_folder(Settings(), simulate), event))
         assert (cube.event, cube.instrument, cube.cadence) == (event.key, event.instrument, event.cadence)
         assert (cube.start, cube.source, cube.truth) == (event.start, "simulated", {"event": event.key})
 
@@ -189,9 +185,8 @@ def test_a_disk_that_is_too_small_is_refused_before_the_work(logged, monkeypatch
     assert not Path(logged.log).exists()
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("SQ_HOME", str(tmp_path / "file"))
+def test_a_folder_that_cannot_be_made_is_told(monkeypatch):
+    monkeypatch.setenv("SQ_HOME", __file__)
     with pytest.raises(SqError, match="SQ_HOME"):
         build_twin(Settings(frames=4), **QUIET)
 

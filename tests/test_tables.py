@@ -48,9 +48,6 @@ def test_values_have_their_types_and_rows_their_places(read, tmp_path):
 def test_times_are_turned_to_utc_and_numbers_keep_their_last_digit(read):
     table = read(HEAD, GOOD.replace("T12:00:30", "T12:00:30+02:00").replace("2.5", repr(1 / 3)))
     assert table["when"].iloc[0] == pd.Timestamp(2014, 6, 1, 10, 0, 30) and table["boxes"].iloc[0][0][1] == 1 / 3
-
-
-def test_a_table_without_rows_has_none(read):
     assert len(read(HEAD)) == 0
 
 

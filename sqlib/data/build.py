@@ -165,9 +165,9 @@ def info(frameset: FrameSet) -> dict:
         labelled = rows["event"][rows["label"] >= 0].nunique()
         return {"events": rows["event"].nunique(), "labelled": labelled, **counts(rows)}
 
-    for key, event in events_of(index).items():
-        rows = index[index["event"] == key]
-        facts = {"event": key, "name": event.name, "cycle": event.cycle, "labelled": bool((rows["label"] >= 0).any())}
+    for event in events_of(index).values():
+        rows, facts = index[index["event"] == event.key], {"event": event.key, "name": event.name, "cycle": event.cycle}
+        facts["labelled"] = bool((rows["label"] >= 0).any())
         per_event.append({**facts, **counts(rows), "intervals": [list(interval) for interval in event.intervals]})
     facts = {"source": frameset.source, "scaling": frameset.scaling, "size": int(frameset.pixels.shape[1])}
     cycles = {str(cycle): summed(rows) for cycle, rows in index.groupby("cycle")}

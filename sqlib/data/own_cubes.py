@@ -83,8 +83,7 @@ def read_tables(folder: Path) -> list:
         paths.append(folder / name)
         out = "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts
         if out or not real(folder / name).is_relative_to(real(folder)):
-            advice = "copy the cube into that folder"
-            raise SqError(f"{place} file: {name!r} is absolute or leads out of {folder}; {advice}")
+            raise SqError(f"{place} file: {name!r} is absolute or leads out of {folder}; copy the cube into it")
         boxes.append(tuple(regions.pop(name, {}).items()))
         if boxes[-1] and annotated == "no":
             raise SqError(f"{place} annotated: no, but regions.csv has intervals of {name}")

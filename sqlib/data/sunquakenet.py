@@ -120,8 +120,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     Raises `SqError` for a folder that is absent or holds no frame, unreadable or huge pictures, several sizes (region
     tables fit only one), links that lead out of the folder, and malformed region tables.
     """
-    if size is not None:
-        check_frames(size)
+    check_frames(1 if size is None else size)
     files, root = _walk(Path(root)), real(root)
     own, events = own_card(root), {event.key: event for event in catalogue()}
     named = _named(files, root)
@@ -206,12 +205,11 @@ def _pictures(paths, size: int | None, progress: bool) -> tuple[np.ndarray, tupl
 
 def _clip(region, shape, stored, outside: list) -> tuple:
     """Boxes of a region inside a frame of `shape`, in pixels of the `stored` frames; what was cut goes to `outside`."""
-    limits, kept = np.array([shape[1], shape[0]] * 2), []
-    scale = np.array([stored[1], stored[0]] * 2) / limits
+    limits, kept = np.array(shape[::-1] * 2), []
     for box in region.boxes:
         x0, y0, x1, y1 = cut = np.clip(box, 0, limits)
         inside = x0 < x1 and y0 < y1
-        kept += [tuple((cut * scale).tolist())] * bool(inside)
+        kept += [tuple((cut * (np.array(stored[::-1] * 2) / limits)).tolist())] * bool(inside)
         if tuple(cut.tolist()) != box:
             outside.append((region.event, box, "clipped" if inside else "dropped"))
     return tuple(kept)
