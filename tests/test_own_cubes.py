@@ -142,8 +142,6 @@ def test_a_second_import_replaces_the_first_and_spares_what_it_did_not_make(fold
 
 @pytest.mark.parametrize(("table", "old", "new", "message"), [
     ("cubes.csv", "cadence", "cadense", "cubes.csv, line 2: its columns are .* lacks cadence, has 'cadense'"),
-    ("cubes.csv", "T12:00:30,30", "T12:00:30,half", "cubes.csv, line 3, column cadence: 'half': input should be a valid number"),
-    ("cubes.csv", "2014-06-01T12:00:30", "0001-01-01T00:00+14:00", "line 3, column start: '0001.*: a time is written like"),
     ("cubes.csv", "1.npy", "\0.npy", r"line 3, column file: '\\x00.npy' is absolute or leads out of .*mine"),
     ("cubes.csv", "2015-06", "2014-06", "line 4, column start: 1.npy has the same minute"),
     ("cubes.csv", "2015-06-01T12:00:00Z", "2012-07-04T09:47:00", "an event of Table 1 has the same minute"),
@@ -151,7 +149,6 @@ def test_a_second_import_replaces_the_first_and_spares_what_it_did_not_make(fold
     ("cubes.csv", "2.npy", "3.npy", "cannot read the cube .*3.npy"),
     ("regions.csv", "1.npy,2,4", "2.npy,2,4", "column annotated: no, but regions.csv has intervals of 2.npy"),
     ("regions.csv", "1.npy,2,4", "4.npy,2,4", "intervals of 4.npy, which cubes.csv does not list"),
-    ("regions.csv", "2,4", "4,2", "regions.csv, line 2, column first, last: 4 to 2 is no interval"),
     ("regions.csv", "8,4,16,12", "-8,4,8,12", "line 2, column x0: '-8': input should be greater than or equal to 0"),
     ("regions.csv", "2,4", "2,12", "has the frames 0 to 11; regions.csv annotates 2 to 12"),
     ("regions.csv", "8,4,16,12", "8,4,16,40", "32 pixels a side; regions.csv has the box"),

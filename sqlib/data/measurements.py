@@ -89,9 +89,8 @@ def curves(views: list[View]) -> dict[str, np.ndarray]:
         if run.any():
             time.append(temporal_acf(ratio[run], view.numbers[run], lags))
     time = pd.DataFrame(time, columns=np.arange(lags + 1), dtype=float).mean()  # of what is there at each lag
-    space = {"pixels": np.arange(6), "space": np.mean(space, 0)}
-    time = {"seconds": cadence * time.index.to_numpy(), "time": time.to_numpy()}
-    return {"level": level, "survival": np.mean(survival, 0), **space, **time}
+    curve = {"level": level, "survival": np.mean(survival, 0), "pixels": np.arange(6), "space": np.mean(space, 0)}
+    return curve | {"seconds": cadence * time.index.to_numpy(), "time": time.to_numpy()}
 
 
 def pick(frameset: FrameSet, label: int, count: int, rng: np.random.Generator) -> list[int]:

@@ -85,19 +85,6 @@ def _walk(root: Path) -> list[Path]:
     return sorted(found)
 
 
-def _picture(path: Path) -> np.ndarray:
-    """Gray pixels uint8 (H, W) of a JPEG or PNG."""
-    from PIL import Image
-
-    told = in_words(f"{path} is truncated or no JPEG or PNG", "fetch it again or delete it")
-    with told, Image.open(path, formats=("JPEG", "PNG")) as image:
-        if max(image.size) > LARGEST:
-            raise SqError(f"{path} has {image.width}×{image.height} pixels; a frame has 256×256")
-        if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
-            raise SqError(f"{path} has pixels of mode {image.mode}; a frame is 8-bit gray or RGB")
-        return np.asarray(image.convert("L"))
-
-
 def read_regions(path: Path) -> pd.DataFrame:
     """Rows of a region table (`data_c23.csv`, `data_c24.csv`): event (key), first, last (annotated frames), boxes.
 
@@ -189,13 +176,22 @@ def _named(files: list[Path], root: Path) -> pd.DataFrame:
 
 
 def _pictures(paths, size: int | None, progress: bool) -> tuple[np.ndarray, tuple[int, int]]:
-    """Pixels uint8 (N, H, W) of all files, and the shape (H, W) that they have on disk."""
+    """Gray pixels uint8 (N, H, W) of JPEG and PNG files, and the shape (H, W) that all have on disk."""
+    from PIL import Image
     from tqdm import tqdm
 
-    shape = _picture(paths[0]).shape
-    pixels = np.empty((len(paths), size or shape[0], size or shape[1]), np.uint8)
+    pixels = shape = None
     for i, path in enumerate(tqdm(paths, desc="reading frames", unit="frame", disable=not progress, delay=1)):
-        picture = _picture(path)
+        told = in_words(f"{path} is truncated or no JPEG or PNG", "fetch it again or delete it")
+        with told, Image.open(path, formats=("JPEG", "PNG")) as image:
+            if max(image.size) > LARGEST:
+                raise SqError(f"{path} has {image.width}×{image.height} pixels; a frame has 256×256")
+            if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
+                raise SqError(f"{path} has pixels of mode {image.mode}; a frame is 8-bit gray or RGB")
+            picture = np.asarray(image.convert("L"))
+        if pixels is None:
+            shape = picture.shape
+            pixels = np.empty((len(paths), size or shape[0], size or shape[1]), np.uint8)
         if picture.shape != shape:
             sizes = f"{picture.shape[1]}×{picture.shape[0]} pixels, others {shape[1]}×{shape[0]}"
             raise SqError(f"{path} has {sizes}: region boxes would not fit; put each size in its own folder")
