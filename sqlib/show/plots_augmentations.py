@@ -34,13 +34,6 @@ def steps(frame: np.ndarray, low: np.ndarray, done: np.ndarray, threshold: int, 
     return fig
 
 
-def spectra(amplitudes: dict[str, np.ndarray], reach: int):
-    """Amplitude against the number of waves a frame, a line per kind of frame, with the edge of the low-pass."""
-    shown = {words: (np.arange(1, len(own)), np.maximum(own[1:], 1e-3)) for words, own in amplitudes.items()}
-    return style.curves({"amplitude (gray levels)": shown}, "waves a frame", marks={"end of the low-pass": reach},
-                        how={"marker": ""}, yscale="log", ylim=(0.5, None))
-
-
 def violins(groups: dict[str, dict[str, np.ndarray]], label: str):
     """Distributions by kind, a panel per group; the bar is the median, the thick line the middle half."""
     fig, axes = style.grid(len(groups), len(groups), 4, sharey=True)
@@ -103,15 +96,4 @@ def ablation(scores: pd.DataFrame, prevalence: float):
     for ax, column in zip(fig.axes, columns):
         ax.plot(scores[column], places, "o", mfc="none", color=GRAY, label="a seed")
     style.legend(fig)
-    return fig
-
-
-def everyday(history: pd.DataFrame):
-    """Loss over chance and macro F1 on test pictures by epoch, a line per way and seed (columns way, seed, …)."""
-    history = history.assign(share=history["loss"] / history["chance"])
-    ways = {way: own.pivot(index="epoch", columns="seed") for way, own in history.groupby("way", sort=False)}
-    parts = {"loss / chance level": "share", "macro F1 on test pictures": "f1"}
-    shown = {words: {way: own[name] for way, own in ways.items()} for words, name in parts.items()}
-    fig = style.curves(shown, "epoch", looks=((GRAY, "-", "o"), (BLUE, "--", "s"), (VERMILION, ":", "^")), whole=True)
-    style.guide(fig.axes[0], y=1, ink="black", ls="-")
     return fig

@@ -71,12 +71,6 @@ def losses(borne: pd.DataFrame):
     return fig
 
 
-def training(losses: pd.DataFrame):
-    """Loss per epoch as a share of that of a constant picture: columns run, epoch, share."""
-    return style.curves({"loss / loss of a constant": style.series(losses, "run", "epoch", "share")}, "epoch", ncols=3,
-                        whole=True, across={"constant gray": 1}, xlim=(0.5, losses["epoch"].max() + 0.5))
-
-
 def dimensions(found: dict[str, pd.DataFrame], least: float):
     """Divergence from the prior (left) and variance of the mean (right) per latent dimension, greatest first."""
     parts = {"divergence (nats)": "divergence", "variance over frames of the mean": "variance"}
@@ -90,23 +84,6 @@ def dimensions(found: dict[str, pd.DataFrame], least: float):
         ax.xaxis.set_major_formatter("{x:g}")
     style.guide(fig.axes[1], "above: used", y=least)
     return fig
-
-
-def standing(table: pd.DataFrame):
-    """Rank of the annotated place among random ones during the sunquake and at other times, and the difference."""
-    fig = style.rows(table, "picture", {
-        "rank among random places": {"other times": ("otherwise", "otherwise", "during"),
-                                     "during the sunquake": ("during",)},
-        "difference, 95 % interval": {"": ("difference", "low", "high")}}, [("", 0.5), ("", 0)])
-    fig.axes[0].set_xlim(0, 1)
-    return fig
-
-
-def rings(table: pd.DataFrame, names: tuple[str, str]):
-    """Rank correlation of the distance in the map with that in time per event (event, many, few, elsewhere)."""
-    return style.rows(table, "event", {"rank correlation of distance in the map with distance in time": {
-        f"{names[1]} neighbours": ("few", "few", "many"), f"{names[0]} neighbours": ("many",),
-        f"annotation moved, {names[0]} neighbours": ("elsewhere",)}}, [("", 0)], xlim=(-1, 1))
 
 
 def printed(fits: dict[str, np.ndarray], shares, caption: float):

@@ -167,12 +167,3 @@ def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles):
     style.legend(fig, 2, {"true box": {"color": AMBER},
                           "detector's place": {"color": SKY, "ls": "", "marker": "x", "ms": 9, "mew": 2}})
     return fig
-
-
-def attention(table: pd.DataFrame):
-    """Does the model look at the sunquake? Per row (label) `excess` and `points` with intervals; dashed: chance."""
-    return style.rows(table, "label", {
-        "evidence in the box\nover its share of the area": {"": ("excess", "excess_low", "excess_high")},
-        "share of frames whose\npeak is in the box": {"": ("points", "points_low", "points_high")}},
-        [("", 1), ("", table["luck"].mean())], xlim=(0, None),
-        inks=[GRAY if "untrained" in label else BLUE for label in table["label"]])

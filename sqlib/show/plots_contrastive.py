@@ -35,23 +35,6 @@ def contrast(views: np.ndarray, others: np.ndarray):
     return fig
 
 
-def histories(runs: dict[str, pd.DataFrame], floor: float):
-    """Loss as a share of its chance level, and spread of the projections, per epoch of each run.
-
-    floor : least share of a supervised loss where both classes are equally many
-    """
-    losses = {name: (own["epoch"], own["loss"] / own["chance"]) for name, own in runs.items()}
-    spreads = {name: (own["epoch"], own["spread"]) for name, own in runs.items()}
-    fig = curves({"loss / chance level": losses, "spread of the projections": spreads}, "epoch", high=4.6, whole=True,
-                 xlim=(0.5, max(map(len, runs.values())) + 0.5))
-    left, right = fig.axes
-    guide(left, "chance", y=1, ink="black", ls="-")
-    guide(left, "two points, equal classes", y=floor)
-    left.set_ylim(min(0.8, left.get_ylim()[0]), None)
-    right.set_ylim(-0.03, 1.05)
-    return fig
-
-
 def temperatures(table: pd.DataFrame, prevalence: float, limits: dict[str, float]):
     """Fall of the loss below chance, and average precision, against temperature (columns τ, fall, ap, low, high)."""
     ticks = [t for i, t in enumerate(table["τ"]) if i == 0 or t / table["τ"].iloc[i - 1] > 1.5]

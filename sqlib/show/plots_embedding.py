@@ -6,7 +6,7 @@ import pandas as pd
 from sqlib.data.catalogue import catalogue
 from sqlib.errors import SqError
 from sqlib.judge.embeddings import remoteness
-from sqlib.show.style import AMBER, BLUE, GRAY, GREEN, PINK, VERMILION, curves, draw_boxes, grid, legend, rows, shade
+from sqlib.show.style import AMBER, BLUE, GRAY, GREEN, PINK, VERMILION, curves, draw_boxes, grid, legend, shade
 
 PALE = "#999999"  # of the common classes, drawn smaller, as crosses are
 # What a frame can be, in the order of drawing (the rare ones on top): colour, marker, words
@@ -138,15 +138,3 @@ def rings(maps: dict[int, np.ndarray], index: pd.DataFrame):
             _map(ax, ("UMAP 1", "UMAP 2"), f"{head}{neighbours} neighbours")
         fig.colorbar(image, ax=row.tolist(), label="frames from the sunquake", shrink=0.85)
     return fig
-
-
-def precisions(table: pd.DataFrame, prevalence: float):
-    """Average precision with its interval over events; dashed: what knowing nothing gives.
-
-    table : names first, ap, low, high, and `group` where there are several
-    """
-    groups = table["group"] if "group" in table else pd.Series("", table.index)
-    inks = dict(zip(dict.fromkeys(groups), (BLUE, VERMILION, GREEN, PINK, GRAY)))
-    return rows(table, table.columns[0], {
-        "average precision on the test events, 95 % interval over events": {"": ("ap", "low", "high")}},
-        [("share of positives", prevalence)], inks=groups.map(inks), xlim=(0, None))

@@ -39,14 +39,3 @@ def sides(table: pd.DataFrame, chosen: dict[str, float], typical: float):
         lines(ax, series(at, "detector", "side", words), looks, {"ms": 10, "mec": "black", "ls": ""},
               title=words, ylabel="mean over frames", ylim=(0, max(1.1 * table[words].max(), 0.01)))
     return fig
-
-
-def optimism(table: pd.DataFrame, used: int):
-    """Honest and tuned macro F1, and their difference, by test events (columns held, quantity, low, middle, high)."""
-    own = series(table, "quantity", "held", "middle", "low", "high")
-    both = {"threshold of the test events": own["tuned"], "threshold of the others": own["honest"]}
-    fig = curves({"macro F1 on test frames": both, "optimism: F1 tuned − F1 honest": {"difference": own["optimism"]}},
-                 "test events", marks={"": used}, ncols=3,
-                 looks=((VERMILION, "--", "s"), (BLUE, "-", "o"), (GREEN, "-", "^")))
-    guide(fig.axes[1], y=0, ink="black", ls="-")
-    return fig
