@@ -67,20 +67,6 @@ def square(pictures: dict[str, np.ndarray], found: pd.DataFrame):
     return fig
 
 
-def training(history: pd.DataFrame):
-    """Loss over its chance level by epoch, a panel per variant and a line per seed (columns variant, seed, …)."""
-    variants = history.assign(share=history["loss"] / history["chance"]).groupby("variant", sort=False)
-    fig, axes = style.grid(len(variants), min(3, len(variants)), 1.7, 0.6, sharex=True, sharey=True)
-    for ax, (name, own) in zip(axes, variants):
-        style.lines(ax, style.series(own, "seed", "epoch", "share"), how={"color": BLUE})
-        style.guide(ax, y=1, ink=VERMILION, ls="-")
-        ax.set(title=name, xlim=(0.5, history["epoch"].max() + 0.5))
-        style.whole_numbers(ax)
-    fig.supxlabel("epoch", fontsize=10)
-    fig.supylabel("loss / chance level", fontsize=10)
-    return fig
-
-
 def ablation(scores: pd.DataFrame, prevalence: float):
     """Fall of the loss, spread of the projections and average precision per variant: a mark a seed, the mean.
 

@@ -21,7 +21,7 @@ def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame, boxes
     rows = -(-len(frames) // 4)
     fig, axes = style.grid(8 * rows, 4, 1.82, 0.35)
     for ax in axes:
-        style.bare(ax)
+        ax.axis("off")
     upper, lower = axes.reshape(rows, 2, 4).swapaxes(0, 1).reshape(2, -1)
     found, spot = places[["x0", "y0", "x1", "y1"]].to_numpy(), spots[["x", "y"]].to_numpy() - 0.5
     for i, (ax, below, number) in enumerate(zip(upper, lower, numbers)):
@@ -41,19 +41,16 @@ def timeline(index: pd.DataFrame, ranks: dict[str, np.ndarray], spells: dict[str
     spells : per model a table of event, first, last; windows : per event the first and last frame that are looked at
     """
     table = index[["event", "frame"]].assign(**{name: np.asarray(values) for name, values in ranks.items()})
-    events = index["event"].unique()
-    fig, axes = style.grid(len(events), 1, 1.75, 0.9)
-    for ax, event in zip(axes, events):
-        own = table[table["event"] == event].sort_values("frame")
+    events = {event: own.sort_values("frame") for event, own in table.groupby("event", sort=False)}
+    parts = {event_name(event): {name: (own["frame"], own[name]) for name in ranks} for event, own in events.items()}
+    fig = style.curves(parts, "frame number", "rank", columns=1, high=1.95, looks=LOOKS, how={"lw": 1.1}, ncols=3,
+                       ylim=(-0.03, 1.15 + 0.12 * len(ranks)), yticks=[0, 0.5, 1])
+    for ax, event in zip(fig.axes, events):
         style.shade(ax, [np.add(windows[event], (-0.5, 0.5))] if event in windows else [])
-        style.lines(ax, {name: (own["frame"], own[name]) for name in ranks}, LOOKS, {"lw": 1.1}, ylabel="rank",
-                    ylim=(-0.03, 1.15 + 0.12 * len(ranks)), yticks=[0, 0.5, 1], title=event_name(event))
         for place, (name, (ink, *_)) in enumerate(zip(ranks, LOOKS)):
             if name in spells:
                 said = spells[name][spells[name]["event"] == event]
                 ax.hlines([1.1 + 0.12 * place] * len(said), said["first"] - 0.4, said["last"] + 0.4, color=ink, lw=4)
-    axes[-1].set_xlabel("frame number")
-    style.legend(fig, 3)
     return fig
 
 
@@ -78,13 +75,12 @@ def light(ratio: np.ndarray, place: tuple, radii, minutes, kernels: dict, levels
     fig.colorbar(image, ax=[axes["m"], ax], label="P / P_avg", shrink=0.9)
 
     ax, first = axes["c"], next(iter(kernels.values()))
-    style.lines(ax, {words: (minutes, own) for words, own in kernels.items()}, LOOKS, {"lw": 1.5}, ylabel="P / P_avg",
-                xlabel="time from the start of the cube (min)", xlim=(minutes[0], minutes[-1]))
-    for words, level in levels.items():
+    for words, level in levels.items():  # before the lines: the axis reaches up to the highest level too
         style.guide(ax, words, y=level)
+    style.lines(ax, {words: (minutes, own) for words, own in kernels.items()}, LOOKS, {"lw": 1.5}, ylabel="P / P_avg",
+                xlabel="time from the start of the cube (min)", xlim=(minutes[0], minutes[-1]), ylim=(0, None))
     if run is not None:
         ax.plot(run, [next(iter(levels.values()))] * 2, color=RED, lw=3.5, solid_capstyle="butt")
-    ax.set_ylim(0, None)  # the highest level included
     ax.legend(loc="upper left", fontsize=9)
 
     ax, (when, noise, start, level, anywhere) = axes["d"], day

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sqlib.show.style import BLUE, GREEN, VERMILION, bare, curves, grid, guide, legend, picture, stretched
+from sqlib.show.style import BLUE, GREEN, VERMILION, curves, grid, guide, legend, picture, stretched
 
 SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
 
@@ -24,7 +24,7 @@ def contrast(views: np.ndarray, others: np.ndarray):
         half.suptitle(title, fontsize=12, fontweight="bold")
         axes = half.subplots(3, 3)
         for ax in axes.flat:
-            bare(ax)
+            picture(ax, None)
         for own, head, ink, shown in ((axes[0, 1:], "", BLUE, [(views, 0)]), (axes[1], "pulled near:", GREEN, near),
                                       (axes[2], "pushed away:", VERMILION, away)):
             own[0].set_title(head, color=ink, fontsize=10, fontweight="bold")

@@ -79,12 +79,12 @@ def along(index: pd.DataFrame, values: dict[str, np.ndarray], status, event: str
     values : {axis label: values}, such as distances of consecutive embeddings (Figs. 6, 9 and 11) or moments (Fig. 7)
     event : key of the event; `SqError` where the index has no frame of it
     """
-    values = {words: np.asarray(one, float) for words, one in values.items()}
-    table = index[["event", "frame", "label"]].assign(status=np.asarray(status), **values)
+    columns = {"status": np.asarray(status)} | {words: np.asarray(one, float) for words, one in values.items()}
+    table = index[["event", "frame", "label"]].assign(**columns)
     own = table[table["event"] == event].sort_values("frame")
     if own.empty:
         raise SqError(f"no frame of event {event} in the index")
-    fig = curves({words: {"": (own["frame"], own[words])} for words in values}, "frame number", columns=1, share=True,
+    fig = curves({words: {"": (own["frame"], own[words])} for words in values}, "frame number", columns=1, share="x",
                  high=1.9 + 1.9 / len(values), looks=[(GRAY, "-", "")], how={"lw": 0.8})
     spans = _annotated(own)
     for ax, words in zip(fig.axes, values):

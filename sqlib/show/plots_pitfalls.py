@@ -31,11 +31,12 @@ def sides(table: pd.DataFrame, chosen: dict[str, float], typical: float):
 
     chosen : side at which each detector is compared; typical : middle side of the annotated boxes
     """
-    measures, looks = table.columns.drop(["detector", "side"]), ((GREEN, "-", "o"), (VERMILION, "--", "s"))
-    fig = curves({words: series(table, "detector", "side", words) for words in measures},
-                 "side of the detector's box (px)", columns=2, high=2.8, share=True, looks=looks, marks={"": typical})
+    looks = ((GREEN, "-", "o"), (VERMILION, "--", "s"))
+    parts = {words: series(table, "detector", "side", words) for words in table.columns.drop(["detector", "side"])}
+    fig = curves(parts, "side of the detector's box (px)", "mean over frames", columns=2, high=2.8, share="x",
+                 looks=looks, marks={"": typical})
     at = table[table["side"] == table["detector"].map(chosen)]
-    for ax, words in zip(fig.axes, measures):
+    for ax, words in zip(fig.axes, parts):
         lines(ax, series(at, "detector", "side", words), looks, {"ms": 10, "mec": "black", "ls": ""},
-              title=words, ylabel="mean over frames", ylim=(0, max(1.1 * table[words].max(), 0.01)))
+              ylim=(0, max(1.1 * table[words].max(), 0.01)))
     return fig
