@@ -4,10 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sqlib.judge.reconstructions import LOSSES
 from sqlib.show import style
 from sqlib.show.plots_contrastive import SCORES
-from sqlib.show.style import BLUE, GRAY, GREEN, PINK, VERMILION
+from sqlib.show.style import BLUE, GRAY, GREEN, VERMILION
 
 MODELS = {"AE": (BLUE, "-", "o"), "VAE": (VERMILION, "--", "s"), "log-cosh VAE": (GREEN, "-.", "D")}
 PARTS = {"input": GRAY, "encoder": BLUE, "latent": VERMILION, "decoder": GREEN}
@@ -54,20 +53,6 @@ def by_size(errors: pd.DataFrame, yardsticks: pd.DataFrame):
     ax.margins(x=0.12)
     ax.set_title("filled: held-out events; hollow: training events; dotted: mean frame")
     ax.set_ylim(0, 1.05 * ax.get_ylim()[1])
-    return fig
-
-
-def losses(borne: pd.DataFrame):
-    """The losses against the error (left), and the share of each that the brightest pixels bear (right)."""
-    error, words = np.linspace(-5, 5, 201), {"square": "½ x²", "log-cosh": "log cosh x", "absolute": "|x|"}
-    fig, (left, right) = style.grid(2, 2, 3.6)
-    looks = ((BLUE, "-", ""), (GREEN, "-.", ""), (PINK, "--", ""))
-    style.lines(left, {words[name]: (error, loss(error)) for name, loss in LOSSES.items()}, looks,
-                xlabel="error x (deviations of gray levels)", ylabel="loss", ylim=(0, 6))
-    style.lines(right, {words[name]: (100 * borne["share"], 100 * borne[name]) for name in LOSSES}, looks, xscale="log",
-                xlabel="brightest pixels (%)", ylabel="their share of the loss (%)", ylim=(0, 102))
-    right.xaxis.set_major_formatter("{x:g}")
-    style.legend(fig, 3)
     return fig
 
 

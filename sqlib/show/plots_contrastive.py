@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sqlib.show.style import BLUE, GREEN, VERMILION, curves, grid, guide, legend, picture, stretched
+from sqlib.show.style import BLUE, GREEN, VERMILION, grid, picture, stretched
 
 SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
 
@@ -32,23 +32,6 @@ def contrast(views: np.ndarray, others: np.ndarray):
                 picture(ax, stretched(source[which]))
                 ax.spines[:].set(visible=True, color=ink, linewidth=2.5)
                 ax.set_xlabel("its other view" if source is others else names[which], fontsize=9, labelpad=3)
-    return fig
-
-
-def temperatures(table: pd.DataFrame, prevalence: float, limits: dict[str, float]):
-    """Fall of the loss below chance, and average precision, against temperature (columns τ, fall, ap, low, high)."""
-    ticks = [t for i, t in enumerate(table["τ"]) if i == 0 or t / table["τ"].iloc[i - 1] > 1.5]
-    fig = curves({"fall of the loss below chance (%)": {"": (table["τ"], 100 * table["fall"])},
-                  "average precision, 95 % interval": {"": (table["τ"], table["ap"], table["low"], table["high"])},
-                  }, "temperature τ", xscale="log")
-    for ax, level in zip(fig.axes, (0, prevalence)):
-        guide(ax, y=level, ls="--")
-        ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
-        ax.minorticks_off()
-        for (words, at), style in zip(limits.items(), (":", "-")):
-            ax.axvline(at, color=VERMILION, lw=1, ls=style, label=words, zorder=0)
-    fig.axes[1].set_ylim(0, None)
-    legend(fig)
     return fig
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sqlib.show.style import BLUE, GREEN, VERMILION, curves, grid, guide, legend, lines, series
+from sqlib.show.style import BLUE, VERMILION, grid, guide, legend
 
 SPLITS = {"sample": ("frames shuffled", VERMILION, "//"), "event": ("whole events held out", BLUE, "")}
 
@@ -23,20 +23,4 @@ def leak(table: pd.DataFrame, least: float):
     guide(ax, "always no", y=least, ls="--")
     ax.set(ylabel="macro F1 on test frames", ylim=(0, 1.12), xlim=(-0.5, len(readers)))
     legend(fig)
-    return fig
-
-
-def sides(table: pd.DataFrame, chosen: dict[str, float], typical: float):
-    """Measures of the same places against the side of the box about them (columns detector, side, and each measure).
-
-    chosen : side at which each detector is compared; typical : middle side of the annotated boxes
-    """
-    looks = ((GREEN, "-", "o"), (VERMILION, "--", "s"))
-    parts = {words: series(table, "detector", "side", words) for words in table.columns.drop(["detector", "side"])}
-    fig = curves(parts, "side of the detector's box (px)", "mean over frames", columns=2, high=2.8, share="x",
-                 looks=looks, marks={"": typical})
-    at = table[table["side"] == table["detector"].map(chosen)]
-    for ax, words in zip(fig.axes, parts):
-        lines(ax, series(at, "detector", "side", words), looks, {"ms": 10, "mec": "black", "ls": ""},
-              ylim=(0, max(1.1 * table[words].max(), 0.01)))
     return fig

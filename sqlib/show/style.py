@@ -154,17 +154,18 @@ def curves(parts: dict[str, dict], xlabel: str, ylabel: str = "", *, columns: in
     """A figure of curves against `xlabel`: for each {label of the vertical axis: curves} a panel of `lines`.
 
     What has the same words looks the same in each. With `ylabel`, which is for all panels, their words are titles.
-    marks, across : {words: place}, vertical lines and horizontal ones in every panel; columns, high (inches), share :
-    of the panels, "x" or "xy"; whole : ticks at whole numbers only; ncols : of the legend above
+    marks, across : {words: place}, vertical lines and horizontal ones in every panel (across: or a place for each, or
+    None); columns, high (inches), share : of the panels, "x" or "xy"; whole : ticks at whole numbers only; ncols : of
+    the legend above
     """
     fig, axes = grid(len(parts), columns or len(parts), high, sharex="x" in share, sharey="y" in share)
     look = dict(zip(dict.fromkeys(words for own in parts.values() for words in own), cycle(looks)))
-    for ax, (label, own) in zip(axes, parts.items()):
+    for at, (ax, (label, own)) in enumerate(zip(axes, parts.items())):
         lines(ax, own, [look[words] for words in own], how)
         for words, place in (marks or {}).items():
             guide(ax, words, x=place)
         for words, place in (across or {}).items():
-            guide(ax, words, y=place, ink="black", ls="--")
+            guide(ax, words, y=np.broadcast_to(place, len(parts))[at], ink="black", ls="--")
         # after the guides: an open limit leaves room for them
         ax.set(**({"title": label} if ylabel else {"xlabel": xlabel, "ylabel": label}), **axis)
         if whole:
