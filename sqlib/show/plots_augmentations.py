@@ -73,13 +73,13 @@ def ablation(scores: pd.DataFrame, prevalence: float):
     `scores`: a row per run with variant, fall (%), spread, AP; low and high, of the mean AP, the same for a variant.
     """
     mean = scores.groupby("variant", sort=False)[["fall", "spread", "AP", "low", "high"]].mean()
-    words, columns = "mean, 95 % interval", ("fall", "spread", "AP")
+    words = "mean, 95 % interval"
     fig = style.rows(mean.reset_index(), "variant", {
         "fall of the loss\nbelow chance (%)": {words: ("fall",)}, "spread of\nprojections": {words: ("spread",)},
         "average precision,\nheld-out events": {words: ("AP", "low", "high")}},
         [("", 0), ("", None), ("", prevalence)])
     places = len(mean) - 1 - mean.index.get_indexer(scores["variant"])
-    for ax, column in zip(fig.axes, columns):
+    for ax, column in zip(fig.axes, ("fall", "spread", "AP")):
         ax.plot(scores[column], places, "o", mfc="none", color=GRAY, label="a seed")
     style.legend(fig)
     return fig

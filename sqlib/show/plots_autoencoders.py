@@ -10,7 +10,6 @@ from sqlib.show.style import BLUE, GRAY, GREEN, VERMILION
 
 MODELS = {"AE": (BLUE, "-", "o"), "VAE": (VERMILION, "--", "s"), "log-cosh VAE": (GREEN, "-.", "D")}
 PARTS = {"input": GRAY, "encoder": BLUE, "latent": VERMILION, "decoder": GREEN}
-LEVELS = 12  # of gray, see `style.LEVELS`
 
 
 def reconstructions(table: pd.DataFrame, frames: np.ndarray, copies: dict[str, np.ndarray], titles, boxes):
@@ -20,7 +19,7 @@ def reconstructions(table: pd.DataFrame, frames: np.ndarray, copies: dict[str, n
     low, high = np.quantile(frames, (0.002, 0.998), axis=(1, 2))[..., None, None]
     shown = [np.clip((part - low) / (high - low), 0, 1) for part in (frames, *copies.values())]
     titled = ["frame", *copies]
-    shown[0] = np.floor(LEVELS * shown[0]) / LEVELS
+    shown[0] = style.stretched(shown[0], 1, levels=12)
     style.panels([part[row] for row in range(len(frames)) for part in shown], titled + [""] * len(frames) * len(shown),
                  len(shown), [own for own in boxes for _ in shown], titles, fig=right)
     ax = left.subplots()

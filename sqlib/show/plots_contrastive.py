@@ -1,14 +1,13 @@
-"""Figures and tables of the chapter on contrastive learning; each takes what was computed and draws or arranges it."""
-
-import math
+"""Figures and tables of the chapters on contrastive learning and on leaks: what was computed, drawn or arranged."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sqlib.show.style import BLUE, GREEN, VERMILION, grid, picture, stretched
+from sqlib.show.style import BLUE, GREEN, VERMILION, grid, guide, legend, picture, stretched
 
 SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
+SPLITS = {"sample": ("frames shuffled", VERMILION, "//"), "event": ("whole events held out", BLUE, "")}
 
 
 def contrast(views: np.ndarray, others: np.ndarray):
@@ -41,8 +40,9 @@ def leak(scores: dict[str, float], away: pd.DataFrame):
     scores : {words of the split: macro F1}; away : columns distance (words), ap, prevalence, frames
     """
     fig, (top, bottom) = grid(2, 1, 3.1, height_ratios=[1.25, 1])
-    drawn = top.barh(list(scores)[::-1], list(scores.values())[::-1], 0.62,
-                     color=[VERMILION if "sample" in words else BLUE for words in reversed(scores)])
+    inks = [VERMILION if "sample" in words else BLUE for words in scores]
+    drawn = top.barh(list(scores), list(scores.values()), 0.62, color=inks)
+    top.invert_yaxis()
     top.bar_label(drawn, fmt="{:.2f}", padding=3, fontsize=9)
     top.set(xlabel="macro F1 (orange: split by samples; blue: split by events)", xlim=(0, 1.08))
     bottom.bar(away["distance"], away["ap"], 0.55,
@@ -51,6 +51,24 @@ def leak(scores: dict[str, float], away: pd.DataFrame):
         bottom.hlines(row.prevalence, place - 0.4, place + 0.4, color="black", lw=1.4)
         bottom.text(place, max(row.ap, row.prevalence) + 0.02, f"{row.frames:,}", ha="center", fontsize=9)
     bottom.set(ylabel="average precision", xlabel="nearest training frame (black: share of positives)", ylim=(0, 1.12))
+    return fig
+
+
+def splits(table: pd.DataFrame, least: float):
+    """Macro F1 of readers on two splits (columns reader, split, f1, f1_low, f1_high); `least`: of always no."""
+    readers = list(dict.fromkeys(table["reader"]))
+    fig, (ax,) = grid(1, 1, 4)
+    for shift, (split, (words, ink, hatch)) in zip((-0.19, 0.19), SPLITS.items()):
+        own = table[table["split"] == split].set_index("reader").loc[readers]
+        places = np.arange(len(readers)) + shift
+        ax.bar(places, own["f1"], 0.36, color=ink, hatch=hatch, ec="white", lw=0, label=words)
+        ax.vlines(places, own["f1_low"], own["f1_high"], color="black", lw=1.5)
+        for x, value, top in zip(places, own["f1"], own[["f1", "f1_high"]].max(axis=1)):
+            ax.text(x, top + 0.01, f"{value:.2f}", ha="center", va="bottom", fontsize=9)
+    ax.set_xticks(range(len(readers)), readers, fontsize=9)
+    guide(ax, "always no", y=least, ls="--")
+    ax.set(ylabel="macro F1 on test frames", ylim=(0, 1.12), xlim=(-0.5, len(readers)))
+    legend(fig)
     return fig
 
 
@@ -68,4 +86,4 @@ def beside(ours: pd.DataFrame, printed: pd.DataFrame | None = None) -> pd.DataFr
 
 def words(low, high) -> str | None:
     """An interval in words, or None where there is none."""
-    return None if low is None or not (math.isfinite(low) and math.isfinite(high)) else f"{low:.2f} … {high:.2f}"
+    return None if pd.isna([low, high]).any() else f"{low:.2f} … {high:.2f}"

@@ -9,7 +9,6 @@ from sqlib.show.plots_embedding import event_name
 from sqlib.show.style import BLUE, GREEN, PINK, VERMILION
 
 LOOKS = {23: (BLUE, "-", "o"), 24: (VERMILION, "--", "s")}
-COLOURS = {cycle: ink for cycle, (ink, *_) in LOOKS.items()}
 NAMES = {23: "cycle 23 (MDI)", 24: "cycle 24 (HMI)"}
 
 
@@ -29,7 +28,7 @@ def counts(facts: dict):
     """Positives and negatives per cycle, and annotated frames per event, of `info(frameset)`."""
     fig, (left, right) = style.grid(2, 2, 3.9, width_ratios=[1, 2.1])
     for place, (cycle, own) in enumerate(facts["cycles"].items()):
-        inks = ["#bbbbbb", COLOURS[int(cycle)]]
+        inks = ["#bbbbbb", LOOKS[int(cycle)][0]]
         drawn = left.bar([place - 0.2, place + 0.2], [own["negatives"], own["positives"]], 0.38, color=inks)
         left.bar_label(drawn, fmt="{:,.0f}", fontsize=9, padding=2)
     left.set_xticks(range(len(facts["cycles"])), [NAMES[int(cycle)].replace(" (", "\n(") for cycle in facts["cycles"]])
@@ -38,7 +37,7 @@ def counts(facts: dict):
     left.yaxis.set_major_formatter("{x:,.0f}")
     events = pd.DataFrame([one for one in facts["per_event"] if one["labelled"]], columns=["cycle", "positives"])
     for cycle, own in events[events["positives"] > 0].groupby("cycle"):
-        right.bar(own.index, own["positives"], 0.8, color=COLOURS[cycle], label=NAMES[cycle])
+        right.bar(own.index, own["positives"], 0.8, color=LOOKS[cycle][0], label=NAMES[cycle])
     right.set(xlabel="labelled event, in the order of time", ylabel="positive frames", xlim=(-1, max(3, len(events))),
               ylim=(0, 1.22 * max([*events["positives"], 1])))
     if right.containers:
@@ -101,7 +100,7 @@ def statistics(found: dict[int, dict], reference: pd.DataFrame):
     for row in reference[reference["quantity"].isin(places)].itertuples():
         ax, place, apart = places[row.quantity]
         ax.errorbar(place + (row.cycle - 23.5) * apart, row.middle, [[row.middle - row.low], [row.high - row.middle]],
-                    color=COLOURS[row.cycle], capsize=4, lw=1.4, fmt="D", ms=4, mfc="white")
+                    color=LOOKS[row.cycle][0], capsize=4, lw=1.4, fmt="D", ms=4, mfc="white")
     return fig
 
 
@@ -112,7 +111,7 @@ def pixel_scale(pixels: np.ndarray, expected: dict[str, np.ndarray], marks: dict
                        how={"color": "black", "marker": ""}, marks=marks, ylim=(0, 1), xlim=pixels[[0, -1]])
     (ax,) = fig.axes
     for row in reference[reference["quantity"] == "spatial ACF at 1 px"].itertuples():
-        ink = COLOURS[row.cycle]
+        ink = LOOKS[row.cycle][0]
         ax.axhspan(row.low, row.high, color=ink, alpha=0.18, lw=0)
         ax.axhline(row.middle, color=ink, lw=1, ls=":")
         ax.text(0.6, row.middle, f"real frames, {NAMES[row.cycle]}", va="bottom", fontsize=9, color=ink)

@@ -13,10 +13,10 @@ from sqlib.show import style
 from sqlib.show.style import BLUE, DARK, GRAY, GREEN, LEVELS, VERMILION
 
 INKS = {"MDI": (BLUE, "o"), "HMI": (VERMILION, "s")}
+# kinds of boxes: words, fill, edge, line
 KINDS = {"data": ("data", "#e3eef6", BLUE, "-"), "custom": ("the paper's own", "#fbe3cf", VERMILION, "-"),
          "standard": ("standard", "#e6e6e6", "#555555", "-"), "learning": ("learning", "#d9f0e7", GREEN, "-"),
          "off": ("off in this run", "white", "#999999", "--")}
-"""Kinds of boxes: words, fill, edge, line."""
 LOSSES = {"simclr": "SimCLR", "supcon": "SupCon", "weighted": "weighted SupCon", "authors": "SupCon"}
 PITCH, WIDE, HIGH, STEP = 0.98, 2.06, 0.66, 2.4  # inches: from row to row, of a box, from box to box
 
