@@ -56,8 +56,7 @@ def square(pictures: dict[str, np.ndarray], found: pd.DataFrame):
     """A picture in the eight symmetries of the square, over how often each is drawn (columns of `found`)."""
     fig = plt.figure(figsize=(7, 4.6))
     top, bottom = fig.subfigures(2, 1, height_ratios=[1, 2.2])
-    titles = [name.replace("other t", "other\nt") for name in pictures]
-    panels(list(pictures.values()), titles, len(pictures), fig=top)
+    panels(list(pictures.values()), [name.replace("other ", "other\n") for name in pictures], len(pictures), fig=top)
     ax = bottom.subplots()
     (100 * found).rename(lambda name: name.replace("other ", "other\n")).plot.bar(
         ax=ax, color=[GREEN, VERMILION, GRAY], width=0.8, ec="white", rot=0, fontsize=9, ylabel="share of samples (%)")

@@ -18,10 +18,10 @@ def reconstructions(table: pd.DataFrame, frames: np.ndarray, copies: dict[str, n
     left, right = fig.subfigures(1, 2, width_ratios=[2, 1 + len(copies)])
     low, high = np.quantile(frames, (0.002, 0.998), axis=(1, 2))[..., None, None]
     shown = [np.clip((part - low) / (high - low), 0, 1) for part in (frames, *copies.values())]
-    titled = ["frame", *copies]
     shown[0] = style.stretched(shown[0], 1, levels=12)
-    style.panels([part[row] for row in range(len(frames)) for part in shown], titled + [""] * len(frames) * len(shown),
-                 len(shown), [own for own in boxes for _ in shown], titles, fig=right)
+    style.panels([part[row] for row in range(len(frames)) for part in shown],
+                 ["frame", *copies] + [""] * len(frames) * len(shown), len(shown),
+                 [own for own in boxes for _ in shown], titles, fig=right)
     ax = left.subplots()
     for place, row in enumerate(table.itertuples()):  # a bar for each layer, as long as the root of its side
         long = (row.side / table["side"].max()) ** 0.5
@@ -49,9 +49,8 @@ def by_size(errors: pd.DataFrame, yardsticks: pd.DataFrame):
     ax.set_xscale("log", base=2)
     ax.set_xticks(pca["size"], [f"{size:,}" for size in pca["size"]])
     ax.minorticks_off()
-    ax.margins(x=0.12)
-    ax.set_title("filled: held-out events; hollow: training events; dotted: mean frame")
-    ax.set_ylim(0, 1.05 * ax.get_ylim()[1])
+    ax.set(title="filled: held-out events; hollow: training events; dotted: mean frame", xmargin=0.12,
+           ylim=(0, 1.05 * ax.get_ylim()[1]))
     return fig
 
 

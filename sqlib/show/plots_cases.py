@@ -13,10 +13,10 @@ VIOLET, RED = "#6a3d9a", "#c00000"
 LOOKS = ((VIOLET, "-", ""), (BLUE, "--", ""), (GREEN, "-.", ""), (VERMILION, ":", ""))
 
 
-def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame, boxes=()):
+def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame):
     """Figures 12 and 14: frames (N, H, W) with the detector's box, and below each its Solarized Low-Pass with its spot.
 
-    places : a row a frame with x0, y0, x1, y1; spots : a row a frame with x and y; boxes : annotated ones
+    places : a row a frame with x0, y0, x1, y1; spots : a row a frame with x and y
     """
     rows = -(-len(frames) // 4)
     fig, axes = style.grid(8 * rows, 4, 1.82, 0.35)
@@ -25,13 +25,12 @@ def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame, boxes
     upper, lower = axes.reshape(rows, 2, 4).swapaxes(0, 1).reshape(2, -1)
     found, spot = places[["x0", "y0", "x1", "y1"]].to_numpy(), spots[["x", "y"]].to_numpy() - 0.5
     for i, (ax, below, number) in enumerate(zip(upper, lower, numbers)):
-        style.picture(ax, style.stretched(frames[i], share=0.998), f"frame {number}", boxes, 10, "left", width=1.2)
-        style.draw_boxes(ax, [found[i]], SKY, 1.6)
+        bright = style.stretched(frames[i], share=0.998)
+        style.picture(ax, bright, f"frame {number}", [found[i]], 10, "left", colour=SKY, width=1.6)
         style.picture(below, np.round(low[i] / 16) / 16)
         below.add_patch(Circle(spot[i], 0.05 * low.shape[1], fill=False, ec=VERMILION, lw=1.6))
-    words = {"detector's box": SKY, "brightest spot of the Solarized Low-Pass": VERMILION}
-    words |= {"annotated box": AMBER} if boxes else {}
-    style.legend(fig, 3, {name: {"color": ink} for name, ink in words.items()})
+    style.legend(fig, 3, {"detector's box": {"color": SKY},
+                          "brightest spot of the Solarized Low-Pass": {"color": VERMILION}})
     return fig
 
 
@@ -90,8 +89,8 @@ def light(ratio: np.ndarray, place: tuple, radii, minutes, kernels: dict, levels
                      "noise exceeds it once a day": ((0, 24), (level, level)),
                      "… once in the cube, anywhere in the frame": ((0, 24), (anywhere, anywhere))},
                 ((GRAY, "-", ""), (VIOLET, "-", ""), (VERMILION, "--", ""), (VERMILION, "-.", "")), {"lw": 0.8},
-                xlabel="time (h)", ylabel="P / P_avg", xlim=(0, 24))
-    ax.set_ylim(0, 1.5 * max(*noise, *first, level, anywhere))
+                xlabel="time (h)", ylabel="P / P_avg", xlim=(0, 24),
+                ylim=(0, 1.5 * max(*noise, *first, level, anywhere)))
     ax.legend(loc="upper right", fontsize=9, ncols=2)
     return fig
 

@@ -32,8 +32,7 @@ def counts(facts: dict):
         drawn = left.bar([place - 0.2, place + 0.2], [own["negatives"], own["positives"]], 0.38, color=inks)
         left.bar_label(drawn, fmt="{:,.0f}", fontsize=9, padding=2)
     left.set_xticks(range(len(facts["cycles"])), [NAMES[int(cycle)].replace(" (", "\n(") for cycle in facts["cycles"]])
-    left.set(ylabel="frames", title="gray: negative")
-    left.margins(y=0.1)
+    left.set(ylabel="frames", title="gray: negative", ymargin=0.1)
     left.yaxis.set_major_formatter("{x:,.0f}")
     events = pd.DataFrame([one for one in facts["per_event"] if one["labelled"]], columns=["cycle", "positives"])
     for cycle, own in events[events["positives"] > 0].groupby("cycle"):

@@ -94,7 +94,6 @@ def stages(run: Settings, resolution: int) -> list[list[tuple[str, str, str]]]:
     def part(name, on, detail, kind):
         return (name, detail, kind) if on else (name, "not in this run", "off")
 
-    steps = [one for one in (run.start, run) if one is not None]
     return [
         [("egression power", "5–7 mHz", "data"), ("frames", f"{resolution}×{resolution}, 8 bits", "data"),
          (f"split by {run.split}", f"middle {run.crop}×{run.crop}" if run.crop else "whole frames", "data")],
@@ -106,7 +105,7 @@ def stages(run: Settings, resolution: int) -> list[list[tuple[str, str, str]]]:
         [(model.backbone, f"{model.pool} pooling", "standard"), ("encoding", f"{model.encoding} numbers", "standard"),
          ("projection", f"{model.projection} numbers", "standard")],
         [*((LOSSES.get(one.objective, one.objective), f"step {number}, τ = {one.temperature:g}", "learning")
-           for number, one in enumerate(steps, 1)),
+           for number, one in enumerate(filter(None, (run.start, run)), 1)),
          ("class head", "teaches too" if run.joint else "watches only", "learning")],
         [("raw frames", "encoded once more", "data"), ("SMOTE", "and under-sampling", "standard"),
          ("classifier", "sunquake or not", "standard")],
