@@ -70,6 +70,8 @@ def test_panels_with_one_label_for_all_have_titles_and_a_place_of_their_own_for_
     assert [line.get_ydata()[0] for line in left.lines] == [0.2, 0.4]  # a line a seed, in one look
     assert len({line.get_color() for line in [*left.lines, *right.lines[2:4]]}) == 1 and words(fig) == ["mask", "none"]
     assert right.lines[4].get_ydata()[0] == 1 and left.get_ylim() == right.get_ylim()
+    apart = style.curves({name: {"": seeds} for name in "abcd"}, "epoch", "loss", share="x", columns=2).axes
+    assert [ax.yaxis.get_tick_params()["labelleft"] for ax in apart] == [True] * 4  # each has numbers of its own
 
 
 @pytest.mark.parametrize("last", [1, 4, 20])

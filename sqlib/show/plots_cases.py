@@ -19,9 +19,7 @@ def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame):
     places : a row a frame with x0, y0, x1, y1; spots : a row a frame with x and y
     """
     rows = -(-len(frames) // 4)
-    fig, axes = style.grid(8 * rows, 4, 1.82, 0.35)
-    for ax in axes:
-        ax.axis("off")
+    fig, axes = style.grid(8 * rows, 4, 1.82, 0.35, subplot_kw={"xticks": [], "yticks": [], "frame_on": False})
     upper, lower = axes.reshape(rows, 2, 4).swapaxes(0, 1).reshape(2, -1)
     found, spot = places[["x0", "y0", "x1", "y1"]].to_numpy(), spots[["x", "y"]].to_numpy() - 0.5
     for i, (ax, below, number) in enumerate(zip(upper, lower, numbers)):

@@ -41,7 +41,6 @@ def reach(distances: dict[str, np.ndarray], size: int, spot: float):
     near = np.linspace(0, size / 2, 400)
     shown = {name: (near, (np.asarray(own, float)[:, None] <= near).mean(0)) for name, own in distances.items()}
     shown["a random place (but for edges)"] = near, np.minimum(np.pi * near**2 / size**2, 1)
-    looks = [*LOOKS[: len(distances)], ("black", "-", "")]
     return style.curves({"share of annotated frames": shown}, "distance from the nearest annotated centre (pixels)",
-                        marks={f"{spot:g} px": spot}, looks=looks, how={"marker": ""}, high=4.6, xlim=(0, size / 2),
-                        ylim=(0, 1.02))
+                        looks=[*LOOKS[: len(distances)], ("black", "-", "")], marks={f"{spot:g} px": spot}, high=4.6,
+                        how={"marker": ""}, xlim=(0, size / 2), ylim=(0, 1.02))

@@ -44,7 +44,6 @@ def png(fig, limit: int = 150_000) -> bytes:
     """
     from PIL import Image
 
-    data = b""
     for dpi in (200, 160, 120, 90):
         buffer, small = io.BytesIO(), io.BytesIO()
         fig.savefig(buffer, format="png", dpi=dpi)
@@ -170,8 +169,8 @@ def curves(parts: dict[str, dict], xlabel: str, ylabel: str = "", *, columns: in
         ax.set(**({"title": label} if ylabel else {"xlabel": xlabel, "ylabel": label}), **axis)
         if whole:
             ax.xaxis.get_major_locator().set_params(integer=True, nbins=7, min_n_ticks=1)
-        if share:
-            ax.label_outer()
+        if share and not ax.get_subplotspec().is_last_row():
+            ax.set_xlabel("")
     if ylabel:
         fig.supxlabel(xlabel)
         fig.supylabel(ylabel)
