@@ -98,9 +98,9 @@ def picture(ax, shown, title: str = "", boxes=(), size: float = 9, loc: str = "c
     """
     if shown is not None:
         ax.imshow(shown, cmap="gray", vmin=0, vmax=1)
+        ax.autoscale(False)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
-    ax.autoscale(False)
     ax.set_title(title, fontsize=size, loc=loc)
     draw_boxes(ax, boxes, **look)
 
