@@ -115,8 +115,7 @@ def kinds(run):
 
 def test_a_changed_recipe_changes_the_diagram():
     paper = Settings("weighted", window=3, start=Settings("simclr"))
-    own = [kinds(paper)[name] for name in ("Solarized Low-Pass", "Time-Based Mixing", "Random Erasing")]
-    assert own == ["custom"] * 3
+    assert {kinds(paper)[name] for name in ("Solarized Low-Pass", "Time-Based Mixing", "Random Erasing")} == {"custom"}
     assert {"SimCLR", "weighted SupCon"} <= kinds(paper).keys()
     bare = replace(paper, window=1, views=Views(low_pass=0, positional="none", erasing="none"), start=None)
     off = {name for name, kind in kinds(bare).items() if kind == "off"}

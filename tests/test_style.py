@@ -39,7 +39,8 @@ def test_panels_draw_the_boxes_of_each_picture_and_hide_what_is_over():
 
 def test_a_mark_outside_of_a_picture_does_not_widen_it():
     ax = plt.figure().subplots()
-    style.picture(ax, np.zeros((8, 8)))
+    style.picture(ax, None)
+    style.picture(ax, np.zeros((8, 8)))  # fills the place that was empty before
     ax.plot(30, 2, "x")
     assert ax.get_xlim() == (-0.5, 7.5)
 
