@@ -6,8 +6,9 @@
     python benchmarks --only gpu training --name h100   # and written, to h100.json and h100.md
 
 Each file here has `rows()`: tuples of what was measured, its value, its unit, what ran beside it in the same go ("" for
-nothing), and the ratio: for times and memory theirs over ours, for speeds ours over theirs, so above 1 ours is the better one;
-for parts of the book a share of what stands beside it. A machine at work on something else measures that, too: see the load.
+nothing), and the ratio: for times and memory theirs over ours, for speeds ours over theirs, so above 1 ours is the better
+one; for parts of the book a share of what stands beside it. A machine at work on something else measures that, too: see
+the load.
 """
 
 import argparse
@@ -38,7 +39,8 @@ def machine() -> dict:
     from sqlib.show.provenance import commit, versions
 
     info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line] if info.is_file() else []
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.split(":")[1].strip() for line in lines if "model name" in line]
     return {
         "processor": names[0] if names else platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
@@ -86,7 +88,8 @@ def main() -> None:
     card, rows, failed, begun = machine(), [], [], time.perf_counter()
     plan = options.only or PLAN
     for number, name in enumerate(plan, 1):
-        print(f"== {number} of {len(plan)}: {name}, after {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
+        after = time.perf_counter() - begun
+        print(f"== {number} of {len(plan)}: {name}, after {after:.0f} s", file=sys.stderr, flush=True)
         if name == "setup" and options.no_setup:
             rows.append(("set-up from nothing, packages fetched", None, "skipped", "", None))
             continue

@@ -3,9 +3,9 @@
     python benchmarks/augment.py [--batch 256 --size 224 --repeat 5]
 
 All ways get the same frames and the same draws, and take turns. First it is shown that they give the same views; then
-come views per second, best of the rounds, and ratios: by the wall clock with all cores, and by the processor time of one
-thread, which other programs on the machine disturb less. The trainer's way gathers frames that were low-passed beforehand,
-each once: that cost is counted as spread over 10 epochs with one view of each sample.
+come views per second, best of the rounds, and ratios: by the wall clock with all cores, and by the processor time of
+one thread, which other programs on the machine disturb less. The trainer's way gathers frames that were low-passed
+beforehand, each once: that cost is counted as spread over 10 epochs with one view of each sample.
 """
 
 import argparse
@@ -88,17 +88,19 @@ class OneByOne(torch.utils.data.Dataset):
 
 
 def frames(count: int, size: int) -> torch.Tensor:
-    """uint8 (count, size, size): speckle round a bright region, with the saturated pixels that make a low-pass overshoot."""
+    """uint8 (count, size, size): speckle round a bright region, with saturated pixels, for overshoots."""
     rng, axis = np.random.default_rng(1265), np.linspace(-1, 1, size)
     region = 120 * np.exp(-8 * (axis[:, None] ** 2 + axis**2))
-    return torch.from_numpy(np.clip(40 * rng.exponential(size=(count, size, size)) + 3 * region, 0, 255).astype(np.uint8))
+    power = 40 * rng.exponential(size=(count, size, size)) + 3 * region
+    return torch.from_numpy(np.clip(power, 0, 255).astype(np.uint8))
 
 
 def say_whether_same(batch: torch.Tensor, draws, views: Views, transform) -> None:
     """Print that the ways agree, and stop where they do not.
 
-    All but the low-pass is the same to the bit. Single and double precision can cast the low-passed value to neighbouring
-    counts (modulo 256) where it lies on the edge between them, and nowhere else; solarising may then part 49 from 205.
+    All but the low-pass is the same to the bit. Single and double precision can cast the low-passed value to
+    neighbouring counts (modulo 256) where it lies on the edge between them, and nowhere else; solarising may then part
+    49 from 205.
     """
     plain, loops = batch.numpy(), (draws.low_pass.tolist(), draws.symmetry.tolist(), draws.boxes.tolist())
     ours = lowpass.to_counts(lowpass.low_pass(batch, views.threshold, views.variant), views.variant)
@@ -107,12 +109,12 @@ def say_whether_same(batch: torch.Tensor, draws, views: Views, transform) -> Non
     assert np.abs(difference).max() <= 1, "the low-passes differ by more than a rounding"
     views_of_ours = augment.apply(batch, draws, views).numpy()
     with_ours = np.stack([one_view(plain[i], *(loop[i] for loop in loops), views, lambda *_, i=i: ours[i].numpy())
-                          for i in range(len(plain))])  # fmt: skip
+                          for i in range(len(plain))])
     assert (with_ours == views_of_ours).all(), "the views differ"
     alone = np.stack([one_view(plain[i], *(loop[i] for loop in loops), views, transform) for i in range(len(plain))])
-    print(f"{views.variant}, {transform.__name__}: views from equal low-passed counts: identical; low-passed counts one apart: "
+    print(f"{views.variant}, {transform.__name__}: views from equal low-passed counts: identical; counts one apart: "
           f"{(difference != 0).mean() * 1e6:.1f} of a million; pixels of the views that differ: "
-          f"{(alone != views_of_ours).mean() * 1e6:.1f} of a million")  # fmt: skip
+          f"{(alone != views_of_ours).mean() * 1e6:.1f} of a million")
 
 
 def compare(views: Views, count: int, size: int, repeat: int) -> tuple[dict[str, float], dict[str, float]]:
@@ -180,11 +182,12 @@ def show(title: str, speeds: dict[str, float], count: int) -> None:
 
 
 def rows(count: int = 256, size: int = 224, repeat: int = 2) -> list[tuple]:
-    """Rows of the table (see __main__): a batch at once, low-passed beforehand as the trainer does, beside one by one."""
+    """Rows of the table (see __main__): a batch at once, low-passed beforehand as in training, beside one by one."""
     wall, spent = compare(Views(), count, size, repeat)
     ours, what = "batch, low-passed beforehand", f"augmentation, {count} of {CHANNELS} × {size}²"
     others = ("fft2, 2 processes", "rfft2, 2 processes")
-    found = [(f"{what}: wall clock", wall[ours], "views/s", f"one by one, {name}", wall[ours] / wall[name]) for name in others]
+    found = [(f"{what}: wall clock", wall[ours], "views/s", f"one by one, {name}", wall[ours] / wall[name])
+             for name in others]
     one = "rfft2, 1 process"
     return [*found, (f"{what}: processor time", spent[ours], "views/s", f"one by one, {one}", spent[ours] / spent[one])]
 
@@ -196,7 +199,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
     print(f"batch {options.batch} × {CHANNELS} × {options.size}², {platform.machine()}, {os.cpu_count()} cores, torch "
-          f"{torch.__version__} on {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}\n")  # fmt: skip
+          f"{torch.__version__} on {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}\n")
     for views in (Views(), Views(variant="published", positional="published")):
         compare(views, options.batch, options.size, options.repeat)
 

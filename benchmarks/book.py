@@ -29,7 +29,8 @@ def make(home: Path, profile: str) -> tuple[float, float]:
     """Seconds of `sq book` in `home`, and those of them that the pages took, once all chapters were there."""
     command = [sys.executable, "-m", "sqbook.cli", "book", "--profile", profile]
     start, begun = time.perf_counter(), None
-    with subprocess.Popen(command, env={**os.environ, "SQ_HOME": str(home)}, stderr=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "SQ_HOME": str(home)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
             print(line, end="", file=sys.stderr, flush=True)
             begun = time.perf_counter() if "building the pages" in line else begun
@@ -53,24 +54,26 @@ def change(home: Path, profile: str) -> None:
 def measure(profile: str, home: Path, make=make) -> dict[str, float]:
     """Seconds and bytes of the book in the laid-out folder `home`; `make` as above.
 
-    cold, warm, changed; the pages' part of each (cold_pages, ...); own, what the changed chapter took by its run card; count
-    and heaviest of the pages. Stops where the changed parameter let any other chapter run again.
+    cold, warm, changed; the pages' part of each (cold_pages, ...); own, what the changed chapter took by its run card;
+    count and heaviest of the pages. Stops where the changed parameter let any other chapter run again.
     """
     found, cards = {}, {}
     for name in ("cold", "warm", "changed"):
         if name == "changed":
             change(home, profile)
         found[name], found[f"{name}_pages"] = make(home, profile)
-        new = {path: json.loads(path.read_text()) for path in (home / "runs").glob("*/*/card.json") if path not in cards}
+        paths = (home / "runs").glob("*/*/card.json")
+        new = {path: json.loads(path.read_text()) for path in paths if path not in cards}
         cards |= new
     if [path.parts[-3] for path in new] != [CHANGED[0]]:
-        raise SystemExit(f"one parameter of {CHANGED[0]} was changed, and these ran again: {[path.parts[-3] for path in new]}")
+        again = [path.parts[-3] for path in new]
+        raise SystemExit(f"one parameter of {CHANGED[0]} was changed, and these ran again: {again}")
     pages = [weight(path) for path in (home / "_build" / "html").glob("**/*.html")]
     return found | {"own": next(iter(new.values()))["seconds_in_all"], "count": len(pages), "heaviest": max(pages)}
 
 
 def weight(page: Path) -> int:
-    """Bytes of a page and of the styles, scripts and pictures that it asks for at once; a lazy picture waits for the reader."""
+    """Bytes of a page and of the styles, scripts and pictures that it asks for at once, without lazy pictures."""
     from bs4 import BeautifulSoup
 
     text = BeautifulSoup(page.read_bytes(), "html.parser")
@@ -92,14 +95,15 @@ def rows(profile: str = "smoke", measure=measure) -> list[tuple]:
         found = measure(profile, Path(folder))
     chapter, name, _ = CHANGED
     what, changed = f"book, {profile}", f"book, {profile}, {name} of {chapter} changed"
+    warm, pages = found["warm"], found["warm_pages"]
     return [
         (f"{what}, cold (data, networks, chapters, pages)", found["cold"], "s", "", None),
-        (f"{what}, warm, nothing changed", found["warm"], "s", "cold", found["warm"] / found["cold"]),
-        (f"{what}, warm: its pages, built afresh", found["warm_pages"], "s", "all of it", found["warm_pages"] / found["warm"]),
+        (f"{what}, warm, nothing changed", warm, "s", "cold", warm / found["cold"]),
+        (f"{what}, warm: its pages, built afresh", pages, "s", "all of it", pages / warm),
         (changed, found["changed"], "s", "cold", found["changed"] / found["cold"]),
         (f"{changed}: the chapter itself", found["own"], "s", "all of it", found["own"] / found["changed"]),
         (f"{changed}: beyond the chapter", 100 * beyond(found), "% of cold", "at most 10 %", beyond(found) / 0.1),
-        (f"heaviest of {found['count']:.0f} pages, with what it loads at once", found["heaviest"] / 1e6, "MB", "", None),
+        (f"heaviest of {found['count']:.0f} pages, and what it loads at once", found["heaviest"] / 1e6, "MB", "", None),
     ]
 
 

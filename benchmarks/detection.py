@@ -1,9 +1,10 @@
 """A detector's inference over a cube of 256 frames: a batch at once, against one frame at a time.
 
-    python benchmarks/detection.py [--frames 256 --size 256 --batches 1 4 8 16 --backbone resnet6 --repeat 3 --device auto]
+    python benchmarks/detection.py [--frames 256 --size 256 --batches 1 4 8 16 --backbone resnet6 --repeat 3 --device
+    auto]
 
-First it is shown that both give the same boxes; then come frames per second, best of the rounds, in which the ways take turns,
-and ratios to one frame at a time. Weights are random: time does not ask what a network has learned.
+First it is shown that both give the same boxes; then come frames per second, best of the rounds, in which the ways take
+turns, and ratios to one frame at a time. Weights are random: time does not ask what a network has learned.
 """
 
 import argparse
@@ -18,7 +19,8 @@ from sqlib.learn import detector
 from sqlib.learn.rcnn import Detector, make_detector
 from sqlib.learn.train import device_of
 
-LIGHT = Detector("resnet6", "none", width=8, enlarge=1.0, anchors=(6.0, 10.0, 16.0, 26.0), gray="local", proposals=100, sampled=32)
+LIGHT = Detector("resnet6", "none", width=8, enlarge=1.0, anchors=(6.0, 10.0, 16.0, 26.0), gray="local", proposals=100,
+                 sampled=32)
 
 
 def cube(count: int, size: int) -> np.ndarray:
@@ -37,8 +39,8 @@ def say_whether_same(net, frames: np.ndarray, batch: int) -> None:
     # two boxes of nearly equal score may change places by rounding; everything else must be the same
     apart = (one[["x0", "y0", "x1", "y1"]] - many[["x0", "y0", "x1", "y1"]]).abs().max(axis=1)
     assert score < 1e-3, "the scores differ"
-    print(f"batch {batch} against 1: scores differ by {score:.1e} at most, best boxes by more than 0.1 px in {(apart > 0.1).sum()} "
-          f"of {len(one)} frames")  # fmt: skip
+    print(f"batch {batch} against 1: scores differ by {score:.1e} at most, best boxes by more than 0.1 px in "
+          f"{(apart > 0.1).sum()} of {len(one)} frames")
 
 
 def speeds(net, frames: np.ndarray, batches, repeat: int, device: torch.device) -> dict[int, float]:
@@ -80,8 +82,8 @@ def main() -> None:
     net = make_detector(settings).to(device).eval()
     frames = cube(options.frames, options.size)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
-    print(f"{options.frames} frames of {options.size}², {options.backbone}, {platform.machine()}, {os.cpu_count()} cores, torch "
-          f"{torch.__version__} on {where}, load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    print(f"{options.frames} frames of {options.size}², {options.backbone}, {platform.machine()}, {os.cpu_count()} "
+          f"cores, torch {torch.__version__} on {where}, load {os.getloadavg()[0]:.1f}")
     batches = sorted({1, *options.batches})
     say_whether_same(net, frames[:16], batches[-1])
     best = speeds(net, frames, batches, options.repeat, device)

@@ -1,10 +1,10 @@
-"""What a GPU does with the work that the other benchmarks give to a processor; one row that says so where there is none.
+"""What a GPU does with the work that the other benchmarks give to a processor; one row where there is none.
 
     python benchmarks --only gpu training detection --name h100
 
-Holography beside FFTs over all frequencies on the same card, and beside our own on the processor; views of a batch beside
-the same on the processor; the paper's detector by batches beside one frame at a time. Medians, and the card has finished
-before a clock is read.
+Holography beside FFTs over all frequencies on the same card, and beside our own on the processor; views of a batch
+beside the same on the processor; the trainer's step beside its network on the same views again; the paper's detector by
+batches beside one frame at a time. Medians, and the card has finished before a clock is read.
 """
 
 from collections.abc import Callable
@@ -39,9 +39,10 @@ def holography_rows(device: torch.device, frames: int, size: int, least: float) 
     if float((plain() - ours).abs().max()) > 1e-3 * float(ours.max()):
         raise SystemExit("the plain way and ours differ by more than rounding")
     found = {"FFTs over all frequencies on it": seconds(plain, least),
-             "ours on the processor": seconds(lambda: egression_power(doppler, here), least)}  # fmt: skip
+             "ours on the processor": seconds(lambda: egression_power(doppler, here), least)}
     mine = seconds(lambda: egression_power(on_card, there), least)
-    return [(f"holography on the GPU, {frames} × {size}²", 1e3 * mine, "ms", name, value / mine) for name, value in found.items()]
+    what = f"holography on the GPU, {frames} × {size}²"
+    return [(what, 1e3 * mine, "ms", name, value / mine) for name, value in found.items()]
 
 
 def augmentation_rows(device: torch.device, count: int, size: int, least: float) -> list[tuple]:
@@ -56,7 +57,8 @@ def augmentation_rows(device: torch.device, count: int, size: int, least: float)
     pixels = frames(count + CHANNELS - 1, size)
     pool = torch.cat([pixels, lowpass.solarized_low_pass(pixels, views.threshold, views.variant)])
     for where in (device, torch.device("cpu")):
-        samples = Samples(pool.to(where), True, (every + CHANNELS // 2).to(where), torch.zeros_like(every), None, CHANNELS, "")
+        rows, labels = (every + CHANNELS // 2).to(where), torch.zeros_like(every)
+        samples = Samples(pool.to(where), True, rows, labels, None, CHANNELS, "")
         which, draws = every.to(where), torch.Generator(where).manual_seed(1265)
 
         def views_of_batch(samples=samples, which=which, draws=draws) -> torch.Tensor:
@@ -66,11 +68,27 @@ def augmentation_rows(device: torch.device, count: int, size: int, least: float)
 
         speeds.append(count / seconds(views_of_batch, least))
     ours, beside = speeds
-    return [(f"augmentation on the GPU, {count} of {CHANNELS} × {size}²", ours, "views/s", "ours on the processor", ours / beside)]
+    what = f"augmentation on the GPU, {count} of {CHANNELS} × {size}²"
+    return [(what, ours, "views/s", "ours on the processor", ours / beside)]
+
+
+def trainer_rows(device: torch.device, batch: int, size: int, least: float) -> list[tuple]:
+    """A whole step of the trainer with the paper's network and augmentations, views drawn on the card."""
+    from dataclasses import replace
+
+    from training import OURS, our_step, speckle
+
+    from sqlib.learn.samples import make_samples
+
+    settings = replace(OURS, objective="supcon", loop=replace(OURS.loop, batch=batch))
+    samples = make_samples(speckle(size, max(1024, 2 * batch)), 3, 0, settings.views, device)
+    speeds = [2 * batch / seconds(our_step(samples, settings, loader=loader)[1], least) for loader in (True, False)]
+    what = f"trainer's step on the GPU, ResNet-18, {size} px, batch {batch}"
+    return [(what, speeds[0], "views/s", "its network on the same views again", speeds[0] / speeds[1])]
 
 
 def detector_rows(device: torch.device, count: int, size: int, batches: tuple[int, ...]) -> list[tuple]:
-    """The paper's detector (ResNet-50, frames enlarged to 800 pixels) over a cube, by batches and one frame at a time."""
+    """The paper's detector (ResNet-50, frames enlarged to 800 pixels) over a cube, by batches and frame by frame."""
     from detection import cube, speeds
 
     from sqlib.learn.rcnn import Detector, make_detector
@@ -81,18 +99,17 @@ def detector_rows(device: torch.device, count: int, size: int, batches: tuple[in
     speeds(net, frames[: max(batches)], (1, *batches), 1, device)  # to warm up
     found = speeds(net, frames, (1, *batches), 1, device)
     what = f"Faster R-CNN, ResNet-50, on the GPU, {count} frames of {size}²"
-    return [
-        (f"{what}, batch {batch}", found[batch], "frames/s", "one frame at a time", found[batch] / found[1]) for batch in batches
-    ]
+    beside = "one frame at a time"
+    return [(f"{what}, batch {batch}", found[batch], "frames/s", beside, found[batch] / found[1]) for batch in batches]
 
 
 def rows(device: str = "cuda", frames: int = 300, field: int = 340, batch: int = 256, size: int = 224, count: int = 256,
-         side: int = 256, batches: tuple[int, ...] = (8, 32), least: float = 1.0) -> list[tuple]:  # fmt: skip
+         side: int = 256, batches: tuple[int, ...] = (8, 32), least: float = 1.0) -> list[tuple]:
     """Rows of the table (see __main__)."""
     if device == "cuda" and not torch.cuda.is_available():
-        return [("holography, augmentation and detector on a GPU", None, "no GPU here", "", None)]
+        return [("holography, augmentation, trainer and detector on a GPU", None, "no GPU here", "", None)]
     where = torch.device(device)
     return [
         *holography_rows(where, frames, field, least), *augmentation_rows(where, batch, size, least),
-        *detector_rows(where, count, side, batches),
-    ]  # fmt: skip
+        *trainer_rows(where, 2 * batch, size, least), *detector_rows(where, count, side, batches),
+    ]

@@ -1,4 +1,4 @@
-"""Training steps with freed memory kept (sqlib.memory) and as Dask sets its workers, in turns, each in a process of its own.
+"""Training steps with freed memory kept (sqlib.memory) and as Dask sets its workers, in turns, each in its process.
 
     python benchmarks/memory.py
 """
@@ -28,7 +28,8 @@ def views_a_second(way: str, size: int, batch: int, steps: int) -> float:
     torch.set_num_threads(1)
     if way == "kept":
         keep_freed()
-    settings = Settings("supcon", Model("resnet6", encoding=32, projection=32, width=8), Views(), Loop(batch=batch, warmup=0))
+    model = Model("resnet6", encoding=32, projection=32, width=8)
+    settings = Settings("supcon", model, Views(), Loop(batch=batch, warmup=0))
     _, step = our_step(make_samples(speckle(size), 3, 0, settings.views, "cpu"), settings)
     taken = []
     for _ in range(steps + 3):
@@ -39,7 +40,7 @@ def views_a_second(way: str, size: int, batch: int, steps: int) -> float:
 
 
 def rows(size: int = 96, batch: int = 64, steps: int = 20, rounds: int = 3) -> list[tuple]:
-    """Rows of the table (see __main__): views a second with memory kept, beside a process in the environment of Dask's."""
+    """Rows of the table (see __main__): views a second with memory kept, beside Dask's environment."""
     import dask
     import distributed  # noqa: F401 - its defaults
 
@@ -47,8 +48,8 @@ def rows(size: int = 96, batch: int = 64, steps: int = 20, rounds: int = 3) -> l
     found = {way: [] for way in WAYS}
     for _ in range(rounds):
         for way in WAYS:
-            done = subprocess.run([sys.executable, str(Path(__file__).resolve()), way, str(size), str(batch), str(steps)],
-                                  env=environment, capture_output=True, text=True, check=True)  # fmt: skip
+            command = [sys.executable, str(Path(__file__).resolve()), way, str(size), str(batch), str(steps)]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
             found[way].append(float(done.stdout))
     ours, theirs = map(statistics.median, found.values())
     return [(f"training step, ResNet-6, {size} px, batch {batch}, one thread", ours, "views/s", WAYS[1], ours / theirs)]

@@ -1,4 +1,4 @@
-"""Set-up from nothing: a fresh virtual environment with the locked packages, fetched from the network, and this package.
+"""Set-up from nothing: a fresh virtual environment with the locked packages, from the network, and this package.
 
     python benchmarks/setup.py        # downloads gigabytes
 """
@@ -28,7 +28,8 @@ def rows() -> list[tuple]:
         subprocess.run([*pip, "install", "--no-deps", "--no-build-isolation", "-e", home], check=True)
         seconds = time.perf_counter() - start
         subprocess.run([home / ".venv" / "bin" / "sq", "--help"], check=True, stdout=subprocess.DEVNULL)
-        subprocess.run([*pip, "download", "--no-deps", *locked, "-d", home / "wheels"], check=True)  # once more, for their size
+        fetch = [*pip, "download", "--no-deps", *locked, "-d", home / "wheels"]
+        subprocess.run(fetch, check=True)  # once more, for their size
         fetched, kept = (sum(path.lstat().st_size for path in (home / part).rglob("*")) for part in ("wheels", ".venv"))
     return [
         ("set-up from nothing, packages fetched", seconds, "s", "", None),

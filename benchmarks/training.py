@@ -1,9 +1,9 @@
-"""Training, ours beside lightly and pytorch-metric-learning, in one run: losses alone, views a second, time to a score.
+"""Training, ours beside lightly and pytorch-metric-learning: losses alone, views a second, time to a score.
 
     python benchmarks/training.py [--device cuda --size 224 --batch 256]
 
-lightly as shipped is its SimCLR example: its transform on pictures in worker processes, its head, its loss, float32. Ours
-is sqlib's loop: frames on the device, augmentations on batches, bf16 where the hardware has it. On a processor the
+lightly as shipped is its SimCLR example: its transform on pictures in worker processes, its head, its loss, float32.
+Ours is sqlib's loop: frames on the device, augmentations on batches, bf16 where the hardware has it. On a processor the
 default is small (64 pixels, batch 64), on a GPU the paper's (224 pixels, batch 256).
 """
 
@@ -20,13 +20,13 @@ from torch import nn
 
 from sqlib.data import build_twin, catalogue, load_frames
 from sqlib.data.frames import make_frameset, make_index
-from sqlib.learn import losses
+from sqlib.learn import encoders, losses
 from sqlib.learn.augment import Views
 from sqlib.learn.models import Model
-from sqlib.learn.objectives import autocast, objective, views_of, weights_of
+from sqlib.learn.objectives import objective, views_of, weights_of
 from sqlib.learn.samples import Samples, gather, make_samples, split
 from sqlib.learn.settings import Loop, Settings
-from sqlib.learn.train import begin
+from sqlib.learn.train import begin, generator_of, take_step
 from sqlib.sun.twin import TwinSettings
 
 OURS = Settings("simclr", Model("resnet18", encoding=512, projection=128), Views(), Loop(warmup=0), temperature=0.07)
@@ -67,7 +67,7 @@ def losses_alone(views: int, projection: int, temperature: float, device: torch.
 
     draws = torch.Generator().manual_seed(1265)
     z = torch.randn(views, projection, generator=draws).to(device).requires_grad_()
-    labels = (torch.rand(views // 2, generator=draws) < 0.06).long().repeat(2).to(device)  # 6 % positives, two views each
+    labels = (torch.rand(views // 2, generator=draws) < 0.06).long().repeat(2).to(device)  # two views each
 
     theirs, metric = NTXentLoss(temperature), SupConLoss(temperature)
     contests = {
@@ -95,7 +95,7 @@ def speckle(size: int, count: int = 1024):
     """Frames of noise as bright as egression power, of 16 events, a sixteenth of them positive."""
     events = [event for event in catalogue() if event.labelled][:16]
     rows = [{"event": e.key, "cycle": e.cycle, "frame": f, "time": e.start, "label": int(f % 16 == 8), "boxes": ()}
-            for e in events for f in range(count // 16)]  # fmt: skip
+            for e in events for f in range(count // 16)]
     pixels = np.random.default_rng(1265).exponential(12, (len(rows), size, size)).clip(0, 255).astype(np.uint8)
     return make_frameset(pixels, make_index(rows), "twin", "cube")
 
@@ -117,7 +117,7 @@ class Pictures(torch.utils.data.Dataset):
 
 
 def lightly_step(samples: Samples, size: int, batch: int, device: torch.device):
-    """lightly's SimCLR as in its example: returns its backbone, and a function that takes one step and tells its views."""
+    """lightly's SimCLR as in its example: its backbone, and a function that takes one step and tells its views."""
     import torchvision
     from lightly.loss import NTXentLoss
     from lightly.models.modules import SimCLRProjectionHead
@@ -126,7 +126,7 @@ def lightly_step(samples: Samples, size: int, batch: int, device: torch.device):
     on_host = replace(samples, pool=samples.pixels.cpu(), filtered=False, rows=samples.rows.cpu())
     pictures = Pictures(on_host, SimCLRTransform(input_size=size))
     loader = torch.utils.data.DataLoader(pictures, batch, shuffle=True, drop_last=True, num_workers=os.cpu_count(),
-                                         persistent_workers=True)  # fmt: skip
+                                         persistent_workers=True)
     backbone = nn.Sequential(*list(torchvision.models.resnet18().children())[:-1], nn.Flatten())
     net = nn.Sequential(backbone, SimCLRProjectionHead(512, 512, 128)).to(device)
     optimizer, criterion = torch.optim.SGD(net.parameters(), lr=0.06), NTXentLoss()
@@ -150,27 +150,28 @@ def lightly_step(samples: Samples, size: int, batch: int, device: torch.device):
 
 
 def our_step(samples: Samples, settings: Settings, loss: Callable | None = None, loader: bool = True):
-    """A step of sqlib's training, or with another `loss` of (z, labels), or on the same views again without the loader."""
-    labels = samples.labels.cpu().numpy()
-    state, device = begin(settings, samples, np.arange(len(samples))), samples.device
-    draws, weights = torch.Generator(device).manual_seed(1), weights_of(settings, labels).to(device)
+    """A step of sqlib's training, or with another `loss` of (z, labels), or on the same views again."""
+    task = encoders.task(settings, samples, np.arange(len(samples)))
+    draws, labels = generator_of(task.device, 1), samples.labels.cpu().numpy()
+    weights = weights_of(settings, labels).to(task.device)
+    drawn = torch.randint(len(samples), (settings.loop.batch,), generator=draws, device=task.device)
+    kept = views_of(samples, drawn, settings, draws)
+
+    def losses_of(net: nn.Module, which: torch.Tensor, draws: torch.Generator):
+        if loss is None:
+            return objective(net, kept, (samples.labels[drawn] == 1).long(), settings, weights, draws)
+        seen = views_of(samples, which, settings, draws)
+        value = loss(net(seen.to(torch.float32, memory_format=torch.channels_last))[1], samples.labels[which].repeat(2))
+        return value, {"loss": value}
+
+    task = task if loader and loss is None else replace(task, losses=losses_of)
+    state = begin(task)
     state.net.train()
-    which = torch.randint(len(samples), (settings.loop.batch,), generator=draws, device=device)
-    kept = views_of(samples, which, settings, draws)
 
     def step() -> int:
-        which = torch.randint(len(samples), (settings.loop.batch,), generator=draws, device=device)
-        seen = views_of(samples, which, settings, draws) if loader else kept
-        with autocast(device, settings.loop.precision):
-            if loss is None:
-                value = objective(state.net, seen, (samples.labels[which] == 1).long(), settings, weights, draws)["loss"]
-            else:
-                frames = seen.float().contiguous(memory_format=torch.channels_last)
-                value = loss(state.net(frames)[1].float(), samples.labels[which].repeat(2))
-        state.optimizer.zero_grad(set_to_none=True)
-        value.backward()
-        state.optimizer.step()
-        return len(seen)
+        which = torch.randint(len(samples), (settings.loop.batch,), generator=draws, device=task.device)
+        take_step(task, state, state.net, which, draws)
+        return len(kept)
 
     return state.net, step
 
@@ -194,7 +195,8 @@ def throughput(size: int, batch: int, device: torch.device, least: float = 4.0) 
         "lightly as shipped": lightly_step(samples, size, batch, device)[1],
     }
     found = seconds(ways, device, least=least, rounds=4)
-    print(f"\nResNet-18, {size} pixels, batch {batch}, two views each, {device}\n{'':38}{'views/s':>9}{'ours ÷ it':>11}")
+    print(f"\nResNet-18, {size} pixels, batch {batch}, two views each, {device}")
+    print(f"{'':38}{'views/s':>9}{'ours ÷ it':>11}")
     for name, value in found.items():
         print(f"{name:38}{2 * batch / value:9.0f}{value / found['sqlib, SimCLR']:11.2f}")
     return found
@@ -203,7 +205,8 @@ def throughput(size: int, batch: int, device: torch.device, least: float = 4.0) 
 def rows(views: int = 512, size: int = 0, batch: int = 0, least: float = 4.0) -> list[tuple]:
     """Rows of the table (see __main__): the losses, and a whole step, each beside the library's."""
     gpu = torch.cuda.is_available()
-    device, size, batch = torch.device("cuda" if gpu else "cpu"), size or (224 if gpu else 64), batch or (256 if gpu else 64)
+    device = torch.device("cuda" if gpu else "cpu")
+    size, batch = size or (224 if gpu else 64), batch or (256 if gpu else 64)
     found = []
     for name, times in zip(("SimCLR", "SupCon"), losses_alone(views, 128, 0.07, device)):
         (_, ours), (theirs, value) = times.items()
@@ -211,12 +214,13 @@ def rows(views: int = 512, size: int = 0, batch: int = 0, least: float = 4.0) ->
     steps = throughput(size, batch, device, least)
     ours = steps["sqlib, SimCLR"]
     for name in ("sqlib's loop, lightly's loss", "lightly as shipped"):
-        found.append((f"training step, ResNet-18, {size} px, batch {batch}", 2 * batch / ours, "views/s", name, steps[name] / ours))
+        what = f"training step, ResNet-18, {size} px, batch {batch}"
+        found.append((what, 2 * batch / ours, "views/s", name, steps[name] / ours))
     return found
 
 
 def time_to_score(epochs: int, batch: int, device: torch.device) -> None:
-    """Seconds of training until a logistic regression on the encodings has the same average precision on events held out."""
+    """Seconds of training until a logistic regression on encodings has one average precision on held-out events."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import average_precision_score
     from sklearn.pipeline import make_pipeline
@@ -235,11 +239,13 @@ def time_to_score(epochs: int, batch: int, device: torch.device) -> None:
     def score(encode) -> float:
         with torch.no_grad():
             code = torch.cat([encode(gather(samples, rows).float()).float().cpu()
-                              for rows in torch.arange(len(samples), device=device).split(256)]).numpy()  # fmt: skip
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000)).fit(code[train], labels[train])
+                              for rows in torch.arange(len(samples), device=device).split(256)]).numpy()
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+        model.fit(code[train], labels[train])
         return average_precision_score(labels[test], model.decision_function(code[test]))
 
-    curves, normal = {}, v2.Normalize([255 * x for x in (0.485, 0.456, 0.406)], [255 * x for x in (0.229, 0.224, 0.225)])
+    mean, deviation = ([255 * x for x in each] for each in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    curves, normal = {}, v2.Normalize(mean, deviation)
     for name in ("sqlib", "lightly as shipped"):
         net, step = our_step(part, settings) if name == "sqlib" else lightly_step(part, 64, batch, device)
         curves[name], spent = [], 0.0
@@ -255,7 +261,7 @@ def time_to_score(epochs: int, batch: int, device: torch.device) -> None:
             net.train()
     goal = min(max(ap for _, ap in curve) for curve in curves.values())
     print(f"\ntime to average precision {goal:.3f} on held-out events (prevalence {labels[test].mean():.3f}; "
-          f"smoke twin, 64 pixels, {epochs} epochs each)")  # fmt: skip
+          f"smoke twin, 64 pixels, {epochs} epochs each)")
     reached = {name: next(t for t, ap in curve if ap >= goal) for name, curve in curves.items()}
     for name, curve in curves.items():
         ratio = reached[name] / reached["sqlib"]

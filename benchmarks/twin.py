@@ -1,4 +1,4 @@
-"""The full-size twin: 57 cubes of 256 x 256 x 256, by Dask workers and in one process, with the memory of all processes.
+"""The full-size twin: 57 cubes of 256 x 256 x 256, by Dask workers and in one process, with the memory of all.
 
     python benchmarks/twin.py [--size 256 --frames 256]
 """
@@ -56,8 +56,9 @@ def rows(size: int = 256, frames: int = 256) -> list[tuple]:
     from sqlib.sun.twin import TwinSettings
 
     seconds, peak, disk = build(None, TwinSettings(size=size, frames=frames))
-    return [(f"twin, 57 cubes of {frames} × {size}²: time", seconds, "s", "", None),
-            ("twin: memory, peak", peak / 1e9, "GB", "", None), ("twin: on disk", disk / 1e9, "GB", "", None)]  # fmt: skip
+    found = {f"twin, 57 cubes of {frames} × {size}²: time": (seconds, "s"), "twin: memory, peak": (peak / 1e9, "GB"),
+             "twin: on disk": (disk / 1e9, "GB")}
+    return [(name, value, unit, "", None) for name, (value, unit) in found.items()]
 
 
 def main() -> None:

@@ -1,30 +1,26 @@
 """Two runs side by side: what they were given, and what came out, as text, as JSON, and as a page with both figures."""
 
 import base64
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from sqbook import execute as runs
-from sqbook.parameters import nearest
+from sqbook import execute
 from sqlib.errors import SqError
 from sqlib.paths import home, real, replacing
 from sqlib.show.provenance import read_card
 from sqlib.show.records import read_records
-
-STYLE = Path(__file__).with_name("compare.css").read_text(encoding="utf-8")
-
+from sqlib.typed import nearest
 
 
 def find_run(name: str) -> dict:
-    """Card of the run that `name` means: a key, its beginning, its folder, or a notebook, of which the latest run is meant.
+    """Card of the run that `name` means: a key, its beginning, its folder, or a notebook, whose latest run is meant.
 
-    A folder may lie elsewhere: results/laptop/03_contrastive is what was published. Raises `SqError` where there is none, or
-    where several keys begin so.
+    A folder may lie elsewhere: results/laptop/03_contrastive is what was published. Raises `SqError` where there is
+    none, or where several keys begin so.
     """
     if (Path(name) / "card.json").is_file():
         return {**read_card(Path(name)), "folder": str(real(name))}
-    kept = runs.runs()
+    kept = execute.runs()
     if not kept:
         raise SqError("there are no runs yet: sq run NOTEBOOK")
     as_notebook = [card for card in kept if card["notebook"] == name]
@@ -34,7 +30,8 @@ def find_run(name: str) -> dict:
     if len(found) == 1:
         return found[0]
     if found:
-        raise SqError(f"{len(found)} runs begin with {name!r}: {', '.join(card['key'] for card in found)}; write more of the key")
+        keys = ", ".join(card["key"] for card in found)
+        raise SqError(f"{len(found)} runs begin with {name!r}: {keys}; write more of the key")
     known = [*dict.fromkeys(card["notebook"] for card in kept), *(card["key"] for card in kept)]
     raise SqError(f"there is no run {name!r}{nearest(name, known)}; `sq runs` lists them")
 
@@ -53,7 +50,7 @@ def leaves(value: Any, name: str = "") -> dict[str, Any]:
 def compare(first: dict, second: dict) -> dict:
     """What differs between two runs (their cards): parameters, circumstances and numbers; JSON-able.
 
-    `numbers` has a row per value that is not the same in both: record, entry, a, b, and difference b − a of two numbers.
+    `numbers` has a row per value that is not the same in both: record, entry, a, b, and difference b − a of numbers.
     `same` counts the values that are; a record or an entry that only one run has is given with None for the other.
     """
     records = [read_records(Path(card["folder"])) for card in (first, second)]
@@ -67,15 +64,16 @@ def compare(first: dict, second: dict) -> dict:
                 continue
             both = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (a, b))
             rows.append({"record": record, "entry": entry, "a": a, "b": b, "difference": b - a if both else None})
+    facts = ("fingerprint", "commit", "device", "threads", "seconds")
+    around = [{name: card[name] for name in facts} | card["versions"] for card in (first, second)]
     return {
         "a": {name: first[name] for name in ("key", "notebook", "folder", "made")},
         "b": {name: second[name] for name in ("key", "notebook", "folder", "made")},
         "parameters": _different(first["parameters"], second["parameters"]),
-        "circumstances": _different(*({name: card[name] for name in ("fingerprint", "commit", "device", "threads", "seconds")}
-                                      | card["versions"] for card in (first, second))),
+        "circumstances": _different(*around),
         "numbers": rows,
         "same": same,
-    }  # fmt: skip
+    }
 
 
 def _different(a: dict, b: dict) -> dict[str, list]:
@@ -84,10 +82,10 @@ def _different(a: dict, b: dict) -> dict[str, list]:
 
 def as_text(found: dict, most: int = 60) -> str:
     """A comparison for a terminal; at most so many numbers, the rest are counted."""
-    lines = [f"a  {found['a']['key']}  {found['a']['notebook']}  {found['a']['made'][:16]}",
-             f"b  {found['b']['key']}  {found['b']['notebook']}  {found['b']['made'][:16]}"]  # fmt: skip
+    lines = [f"{side}  {found[side]['key']}  {found[side]['notebook']}  {found[side]['made'][:16]}" for side in "ab"]
     for part in ("parameters", "circumstances"):
-        lines += [f"\n{part}"] + ([f"  {n}: {_word(a)} -> {_word(b)}" for n, (a, b) in found[part].items()] or ["  the same"])
+        changed = [f"  {name}: {_word(a)} -> {_word(b)}" for name, (a, b) in found[part].items()]
+        lines += [f"\n{part}", *(changed or ["  the same"])]
     lines.append(f"\nnumbers: {found['same']} the same, {len(found['numbers'])} different")
     for row in found["numbers"][:most]:
         change = f"  ({row['difference']:+.4g})" if row["difference"] is not None else ""
@@ -103,50 +101,30 @@ def _word(value) -> str:
 
 def write_page(found: dict) -> Path:
     """Write home()/runs/compare/A-B.html, which needs no other file, and return its path."""
-    pictures = [_pictures(Path(found[side]["folder"])) for side in "ab"]
-    pairs = []
-    for name in dict.fromkeys([*pictures[0], *pictures[1]]):
-        shown = "".join(_figure(side, own.get(name)) for side, own in zip("ab", pictures))
-        label = next(own[name][0] for own in pictures if name in own)
-        pairs.append(f'<h3 id="{escape(name)}">{escape(label)}</h3><div class="pair">{shown}</div>')
-    heads = "".join(f"<li>{side}: <code>{escape(found[side]['key'])}</code> {escape(found[side]['notebook'])}, "
-                    f"{escape(found[side]['made'][:16])}</li>" for side in "ab")  # fmt: skip
-    parts = [_table(part.capitalize(), ("name", "a", "b"), [(n, a, b) for n, (a, b) in found[part].items()])
-             for part in ("parameters", "circumstances")]  # fmt: skip
-    numbers = [(row["record"], row["entry"], row["a"], row["b"], row["difference"]) for row in found["numbers"]]
-    parts.append(_table(f"Numbers that differ ({found['same']} are the same)", ("record", "entry", "a", "b", "b − a"), numbers))
-    title = f"{found['a']['key']} beside {found['b']['key']}"
-    text = (f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{escape(title)}</title><style>{STYLE}</style><body><main><h1>Two runs</h1><ul>{heads}</ul>"
-            f"{''.join(parts)}<h2>Figures</h2>{''.join(pairs) or '<p>Neither has one.</p>'}</main></body></html>\n")  # fmt: skip
+    from jinja2 import Environment, PackageLoader
+
+    environment = Environment(loader=PackageLoader("sqbook", "."), autoescape=True)
+    environment.filters |= {"word": _word, "address": _address}
+    environment.tests["numeric"] = lambda value: isinstance(value, int | float)
+    pictures = {side: _pictures(Path(found[side]["folder"])) for side in "ab"}
+    labels = {name: record["label"] for own in pictures.values() for name, record in own.items()}
+    template = environment.get_template("compare.html.j2")
+    style = Path(__file__).with_name("compare.css").read_text(encoding="utf-8")
     path = home() / "runs" / "compare" / f"{found['a']['key']}-{found['b']['key']}.html"
     with replacing(path) as aside:
+        text = template.render(found=found, pictures=pictures, labels=labels, style=style)
         aside.write_text(text, encoding="utf-8")
     return path
 
 
-def _pictures(folder: Path) -> dict[str, tuple[str, str, Path]]:
-    """Label, alternative text and file of each picture of a run, by its record's name."""
-    found = {name: record for name, record in read_records(folder).items() if record["kind"] in ("figure", "map", "movie")}
-    shown = {name: (r["label"], str(r.get("alt", "")), folder / r["file"]) for name, r in found.items() if r.get("file")}
-    return {name: picture for name, picture in shown.items() if picture[2].is_file()}
+def _pictures(folder: Path) -> dict[str, dict]:
+    """The records of a run that have a picture, by name, with the path of it."""
+    kinds = ("figure", "map", "movie")
+    records = {name: one for name, one in read_records(folder).items() if one["kind"] in kinds and one.get("file")}
+    found = {name: {**record, "path": folder / record["file"]} for name, record in records.items()}
+    return {name: one for name, one in found.items() if one["path"].is_file()}
 
 
-def _figure(side: str, picture) -> str:
-    if picture is None:
-        return f"<figure><p>{side}: not in this run</p></figure>"
-    _, alt, path = picture
-    kind, data = path.suffix[1:], base64.b64encode(path.read_bytes()).decode()
-    return f'<figure><img alt="{escape(alt)}" src="data:image/{kind};base64,{data}"><figcaption>{side}</figcaption></figure>'
-
-
-def _table(caption: str, columns, rows) -> str:
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
-    body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in rows)
-    body = body or f'<tr><td colspan="{len(columns)}">none</td></tr>'
-    return (f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table><caption>{escape(caption)}'
-            f"</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>")  # fmt: skip
-
-
-def _cell(value) -> str:
-    return f"<td{' class=n' * isinstance(value, int | float)}>{escape(_word(value))}</td>"
+def _address(path: Path) -> str:
+    """A picture as an address, for a page that loads nothing."""
+    return f"data:image/{path.suffix[1:]};base64,{base64.b64encode(path.read_bytes()).decode()}"

@@ -1,64 +1,36 @@
-"""Runs of notebooks by papermill: executed aside, kept under a key of all that went in, and found again."""
+"""Runs of notebooks by papermill: executed aside, kept under a key of what went in, found again; several at once."""
 
-import hashlib
 import json
+import math
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import sqlib
-from sqbook.parameters import cells_of, read_notebook, resolve
-from sqlib.errors import SqError
+from sqbook.parameters import needs, read_notebook, resolve, to_inject
+from sqbook.run_keys import run_key
+from sqlib.errors import SqError, in_words
 from sqlib.paths import home, remove, replacing
 from sqlib.show.provenance import forget_peak, make_card, peak_memory, read_card
 from sqlib.show.records import read_json, read_records, write_json
-from sqlib.workers import say
+from sqlib.workers import each, say
 
-
-def source_hash() -> str:
-    """sha256 over all of sqlib's own files and requirements.lock: a run is not found again after either changed."""
-    digest = hashlib.sha256()
-    package = Path(sqlib.__file__).parent
-    files = [p for p in sorted(package.rglob("*")) if p.suffix in (".py", ".csv", ".json", ".mplstyle", ".safetensors")]
-    for path in [*files, package.parent / "requirements.lock"]:
-        if path.is_file():
-            digest.update(f"{path.relative_to(package.parent)}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-def folder_stamp(root: str) -> str:
-    """Cheap fingerprint of a data folder: names, sizes and times of change, without reading any file.
-
-    `SqError` where there is no such folder.
-    """
-    if not Path(root).is_dir():
-        raise SqError(f"there is no data folder {root}: root names a folder in SunquakeNet's layout")
-    files = [(path, path.stat()) for path in sorted(Path(root).rglob("*")) if path.is_file()]
-    lines = [f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}" for path, status in files]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def run_key(path: Path, values: dict[str, Any]) -> str:
-    """Key of a run: 12 hex digits over the notebook's code, its parameters, sqlib, the lock and the data folder."""
-    settings = {name: value for name, value in values.items() if name != "out"}
-    stamp = folder_stamp(values["root"]) if values["root"] else ""
-    text = json.dumps([path.stem, _code(path), settings, source_hash(), stamp], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _code(path: Path) -> list[str]:
-    return [cell["source"] for cell in cells_of(path) if cell["cell_type"] == "code"]
+EACH = 6e9  # bytes of memory that a chapter at the laptop profile and its kernel may take together
 
 
 def made(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop") -> Path | None:
-    """The folder of a run that is there and complete; None where there is none. Raises `SqError` for a wrong parameter."""
-    folder = _planned(notebook, params, profile)[2]
-    return folder if (folder / "card.json").is_file() else None
+    """The folder of a finished run; None where there is none. Raises `SqError` for a wrong parameter."""
+    path, _, folder = _planned(notebook, params, profile)
+    if not (folder / "card.json").is_file():
+        return None
+    _refresh(path, folder / "executed.ipynb")
+    return folder
 
 
 def _planned(notebook, params, profile) -> tuple[Path, dict[str, Any], Path]:
@@ -67,7 +39,7 @@ def _planned(notebook, params, profile) -> tuple[Path, dict[str, Any], Path]:
 
 
 def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop", *,
-                 force: bool = False, progress: bool = True) -> Path:  # fmt: skip
+                 force: bool = False, progress: bool = True) -> Path:
     """Execute a notebook and return the folder of its run, home()/runs/NAME/KEY.
 
     The folder holds executed.ipynb, card.json, records/, figures/ and tables/. The same key is found again unless
@@ -84,6 +56,8 @@ def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, pro
                 for stale in folder.parent.glob(f".{folder.name}.*"):  # of a run that was killed
                     remove(stale)
                 _execute(path, values, folder, progress)
+            else:
+                _refresh(path, folder / "executed.ipynb")
     except OSError as error:
         raise SqError(f"cannot write {folder}: {error.strerror or error}") from error
     return folder
@@ -94,19 +68,20 @@ def runs() -> list[dict]:
     found = []
     for path in (home() / "runs").glob("*/*/card.json"):
         if path.parent.name != "interactive" and not path.parent.name.startswith("."):  # hidden: half removed
-            found.append({**read_card(path.parent), "folder": str(path.parent), "records": list(read_records(path.parent))})
+            records = list(read_records(path.parent))
+            found.append({**read_card(path.parent), "folder": str(path.parent), "records": records})
     return sorted(found, key=lambda card: card["made"])
 
 
 def publish(folders: dict[str, Path], profile: str) -> Path:
-    """Copy what runs found ({chapter: folder}) to home()/results/PROFILE, a folder a chapter, and return that: for the archive.
+    """Copy what runs found ({chapter: folder}) to home()/results/PROFILE, for the archive, and return that folder.
 
-    The executed notebook stays behind; `sq compare results/PROFILE/CHAPTER CHAPTER` sets a new run beside what was published.
+    The executed notebook stays behind; `sq compare results/PROFILE/CHAPTER CHAPTER` sets a new run beside it.
     """
     target = home() / "results" / profile
     with replacing(target) as aside:
         for name, folder in folders.items():
-            shutil.copytree(folder, aside / name, ignore=shutil.ignore_patterns("executed.ipynb"))
+            shutil.copytree(folder, aside / name, ignore=shutil.ignore_patterns("executed.ipynb", "players"))
     return target
 
 
@@ -116,17 +91,20 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
 
     read_notebook(path)  # complains of what is no notebook
     forget_peak()
-    _prepare(path, values, progress)
+    build_data(path, values, progress)
+    if needs(path).trains:
+        with suppress(*[SqError] * needs(path).may_lack):  # then its page says so, and goes on without
+            train(path.stem, values, progress)
     say(f"{path.stem}: executing", False)  # else papermill's bar says it
     started = time.monotonic()
     with replacing(folder) as aside, tempfile.TemporaryFile("w+") as log:
         aside.mkdir()
         executed = aside / "executed.ipynb"
-        settings = {**values, "out": str(aside)}
+        injected = to_inject(path, {**values, "out": str(aside)})
         bar = {"desc": path.stem, "file": sys.stderr, "disable": not progress}
         try:
-            papermill.execute_notebook(str(path), str(executed), settings, kernel_name="python3", cwd=str(home()),
-                                       progress_bar=bar, kernel_manager_class=_kernel_manager(log))  # fmt: skip
+            papermill.execute_notebook(str(path), str(executed), injected, kernel_name="python3", cwd=str(home()),
+                                       progress_bar=bar, kernel_manager_class=_kernel_manager(log))
         except papermill.PapermillExecutionError as error:
             last = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
             cell = f"cell {error.cell_index + 1} (In [{error.exec_count}])"
@@ -140,7 +118,7 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
 
 
 def _kernel_manager(log):
-    """Return a kernel manager for this Python, whatever kernels the user has; its own complaints go to the file `log`."""
+    """Return a kernel manager for this Python, whatever kernels the user has; its complaints go to the file `log`."""
     from jupyter_client import AsyncKernelManager
 
     class Quiet(AsyncKernelManager):
@@ -155,8 +133,8 @@ def _kernel_manager(log):
 
 
 def build_data(path: Path, values: dict[str, Any], progress: bool) -> None:
-    """Build the twin that a notebook asks for, if it does, and is not there yet."""
-    if values["data"] == "twin" and any("load_frames(" in source for source in _code(path)):
+    """Build the twin that a notebook reads, if its metadata say so and it is not there yet."""
+    if values["data"] == "twin" and needs(path).twin:
         from sqlib.data.build import build_twin
         from sqlib.sun.twin import TwinSettings
 
@@ -164,16 +142,18 @@ def build_data(path: Path, values: dict[str, Any], progress: bool) -> None:
         build_twin(TwinSettings(**{k: v for k, v in values.items() if k in names}), progress=progress)
 
 
-def _prepare(path: Path, values: dict[str, Any], progress: bool) -> None:
-    """Build the data, and train what a notebook needs, beforehand: here their progress bars can be seen."""
-    build_data(path, values, progress)
-    planned = next((source for source in _code(path) if "recipes.plan(" in source), None)
-    if planned is not None:
-        from sqlib.learn.training import train_chapter
+def train(chapter: str, values: dict[str, Any], progress: bool = True, minutes: float = math.inf) -> dict[str, dict]:
+    """Train the networks of a chapter that are not there yet, where progress can be seen; the card of each by name."""
+    from sqlib.learn.chapters import train_chapter
 
-        # a chapter that catches what its data cannot teach says so on its page, and goes on without
-        with suppress(*[SqError] * ("except SqError" in planned)):
-            train_chapter(path.stem, values, progress=progress)
+    return train_chapter(chapter, values, progress=progress, minutes=minutes)
+
+
+def train_locator(minutes: float = math.inf) -> Path:
+    """Train the network that says where a source is; the path of its weights."""
+    from sqlib.learn.locator_training import train
+
+    return train(seconds=60 * minutes).weights
 
 
 def _failure(path: Path, executed: Path, cell: str, last: str) -> str:
@@ -193,6 +173,27 @@ def _tidy(executed: Path, aside: Path, folder: Path) -> None:
     executed.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def _refresh(path: Path, executed: Path) -> None:
+    """Give the notebook of a run that is found again the prose, tags and comments that its chapter has now.
+
+    Its code is the same but for comments, or the run would have another key: so its outputs belong to the same cells.
+    """
+    with in_words(f"{executed} cannot be used", "run it again with --force"):
+        kept, now = (json.loads(one.read_text(encoding="utf-8")) for one in (executed, path))
+        injected = [cell for cell in kept["cells"] if "injected-parameters" in cell["metadata"].get("tags", [])]
+        ran = iter([cell for cell in kept["cells"] if cell["cell_type"] == "code" and cell not in injected])
+        cells = []
+        for cell in now["cells"]:
+            results = ("outputs", "execution_count") if cell["cell_type"] == "code" else ()
+            done = next(ran) if results else {}
+            cells.append({**cell, **{name: done[name] for name in results}})
+            cells += injected if "parameters" in cell["metadata"].get("tags", []) else []
+    if cells != kept["cells"]:
+        with replacing(executed) as aside:
+            content = json.dumps({**kept, "cells": cells}, indent=1, ensure_ascii=False)
+            aside.write_text(content + "\n", encoding="utf-8")
+
+
 def _finish_card(aside: Path, path: Path, values: dict[str, Any], seconds: float, key: str) -> None:
     """Complete the card that the notebook's `publish.close` wrote, or write one for a notebook without it."""
     written = aside / "card.json"
@@ -201,3 +202,72 @@ def _finish_card(aside: Path, path: Path, values: dict[str, Any], seconds: float
     memory = max(card["memory_mb"], peak_memory())  # the notebook's process, or this one, where networks are trained
     card |= {"parameters": settings, "seconds_in_all": round(seconds, 2), "memory_mb": memory, "key": key}
     write_json(written, card)
+
+
+def default_workers(jobs: int) -> int:
+    """Runs at a time: one a core, as far as memory reaches; a single one on a GPU, which they would share."""
+    import torch
+    from dask.system import CPU_COUNT
+    from distributed.system import MEMORY_LIMIT
+
+    return 1 if torch.cuda.is_available() else max(1, min(jobs, CPU_COUNT, int(MEMORY_LIMIT // EACH)))
+
+
+def run_each(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, *, workers: int = 1,
+             scheduler: str | None = None, force: bool = False, progress: bool = True) -> Iterator[tuple[int, Any]]:
+    """Execute notebooks with their parameters; yield the place of each in `jobs` with its folder, or the error.
+
+    workers : processes on this machine, each with one thread, or `scheduler`: address of a Dask scheduler whose workers
+        see the same folders; then they come as they are done, else in their order, with progress bars of their own
+    A run that fails does not stop the others. Raises `SqError` for no workers.
+    """
+    if scheduler is not None or min(workers, len(jobs)) > 1:
+        for notebook, values in jobs:  # here its progress is seen, and it may start workers, which a worker may not
+            with suppress(SqError):  # the run will say it
+                build_data(*resolve(notebook, profile, values), progress)
+        progress = False
+    run = partial(run_notebook, profile=profile, force=force, progress=progress)
+    yield from each(run, jobs, workers, scheduler, "--workers 1 does without")
+
+
+def run_chapters(jobs: list[tuple[str, dict[str, Any]]], profile: str, workers: int, force: bool = False) -> list[Path]:
+    """`run_each` with a bar over all; the folders in the order of `jobs`. `SqError` names all that failed.
+
+    Several workers begin with what trains no network, which is quick to show that all works, and go on with what trains
+    most, so that none is left alone with a long chapter at the end. What is there already needs no worker.
+    """
+    from tqdm import tqdm
+
+    found: dict[int, Path | Exception] = {}
+    for place, (notebook, values) in enumerate(jobs if not force else []):
+        with suppress(SqError):  # the run will say it
+            found |= {place: folder} if (folder := made(notebook, values, profile)) else {}
+    order = [place for place in range(len(jobs)) if place not in found]
+    workers = min(workers, max(len(order), 1))
+    if workers > 1:
+        order.sort(key=lambda place: _turn(*jobs[place], profile, place))
+    with tqdm(total=len(jobs), initial=len(found), desc="chapters", unit="chapter", disable=workers == 1) as bar:
+        for turn, result in run_each([jobs[place] for place in order], profile, workers=workers, force=force):
+            found[order[turn]] = result
+            if workers > 1:
+                word = "failed" if isinstance(result, Exception) else "done"
+                bar.write(f"{jobs[order[turn]][0]}: {word}", file=bar.fp)
+            bar.update()
+    failures = [result for _, result in sorted(found.items()) if isinstance(result, Exception)]
+    if failures and not isinstance(failures[0], SqError):
+        raise failures[0]
+    if failures:
+        raise SqError("\n  ".join(str(error) for error in failures))
+    return [found[place] for place in range(len(jobs))]
+
+
+def _turn(notebook: str, values: dict[str, Any], profile: str, place: int) -> tuple[bool, int, int]:
+    """What chapters are begun by: first those without networks in their order, then the others, most networks first."""
+    count = 0
+    with suppress(SqError):  # the run will say it
+        path, own = resolve(notebook, profile, values)
+        if needs(path).trains:
+            from sqlib.learn.chapters import networks
+
+            count = networks(path.stem, own)
+    return count > 0, -count, -place if count else place

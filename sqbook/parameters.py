@@ -1,33 +1,47 @@
-"""Parameter cells and profiles: what can be set in a notebook, and to what, checked before anything runs."""
+"""Parameter cells, shared settings and metadata of notebooks: what can be set, checked before anything runs.
+
+The cell is read from its syntax: `papermill.inspect_notebook` skips a line that it does not understand, or takes it for
+a part of the line before, so it cannot refuse one; it also takes two seconds to import.
+"""
 
 import ast
-import difflib
 import io
 import json
-import math
-import reprlib
 import tokenize
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field, create_model
+
+from sqlib import profiles
 from sqlib.errors import SqError, in_words
 from sqlib.paths import home, real
+from sqlib.typed import Typed, check, nearest, parse, type_name
 
 TYPES = {"str": str, "int": int, "float": float, "bool": bool}
-LISTS = ("list", *(f"list[{kind}]" for kind in TYPES))
+TYPES |= {f"list[{name}]": list[kind] for name, kind in TYPES.items()}
 ALWAYS = ("data", "root", "seed", "profile", "out")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of a parameter cell: `epochs: int = 6  # training epochs`."""
+    """One line of a parameter cell, `epochs: int = 6  # training epochs`, or one shared setting."""
 
     name: str
-    type: str  # of TYPES or LISTS
+    type: str  # of TYPES
     default: Any
     help: str
+
+
+class Needs(Typed):
+    """What the runner must know of a notebook, from its metadata: `"sq": {"twin": true, "trains": true}`."""
+
+    twin: bool = Field(False, description="whether it reads the simulated data, to be built beforehand")
+    trains: bool = Field(False, description="whether it has networks, to be trained beforehand")
+    may_lack: bool = Field(False, description="whether it goes on without them, where the data cannot teach them")
+    settings: list[str] = Field([], description="shared settings that it has, see sqlib.profiles.shared")
 
 
 def notebook_path(notebook: str | Path) -> Path:
@@ -41,22 +55,25 @@ def notebook_path(notebook: str | Path) -> Path:
     raise SqError(f"there is no notebook {str(notebook)!r}{nearest(str(notebook), known)}")
 
 
-def nearest(name: str, known) -> str:
-    """Return "; did you mean …? (known: …)" for an error about an unknown `name`."""
-    name, known = str(name), sorted(map(str, known))
-    match = difflib.get_close_matches(name, known, n=1, cutoff=0.5) or [k for k in known if name and name in k][:1]
-    return (f"; did you mean {match[0]!r}?" if match else "") + f" (known: {', '.join(known) or 'none'})"
-
-
 def cells_of(path: Path) -> list[dict]:
-    """The cells of a notebook, the source of each as one text and its tags as a list; `SqError` for a file that has none.
+    """The cells of a notebook, with the source of each as one text and its tags; `SqError` for what is no notebook.
 
     Read as the JSON that it is: importing nbformat takes seconds, and every command reads notebooks.
     """
     with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
-        cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
         return [{"cell_type": str(cell["cell_type"]), "source": "".join(cell["source"]),
-                 "tags": list(cell["metadata"].get("tags", []))} for cell in cells]  # fmt: skip
+                 "tags": list(cell["metadata"].get("tags", []))} for cell in _json(path)["cells"]]
+
+
+def needs(path: Path) -> Needs:
+    """What the metadata of a notebook say under `sq`; `SqError` for an unknown name or another type there."""
+    with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
+        content = dict(_json(path)["metadata"].get("sq", {}))
+    return Needs(**check(Needs, content, f"{path.name}, metadata, sq"))
+
+
+def _json(path: Path) -> dict:
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def read_notebook(path: Path):
@@ -64,7 +81,7 @@ def read_notebook(path: Path):
     import nbformat
 
     with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
-        notebook = nbformat.reader.reads(Path(path).read_text(encoding="utf-8"))  # nbformat.read only logs what is wrong
+        notebook = nbformat.reader.reads(Path(path).read_text(encoding="utf-8"))  # nbformat.read only logs faults
         nbformat.validate(notebook)
         return nbformat.convert(notebook, 4)
 
@@ -79,21 +96,30 @@ def parameters(notebook: Path) -> tuple[Parameter, ...]:
     if len(cells) != 1:
         raise SqError(f"{Path(notebook).name} has {len(cells)} cells tagged `parameters`; it needs exactly one")
     found = parse_cell(cells[0]["source"], Path(notebook).name)
-    missing = [name for name in ALWAYS if name not in {p.name for p in found}]
-    if missing:
+    always = (*ALWAYS, "settings") if needs(notebook).settings else ALWAYS
+    if missing := [name for name in always if name not in {p.name for p in found}]:
         raise SqError(f"{Path(notebook).name}: its parameter cell lacks {', '.join(missing)}")
     return found
 
 
+def shared(notebook: Path) -> tuple[Parameter, ...]:
+    """The shared settings of a notebook, with the defaults that profiles change."""
+    return described(profiles.shared(needs(notebook).settings))
+
+
+def described(model: type[Typed]) -> tuple[Parameter, ...]:
+    """The fields of a model as parameters."""
+    fields = model.model_fields.items()
+    return tuple(Parameter(name, type_name(one.annotation), one.default, one.description) for name, one in fields)
+
+
+@cache
 def parse_cell(source: str, where: str) -> tuple[Parameter, ...]:
     """Parse the source of a parameter cell; `where` names the notebook in errors."""
     with in_words(f"{where}: its parameter cell is not Python", "write `name: type = literal  # help`"):
         tree = ast.parse(source)
-        comments = {
-            token.start[0]: token.string.lstrip("# ").strip()
-            for token in tokenize.generate_tokens(io.StringIO(source).readline)
-            if token.type == tokenize.COMMENT
-        }
+        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+        comments = {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
     found: dict[str, Parameter] = {}
     for node in tree.body:
         here = f"{where}, parameter cell, line {node.lineno}"
@@ -105,106 +131,70 @@ def parse_cell(source: str, where: str) -> tuple[Parameter, ...]:
             raise SqError(f"{here}: {name} needs a comment that says what it is, without an equals sign")
         if name in found:
             raise SqError(f"{here}: {name} is there twice")
-        if kind not in (*TYPES, *LISTS):
-            raise SqError(f"{here}: type {kind} is not one of {', '.join((*TYPES, *LISTS))}")
-        with in_words(f"{here}: the default of {name} is not a literal", "write a number, a text, True, False or a list of them"):
+        if name.startswith("_") or hasattr(Typed, name):
+            raise SqError(f"{here}: a parameter cannot be called {name}; choose another name")
+        if kind not in TYPES:
+            raise SqError(f"{here}: type {kind} is not one of {', '.join(TYPES)}")
+        with in_words(f"{here}: the default of {name} is not a literal", "write a number, a text, a truth or a list"):
             default = ast.literal_eval(node.value)
-        found[name] = Parameter(name, kind, _fitting(default, kind, here, name), help_text)
+        one = Parameter(name, kind, default, help_text)
+        found[name] = Parameter(name, kind, check(model_of([one]), {name: default}, here)[name], help_text)
     return tuple(found.values())
 
 
-def check(known: tuple[Parameter, ...], overrides: dict[str, Any], where: str = "the notebook") -> dict[str, Any]:
-    """Return `overrides` with every value of the type that its parameter is annotated with.
+def model_of(known) -> type[Typed]:
+    """The model that checks values of the parameters `known`."""
+    return create_model("Parameters", __base__=Typed, **{p.name: (TYPES[p.type], p.default) for p in known})
 
-    An int passes as a float and a tuple as a list (papermill knows no tuples); nothing else is converted.
-    Raises `SqError` for an unknown name, with the nearest, and for a wrong type, with what was expected and what came.
+
+def settable(notebook: Path) -> type[Typed]:
+    """The model of all that can be set in a notebook: parameters and shared settings; `SqError` for a double name."""
+    cell, others = parameters(notebook), shared(notebook)
+    if double := [p.name for p in cell if p.name in {other.name for other in others}]:
+        raise SqError(f"{Path(notebook).name}: {double[0]} is in its parameter cell, and a shared setting; drop one")
+    return model_of([*cell, *others])
+
+
+def load_profile(name: str) -> dict[str, dict[str, Any]]:
+    """The sections of a profile (see `sqlib.profiles.load`), `notebooks` checked against the notebooks that are there.
+
+    Raises `SqError` for an unknown profile, notebook or parameter, with the nearest, and for a wrong type.
     """
-    types = {p.name: p.type for p in known}
-    for name in overrides:
-        if name not in types:
-            raise SqError(f"{where} has no parameter {name!r}{nearest(name, types)}")
-    return {name: _fitting(value, types[name], where, name) for name, value in overrides.items()}
+    content = profiles.load(name)
+    known = {path.stem: path for path in (home() / "notebooks").glob("*.ipynb")}
+    for notebook, values in content["notebooks"].items():
+        if notebook not in known:
+            raise SqError(f"{name}.yml: there is no notebook {notebook!r}{nearest(notebook, known)}")
+        content["notebooks"][notebook] = check(settable(known[notebook]), values, f"{name}.yml, {notebook}")
+    return content
 
 
-def parse(known: tuple[Parameter, ...], texts: list[str], where: str = "the notebook") -> dict[str, Any]:
-    """Return the values of `name=value` texts from a command line, parsed to the annotated types; `SqError` as `check` has it."""
-    types = {p.name: p.type for p in known}
-    values = {}
-    for text in texts:
-        name, equals, word = text.partition("=")
-        if not equals:
-            raise SqError(f"-p {text}: write -p name=value")
-        values[name] = word
-        if types.get(name) == "bool":
-            word = word.capitalize()
-        if types.get(name) != "str":
-            with suppress(Exception):  # what is no literal `check` refuses, with the expected type
-                values[name] = ast.literal_eval(word)
-    return check(known, values, where)
-
-
-def _fitting(value: Any, kind: str, where: str, name: str) -> Any:
-    """Return `value` as `kind`, or raise `SqError`."""
-    if kind == "float" and type(value) is int:
-        return float(value)
-    if kind.startswith("list") and isinstance(value, list | tuple):
-        inner = kind[5:-1]
-        return [_fitting(v, inner, where, f"{name}[{i}]") if inner else v for i, v in enumerate(value)]
-    if type(value) is not TYPES.get(kind):
-        raise SqError(f"{where}: {name} must be {kind}, not {reprlib.repr(value)} ({type(value).__name__})")
-    if kind == "float" and not math.isfinite(value):
-        raise SqError(f"{where}: {name} must be a finite number, not {value}")
-    return value
-
-
-def profile_names() -> list[str]:
-    """Names of the profiles: sizes of everything (smoke, laptop, paper), from home()/profiles/NAME.yml."""
-    return sorted(path.stem for path in (home() / "profiles").glob("*.yml"))
-
-
-def load_profile(name: str) -> dict[str, dict]:
-    """Return the profile `name` as {"data": {...}, "notebooks": {notebook: {...}}}, checked against the notebooks.
-
-    Raises `SqError` for an unknown profile (with the nearest) and for a notebook or a parameter that is not there.
-    """
-    import yaml
-
-    path = home() / "profiles" / f"{name}.yml"
-    if name not in profile_names():
-        raise SqError(f"there is no profile {name!r}{nearest(name, profile_names())}")
-    with in_words(f"{path} cannot be read", "see profiles/ for how it is written"):
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    sections = {key: (content.get(key) or {}) if isinstance(content, dict) else None for key in ("data", "notebooks")}
-    if any(not isinstance(section, dict) for section in sections.values()):
-        raise SqError(f"{path}: `data` and `notebooks` are mappings of names to values")
-    if unknown := [name for name in content if name not in sections]:
-        raise SqError(f"{path}: unknown section {unknown[0]!r}{nearest(unknown[0], sections)}")
-    declared = {p.stem: parameters(p) for p in sorted((home() / "notebooks").glob("*.ipynb"))}
-    for notebook, values in sections["notebooks"].items():
-        if notebook not in declared:
-            raise SqError(f"{path}: there is no notebook {notebook!r}{nearest(notebook, declared)}")
-        if not isinstance(values or {}, dict):
-            raise SqError(f"{path}, {notebook}: write its parameters as a mapping of names to values, not {reprlib.repr(values)}")
-        sections["notebooks"][notebook] = check(declared[notebook], values or {}, f"{path.name}, {notebook}")
-    return sections
-
-
-def profile_values(profile: str, notebook: str, known: tuple[Parameter, ...]) -> dict[str, Any]:
-    """Return the parameters that `profile` sets for `notebook`: its own, and of `data` those that it has."""
-    content, names = load_profile(profile), [p.name for p in known]
-    shared = {name: value for name, value in content["data"].items() if name in names}
-    return {**check(known, shared, f"{profile}.yml, data"), **content["notebooks"].get(notebook, {}), "profile": profile}
+def profile_values(profile: str, notebook: str | Path) -> dict[str, Any]:
+    """Return what `profile` sets of a notebook's parameters and shared settings."""
+    path, content = notebook_path(notebook), load_profile(profile)
+    own = content["notebooks"].get(path.stem, {})
+    return profiles.values_of(content, path.stem, needs(path).settings) | own | {"profile": profile}
 
 
 def resolve(notebook: str | Path, profile: str, overrides: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
-    """Return the notebook's path and the full set of its parameters: defaults < profile < overrides.
+    """Return the notebook's path and the values of all that can be set in it: defaults < profile < overrides.
 
-    A relative `root` is taken from the caller's folder, for the notebook runs in another.
+    Its list `settings` is resolved into the shared settings. A relative `root` is taken from the caller's folder, for
+    the notebook runs in another.
     """
     path = notebook_path(notebook)
-    known = parameters(path)
-    values = {p.name: p.default for p in known}
-    values |= profile_values(profile, path.stem, known) | check(known, overrides, path.name)
+    model, overrides = settable(path), dict(overrides)
+    values = {name: one.default for name, one in model.model_fields.items()}
+    values |= profile_values(profile, path) | check(model, overrides, path.name)
+    changes = parse(profiles.shared(needs(path).settings), values.pop("settings", []), f"{path.name}, settings")
+    values |= {name: value for name, value in changes.items() if name not in overrides}
     if values["root"]:
         values["root"] = str(real(values["root"]))
     return path, values
+
+
+def to_inject(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """What papermill writes into a notebook: the resolved values of its cell, and all its shared settings as texts."""
+    texts = [f"{p.name}={values[p.name] if p.type == 'str' else repr(values[p.name])}" for p in shared(path)]
+    cell = {p.name: values[p.name] for p in parameters(path) if p.name in values}
+    return cell | ({"settings": texts} if texts else {})

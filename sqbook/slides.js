@@ -1,25 +1,14 @@
-// Slides are hidden, not taken away: MathJax and the players measure them.
-(() => {
-  const slides = [...document.querySelectorAll('main > section')], nav = document.querySelector('nav');
-  const [back, on] = nav.querySelectorAll('button'), say = nav.querySelector('output');
-  let at = 0;
-  const show = (i, focus) => {
-    at = Math.max(0, Math.min(slides.length - 1, i));
-    slides.forEach((slide, j) => slide.classList.toggle('on', j === at));
-    say.textContent = `${at + 1} / ${slides.length}`;
-    back.disabled = at === 0; on.disabled = at === slides.length - 1;
-    if (focus) { history.replaceState(null, '', `#${slides[at].id}`); slides[at].querySelector('h1, h2').focus(); }
-  };
-  const find = () => slides.indexOf(document.getElementById(location.hash.slice(1))?.closest('section'));
-  const steps = { ArrowRight: 1, PageDown: 1, ' ': 1, ArrowLeft: -1, PageUp: -1, Home: -1e9, End: 1e9 };
-  addEventListener('keydown', (event) => {
-    const step = steps[event.key], own = event.target.closest('main :is(input, select, button, a, summary, [tabindex="0"])');
-    if (!step || own || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === ' ' && event.target.closest('nav')) return;
-    event.preventDefault(); show(at + step, true);
-  });
-  back.addEventListener('click', () => show(at - 1, true));
-  on.addEventListener('click', () => show(at + 1, true));
-  addEventListener('hashchange', () => { if (find() >= 0) show(find()); });
-  document.documentElement.classList.add('paged'); nav.hidden = false; show(Math.max(0, find()));
-})();
+// Before MathJax, which reads its settings from here.
+window.MathJax = { options: { enableMenu: false, ignoreHtmlClass: 'aria-status' }, svg: { fontCache: 'local', scale: 0.9 } };
+for (const link of document.querySelectorAll('main a[href]')) { // to what is not in the deck: plain words
+  const href = link.getAttribute('href');
+  if (href.startsWith('#') ? !document.getElementById(href.slice(1)) : !/^https?:/.test(href)) link.replaceWith(...link.childNodes);
+}
+Reveal.initialize({
+  width: 1280, height: 720, margin: 0.02, center: false, transition: 'none', hash: true, slideNumber: 'c/t',
+  navigationMode: 'linear', // arrow keys reach every slide
+  keyboard: { 35: () => Reveal.slide(1e9, 1e9) }, // End: the last of the subslides, too
+  viewDistance: 999, mobileViewDistance: 999, // the players and MathJax measure what is not shown yet
+  keyboardCondition: (event) => !event.target.closest('main :is(button, select, input, a, summary, [tabindex="0"])'),
+  plugins: [RevealNotes],
+});

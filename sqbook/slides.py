@@ -1,123 +1,143 @@
-"""A slide deck of an executed chapter: one file without a network, a slide per heading and one per further picture.
+"""A slide deck of an executed chapter, by nbconvert and reveal.js: one file, which needs no network.
 
-nbconvert's own slides load reveal.js from the network, and no locked package holds it.
+The notebook's cells are tagged as JupyterLab does it (`slideshow` metadata). A text cell that begins a slide, subslide
+or fragment shows its lead: its heading, its first two sentences and its first displayed formula; with `"whole": true`
+beside the tag, all of it. Published figures and tables are shown, one a slide. Texts without a tag, and what the
+chapter prints, are notes for the speaker, like cells tagged `notes`. What is tagged `skip` is left out.
 """
 
 import re
 import sysconfig
-from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+from jinja2 import FileSystemLoader
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.myst_role import myst_role_plugin
+from nbconvert import SlidesExporter
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
 from sqbook.parameters import read_notebook
-from sqbook.site.notes import PUBLISHED
-from sqbook.student import DROPDOWN
 from sqlib.errors import SqError
 from sqlib.paths import home, replacing
 from sqlib.show.provenance import origin, read_card
 
-ROWS = 12  # of a table that a slide shows; longer ones are for reading
-WHOLE = ("Exercises", "Summary")  # sections of which everything is shown; of the others the first sentences
-FENCE = re.compile(r"^(`{3,}|:{3,})\{(\w+)\} *([^\n]*)\n((?::\w+:[^\n]*\n)*)(.*?)^\1[ \t]*$", re.MULTILINE | re.DOTALL)
-STYLE, SCRIPT = (Path(__file__).with_name(f"slides.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-MATHS = "window.MathJax = {options: {enableMenu: false}, svg: {fontCache: 'local'}};"
-
-
-@dataclass
-class Slide:
-    """A slide: its title, HTML of its sentences, and of the one figure, movie or table that it shows ("" for none)."""
-
-    title: str
-    words: list[str] = field(default_factory=list)
-    shown: str = ""
-
-
-def slides(notebook: dict, where: str = "the notebook") -> list[Slide]:
-    """The slides of an executed notebook, in its order; `SqError` for one that does not begin with a title."""
-    made: list[Slide] = []
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "markdown":
-            for title, text in _sections("".join(cell["source"])):
-                if title or (made and made[-1].shown):
-                    made.append(Slide(title or made[-1].title))
-                if not made:
-                    break
-                made[-1].words += [_html(text if made[-1].title in WHOLE else first_sentences(text))] if text else []
-        for output in cell.get("outputs", []):
-            html = "".join(output.get("data", {}).get("text/html", ""))
-            if made and PUBLISHED.search(html) and (html.startswith("<figure") or html.count("<tr>") <= ROWS + 1):
-                if made[-1].shown:
-                    made.append(Slide(made[-1].title))
-                made[-1].shown = html
-    if not made:
-        raise SqError(f"a deck begins with the chapter's title: the first cell of {where} must be text that begins with '# '")
-    # what a section says after its last picture is for reading
-    return [one for one, before in zip(made, [None, *made]) if one.shown or not before or one.title != before.title]
+HERE = Path(__file__).parent
+REVEAL = Path(sysconfig.get_path("purelib"), "sphinx_revealjs/_static/revealjs")  # no package holds reveal.js alone
+MATHJAX = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax/tex-svg.js")
+BEGINS = ("slide", "subslide")
 
 
 def write_slides(run_folder: Path) -> Path:
     """Write home()/runs/slides/NAME.html, the deck of a run (its folder), and return its path."""
-    card, executed = read_card(run_folder), run_folder / "executed.ipynb"
-    made = slides(read_notebook(executed), str(executed))
-    facts = (f"data: {origin(card)} · profile: {card['profile']} · run {card['key']}, {card['made'][:10]} · "
-             f"commit {card['commit'] or '–'}")  # fmt: skip
-    parts = []
-    for number, slide in enumerate(made, 1):
-        level = 1 if number == 1 else 2
-        words = "".join(slide.words) + (f'<p class="facts">{escape(facts)}</p>' if number == 1 else "")
-        inner = f'<div class="words">{words}</div>' * bool(words) + f'<div class="shown">{slide.shown}</div>' * bool(slide.shown)
-        how = ' class="two"' if words and slide.shown else ""
-        head = f'<h{level} tabindex="-1">{_html(slide.title, html=False)[3:-5]}</h{level}>'
-        parts.append(f'<section id="slide-{number}"{how} aria-label="Slide {number}">{head}{inner}</section>')
-    body = "".join(parts)
-    ids = set(re.findall(r'\bid="([\w-]+)"', body))
-    body = re.sub(r'<a href="#([\w-]+)">(.*?)</a>', lambda m: m[0] if m[1] in ids else m[2], body)
-    sheet = home() / "book" / "static" / "custom.css"
-    style = (sheet.read_text(encoding="utf-8") if sheet.is_file() else "") + STYLE
-    text = (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{escape(made[0].title)}</title><style>{style}</style></head><body><main>{body}</main>"
-            '<nav aria-label="Slides" hidden><button type="button">Back</button><output></output>'
-            f'<button type="button">Next</button></nav><script>{SCRIPT}</script>{_mathjax(body)}</body></html>\n')  # fmt: skip
+    card = read_card(run_folder)
+    facts = (f"data: {origin(card)}", f"profile: {card['profile']}", f"run {card['key']}, {card['made'][:10]}",
+             f"commit {card['commit'] or '–'}")
+    made = deck(read_notebook(run_folder / "executed.ipynb"), f'<p class="facts">{escape(" · ".join(facts))}</p>')
+    scripts = [REVEAL / "dist/reveal.js", REVEAL / "plugin/notes/notes.js", HERE / "slides.js", MATHJAX]
+    sheets = [path for path in (home() / "book/static/custom.css", HERE / "slides.css") if path.is_file()]
+    resources = {
+        "heading": made.metadata.heading,
+        "reveal_css": _text(REVEAL / "dist/reveal.css"),
+        "css": "".join(map(_text, sheets)),
+        "scripts": [_text(path).replace("</script", r"<\/script").replace("<!--", r"<\!--") for path in scripts],
+    }
+    exporter = SlidesExporter(extra_loaders=[FileSystemLoader(HERE)], template_file="slides.html.j2",
+                              filters={"markdown2html": markdown().render})
     path = home() / "runs" / "slides" / f"{card['notebook']}.html"
     with replacing(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+        aside.write_text(exporter.from_notebook_node(made, resources)[0], encoding="utf-8")
     return path
 
 
+def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
+    """Return a notebook of what the slides of an executed `notebook` show, for nbconvert.
+
+    facts : HTML below the title
+    Raises `SqError` for a notebook that does not begin with a title.
+    """
+    made, title, filled = [], "", False
+
+    def add(source: str, kind: str) -> None:
+        made.append(new_markdown_cell(source, metadata={"slideshow": {"slide_type": kind}}))
+
+    def show(html: str, kind: str) -> None:
+        output = new_output("display_data", {"text/html": html})
+        made.append(new_code_cell(outputs=[output], metadata={"slideshow": {"slide_type": kind}}))
+
+    for cell in notebook.cells:
+        slideshow = cell.metadata.get("slideshow", {})
+        kind = slideshow.get("slide_type", "-") if made else "slide"
+        whole = slideshow.get("whole", False)
+        if kind == "skip":
+            continue
+        if cell.cell_type == "markdown" and kind in (*BEGINS, "fragment"):
+            heading, words = lead(cell.source, whole)
+            title = heading or title
+            add(f"{'##' if made else '#'} {title}\n\n{words}" if kind in BEGINS else words, kind)
+            filled = filled and kind == "fragment"
+            if len(made) == 1:
+                show(facts, "-")
+        if not title:
+            break
+        if cell.cell_type == "markdown" and not whole:
+            add(cell.source, "notes")
+        for output in cell.get("outputs", []):
+            if output.get("data", {}).get("text/html"):  # a claim has nothing to see
+                if filled or kind in BEGINS:
+                    add(f"## {title}", "subslide")
+                show(output.data["text/html"], kind if kind == "fragment" else "-")
+                filled = True
+            elif "text" in output:
+                add(f"```text\n{output.text}\n```", "notes")
+    if not title:
+        raise SqError("a deck begins with the chapter's title: the first cell must be text that begins with '# '")
+    return new_notebook(cells=made, metadata={"heading": lead(made[0].source)[0]})
+
+
+def lead(text: str, whole: bool = False) -> tuple[str, str]:
+    """The first heading of a Markdown text ("" for none), and the beginning of what follows it: see the module's text.
+
+    whole : all of the text but the heading
+    """
+    lines, heading, words, formula = text.splitlines(), "", "", ""
+    tokens = markdown().parse(text)
+    for token, inner in zip(tokens, [*tokens[1:], None]):
+        if token.level or not token.map:
+            continue
+        block = "\n".join(lines[slice(*token.map)])
+        if token.type == "heading_open" and not heading:
+            heading, words = inner.content, ""
+            if whole:
+                return heading, "\n".join(lines[token.map[1] :])
+        elif token.type == "fence" and token.info.startswith("{admonition}"):
+            words = words or lead(_content(token))[1]
+        elif token.type == "math_block":
+            formula = formula or block
+        elif token.type == "paragraph_open":
+            words = words or first_sentences(block)
+        elif token.type.endswith(("list_open", "table_open")):
+            words = words or block
+    return heading, text if whole else f"{words}\n\n{formula}".strip()
+
+
 def first_sentences(text: str, most: int = 2) -> str:
-    """The first paragraph's first sentences (a list is kept whole), and the first displayed formula."""
-    blocks = [block.strip() for block in re.split(r"\n\s*\n", re.sub(r"\$\$(.*?)\$\$", "", text, flags=re.DOTALL))]
-    first = next((block for block in blocks if block), "")
-    if not re.match(r"[-*] |\d+\. |\|", first):
-        first = " ".join(re.split(r"(?<=[.!?])\s+(?=[A-Z*$\[<“*])", first)[:most])
-    formula = re.search(r"\$\$.*?\$\$", text, flags=re.DOTALL)
-    return f"{first}\n\n{formula[0]}" if formula else first
+    """The first sentences of a paragraph."""
+    return " ".join(re.split(r"(?<=[.!?])\s+(?=[A-Z*$\[<“*])", text)[:most])
 
 
-def _sections(text: str) -> list[tuple[str, str]]:
-    """A text cell as (title, text) pairs, "" for what stands before its first heading; directives are taken out."""
-    text = FENCE.sub(_directive, DROPDOWN.sub("", text))
-    parts = re.split(r"^#{1,6} +(.+)$", re.sub(r"^\([\w-]+\)=\n", "", text, flags=re.MULTILINE), flags=re.MULTILINE)
-    pairs = [("", parts[0].strip()), *zip(parts[1::2], (part.strip() for part in parts[2::2]))]
-    return [pair for pair in pairs if any(pair)]
-
-
-def _directive(match: re.Match) -> str:
-    _, name, title, _, body = match.groups()
-    return "" if name != "admonition" else body if title == "Overview" else f"**{title}.** {body}"
-
-
-def _html(text: str, html: bool = True) -> str:
-    """HTML of Markdown with formulas; roles and links to other pages become plain words, and without `html` markup, too."""
-    from markdown_it import MarkdownIt
-    from mdit_py_plugins.dollarmath import dollarmath_plugin
-
-    text = re.sub(r" ?\{cite:?p?\}`([^`]+)`", lambda m: f" ({_names(m[1])})", text)
-    text = re.sub(r"\{cite:t\}`([^`]+)`", lambda m: _names(m[1]), text)
-    text = re.sub(r"\{[\w:-]+\}`([^`<]+?)(?: *<[^>`]*>)?`", r"\1", text)
-    text = re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?:|#)[^)\s]*\)", r"\1", text)
-    render = MarkdownIt("commonmark", {"html": html}).enable("table").use(dollarmath_plugin, renderer=_formula).render
-    return render(text)
+def markdown() -> MarkdownIt:
+    """A renderer of MyST's Markdown for slides: formulas for MathJax, and of roles the words."""
+    made = MarkdownIt("commonmark", {"html": True}).enable("table").use(myst_role_plugin)
+    made.use(dollarmath_plugin, renderer=_formula)
+    made.add_render_rule("myst_role", _role)
+    made.add_render_rule("fence", _fence)
+    for kind in ("html_inline", "html_block"):
+        made.add_render_rule(kind, _html)
+    return made
 
 
 def _formula(content: str, options: dict) -> str:
@@ -125,14 +145,31 @@ def _formula(content: str, options: dict) -> str:
     return left + escape(content) + right
 
 
-def _names(keys: str) -> str:
-    return ", ".join(re.sub(r"^(\D+?)(\d+)", lambda m: f"{m[1].capitalize()} {m[2]}", key.strip()) for key in keys.split(","))
+def _role(self, tokens, at, options, env) -> str:
+    name, words = tokens[at].meta["name"], tokens[at].content
+    if not name.startswith("cite"):
+        return escape(words.split(" <")[0])
+    names = ", ".join(re.sub(r"^(\D+?)(\d+)", lambda m: f"{m[1].capitalize()} {m[2]}", key) for key in words.split(","))
+    return escape(names if name == "cite:t" else f"({names})")
 
 
-def _mathjax(body: str) -> str:
-    """The vendored MathJax, in the page itself, where it has a formula."""
-    if 'class="math' not in body:
-        return ""
-    path = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax/tex-svg.js")
-    code = path.read_text(encoding="utf-8").replace("</script", "<\\/script").replace("<!--", "<\\!--")
-    return f"<script>{MATHS}</script><script>{code}</script>"
+def _fence(self, tokens, at, options, env) -> str:
+    if not tokens[at].info.startswith("{admonition}"):
+        return RendererHTML.fence(self, tokens, at, options, env)
+    title = tokens[at].info.removeprefix("{admonition}")
+    return f"<p><strong>{escape(title.strip())}</strong></p>{markdown().render(_content(tokens[at]))}"
+
+
+def _html(self, tokens, at, options, env) -> str:
+    """Of HTML only links within the chapter; the rest is shown as it stands."""
+    words = tokens[at].content
+    return words if re.fullmatch(r'<a\s+href="#[\w-]+">|</a>', words) else escape(words)
+
+
+def _content(token) -> str:
+    """The text of a directive, without its options."""
+    return re.sub(r"^:\w+:.*\n", "", token.content, flags=re.MULTILINE)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

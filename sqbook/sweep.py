@@ -1,18 +1,18 @@
 """A chapter over a grid of parameters, on Dask: each point is a run of its own, kept and found again like any other."""
 
-import hashlib
-import json
 import re
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from sqbook import parameters as params
 from sqbook.compare import leaves
-from sqbook.parallel import run_many
+from sqbook.execute import run_each
 from sqlib.errors import SqError
+from sqlib.keys import key
 from sqlib.paths import home, remove, replacing
 from sqlib.show.records import read_records
+from sqlib.typed import Typed, parse
 from sqlib.workers import check_workers
 
 MOST = 500  # runs of one sweep; more are a slip of the pen
@@ -20,7 +20,7 @@ NAMES = ("summary.csv", "summary.png")
 
 
 def alternatives(texts: list[str]) -> dict[str, list[str]]:
-    """The words of `name=a,b,c` and `name=1..5` by name; commas inside brackets part nothing: `latents=[1,2],[3]` has two.
+    """The words of `name=a,b,c` and `name=1..5` by name; commas in brackets part nothing: `latents=[1,2],[3]` has two.
 
     `SqError` for an empty value, a name given twice, or a range of no or too many values.
     """
@@ -44,30 +44,28 @@ def alternatives(texts: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def grid(known, texts: list[str], where: str) -> list[dict[str, Any]]:
-    """Every combination of the alternatives, checked by name and type against the parameters `known`.
+def grid(model: type[Typed], texts: list[str], where: str) -> list[dict[str, Any]]:
+    """Every combination of the alternatives, with the names and types of `model`.
 
-    `SqError` as `alternatives` and `params.check` have it, and for more than `MOST` of them; `where` says what knows them.
+    `SqError` as `alternatives` and `sqlib.typed.parse` have it, and for more than `MOST`; `where` says what is swept.
     """
     words = alternatives(texts)
-    many = 1
-    for values in words.values():
-        many *= len(values)
+    many = prod(map(len, words.values()))
     if not words or many > MOST:
         raise SqError(f"a sweep has from 1 to {MOST} runs, not {many if words else 0}: give -p name=a,b,c")
-    values = [[params.parse(known, [f"{name}={word}"], where) for word in own] for name, own in words.items()]
+    values = [[parse(model, [f"{name}={word}"], where) for word in own] for name, own in words.items()]
     return [{name: value for part in point for name, value in part.items()} for point in product(*values)]
 
 
-def sweep(notebook: str, points: list[dict[str, Any]], profile: str, *, fixed: dict[str, Any] | None = None, workers: int = 1,
-          scheduler: str | None = None, progress: bool = True) -> tuple[list[dict], Path]:  # fmt: skip
+def sweep(notebook: str, points: list[dict[str, Any]], profile: str, *, fixed: dict[str, Any] | None = None,
+          workers: int = 1, scheduler: str | None = None, progress: bool = True) -> tuple[list[dict], Path]:
     """Run a notebook at each point; rows of the summary, and the folder that holds it (summary.csv, summary.png).
 
     fixed : parameters that are the same everywhere (data, root)
-    workers : processes on this machine; or `scheduler`, the address of a Dask scheduler whose workers see the same folders
-    A row has the point's parameters, `run` (key, "" where it failed), `error`, and every number of the records that is not
-    the same in all runs. A point that fails does not stop the others; the same call goes on where a cut-off one stopped, since
-    finished runs are found again. Raises `SqError` for no workers.
+    workers : processes on this machine; or `scheduler`, address of a Dask scheduler whose workers see the same folders
+    A row has the point's parameters, `run` (key, "" where it failed), `error`, and every number of the records that is
+    not the same in all runs. A point that fails does not stop the others; the same call goes on where a cut-off one
+    stopped, since finished runs are found again. Raises `SqError` for no workers.
     """
     from tqdm import tqdm
 
@@ -75,15 +73,14 @@ def sweep(notebook: str, points: list[dict[str, Any]], profile: str, *, fixed: d
     folders: list[Path | None] = [None] * len(points)
     errors = [""] * len(points)
     jobs = [(notebook, (fixed or {}) | point) for point in points]
-    made = run_many(jobs, profile, workers=workers, scheduler=scheduler, progress=False)
+    made = run_each(jobs, profile, workers=workers, scheduler=scheduler, progress=False)
     for place, result in tqdm(made, total=len(points), desc=f"sweep of {notebook}", unit="run", disable=not progress):
         if isinstance(result, Path):
             folders[place] = result
         else:
             errors[place] = str(result).splitlines()[0] if str(result) else type(result).__name__
     rows = _rows(points, folders, errors)
-    name = hashlib.sha256(json.dumps([notebook, profile, fixed or {}, points], sort_keys=True).encode()).hexdigest()[:12]
-    folder = home() / "runs" / "sweeps" / f"{Path(notebook).stem}-{name}"
+    folder = home() / "runs" / "sweeps" / f"{Path(notebook).stem}-{key(notebook, profile, fixed or {}, points)}"
     _write(rows, points, folder)
     return rows, folder
 
@@ -95,7 +92,8 @@ def _rows(points, folders, errors) -> list[dict]:
         own = leaves({name: record["numbers"] for name, record in found.items()})
         numbers.append({name: v for name, v in own.items() if isinstance(v, int | float) and not isinstance(v, bool)})
     done = [own for own, folder in zip(numbers, folders) if folder]
-    names = [name for name in dict.fromkeys(name for own in done for name in own) if len({own.get(name) for own in done}) > 1]
+    every = dict.fromkeys(name for own in done for name in own)
+    names = [name for name in every if len({own.get(name) for own in done}) > 1]
     return [
         {**point, "run": folder.name if folder else "", "error": error, **{name: own.get(name) for name in names}}
         for point, folder, error, own in zip(points, folders, errors, numbers)

@@ -15,8 +15,8 @@ class SqError(ValueError):
 def in_words(what: str, advice: str, told: bool = True) -> Iterator[None]:
     """Turn any error inside into `SqError`: "`what` (the error); `advice`".
 
-    For what reads files that came from elsewhere: damage makes a parser raise whatever it stumbles over first. `SqError`s
-    go through as they are, unless they have not `told` the place.
+    For what reads files that came from elsewhere: damage makes a parser raise whatever it stumbles over first.
+    `SqError`s go through as they are, unless they have not `told` the place.
     """
     try:
         yield

@@ -1,7 +1,7 @@
 """Keys: short hashes of what decides a result, so that it is made anew when that has changed, and only then.
 
-Data, trained networks and executed chapters are kept under such keys. Of code only what can change a result is hashed: comments,
-docstrings and layout are left out, and so is every module that the result does not depend on.
+Data, trained networks and executed chapters are kept under such keys. Of code only what can change a result is hashed:
+comments, docstrings and layout are left out, and so is every module that the result does not depend on.
 """
 
 import ast
@@ -20,15 +20,17 @@ def key(*facts, length: int = 12) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:length]
 
 
-def code_hash(modules: Iterable[str], floors: Iterable[str] = FLOORS, files: Iterable[str] = (), package: Path = PACKAGE) -> str:
-    """sha256 over the code of `modules` ("sqlib.sun.twin") and of all that they import, directly or not, from `floors` of sqlib.
+def code_hash(modules: Iterable[str], floors: Iterable[str] = FLOORS, files: Iterable[str] = (),
+              package: Path = PACKAGE) -> str:
+    """sha256 over the code of `modules` ("sqlib.sun.twin") and of all of `floors` that they import, directly or not.
 
     files : further files that decide the result, by patterns within the package ("data/*.csv")
     package : folder of the package, for a copy of it
     """
     digest, floors = hashlib.sha256(), frozenset(floors)
     for path in closure(modules, floors, package):
-        digest.update(f"{path.relative_to(package).as_posix()}\0{plain_code(path.read_text(encoding='utf-8'))}\0".encode())
+        code = plain_code(path.read_text(encoding="utf-8"))
+        digest.update(f"{path.relative_to(package).as_posix()}\0{code}\0".encode())
     for path in sorted(path for pattern in files for path in package.glob(pattern)):
         digest.update(f"{path.relative_to(package).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
@@ -72,10 +74,11 @@ def plain_code(source: str) -> str:
 
 
 def _files(name: str, package: Path) -> list[Path]:
-    """Files of the module of sqlib that a full name means, or lies in: "sqlib.learn.losses.supcon" is in learn/losses.py."""
-    parts, found = name.split(".")[1:], []
-    for end in range(1, len(parts) + 1):
+    """File of the module of sqlib that a full name means, or lies in: "sqlib.learn.losses.supcon" is in learn/losses.py."""
+    parts = name.split(".")[1:]
+    for end in range(len(parts), 0, -1):
         path = package.joinpath(*parts[:end])
         for file in (path.with_suffix(".py"), path / "__init__.py"):
-            found += [file] if file.is_file() else []
-    return found
+            if file.is_file():
+                return [file]
+    return []

@@ -18,15 +18,15 @@ def home() -> Path:
 
 
 def real(path: str | Path) -> Path:
-    """The absolute path without links and `~`; unlike `Path.resolve` it does not stumble over links that go round in a circle."""
+    """The absolute path without links and `~`; unlike `Path.resolve` it takes links that go round in a circle."""
     return Path(os.path.realpath(os.path.expanduser(path)))
 
 
 def remove(path: Path) -> None:
     """Remove a file or a folder with all it holds, if it is there.
 
-    A folder first takes another, hidden name, where the file system lets it: the kernel of a killed run, which lives a moment
-    longer, then writes into it no more.
+    A folder first takes another, hidden name, where the file system lets it: the kernel of a killed run, which lives a
+    moment longer, then writes into it no more.
     """
     if path.is_dir() and not path.is_symlink():
         with suppress(OSError):
@@ -37,7 +37,7 @@ def remove(path: Path) -> None:
 
 
 def clean(folder: Path) -> None:
-    """Remove what killed processes left half-written in `folder`, which the caller holds `alone`: hidden names but the lock."""
+    """Remove what killed processes left half-written in `folder`, held `alone`: hidden names but the lock."""
     for path in folder.glob(".*"):
         if path.name != ".lock":
             remove(path)
@@ -61,14 +61,26 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, FileNotFoundError) and error.filename and Path(error.filename) != path.parent:
             raise
-        raise SqError(f"cannot write {path}: {error.strerror or error}; free some space or choose another folder") from error
+        advice = "free some space or choose another folder"
+        raise SqError(f"cannot write {path}: {error.strerror or error}; {advice}") from error
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """As `replacing`, for a folder, which is made; `SqError` where there is already anything but an empty folder."""
+    path = Path(path)
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise SqError(f"{path} exists and is not empty; choose a new folder")
+    with replacing(path) as new:
+        new.mkdir()
+        yield new
 
 
 @contextmanager
 def alone(folder: Path, told: bool = True) -> Iterator[None]:
-    """Hold `folder` alone: a second process waits here, and then finds what the first one made. `told`: it says that it waits.
+    """Hold `folder` alone: a second process waits here, and then finds what the first one made.
 
-    `SqError` where the folder cannot be made or written.
+    `told`: it says that it waits. `SqError` where the folder cannot be made or written.
     """
     from filelock import FileLock, Timeout
 

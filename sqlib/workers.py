@@ -22,10 +22,10 @@ def check_workers(workers: int | None) -> None:
 
 @contextmanager
 def dask_client(workers: int, scheduler: str | None = None, advice: str = "workers=0 does without") -> Iterator:
-    """Yield a Dask client: of `workers` new processes with a thread each, or of the scheduler at the address `scheduler`.
+    """Yield a Dask client: of `workers` new processes with a thread each, or of the `scheduler` at an address.
 
-    The environment is as before afterwards, for Dask sets OMP_NUM_THREADS for its workers here and leaves it. Raises `SqError`,
-    with `advice`, where no worker can be had.
+    The environment is as before afterwards, for Dask sets OMP_NUM_THREADS for its workers here and leaves it. Raises
+    `SqError`, with `advice`, where no worker can be had.
     """
     import dask
     from dask.distributed import Client, LocalCluster
@@ -45,10 +45,10 @@ def dask_client(workers: int, scheduler: str | None = None, advice: str = "worke
 
 
 def each(function: Callable, jobs: list[tuple], workers: int, scheduler: str | None = None,
-         advice: str = "workers=0 does without") -> Iterator[tuple[int, Any]]:  # fmt: skip
+         advice: str = "workers=0 does without") -> Iterator[tuple[int, Any]]:
     """Yield the place in `jobs` and the result of `function(*job)`, or the exception that it raised, as they come.
 
-    In this process where there is no `scheduler` and but one worker or one job; else by `dask_client`, whose errors it raises.
+    In this process where there is no `scheduler` and one worker or job at most; else by `dask_client`, with its errors.
     """
     if scheduler is None and min(workers, len(jobs)) <= 1:
         for place, job in enumerate(jobs):
@@ -65,7 +65,7 @@ def each(function: Callable, jobs: list[tuple], workers: int, scheduler: str | N
 
 
 def say(text: str, here: bool = True) -> None:
-    """Send a line to whoever waits in `each` for this worker's job; where this is no worker, write it to stderr if `here`."""
+    """Send a line to whoever waits in `each` for this worker's job; where this is no worker, to stderr if `here`."""
     from distributed import get_worker
 
     try:

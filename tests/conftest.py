@@ -24,6 +24,15 @@ def rng():
     return np.random.default_rng(1265)
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """One Chromium for all tests of a file; they are skipped where there is none."""
+    from browser import chromium
+
+    with chromium() as started:
+        yield started
+
+
 @pytest.fixture
 def sq_home(tmp_path, monkeypatch):
     """An empty SQ_HOME."""

@@ -27,11 +27,10 @@ from sqbook import execute as runs
 from sqbook import parameters as params
 from sqbook.scorecard import scorecard_page
 from sqbook.site import build as pages
-from sqbook.site.figures import with_figures
-from sqbook.site.notes import add_provenance
-from sqlib.data import corona, cubes, frames, own, sunquakenet
-from sqlib.learn import checkpoint, locator
-from sqlib.learn import runs as trained
+from sqbook.site.notes import add_notes
+from sqbook.site.pages import facts_of
+from sqlib.data import corona, cubes, frames, own_cubes, sunquakenet
+from sqlib.learn import checkpoint, encoders, locator, trained
 from sqlib.learn.objectives import make_net
 from sqlib.paths import remove
 from sqlib.show import records
@@ -46,7 +45,7 @@ CARD = {
     "notebook": "00_first", "data": "twin", "profile": "smoke", "seed": 1, "parameters": {"seed": 1, "size": 32},
     "fingerprint": "f", "seconds": 1.0, "seconds_in_all": 2.0, "made": "2026-01-01T12:00:00+00:00", "device": "CPU",
     "threads": 2, "key": KEY, "versions": {"python": "3.11"}, "commit": "c",
-}  # fmt: skip
+}
 TOC = "format: jb-book\nroot: book/intro\nchapters:\n  - file: notebooks/00_first\n  - file: notebooks/01_second\n"
 
 
@@ -69,8 +68,8 @@ def a_cube(home: Path) -> Path:
     return home / "cube.fits"
 
 
-def own_cubes(name: str):
-    """A maker of a reader's own cubes, one as NumPy has it and one as FITS, with their tables, that spoils the file `name`."""
+def a_folder(name: str):
+    """A maker of a reader's own cubes, one for NumPy, one in FITS, with their tables, that spoils the file `name`."""
 
     def make(home: Path) -> Path:
         one, two = np.random.default_rng(1).exponential(size=(2, 4, 8, 8)).astype(np.float32)
@@ -78,20 +77,20 @@ def own_cubes(name: str):
         np.save(home / "mine/one.npy", one)
         fits.writeto(home / "mine/two.fits", two)
         rows = "one.npy,2003-06-01T12:00:00,60,1.45,yes,observed\ntwo.fits,2014-06-02T12:00:30,45,0.36,no,observed\n"
-        text("mine/cubes.csv", f"# a remark\n{','.join(own.CUBES)}\n{rows}")(home)
-        text("mine/regions.csv", f"{','.join(own.REGIONS)}\none.npy,1,2,2,1.5,6,5\none.npy,3,3,,,,\n")(home)
+        text("mine/cubes.csv", f"# a remark\n{','.join(own_cubes.CUBES)}\n{rows}")(home)
+        text("mine/regions.csv", f"{','.join(own_cubes.REGIONS)}\none.npy,1,2,2,1.5,6,5\none.npy,3,3,,,,\n")(home)
         return home / "mine" / name
 
     return make
 
 
 def own_frames(home: Path) -> Path:
-    own_cubes("cubes.csv")(home)
-    return own.import_cubes(home / "mine", 16, progress=False) / "own.json"
+    a_folder("cubes.csv")(home)
+    return own_cubes.import_cubes(home / "mine", 16, progress=False) / "own.json"
 
 
 def read_own(path: Path):
-    remove(own.import_cubes(path.parent, 16, progress=False))  # what lies there stays as it was
+    remove(own_cubes.import_cubes(path.parent, 16, progress=False))  # what lies there stays as it was
 
 
 def a_record(home: Path) -> Path:
@@ -169,8 +168,9 @@ def a_run(name: str):
         records.record("fig01", {"a": [1, 2.5]}, label="Figure 1", kind="figure", **words, **about)
         judged = {"verdict": "reproduced", "value": 1.0, "low": 0.5, "high": 1.5}
         rows = [{"R, paper": 0.5, "R, here": 0.25}, {"printed": 3, "value": 3.0, "low": 2.0, "high": 4.0}]
-        for kind, own_name, numbers in (("claim", "claim-C1", judged), ("table", "table2", rows), ("table", "table-slips", rows)):
-            records.record(own_name, numbers, 1.0, label="L", kind=kind, **about)
+        for name_of, numbers in (("claim-C1", judged), ("table2", rows), ("table-slips", rows)):
+            kind = name_of[:5]
+            records.record(name_of, numbers, 1.0, label="L", kind=kind, **about)
         shown = new_output("display_data", {"text/html": '<figure class="sq-figure" id="fig01">'})
         cells = [new_markdown_cell("# Title\n\nWords."), new_code_cell("1 + 1", outputs=[shown])]
         nbformat.write(new_notebook(cells=cells), folder / "executed.ipynb")
@@ -192,9 +192,9 @@ def read_run(path: Path):
 
 def read_executed(path: Path):
     slides.write_slides(path.parent)
-    notebook = pages.dress(params.read_notebook(path), CARD)
-    add_provenance(notebook["cells"], CARD, records.read_records(path.parent), set(), {})
-    with_figures("<!-- figure 00_first fig01 -->", {"00_first": path.parent})
+    notebook = params.read_notebook(path)
+    facts_of(notebook, CARD)
+    add_notes(notebook["cells"], CARD, records.read_records(path.parent), set(), {})
 
 
 def a_training(name: str):
@@ -212,7 +212,7 @@ def a_training(name: str):
 
 
 def read_weights(path: Path):
-    return trained.load_net(trained.load(KEY), 16, "cpu")
+    return encoders.load_net(encoders.load(KEY), 16, "cpu")
 
 
 def a_locator(home: Path) -> Path:
@@ -223,30 +223,30 @@ def a_locator(home: Path) -> Path:
 
 def an_embedding(home: Path) -> Path:
     a_training("weights.safetensors")(home)
-    trained.embed(trained.load(KEY), _samples())
+    encoders.embed(encoders.load(KEY), _samples())
     return next(trained.run_folder(KEY).glob("encoding-*.npy"))
 
 
 def read_embedding(path: Path):
-    return trained.embed(trained.load(KEY), _samples())
+    return encoders.embed(encoders.load(KEY), _samples())
 
 
 def _samples():
-    return trained.samples_for(SMALL, small_frames(events=2, frames=3), "cpu")
+    return encoders.samples_for(SMALL, small_frames(events=2, frames=3), "cpu")
 
 
 def a_checkpoint(home: Path) -> Path:
     """A run that was cut off after its first epoch."""
     frameset = small_frames(events=10, frames=6)
-    folder = trained.run_folder(trained.run_key(SMALL, frameset.fingerprint))
+    folder = trained.run_folder(encoders.run_key(SMALL, frameset.fingerprint))
     with pytest.raises(trained.Unfinished):
-        trained.train(SMALL, frameset, progress=False, device="cpu", seconds=0)
+        encoders.train(SMALL, frameset, progress=False, device="cpu", seconds=0)
     return folder / "checkpoint.safetensors"
 
 
 def read_checkpoint(path: Path):
     with suppress(trained.Unfinished):
-        trained.train(SMALL, small_frames(events=10, frames=6), progress=False, device="cpu", seconds=0)
+        encoders.train(SMALL, small_frames(events=10, frames=6), progress=False, device="cpu", seconds=0)
 
 
 def a_student(home: Path) -> Path:
@@ -257,7 +257,7 @@ def a_student(home: Path) -> Path:
 def a_solved(home: Path) -> Path:
     path = write_notebook(make_home(home) / "notebooks/00_first.ipynb", "x = 1\nassert x == 1")
     content = json.loads(path.read_text())
-    content["cells"][-1]["metadata"]["tags"] = ["hide-cell"]
+    content["cells"][-1]["metadata"]["tags"] = ["solution"]
     path.write_text(json.dumps(content, indent=1))
     return path
 
@@ -269,17 +269,17 @@ def a_toc(home: Path) -> Path:
 
 ENTRIES = {
     "cube": (a_cube, cubes.read_cube),
-    "own cubes, table": (own_cubes("cubes.csv"), read_own),
-    "own cubes, regions": (own_cubes("regions.csv"), read_own),
-    "own cube, NumPy": (own_cubes("one.npy"), read_own),
-    "own cube, FITS": (own_cubes("two.fits"), read_own),
+    "own cubes, table": (a_folder("cubes.csv"), read_own),
+    "own cubes, regions": (a_folder("regions.csv"), read_own),
+    "own cube, NumPy": (a_folder("one.npy"), read_own),
+    "own cube, FITS": (a_folder("two.fits"), read_own),
     "own frames, card": (own_frames, lambda path: sunquakenet.load_sunquakenet(path.parent, progress=False)),
     "record of HMI": (a_record, read_record),
     "region summary": (a_summary, read_summary),
     "coronal image": (an_image, lambda path: corona.read_maps(path.parent)),
     "frame, PNG": (a_picture(".png"), read_picture),
     "frame, JPEG": (a_picture(".jpg"), read_picture),
-    "region table": (text("data_c23.csv", ",".join([*sunquakenet.COLUMNS, "Obs"]) + "\n" + ROW), sunquakenet.read_regions),
+    "region table": (text("data_c23.csv", f"{','.join(sunquakenet.COLUMNS)},Obs\n{ROW}"), sunquakenet.read_regions),
     "frame set, card": (a_frame_set("card.json"), lambda path: frames.load_frames_from(path.parent)),
     "frame set, index": (a_frame_set("index.csv"), lambda path: frames.load_frames_from(path.parent)),
     "frame set, pixels": (a_frame_set("pixels.npy"), lambda path: frames.load_frames_from(path.parent)),

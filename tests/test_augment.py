@@ -1,4 +1,4 @@
-"""Augmentations of a batch: what each must preserve, how often it happens, and that the same seed makes the same views."""
+"""Augmentations of a batch: what each must preserve, how often it happens, and that a seed makes the same views."""
 
 import json
 import math
@@ -51,9 +51,16 @@ def eight(sample: torch.Tensor) -> list[torch.Tensor]:
 
 def test_each_number_of_a_symmetry_is_what_its_name_says():
     sample = batch_of(1)[0]
-    expected = {"as it is": sample, "h-flip": sample.flip(-1), "v-flip": sample.flip(-2), "90°": sample.rot90(1, (-2, -1)),
-                "180°": sample.rot90(2, (-2, -1)), "270°": sample.rot90(3, (-2, -1)), "transpose": sample.mT,
-                "other transpose": sample.mT.flip(-2, -1)}  # fmt: skip
+    expected = {
+        "as it is": sample,
+        "h-flip": sample.flip(-1),
+        "v-flip": sample.flip(-2),
+        "90°": sample.rot90(1, (-2, -1)),
+        "180°": sample.rot90(2, (-2, -1)),
+        "270°": sample.rot90(3, (-2, -1)),
+        "transpose": sample.mT,
+        "other transpose": sample.mT.flip(-2, -1),
+    }
     turned = turn(sample.expand(8, -1, -1, -1), torch.arange(8))
     assert all((turned[number] == expected[name]).all() for name, number in SYMMETRIES.items())
 
@@ -126,7 +133,8 @@ def test_erasing_fills_just_the_boxes_in_all_channels():
 
 def test_a_rectangle_too_wide_for_a_long_frame_is_left_out():
     boxes = draw_boxes(2000, (400, 20), seeded(), ((1.0, 0.04, 0.05),))
-    assert boxes[..., 3][boxes[..., 2] > boxes[..., 0]].numel() == 0  # 4 % of it at an aspect of .6 is already 23 pixels wide
+    # 4 % of it at an aspect of .6 is already 23 pixels wide
+    assert boxes[..., 3][boxes[..., 2] > boxes[..., 0]].numel() == 0
 
 
 def test_low_pass_meets_half_of_the_samples_and_no_other_sample():
@@ -138,11 +146,15 @@ def test_low_pass_meets_half_of_the_samples_and_no_other_sample():
     assert likely(int(decide_low_pass(MANY, views, seeded()).sum()), MANY, 0.5)
 
 
-@pytest.mark.parametrize("views", [Views(), Views(variant="published", positional="published", extra=("invert", "crop"))])
+@pytest.mark.parametrize(
+    "views", [Views(), Views(variant="published", positional="published", extra=("invert", "crop"))]
+)
 def test_frames_filtered_beforehand_make_the_same_view_as_those_filtered_inside(views):
     batch, generator = batch_of(32, 3, 64, 64), seeded(5)
     chosen = decide_low_pass(32, views, generator)
-    gathered = torch.where(chosen[:, None, None, None], solarized_low_pass(batch, views.threshold, views.variant), batch)
+    gathered = torch.where(
+        chosen[:, None, None, None], solarized_low_pass(batch, views.threshold, views.variant), batch
+    )
     beforehand, inside = augment(gathered, views, generator, chosen), augment(batch, views, seeded(5))
     assert (beforehand == inside).float().mean() > 0.999  # but for roundings
 
@@ -175,7 +187,9 @@ def test_blocks_of_samples_make_the_same_views_as_all_at_once(monkeypatch):
 @pytest.mark.parametrize("name", EXTRAS)
 def test_every_extra_keeps_shape_and_type_and_changes_about_half_of_the_samples(name):
     batch = batch_of(64, 3, 32, 32) // 2 + 20  # neither end of the range is met, so that stretching changes something
-    made = augment(batch, Views(low_pass=0, positional="none", erasing="none", extra=(name,), extra_probability=0.5), seeded())
+    made = augment(
+        batch, Views(low_pass=0, positional="none", erasing="none", extra=(name,), extra_probability=0.5), seeded()
+    )
     assert made.shape == batch.shape and made.dtype == torch.uint8
     changed = int((made != batch).flatten(1).any(1).sum())
     assert 10 <= changed <= 54
@@ -236,5 +250,5 @@ def test_a_shift_moves_each_sample_as_a_whole_by_at_most_an_eighth(size):
     reach = size // 8
     for before, after in zip(batch, EXTRAS["shift"](batch, torch.Generator().manual_seed(1))):
         row = next(y for y in range(-reach, reach + 1) for x in range(-reach, reach + 1)
-                   if torch.equal(torch.roll(before[0, :2], x, 1)[0], after[0, y % size]))  # fmt: skip
+                   if torch.equal(torch.roll(before[0, :2], x, 1)[0], after[0, y % size]))
         assert any(torch.equal(torch.roll(before, (row, x), (1, 2)), after) for x in range(-reach, reach + 1))

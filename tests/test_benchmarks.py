@@ -109,11 +109,12 @@ def test_a_page_weighs_what_it_loads_at_once(tmp_path):
 
 
 def test_the_changed_value_is_known_to_the_chapter_and_new_to_every_profile():
-    from sqbook.parameters import load_profile, parameters, profile_names
+    from sqbook.parameters import load_profile, parameters
+    from sqlib import profiles
 
     chapter, name, value = load("book").CHANGED
     known = {p.name: p for p in parameters(FOLDER.parent / "notebooks" / f"{chapter}.ipynb")}
-    used = [load_profile(profile)["notebooks"].get(chapter, {}).get(name, known[name].default) for profile in profile_names()]
+    used = [load_profile(profile)["notebooks"].get(chapter, {}).get(name, known[name].default) for profile in profiles.names()]
     assert type(value) is type(known[name].default) and value not in used
 
 

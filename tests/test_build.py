@@ -1,9 +1,10 @@
+"""The twin on disk: made once, found again, gone on with, refused in words; and what makes another twin of it."""
+
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import pytest
 from standin import Settings, simulate
 
 from sqlib.data import build
-from sqlib.data.build import build_twin, cube_path, info, load_frames, twin_folder, twin_key
+from sqlib.data.build import build_twin, cube_path, info, load_frames, physics, recipe, twin_folder, twin_key
 from sqlib.data.catalogue import catalogue, find_event
 from sqlib.data.cubes import read_cube
 from sqlib.data.frames import load_frames_from
 from sqlib.errors import SqError
+from sqlib.keys import PACKAGE
+from sqlib.paths import alone
 from sqlib.sun.twin import TwinSettings
 
 TESTS = Path(__file__).parent
@@ -32,22 +35,6 @@ def simulated(settings) -> Counter:
     return Counter(Path(settings.log).read_text().split())
 
 
-def start_build(settings) -> subprocess.Popen:
-    """The same build in a process of its own."""
-    code = f"import standin; from sqlib.data.build import build_twin; build_twin(standin.{settings}, workers=0, progress=False"
-    code += ", simulate=standin.simulate)"
-    where = {"cwd": TESTS, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-c", code], **where)
-
-
-def wait_for(settings, events: int) -> None:
-    """Wait until another process has simulated so many events."""
-    end = time.monotonic() + 60
-    while not (Path(settings.log).exists() and len(simulated(settings)) >= events):
-        assert time.monotonic() < end, "the other build makes nothing"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def logged(sq_home, tmp_path):
     return Settings(frames=4, log=str(tmp_path / "log"))
@@ -55,17 +42,10 @@ def logged(sq_home, tmp_path):
 
 def test_the_twin_has_the_papers_events_and_positives(sq_home):
     facts = info(frames_of(Settings()))
-    assert {key: facts[key] for key in ("source", "events", "labelled", "positives", "negatives", "unlabelled")} == {
-        "source": "twin",
-        "events": 57,
-        "labelled": 53,
-        "positives": 845,
-        "negatives": 53 * 256 - 845,
-        "unlabelled": 4 * 256,
-    }
+    counts = {"events": 57, "labelled": 53, "positives": 845, "negatives": 53 * 256 - 845, "unlabelled": 4 * 256}
+    assert facts["source"] == "twin" and {key: facts[key] for key in counts} == counts
     assert {cycle: (one["events"], one["labelled"], one["positives"]) for cycle, one in facts["cycles"].items()} == {
-        "23": (15, 15, 205),
-        "24": (42, 38, 640),
+        "23": (15, 15, 205), "24": (42, 38, 640),
     }
     double = next(one for one in facts["per_event"] if one["event"] == "2014_02_02_06_24_00")
     assert double["intervals"] == [[90, 108], [105, 114]] and double["positives"] == 25
@@ -124,56 +104,68 @@ def test_a_script_without_a_guard_is_told_instead_of_waiting_for_itself(sq_home,
     assert run.returncode == 1 and "SqError: no Dask workers" in run.stderr and "__main__" in run.stderr
 
 
-def test_other_settings_or_another_physics_are_another_twin(tmp_path, monkeypatch):
+def test_other_settings_are_another_twin():
     assert len({twin_key(TwinSettings()), twin_key(TwinSettings(seed=1)), twin_key(TwinSettings(), simulate)}) == 3
-    package, copy = Path(build.__file__).parents[1], tmp_path / "sqlib"
-    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    assert build.physics(copy) == build.physics(package)
-    with open(copy / "sun" / "waves.py", "a") as file:
-        file.write("# faster waves\n")
-    before = twin_key(TwinSettings())
-    monkeypatch.setattr(build, "PHYSICS", build.physics(copy))
-    assert twin_key(TwinSettings()) != before
 
 
-def test_a_build_that_was_killed_goes_on(sq_home, tmp_path):
-    settings = Settings(frames=4, log=str(tmp_path / "log"), pause=0.05)
-    process = start_build(settings)
-    wait_for(settings, events=5)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    folder = twin_folder(settings, simulate)
-    made = len(list((folder / "cubes").glob("*.fits")))
-    assert 4 <= made < 57 and not (folder / "card.json").exists()
+@pytest.mark.parametrize(("file", "old", "new", "cubes", "frames"), [
+    ("sun/waves.py", "import math", "import math  # faster waves", False, False),
+    ("sun/twin.py", '"""Size of the twin', '"""How large the twin is', False, False),
+    ("data/cubes.py", '"""Read a FITS cube.', '"""A cube.', False, False),
+    ("data/statistics.py", "LOCAL = 10", "LOCAL = 11", False, False),
+    ("data/frames.py", "BATCH = 64", "BATCH = 32", False, True),
+    ("sun/twin.py", "PATCH = 40", "PATCH = 42", True, False),
+    ("sun/rays.py", "import math", "import math\n\nFAST = 1", True, False),
+    ("data/cubes.py", "(high - low) / 65535", "(high - low) / 65534", True, False),
+    ("data/table1.csv", "69-87", "69-88", True, False),
+])
+def test_another_physics_is_another_twin_and_other_words_are_not(tmp_path, file, old, new, cubes, frames):
+    copy = tmp_path / "sqlib"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (copy / file).read_text(encoding="utf-8")
+    assert old in text
+    (copy / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    assert (physics(copy) != build.PHYSICS, recipe(copy) != build.RECIPE) == (cubes, frames)
+
+
+def test_cubes_and_frames_of_another_code_are_made_anew(logged, monkeypatch):
+    frames_of(logged)
+    monkeypatch.setattr(build, "RECIPE", "of other code")
+    frames_of(logged)
+    assert set(simulated(logged).values()) == {1}
+    monkeypatch.setattr(build, "PHYSICS", "of other code")
+    frames_of(logged)
+    assert set(simulated(logged).values()) == {2}
+
+
+def test_a_build_that_was_cut_off_goes_on(logged):
+    folder = build_twin(logged, **QUIET)
+    (folder / "card.json").unlink()
+    for event in catalogue()[5:]:
+        cube_path(folder, event).unlink()
     for left in (folder / "cubes" / ".x.fits.abc", folder / ".frames-8-cube.abc"):  # as a killed writer leaves them
         left.mkdir()
         (left / "half").write_text("half a file")
-    build_twin(settings, **QUIET)
-    counts = simulated(settings)
-    assert len(counts) == 57 and sum(counts.values()) <= 57 + 1  # only the one that was cut off is made twice
+    build_twin(logged, **QUIET)
+    assert Counter(simulated(logged).values()) == {1: 5, 2: 52}
     assert sorted(path.name for path in (folder / "cubes").iterdir()) == [f"{event.key}.fits" for event in catalogue()]
     assert {path.name for path in folder.iterdir()} == {".lock", "cubes", "card.json"}
 
 
-def test_of_two_builds_at_once_the_second_waits_and_finds_all(sq_home, tmp_path, capfd):
-    settings = Settings(frames=4, log=str(tmp_path / "log"), pause=0.05)
-    other = start_build(settings)
-    wait_for(settings, events=1)
-    build_twin(settings, **{**QUIET, "progress": True})
-    assert "waiting for another process" in capfd.readouterr().err
-    assert other.communicate() == (None, "") and other.returncode == 0
-    assert len(simulated(settings)) == 57 and set(simulated(settings).values()) == {1}
+def test_a_build_that_waits_for_another_says_so(logged, capfd):
+    folder, held = twin_folder(logged, simulate), threading.Event()
 
+    def other():
+        with alone(folder):
+            held.set()
+            threading.Event().wait(0.3)
 
-def test_one_failing_event_is_named_and_costs_no_other(sq_home, tmp_path):
-    broken = catalogue()[3]
-    settings = Settings(frames=4, log=str(tmp_path / "log"), broken=broken.key)
-    with pytest.raises(SqError, match=f"1 of 57 cubes failed .{broken.name}.*no waves"):
-        build_twin(settings, **QUIET)
-    assert len(simulated(settings)) == 56
-    Path(settings.log + ".mended").touch()
-    build_twin(settings, **QUIET)
-    assert len(simulated(settings)) == 57 and set(simulated(settings).values()) == {1}
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert held.wait(10)
+    build_twin(logged, **{**QUIET, "progress": True})
+    thread.join()
+    assert f"waiting for another process at work in {folder}" in capfd.readouterr().err
 
 
 def test_a_full_disk_is_told_and_leaves_no_half_written_file(logged, monkeypatch):
@@ -207,7 +199,7 @@ def test_a_frame_set_that_is_cut_off_is_made_again(logged, monkeypatch):
     cut = cube_path(folder, find_event("2011_02_15"))
     whole = cut.read_bytes()
     cut.write_bytes(whole[:5000])
-    with pytest.raises(SqError, match="no complete FITS file"):
+    with pytest.raises(SqError, match="cannot read the cube"):
         frames_of(logged)
     assert not list(folder.glob("frames-*")) and not list(folder.glob(".frames-*"))
     cut.write_bytes(whole)
@@ -215,21 +207,13 @@ def test_a_frame_set_that_is_cut_off_is_made_again(logged, monkeypatch):
     assert load_frames_from(next(folder.glob("frames-*"))).fingerprint == frames.fingerprint
 
 
-@pytest.mark.parametrize(
-    ("bad", "told"),
-    [
-        ({"data": "moon"}, "twin, sunquakenet"),
-        ({"size": 0}, "size"),
-        ({"size": 22.4}, "size"),
-        ({"scaling": "log"}, "scaling"),
-        ({"settings": TwinSettings(size=0)}, "size"),
-        ({"settings": TwinSettings(size="64")}, "size"),
-        ({"settings": TwinSettings(frames=-5)}, "frames"),
-        ({"settings": TwinSettings(frames=2.5)}, "frames"),
-        ({"workers": -1}, "workers"),
-        ({"data": "sunquakenet", "root": "/no/such/folder"}, "no folder"),
-    ],
-)
+@pytest.mark.parametrize(("bad", "told"), [
+    ({"data": "moon"}, "twin, sunquakenet"), ({"size": 0}, "size"), ({"size": 22.4}, "size"),
+    ({"scaling": "log"}, "scaling"), ({"settings": TwinSettings(size=0)}, "size"),
+    ({"settings": TwinSettings(size="64")}, "size"), ({"settings": TwinSettings(frames=-5)}, "frames"),
+    ({"settings": TwinSettings(frames=2.5)}, "frames"), ({"workers": -1}, "workers"),
+    ({"data": "sunquakenet", "root": "/no/such/folder"}, "no folder"),
+])
 def test_bad_settings_are_refused_before_anything_is_made(sq_home, bad, told):
     with pytest.raises(SqError, match=told):
         load_frames(**bad)

@@ -131,7 +131,10 @@ def test_a_fit_that_stops_early_says_so(monkeypatch):
 
     monkeypatch.setitem(CLASSIFIERS, "SGD", lambda seed: SGDClassifier(max_iter=2, random_state=seed))
     embeddings, labels = cloud(40, 60, apart=0.5)
-    assert classify(embeddings, labels, embeddings, False, 0, ["SGD"])["SGD"].note == "stopped after 2 passes, not converged"
+    assert (
+        classify(embeddings, labels, embeddings, False, 0, ["SGD"])["SGD"].note
+        == "stopped after 2 passes, not converged"
+    )
 
 
 def test_what_cannot_be_learned_from_is_refused_in_plain_words():
@@ -154,5 +157,11 @@ def test_counts_per_event_are_in_order_of_time_and_sum_to_those_of_all():
     index = pd.DataFrame({"event": ["2012_b"] * 4 + ["2001_a"] * 3})
     labels, predictions = np.array([1, 1, 0, 0, 1, 0, 0]), np.array([1, 0, 1, 0, 0, 0, 0])
     table = per_event(index, labels, predictions)
-    assert table.to_dict("list") == {"event": ["2001_a", "2012_b"], "TP": [0, 1], "FP": [0, 1], "FN": [1, 1], "GT": [1, 2]}
+    assert table.to_dict("list") == {
+        "event": ["2001_a", "2012_b"],
+        "TP": [0, 1],
+        "FP": [0, 1],
+        "FN": [1, 1],
+        "GT": [1, 2],
+    }
     assert (table["TP"] + table["FN"] == table["GT"]).all()

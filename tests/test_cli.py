@@ -1,6 +1,7 @@
 """The command `sq`: what it says, in which form, and with which exit status."""
 
 import json
+import resource
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from tinybook import make_home, write_notebook
 
 from sqbook import cli_data
 from sqbook.cli import main
+from sqlib.errors import SqError
 
 
 @pytest.fixture
@@ -30,22 +32,26 @@ def frames(monkeypatch):
             rows.append(facts | {"time": np.datetime64("2001-04-06T19:13", "ms") + 60_000 * frame})
     pixels = np.arange(6 * 64, dtype=np.uint8).reshape(6, 8, 8)
     frameset = make_frameset(pixels, make_index(rows), "twin", "cube")
-    monkeypatch.setattr(cli_data, "_frames", lambda args, build: (frameset, {}))
+    monkeypatch.setattr(cli_data, "read_frames", lambda *_, build: (frameset, {}))
     return frameset
 
 
 def test_help_names_every_command():
     done = subprocess.run([sys.executable, "-m", "sqbook.cli", "--help"], capture_output=True, text=True)
     assert done.returncode == 0
-    for command in ("data", "params", "run", "runs", "book"):
-        assert f"    {command} " in done.stdout
+    listed = done.stdout.partition("Commands:")[2].splitlines()
+    assert [line.split()[0] for line in listed if line.startswith("  ") and line.strip() and "Example" not in line] == [
+        "data", "params", "run", "train", "runs", "compare", "sweep", "slides", "student", "book"]
+    assert main(["data", "--help"]) == 0
 
 
-def test_help_imports_nothing_heavy():
-    code = ("import sys\nfrom sqbook.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
-            "print([m for m in ('torch', 'numpy', 'pandas', 'papermill', 'matplotlib') if m in sys.modules])")  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+def test_help_takes_less_than_half_a_second():
+    words = [sys.executable, "-m", "sqbook.cli", "--help"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(words, capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < 0.5  # seconds of a processor: others may be at work
 
 
 def test_params_lists_every_parameter_with_type_default_and_help(home, capsys):
@@ -55,7 +61,17 @@ def test_params_lists_every_parameter_with_type_default_and_help(home, capsys):
     assert main(["params", "00_first", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found[0] == {"name": "data", "type": "str", "default": "twin",
-                        "help": "data source: twin (simulated) or sunquakenet (real frames)"}  # fmt: skip
+                        "help": "data source: twin (simulated) or sunquakenet (real frames)"}
+
+
+def test_params_all_lists_the_shared_settings_with_their_values_in_the_profile(home, capsys):
+    assert main(["params", "01_second", "--all", "--profile", "smoke"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["size", "int", "32", "pixels", "a", "side", "of", "the", "simulated", "cubes"] in lines
+    assert ["level", "float", "2.0", "mean", "of", "the", "noise"] in lines
+    assert main(["params", "01_second", "--all", "--profile", "smoke", "--json"]) == 0
+    found = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    assert (found["size"]["default"], found["size"]["value"], found["size"]["type"]) == (256, 32, "int")
 
 
 def test_run_prints_the_folder_or_json_alone_and_runs_lists_it(home, capfd):
@@ -89,7 +105,17 @@ def test_data_and_root_reach_the_notebook(home, tmp_path, capfd, monkeypatch):
         (["run", "00_frist"], "did you mean '00_first'"),
         (["run", "00_first", "-p", "sed=1"], "did you mean 'seed'"),
         (["run", "00_first", "-p", "seed=one"], "seed must be int, not 'one' (str)"),
-        (["run", "00_first", "-p", "seed"], "write -p name=value"),
+        (["run", "00_first", "-p", "seed"], "write name=value"),
+        (["run", "00_first", "-p", "sise=8"], "did you mean 'size'"),
+        (["run", "00_first", "-p", "size=8.5"], "size must be int, not 8.5 (float)"),
+        (["run", "00_first", "-p", "level=1e999"], "level must be a finite number"),
+        (["rnu", "00_first"], "there is no command 'rnu'; did you mean 'run'"),
+        (["data", "bild"], "there is no command 'bild'; did you mean 'build'"),
+        (["data", "info", "--data", "twn"], "did you mean 'twin'"),
+        (["run", "00_first", "--dta", "twin"], "--data"),
+        (["run"], "Missing argument"),
+        (["data", "ingest", "2014-03-29T17:48"], "give one of --region"),
+        (["data", "ingest", "2014-03-29T17:48", "--region", "1", "--stonyhurst", "1", "2"], "give one of --region"),
         (["run", "00_first", "--profile", "smok"], "did you mean 'smoke'"),
         (["run", "00_first", "01_second", "-p", "sed=1"], "did you mean 'seed'"),
         (["params", "nothing"], "there is no notebook 'nothing'"),
@@ -109,11 +135,22 @@ def test_users_error_is_one_readable_message_and_exit_2(home, capsys, words, com
     assert captured.out == ""
 
 
-def test_unknown_command_and_no_command_are_refused(capsys):
-    for words in ([], ["nonsense"]):
-        with pytest.raises(SystemExit) as stop:
-            main(words)
-        assert stop.value.code == 2
+def test_no_command_is_answered_with_the_help(capsys):
+    for words in ([], ["data"]):
+        assert main(words) == 2
+        told = capsys.readouterr().err
+        assert "Commands:" in told and told.endswith("sq: error: say which command\n")
+
+
+def test_a_place_may_be_negative_and_in_any_notation(home, monkeypatch, capsys):
+    from sqlib.sun import ingest
+
+    def target(*place):
+        raise SqError(f"asked for {place[1:]}")
+
+    monkeypatch.setattr(ingest, "target_at", target)
+    assert main(["data", "ingest", "2014-03-29T17:48", "--stonyhurst", "15", "-1.8e1"]) == 2
+    assert "asked for (15.0, -18.0, 'stonyhurst')" in capsys.readouterr().err
 
 
 def test_interruption_is_one_line_and_exit_130(home, capsys, monkeypatch):
@@ -164,7 +201,8 @@ def test_data_build_hands_over_settings_workers_and_scheduler(home, frames, monk
 
     asked = []
     monkeypatch.setattr(build, "build_twin", lambda settings, **more: asked.append((settings, more)) or "folder")
-    assert main(["data", "build", "--profile", "smoke", "-p", "seed=9", "--workers", "2", "--scheduler", "tcp://x:1"]) == 0
+    workers = ["--workers", "2", "--scheduler", "tcp://x:1"]
+    assert main(["data", "build", "--profile", "smoke", "-p", "seed=9", *workers]) == 0
     settings, more = asked[0]
     assert (settings.size, settings.seed) == (32, 9)
     assert more == {"workers": 2, "scheduler": "tcp://x:1", "progress": True}

@@ -76,7 +76,8 @@ def test_page_shows_both_figures_and_escapes_what_it_shows(pair, monkeypatch):
     assert "<script>" not in text and "&lt;script&gt;" in text
     with chromium() as browser, opened(browser, path, viewport={"width": 390, "height": 800}) as (page, complaints):
         sizes = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt.length])")
-        assert len(sizes) == 4 and all(width > 0 and words > 0 for width, words in sizes)  # a figure and a movie of each
+        assert len(sizes) == 4  # a figure and a movie of each
+        assert all(width > 0 and words > 0 for width, words in sizes)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert not complaints
 
@@ -84,7 +85,7 @@ def test_page_shows_both_figures_and_escapes_what_it_shows(pair, monkeypatch):
 def test_alternatives_are_lists_ranges_and_lists_of_lists():
     assert sweep.alternatives(["t=.05,.1", "seed=1..3", "latents=[1,2],[3]"]) == {
         "t": [".05", ".1"], "seed": ["1", "2", "3"], "latents": ["[1,2]", "[3]"],
-    }  # fmt: skip
+    }
     for wrong, words in (("t", "write -p"), ("t=", "write -p"), ("t=1,,2", "empty"), ("seed=3..1", "empty")):
         with pytest.raises(SqError, match=words):
             sweep.alternatives([wrong])
@@ -93,7 +94,7 @@ def test_alternatives_are_lists_ranges_and_lists_of_lists():
 
 
 def test_grid_is_every_combination_and_checks_names_and_types(pair):
-    known = params.parameters(params.notebook_path("01_second"))
+    known = params.settable(params.notebook_path("01_second"))
     points = sweep.grid(known, ["level=1,2", "seed=1..3"], "01_second")
     assert points == [{"level": a, "seed": s} for a in (1.0, 2.0) for s in (1, 2, 3)]
     with pytest.raises(SqError, match="did you mean 'level'"):
@@ -104,42 +105,37 @@ def test_grid_is_every_combination_and_checks_names_and_types(pair):
         sweep.grid(known, ["seed=1..600"], "01_second")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_sweep_isolates_what_fails_sums_up_the_rest_and_goes_on(pair, workers, monkeypatch):
+def test_sweep_on_a_given_scheduler_isolates_what_fails_sums_up_the_rest_and_goes_on(pair, monkeypatch):
+    from dask.distributed import LocalCluster
+
     home, *_ = pair
-    code = "from sqlib.show import publish\nassert seed != 2, 'an unlucky seed'\n"
-    code += "page = publish.begin('NAME', data=data, seed=seed, profile=profile, out=out)\n"
+    code = "from sqlib.show import publish\nassert seed != 2, 'an unlucky seed'\npage = publish.begin('NAME')\n"
     code += "publish.claim(page, 'claim-C1', {'twice': 2 * seed, 'fixed': 7})\npublish.close(page)"
-    write_notebook(home / f"notebooks/0{workers + 3}_swept.ipynb", code)
+    write_notebook(home / "notebooks/03_swept.ipynb", code)
     points = [{"seed": seed} for seed in (1, 2, 3)]
-    rows, folder = sweep.sweep(f"0{workers + 3}_swept", points, "smoke", workers=workers, progress=False)
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+        rows, folder = sweep.sweep("03_swept", points, "smoke", scheduler=cluster.scheduler_address, progress=False)
+        assert len(cluster.scheduler.workers) == 1
     assert [row["seed"] for row in rows] == [1, 2, 3]
     assert [row["claim-C1.twice"] for row in rows] == [2, None, 6]
     assert [bool(row["run"]) for row in rows] == [True, False, True] and "an unlucky seed" in rows[1]["error"]
     assert "claim-C1.fixed" not in rows[0]  # the same in all runs: nothing to sum up
     assert pd.read_csv(folder / "summary.csv")["seed"].tolist() == [1, 2, 3]
     assert (folder / "summary.png").stat().st_size > 1000
-    monkeypatch.setattr(module.runs, "_execute", lambda *_: pytest.fail("a finished run was executed again"))
-    again, same = sweep.sweep(f"0{workers + 3}_swept", points[::2], "smoke", workers=1, progress=False)
+    monkeypatch.setattr(module.execute, "_execute", lambda *_: pytest.fail("a finished run was executed again"))
+    again, same = sweep.sweep("03_swept", points[::2], "smoke", workers=1, progress=False)
     assert [row["run"] for row in again] == [rows[0]["run"], rows[2]["run"]] and same != folder
 
 
-def test_sweep_runs_on_the_workers_of_a_given_scheduler(pair):
-    from dask.distributed import LocalCluster
-
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
-        rows, _ = sweep.sweep("01_second", [{"level": 3.0}, {"level": 4.0}], "smoke", scheduler=cluster.scheduler_address,
-                              progress=False)  # fmt: skip
-        assert len(cluster.scheduler.workers) == 1
-    assert [bool(row["run"]) for row in rows] == [True, True] and rows[0]["fig01.mean"] != rows[1]["fig01.mean"]
-
-
 def test_the_chapters_that_are_taught_with_can_be_swept_by_temperature_and_seed():
-    known = params.parameters(CHECKOUT / "notebooks/03_contrastive.ipynb")
+    known = params.settable(CHECKOUT / "notebooks/03_contrastive.ipynb")
+    assert sweep.grid(known, ["rate=.02,.05"], "03_contrastive") == [{"rate": 0.02}, {"rate": 0.05}]  # a shared setting
     points = sweep.grid(known, ["temperature=.05,.07,.1", "seed=1..5"], "03_contrastive")
     assert len(points) == 15 and points[0] == {"temperature": 0.05, "seed": 1}
-    plans = [plan("03_contrastive", {**{p.name: p.default for p in known}, "temperature": t}) for t in (0.05, 0.1)]
-    assert [{plans[i][name].temperature for name in ("SimCLR", "SupCon", "High-Precision")} for i in (0, 1)] == [{0.05}, {0.1}]
+    values = known().model_dump()
+    plans = [plan("03_contrastive", {**values, "temperature": t}) for t in (0.05, 0.1)]
+    names = ("SimCLR", "SupCon", "High-Precision")
+    assert [{planned[name].temperature for name in names} for planned in plans] == [{0.05}, {0.1}]
 
 
 def test_commands_compare_and_sweep(pair, capsys):
@@ -163,7 +159,8 @@ def test_published_records_stand_beside_a_new_run(pair, capsys):
     for _ in range(2):  # the second time replaces, and mixes nothing
         target = publish({"01_second": home / "runs/01_second" / first}, "smoke")
     assert [path.name for path in target.iterdir()] == ["01_second"]
-    assert sorted(path.name for path in (target / "01_second").iterdir()) == ["card.json", "figures", "records", "tables"]
+    kept = sorted(path.name for path in (target / "01_second").iterdir())
+    assert kept == ["card.json", "figures", "records", "tables"]
     assert main(["compare", str(target / "01_second"), second]) == 0
     text = capsys.readouterr().out
     assert f"a  {first}  01_second" in text and f"b  {second}" in text

@@ -1,4 +1,4 @@
-"""Places carried between maps by their headers, against spherical trigonometry; simulated images; files that cannot be used."""
+"""Places carried between maps by their headers, against spherical trigonometry; simulated images; unusable files."""
 
 from datetime import datetime, timedelta
 
@@ -97,7 +97,7 @@ def test_a_cut_out_holds_the_source_in_its_middle_and_refuses_places_off_the_map
     part = corona.cut_out(corona.simulated(304, where, TIME, 4, rng), where, 30)
     assert part.data.shape == pytest.approx((100, 100), abs=2)
     centre = part.wcs.pixel_to_world(*(np.array(part.data.shape[::-1]) - 1) / 2)
-    assert (centre.Tx.value, centre.Ty.value) == (pytest.approx(float(seen.tx), abs=1), pytest.approx(float(seen.ty), abs=1))
+    assert (centre.Tx.value, centre.Ty.value) == pytest.approx((float(seen.tx), float(seen.ty)), abs=1)
     with pytest.raises(SqError, match="does not show"):
         corona.cut_out(corona.simulated(304, where, TIME, 4, rng), corona.place(near_limb, 20, 30), 30)
 
@@ -108,8 +108,8 @@ def write(folder, channel, minutes, where, change=None):
     one = corona.simulated(channel, where, TIME + timedelta(minutes=minutes), 4.0, np.random.default_rng(0))
     header = dict(one.meta)
     (change or (lambda h: None))(header)
-    header = fits.Header({key.upper(): value for key, value in header.items() if value is not None and key != "keycomments"})
-    fits.PrimaryHDU(one.data, header).writeto(folder / f"{channel}-{minutes}.fits")
+    header = {key.upper(): value for key, value in header.items() if value is not None and key != "keycomments"}
+    fits.PrimaryHDU(one.data, fits.Header(header)).writeto(folder / f"{channel}-{minutes}.fits")
 
 
 def test_files_come_back_by_channel_and_time(tmp_path, near_limb):
@@ -122,7 +122,8 @@ def test_files_come_back_by_channel_and_time(tmp_path, near_limb):
     assert [one.date.datetime for one in late] == [TIME + timedelta(minutes=4)]
     first, again = corona.simulated(94, where, TIME + timedelta(minutes=2), 4.0, np.random.default_rng(0)), maps[1]
     there = again.wcs.world_to_pixel(where.transform_to(again.coordinate_frame))
-    assert np.array(there) == pytest.approx(np.array(first.wcs.world_to_pixel(where.transform_to(first.coordinate_frame))))
+    before = first.wcs.world_to_pixel(where.transform_to(first.coordinate_frame))
+    assert np.array(there) == pytest.approx(np.array(before))
     with pytest.raises(SqError, match=r"channel 171 .* there are: 304, 94, x-ray"):
         corona.pick(maps, 171, TIME, TIME + timedelta(hours=1))
     with pytest.raises(SqError, match="channel 94"):
@@ -143,12 +144,12 @@ def test_images_of_an_interval_are_cut_out_with_their_x_rays_or_why_there_are_no
 
 
 def test_distances_are_those_that_the_earth_sees(rng):
-    patch = corona.patch((256, 256), TIME, 0.0, -3.0, 1.1)  # near disk centre, where a Mm is a second of arc and a third
+    patch = corona.patch((256, 256), TIME, 0.0, -3.0, 1.1)  # near disk centre: a Mm is a second of arc and a third
     here, source = corona.place(patch, 128, 128), corona.place(patch, 131, 132)
     _, xrays = corona.flare(94, here, TIME, rng)
     found = corona.distances(here, source, xrays)
     assert found["detector to source (arcsec)"] == pytest.approx(5 * 1.1 * MM_ARCSEC / (AU * 1.0095), rel=0.02)
-    assert found["X-rays to place (arcsec)"] == pytest.approx(7, abs=4)  # the arcade's top stands 5 Mm west; pixels of 4″
+    assert found["X-rays to place (arcsec)"] == pytest.approx(7, abs=4)  # the arcade's top is 5 Mm west; pixels of 4″
     assert found["12 Mm shift (arcsec)"] == corona.displaced(here, 12)
     alone = corona.distances(here)
     assert alone["detector to source (arcsec)"] is None and "X-rays to place (arcsec)" not in alone

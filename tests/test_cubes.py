@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sqlib.data.cubes import REQUIRED, read_cube, write_cube
+from sqlib.data.cubes import ASSUMED, HEADER, read_cube, write_cube
 from sqlib.errors import SqError
+
+REQUIRED = tuple(key for key in HEADER if key not in ASSUMED)
 
 
 @pytest.fixture
@@ -31,18 +33,9 @@ def test_the_header_says_all_with_units(cube, path):
     write_cube(cube, path)
     header = fits.getheader(path)
     assert {key: header[key] for key in (*REQUIRED, "FRAME0", "BUNIT")} == {
-        "EVENT": "2001_04_06_19_13_00",
-        "INSTRUME": "MDI",
-        "DATE-OBS": "2001-04-06T18:52:00.000",
-        "CADENCE": 60.0,
-        "PIXSCALE": 1.45,
-        "BANDLO": 5.0,
-        "BANDHI": 7.0,
-        "PUPILIN": 15.0,
-        "PUPILOUT": 45.0,
-        "SOURCE": "simulated",
-        "FRAME0": 10,
-        "BUNIT": "1",
+        "EVENT": "2001_04_06_19_13_00", "INSTRUME": "MDI", "DATE-OBS": "2001-04-06T18:52:00.000", "CADENCE": 60.0,
+        "PIXSCALE": 1.45, "BANDLO": 5.0, "BANDHI": 7.0, "PUPILIN": 15.0, "PUPILOUT": 45.0, "SOURCE": "simulated",
+        "FRAME0": 10, "BUNIT": "1",
     }
     units = {"CADENCE": "[s]", "PIXSCALE": "[Mm]", "BANDLO": "[mHz]", "BANDHI": "[mHz]", "PUPILIN": "[Mm]"}
     assert all(header.comments[key].startswith(unit) for key, unit in units.items())
@@ -82,10 +75,10 @@ def test_missing_keys_are_named_with_the_file_and_the_cure(cube, path, missing):
     assert all(key in str(told.value) for key in missing) and str(path) in str(told.value)
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("CADENCE", 0), ("CADENCE", "fast"), ("PIXSCALE", -1.0), ("DATE-OBS", "06/04/01"), ("SOURCE", "dream"), ("FRAME0", -3)],
-)
+@pytest.mark.parametrize(("key", "value"), [
+    ("CADENCE", 0), ("CADENCE", "fast"), ("CADENCE", True), ("PIXSCALE", -1.0), ("DATE-OBS", "06/04/01"),
+    ("SOURCE", "dream"), ("FRAME0", -3),
+])
 def test_impossible_values_are_refused(cube, path, key, value):
     write_cube(cube, path)
     fits.setval(path, key, value=value)
@@ -129,15 +122,15 @@ def test_wrong_dimensions_are_refused(cube, path):
 def test_a_truncated_file_is_refused(cube, path, left):
     write_cube(cube, path)
     path.write_bytes(path.read_bytes()[:left])
-    with pytest.raises(SqError, match="no complete FITS file"):
+    with pytest.raises(SqError, match="cannot read the cube"):
         read_cube(path)
 
 
 def test_absent_and_foreign_files_are_refused(path):
-    with pytest.raises(SqError, match="no cube"):
+    with pytest.raises(SqError, match="cannot read the cube"):
         read_cube(path)
     path.write_text("not a FITS file")
-    with pytest.raises(SqError, match="no complete FITS file"):
+    with pytest.raises(SqError, match="cannot read the cube"):
         read_cube(path)
 
 
@@ -156,12 +149,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(cube, path, monkeypatc
 
 def test_a_cube_of_256_cubed_is_written_and_read_in_less_than_half_a_second(cube, path, rng):
     big = replace(cube, power=rng.exponential(size=(256, 256, 256)).astype(np.float32))
-    write, read = [], []
-    for _ in range(3):  # the best of three: other work on the machine is not what is measured
-        begin = time.perf_counter()
-        write_cube(big, path)
-        middle = time.perf_counter()
-        read_cube(path)
-        write.append(middle - begin)
-        read.append(time.perf_counter() - middle)
-    assert min(write) < 0.5 and min(read) < 0.5
+    for work in (lambda: write_cube(big, path), lambda: read_cube(path)):
+        begin = time.process_time()  # other work on the machine is not what is measured
+        work()
+        assert time.process_time() - begin < 0.5

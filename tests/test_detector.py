@@ -13,14 +13,14 @@ from sqlib.data import catalogue, paper_split
 from sqlib.data.frames import FrameSet, make_frameset, make_index
 from sqlib.errors import SqError
 from sqlib.judge import detection
-from sqlib.learn import boxes, detector, detector_recipes, rcnn
+from sqlib.learn import boxes, detector, rcnn, recipes, trained
 from sqlib.learn.models import Model, trunk
 from sqlib.learn.rcnn import Detector
-from sqlib.learn.runs import Unfinished
+from sqlib.learn.trained import Unfinished
 
 SIZE = 64
-SMALL = Detector("resnet6", "none", width=4, enlarge=1.0, anchors=(6.0, 12.0), gray="relative", epochs=2, batch=4, optimizer="adam",
-                 rate=3e-3, schedule="cosine", proposals=50, sampled=16, least=0.01)  # fmt: skip
+SMALL = Detector("resnet6", "none", width=4, enlarge=1.0, anchors=(6.0, 12.0), gray="relative", epochs=2, batch=4,
+                 optimizer="adam", rate=3e-3, schedule="cosine", proposals=50, sampled=16, least=0.01)
 
 
 def frames_with(events: int, each: int = 4, cycle: int = 23, side: int = 8, seed: int = 0) -> FrameSet:
@@ -66,7 +66,9 @@ def test_what_was_cut_and_dropped_is_counted_and_double_sources_are_kept():
 
 def test_events_are_divided_by_the_rule_of_the_catalogue():
     own = [event for event in catalogue() if event.cycle == 23]
-    assert [[event.key for event in part] for part in paper_split(own)] == list(boxes.divide([event.key for event in own]))
+    assert [[event.key for event in part] for part in paper_split(own)] == list(
+        boxes.divide([event.key for event in own])
+    )
 
 
 def test_no_event_is_trained_on_and_tested_and_cycle_24_tests_a_detector_of_cycle_23():
@@ -77,7 +79,9 @@ def test_no_event_is_trained_on_and_tested_and_cycle_24_tests_a_detector_of_cycl
     for train_on, expected in (("sc23", [8, 0, 2, 10]), ("all", [8, 8, 2, 2])):
         own, held = boxes.parts(table, train_on)
         assert not set(own["event"]) & set(held["event"])
-        assert [part.loc[part["cycle"] == cycle, "event"].nunique() for part in (own, held) for cycle in (23, 24)] == expected
+        assert [
+            part.loc[part["cycle"] == cycle, "event"].nunique() for part in (own, held) for cycle in (23, 24)
+        ] == expected
 
 
 def test_frames_without_annotation_cannot_teach():
@@ -125,7 +129,9 @@ def test_relative_gray_levels_do_not_depend_on_the_scale_and_local_ones_not_on_t
     ratio = {gray: float(one[:, -16:-8].mean() / one[:, 8:16].mean()) for gray, one in made.items()}
     assert ratio["relative"] == pytest.approx((3.43 / 1.57) ** 0.5, abs=0.12)  # the ramp at the middles of both strips
     assert ratio["local"] == pytest.approx(1, abs=0.12)
-    assert [float(one.mean()) for one in made.values()] == pytest.approx([0.45, 0.45, 0.45], abs=0.06)  # ImageNet's mean
+    assert [float(one.mean()) for one in made.values()] == pytest.approx(
+        [0.45, 0.45, 0.45], abs=0.06
+    )  # ImageNet's mean
 
 
 def test_the_blur_is_that_of_scipy(rng):
@@ -138,38 +144,38 @@ def test_the_blur_is_that_of_scipy(rng):
 
 def test_a_detector_finds_bright_squares_in_events_that_it_never_saw(sq_home):
     frameset = frames_with(12, each=5)
-    trained = detector.train_detector(replace(SMALL, epochs=10), frameset, progress=False)
+    run = detector.train(replace(SMALL, epochs=10), frameset, progress=False)
     table = boxes.annotated(frameset)[0]
     own, held = boxes.parts(table)
-    assert trained.card["events"] == sorted(set(own["event"]))
-    asked = detector.detect(trained, frameset.pixels[held["place"].to_numpy()])
+    assert run.card["events"] == sorted(set(own["event"]))
+    asked = detector.detect(run, frameset.pixels[held["place"].to_numpy()])
     found = detection.compare(held, detector.best(asked))
     assert detection.correct(found).mean() > 0.9
     assert found["pixels"].median() < 2
-    assert trained.history["loss"].iloc[-1] < 0.5 * trained.history["loss"].iloc[0]
+    assert run.history["loss"].iloc[-1] < 0.5 * run.history["loss"].iloc[0]
 
 
 def test_a_run_is_found_again_and_one_that_was_cut_off_ends_with_the_same_weights(sq_home, monkeypatch):
-    frameset, train = frames_with(5, each=2), partial(detector.train_detector, SMALL, progress=False)
+    frameset, train = frames_with(5, each=2), partial(detector.train, SMALL, progress=False)
     whole = train(frameset)
     assert detector.is_trained(SMALL, frameset)
-    monkeypatch.setattr(detector, "_train", None)
+    monkeypatch.setattr(trained, "fit", None)
     assert train(frameset).key == whole.key  # it would fail if it trained again
     monkeypatch.undo()
-    expected = detector.load_detector(whole, "cpu").state_dict()
+    expected = detector.load_net(whole, "cpu").state_dict()
     monkeypatch.setenv("SQ_HOME", str(sq_home / "other"))
     with pytest.raises(Unfinished, match="1 of 2 epochs"):
         train(frameset, seconds=0)
     again = train(frameset)
     assert again.history["epoch"].tolist() == [1, 2]
     assert whole.history["loss"].tolist() == again.history["loss"].tolist()
-    for name, tensor in detector.load_detector(again, "cpu").state_dict().items():
+    for name, tensor in detector.load_net(again, "cpu").state_dict().items():
         assert torch.equal(tensor, expected[name]), name
 
 
 def test_data_and_settings_have_keys_of_their_own():
-    keys = {detector.detector_key(one, data) for one in (SMALL, replace(SMALL, seed=2), replace(SMALL, patch=8)) for data in "ab"}
-    assert len(keys) == 6
+    settings = SMALL, replace(SMALL, seed=2), replace(SMALL, patch=8)
+    assert len({detector.run_key(one, data) for one in settings for data in "ab"}) == 6
 
 
 def test_detections_do_not_depend_on_the_batch_and_stand_in_order(rng):
@@ -194,10 +200,10 @@ def test_frames_of_another_shape_or_type_are_refused(frames):
 
 @pytest.mark.parametrize(("wrong", "words"), [
     ({"backbone": "vgg"}, "backbone 'vgg' is unknown"), ({"weights": "coco"}, "no coco weights for resnet6"),
-    ({"weights": "imagenet"}, "no imagenet weights"), ({"anchors": (5.0,)}, "2 levels"), ({"anchors": (5.0, -1.0)}, "above 0"),
-    ({"epochs": 0}, "epochs=0"), ({"rate": 0.0}, "rate"), ({"flips": "some"}, "flips"), ({"train_on": "sc22"}, "train_on"),
-    ({"patch": -1}, "patch"),
-])  # fmt: skip
+    ({"weights": "imagenet"}, "no imagenet weights"), ({"anchors": (5.0,)}, "2 levels"), ({"epochs": 0}, "epochs=0"),
+    ({"anchors": (5.0, -1.0)}, "above 0"), ({"rate": 0.0}, "rate"), ({"flips": "some"}, "flips"),
+    ({"train_on": "sc22"}, "train_on"), ({"patch": -1}, "patch"),
+])
 def test_settings_that_cannot_be_trained_with_are_refused(wrong, words):
     with pytest.raises(SqError, match=words):
         rcnn.check(replace(SMALL, **wrong))
@@ -231,54 +237,54 @@ def test_a_damaged_file_of_weights_learned_elsewhere_is_named_with_the_cure(monk
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", cut_off)
     for call in (lambda: rcnn.make_detector(Detector()), lambda: rcnn.weights_at_hand("resnet50", "auto"),
-                 lambda: trunk(Model("resnet18", weights="imagenet"), 3)):  # fmt: skip
+                 lambda: trunk(Model("resnet18", weights="imagenet"), 3)):
         with pytest.raises(SqError, match=r"damaged, or arrived so .*central directory.; delete them"):
             call()
 
 
 def test_damaged_weights_and_another_runs_checkpoint_are_told_in_plain_words(sq_home):
     frameset = frames_with(5, each=1)
-    trained = detector.train_detector(replace(SMALL, epochs=1), frameset, progress=False)
-    (trained.folder / "weights.safetensors").write_bytes(b"cut off")
+    run = detector.train(replace(SMALL, epochs=1), frameset, progress=False)
+    run.weights.write_bytes(b"cut off")
     with pytest.raises(SqError, match="damaged"):
-        detector.load_detector(trained)
-    (trained.folder / "card.json").write_text("{")
-    with pytest.raises(SqError, match="no finished detector"):
-        detector.load_trained(trained.key)
+        detector.load_net(run)
+    (run.folder / "card.json").write_text("{")
+    with pytest.raises(SqError, match="no finished run"):
+        detector.load(run.key)
 
 
 def test_the_plan_of_the_chapter_trains_on_both_cycles_only_where_both_have_boxes_and_on_the_twin_beside_real_frames():
     from sqbook.parameters import resolve
 
     _, values = resolve("06_object_detection", "smoke", {})
-    only = detector_recipes.plan(values, frames_with(3))
-    assert list(only) == [detector_recipes.PAPER]
-    real = detector_recipes.plan({**values, "data": "sunquakenet"}, frames_with(3))
-    assert {name: one.data for name, one in real.items()} == {"as in the paper": "own", "twin alone": "twin"}
-    assert real["twin alone"].settings.train_on == "all"
+    plan = partial(recipes.plan, "06_object_detection", frameset=frames_with(3))
+    assert list(plan(values)) == [recipes.PAPER]
+    real = plan({**values, "data": "sunquakenet"})
+    assert {name: one.data for name, one in real.items()} == {recipes.PAPER: "own", recipes.TWIN: "twin"}
+    assert real[recipes.TWIN].train_on == "all"
     _, values = resolve("06_object_detection", "paper", {"weights": "none"})
-    paper = detector_recipes.plan(values, frames_with(3))[detector_recipes.PAPER].settings
+    paper = plan(values)[recipes.PAPER]
     assert paper == Detector(weights="none", anchors=paper.anchors)
     with pytest.raises(SqError, match="lacks the parameters rate"):
-        detector_recipes.plan({name: v for name, v in values.items() if name != "rate"}, frames_with(3))
+        plan({name: v for name, v in values.items() if name != "rate"})
 
 
 @pytest.mark.slow
 def test_the_detector_of_the_smoke_profile_finds_sources_of_the_twin_in_events_that_it_never_saw(sq_home):
     """Within 2 px of the annotated box in a fifth of the frames; a random place does so in less than 3 %."""
     from sqbook.parameters import resolve
-    from sqlib.learn import training
+    from sqlib.learn.chapters import frames_of
 
     sq_home.mkdir()
     for name in ("notebooks", "profiles"):
         (sq_home / name).symlink_to(Path(__file__).parents[1] / name)
     _, values = resolve("06_object_detection", "smoke", {})
-    frameset = training.frames_of(values, progress=False)
-    settings = detector_recipes.plan(values, frameset)[detector_recipes.PAPER].settings
-    trained = detector.train_detector(settings, frameset, progress=False)
+    frameset = frames_of(values, progress=False)
+    settings = recipes.plan("06_object_detection", values, frameset)[recipes.PAPER]
+    run = detector.train(settings, frameset, progress=False)
     _, held = boxes.parts(boxes.annotated(frameset)[0])
     held = held.iloc[::3].reset_index(drop=True)
-    asked = detector.best(detector.detect(trained, frameset.pixels[held["place"].to_numpy()]))
+    asked = detector.best(detector.detect(run, frameset.pixels[held["place"].to_numpy()]))
     near = detection.correct(detection.compare(held, asked), "centre in it, or 2 px off")
     sides = np.array([box for own in held["boxes"] for box in own])
     chance = ((sides[:, 2:] - sides[:, :2] + 4).prod(1) / frameset.pixels.shape[1] ** 2).mean()

@@ -9,7 +9,8 @@ from torch.nn.parallel import DistributedDataParallel
 from sqlib.learn.losses import class_weights, focal, gather, simclr, supcon, weighted_supcon
 
 PARTS = (3, 5)  # samples of each process, of two views
-LABELS = torch.tensor([0, 1, 0, 0, 0, 0, 1, 2])  # of both; the first process alone has one anchor of class 1 and none of class 2
+# of both; the first process alone has one anchor of class 1 and none of class 2
+LABELS = torch.tensor([0, 1, 0, 0, 0, 0, 1, 2])
 WEIGHTS = class_weights((12949, 845, 100))
 NAMES = ("simclr", "supcon", "anchor", "authors", "focal")
 
@@ -32,8 +33,8 @@ def loss_of(name: str, model: nn.Module, x: torch.Tensor, labels: torch.Tensor) 
     """Loss of the views x (2, B, 6) by name, as a training step takes it, with one process or several."""
     z = model(x.flatten(0, 1))
     if name == "simclr":
-        return simclr(*gather(*z.chunk(2)), temperature=0.1)
-    z, labels = gather(z, labels.repeat(2))
+        return simclr(*gather(*z.chunk(2), rows=PARTS), temperature=0.1)
+    z, labels = gather(z, labels.repeat(2), rows=[2 * part for part in PARTS])
     if name == "supcon":
         return supcon(z, labels, temperature=0.1)
     if name == "focal":
@@ -57,7 +58,7 @@ def work(rank: int, folder) -> None:
         loss.backward()
         found[name] = loss.detach(), gradients(model)
     short = torch.full((PARTS[rank], 2), rank + 0.5, dtype=torch.bfloat16)
-    found["gathered"] = gather(short, LABELS[own])
+    found["gathered"] = gather(short, LABELS[own], rows=PARTS)
     torch.save(found, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 

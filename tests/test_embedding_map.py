@@ -1,22 +1,20 @@
-"""The map of embeddings as a browser shows it, and the figures beside it: marks, words, keyboard, weight, refusals."""
+"""The map of embeddings, and the figures beside it: marks, words, weight, refusals."""
 
-import json
 import re
-from html import unescape
-from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from browser import chromium, opened
 
 from sqlib.errors import SqError
 from sqlib.show import plots_embedding
+from sqlib.show.bundle import address, render
 from sqlib.show.embedding_map import LIMIT, SHAPES, embedding_map
 
 matplotlib.use("agg")
 QUAKE = "2012_07_06_13_26_00"
+ABOUT = {"name": "m", "alt": "A map."}
 
 
 @pytest.fixture
@@ -29,26 +27,15 @@ def small(rng):
     return np.c_[np.arange(12.0), rng.normal(size=12)], index, pixels, status
 
 
-def write(folder, inner):
-    css = (Path(__file__).parents[1] / "book/static/custom.css").read_text()
-    path = folder / "page.html"
-    path.write_text('<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-                    f"<style>{css}</style><figure class='sq-figure' style='max-width:700px'>{inner}</figure>")  # fmt: skip
-    return path
-
-
-def facts_of(html):
-    return json.loads(unescape(re.search(r'data-facts="([^"]*)"', html).group(1)))
-
-
 def test_there_is_one_mark_a_frame_by_class_with_its_event_and_frame(small):
     points, index, _, status = small
-    html = embedding_map(*small, "fig05", "A map.")
-    facts, looks = facts_of(html), plots_embedding.classes(status)
+    player, _ = embedding_map(*small, ABOUT)
+    facts, looks = player["facts"], plots_embedding.classes(status)
     marks = []
-    for at, (label, (_, _, words)) in enumerate(looks.items()):
-        path = re.search(rf'<path data-at="{at}" data-class="{words}"[^>]* d="([^"]*)"', html).group(1)
-        marks += [(label, int(x)) for x, _ in re.findall(r"M(\d+) (\d+)", path)]
+    for (label, (_, _, words)), shown in zip(looks.items(), player["classes"], strict=True):
+        own = re.findall(r"M(\d+) (\d+)", shown["marks"])
+        assert (shown["words"], shown["count"]) == (words, len(own))
+        marks += [(label, int(x)) for x, _ in own]
     names = {QUAKE: "06 July 2012 13:26", "<b>x</b>": "<b>x</b>"}
     found = {(facts["events"][e], f, label) for e, f, (label, _) in zip(facts["of"], facts["frames"], marks)}
     assert found == {(names[e], f, label) for e, f, label in zip(index["event"], index["frame"], status)}
@@ -76,23 +63,18 @@ def test_outcomes_name_what_became_of_each_frame():
     assert found.tolist() == ["TP", "FN", "FP", "TN", "predicted", "not predicted"]
 
 
-def test_all_text_is_escaped(small):
-    points, index, pixels, status = small
-    status = np.where(status == "TP", '"><script>x', status)
-    html = embedding_map(points, index, pixels, status, "fig05", '"<i>', axes=("<u>", "&"))
-    assert html.count("<script>") == 1
-    assert not re.search(r"<(i|u|b)>", html)
-
-
 def test_map_of_3000_speckled_frames_weighs_at_most_400_kilobytes_and_a_larger_one_is_refused(rng):
     count, speckle = 3000, rng.exponential(40, size=(3000, 32, 32)).clip(0, 255).astype(np.uint8)
     index = pd.DataFrame({"event": np.repeat([f"e{i}" for i in range(12)], 250), "frame": np.tile(np.arange(250), 12)})
-    html = embedding_map(rng.normal(size=(count, 2)), index, speckle, rng.choice(["TN", "FN", "TP"], count), "m", "A map.")
+    player, sheet = embedding_map(rng.normal(size=(count, 2)), index, speckle, rng.choice(["TN", "FN", "TP"], count),
+                                  ABOUT)
+    html = render("map.html", player=player, record=ABOUT, sheet=address(sheet))
     assert len(html.encode()) <= LIMIT
     assert html.count("M") > count
     more = pd.concat([index, index[:1]])
     with pytest.raises(SqError, match="1 to 3000 frames"):
-        embedding_map(np.zeros((count + 1, 2)), more, np.zeros((count + 1, 8, 8), np.uint8), ["TN"] * (count + 1), "m", "A.")
+        embedding_map(np.zeros((count + 1, 2)), more, np.zeros((count + 1, 8, 8), np.uint8), ["TN"] * (count + 1),
+                      ABOUT)
 
 
 @pytest.mark.parametrize("broken", ["points", "index", "pixels", "status", "nan", "float"])
@@ -100,97 +82,17 @@ def test_parts_that_do_not_fit_are_refused(small, broken):
     points, index, pixels, status = small
     parts = {"points": (points[:-1], index, pixels, status), "index": (points, index[:-1], pixels, status),
              "pixels": (points, index, pixels[:-1], status), "status": (points, index, pixels, status[:-1]),
-             "nan": (points * np.nan, index, pixels, status), "float": (points, index, pixels / 2, status)}  # fmt: skip
+             "nan": (points * np.nan, index, pixels, status), "float": (points, index, pixels / 2, status)}
     with pytest.raises(SqError, match="map 'm'"):
-        embedding_map(*parts[broken], "m", "A map.")
+        embedding_map(*parts[broken], ABOUT)
 
 
 def test_equal_points_and_a_single_one_are_drawn(small):
     points, index, pixels, status = small
     for count in (1, 12):
-        html = embedding_map(points[:count] * 0, index[:count], pixels[:count], status[:count], "m", "A map.")
-        assert "nan" not in html.split("base64", 1)[0]
-
-
-def test_keys_step_through_an_event_in_time_and_show_its_frame(small, tmp_path):
-    with chromium() as browser, opened(browser, write(tmp_path, embedding_map(*small, "m", "A map."))) as (page, complaints):
-        say, slider = page.locator("output"), page.locator("input[type=range]")
-        page.locator("select").select_option(label="06 July 2012 13:26")
-        seen = [say.inner_text()]
-        slider.focus()
-        for _ in range(5):
-            before = page.locator(".sq-tile img").evaluate("img => img.style.transform")
-            page.keyboard.press("ArrowRight")
-            seen.append(say.inner_text())
-            assert page.locator(".sq-tile img").evaluate("img => img.style.transform") != before
-        words = ["true negative", "true negative", "false positive", "false negative", "true positive", "true negative"]
-        assert seen == [f"06 July 2012 13:26, frame {i}, {word}" for i, word in enumerate(words)]
-        assert slider.get_attribute("aria-valuetext") == "frame 5, true negative"
-        assert _bright_column(page) == 5
-        page.locator("select").select_option(label="<b>x</b>")
-        assert say.inner_text() == "<b>x</b>, frame 0, true negative"
-        assert _bright_column(page) == 0
-        assert complaints == []
-
-
-def _bright_column(page) -> int:
-    """Column of the brightest pixels in the frame that is shown, of eight."""
-    import io
-
-    from PIL import Image
-
-    tile = Image.open(io.BytesIO(page.locator(".sq-tile").screenshot())).convert("L").resize((8, 8), Image.Resampling.BOX)
-    return int(np.asarray(tile).mean(axis=0).argmax())
-
-
-def test_pointer_shows_the_mark_beneath_it_and_a_button_hides_its_class(small, tmp_path):
-    from playwright.sync_api import expect
-
-    with chromium() as browser, opened(browser, write(tmp_path, embedding_map(*small, "m", "A map."))) as (page, complaints):
-        say, first = page.locator("output"), "06 July 2012 13:26, frame 4, true positive"
-        x, y = page.evaluate("""() => {
-          const svg = document.querySelector('.sq-sides svg');
-          const [, x, y] = svg.querySelector('[data-class="true positive"]').getAttribute('d').match(/M(\\d+) (\\d+)/);
-          const at = new DOMPoint(x, y).matrixTransform(svg.getScreenCTM());
-          return [at.x, at.y];
-        }""")
-        page.locator("select").select_option(index=0)
-        page.mouse.move(x + 3, y - 3)
-        expect(say).to_have_text(first)
-        page.locator("select").select_option(label="<b>x</b>")
-        button = page.get_by_role("button", name="true positive (2)")
-        button.press("Enter")
-        assert button.get_attribute("aria-pressed") == "false"
-        assert page.locator('[data-class="true positive"]').is_hidden()
-        page.mouse.move(x + 3, y + 3)
-        expect(say).not_to_have_text(first)
-        button.press("Enter")
-        assert page.locator('[data-class="true positive"]').is_visible()
-        page.mouse.click(x, y)
-        expect(say).to_have_text(first)
-        assert page.evaluate("document.activeElement.type") == "range"
-        assert complaints == []
-
-
-def test_without_scripts_the_map_is_a_still_with_its_legend(small, tmp_path):
-    path = write(tmp_path, embedding_map(*small, "m", "A map."))
-    with chromium() as browser, opened(browser, path, java_script_enabled=False) as (page, _):
-        assert page.locator(".sq-sides svg").is_visible()
-        assert page.get_by_role("img", name="A map.").is_visible()
-        assert page.locator(".sq-legend").inner_text().split("\n")[0].strip() == "true positive (2)"
-        assert page.locator(".sq-panel").is_hidden()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_two_maps_fit_a_phone_and_work_apart(small, tmp_path, scheme):
-    both = embedding_map(*small, "one", "A map.") + embedding_map(*small, "two", "A map.")
-    options = {"color_scheme": scheme, "viewport": {"width": 390, "height": 800}}
-    with chromium() as browser, opened(browser, write(tmp_path, both), **options) as (page, complaints):
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        assert page.locator(".sq-sides svg").first.evaluate("svg => getComputedStyle(svg).backgroundColor") == "rgb(255, 255, 255)"
-        page.locator("#one-event").select_option(label="<b>x</b>")
-        assert page.locator("#one-event").input_value() != page.locator("#two-event").input_value()
-        assert complaints == []
+        player, _ = embedding_map(points[:count] * 0, index[:count], pixels[:count], status[:count], ABOUT)
+        assert {place for one in player["classes"]
+                for place in re.findall(r"M(\d+ \d+)", one["marks"])} == {"2400 2000"}
 
 
 def event_index(frames=30, inside=range(10, 16)):
@@ -202,7 +104,8 @@ def test_values_along_an_event_are_drawn_in_time_with_the_annotated_frames_shade
     order = rng.permutation(30)
     status = np.where(index["label"] == 1, "FN", "TN")
     values = np.r_[np.nan, np.arange(1.0, 30)]  # a distance has no value at the first frame
-    fig = plots_embedding.along(index.iloc[order], {"cosine distance": values[order], "mean": -values[order]}, status[order], QUAKE)
+    fig = plots_embedding.along(index.iloc[order], {"cosine distance": values[order], "mean": -values[order]},
+                                status[order], QUAKE)
     first, second = fig.axes
     np.testing.assert_array_equal(first.lines[0].get_xdata(), range(30))
     np.testing.assert_array_equal(first.lines[0].get_ydata(), values)

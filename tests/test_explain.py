@@ -1,4 +1,4 @@
-"""Where a model looks: Grad-CAM and occlusion against closed forms, and on a network that has learned to see a source."""
+"""Where a model looks: Grad-CAM and occlusion against closed forms, and on a network that has learned a source."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from sqlib.data import catalogue, frames_from_cube
 from sqlib.data.cubes import Cube
 from sqlib.data.frames import join
 from sqlib.errors import SqError
-from sqlib.learn import classify, explain, runs
+from sqlib.learn import classify, encoders, explain
 from sqlib.learn.models import ContrastiveNet, Model
 from sqlib.learn.recipes import PLAIN
 from sqlib.learn.samples import split
@@ -24,7 +24,7 @@ SIZE = 64
 
 
 class Sums(nn.Module):
-    """A network whose answers can be worked out by hand: two channels, the frames' mean and its half, averaged over the frame."""
+    """A network whose answers can be worked out by hand: two channels, the frames' mean and its half, averaged."""
 
     def __init__(self):
         super().__init__()
@@ -42,7 +42,8 @@ def test_grad_cam_of_a_linear_network_is_its_activation(rng):
     found = explain.grad_cam(explain.Reader(Sums(), [1.0, 2.0], 0.0), frames)
     # the gradient to channel k is w_k / 64 everywhere, so the map is Σ_k w_k/64 · A_k, with A = m and m/2
     assert found == pytest.approx(frames.mean(1).numpy() * 2 / 64, rel=1e-4)
-    assert not explain.grad_cam(explain.Reader(Sums(), [-1.0, -2.0], 0.0), frames).any()  # what speaks against is left out
+    # what speaks against is left out
+    assert not explain.grad_cam(explain.Reader(Sums(), [-1.0, -2.0], 0.0), frames).any()
 
 
 def test_occlusion_is_what_is_lost_with_the_covered_pixels(rng):
@@ -86,7 +87,7 @@ def test_shares_and_peaks_by_hand():
     assert row["excess"] == pytest.approx(0.75 / 0.09)
     assert row["points"]
     assert not explain.inside_of_boxes(one, inside[:, ::-1, ::-1]).iloc[0]["points"]
-    # within two pixels of a square of 3 by 3 lie its 9, 4 · 6 beside it and 4 · 1 at its corners; a row and a column of the
+    # within 2 px of a square of 3 by 3 lie its 9, 4 · 6 beside it and 4 · 1 at its corners; a row and a column of the
     # frame are cut off, with 3 pixels each
     assert explain.inside_of_boxes(one, inside, 2.0).iloc[0]["luck"] == pytest.approx((9 + 24 + 4 - 6) / 100)
 
@@ -113,11 +114,14 @@ def test_who_looks_everywhere_alike_has_an_excess_of_one_and_the_luck_of_chance(
 
 
 def test_boxes_move_with_the_crop_and_those_outside_are_dropped():
-    assert explain.cropped(((50, 60, 70, 80), (0, 0, 9, 9), (90, 60, 120, 70)), 40, 64) == ((10, 20, 30, 40), (50, 20, 64, 30))
+    assert explain.cropped(((50, 60, 70, 80), (0, 0, 9, 9), (90, 60, 120, 70)), 40, 64) == (
+        (10, 20, 30, 40),
+        (50, 20, 64, 30),
+    )
 
 
 def speckle(rng, count, source):
-    """Three-frame samples of exponential noise, in half of which a clump of a source's size and strength stands; places (B, 2)."""
+    """Three-frame samples of exponential noise, half of them with a clump as strong as a source; places (B, 2)."""
     frames = rng.exponential(19, (count, 3, SIZE, SIZE))
     places = rng.uniform(10, SIZE - 10, (count, 2))
     y, x = np.mgrid[:SIZE, :SIZE] + 0.5
@@ -128,7 +132,7 @@ def speckle(rng, count, source):
 
 @pytest.fixture(scope="module")
 def learned():
-    """A contrastive network's encoder whose class head has been taught to tell frames with a source from those without."""
+    """A contrastive network's encoder whose class head has learned to tell frames with a source from others."""
     rng = np.random.default_rng(3)
     torch.manual_seed(3)
     net = ContrastiveNet(Model("resnet6", encoding=16, projection=8, pool="max", width=8), 3, watch=False)
@@ -151,7 +155,7 @@ def test_grad_cam_and_occlusion_find_the_source_that_a_network_has_learned_to_se
         assert ((learned(frames)[:, 0] > 0).numpy() == labels).mean() > 0.9  # it does see them
     bright, where = frames[labels == 1], places[labels == 1]
     for method, maps, within in (("Grad-CAM", explain.grad_cam(learned, bright), 12),  # a cell of its layer is 8 px
-                                 ("occlusion", explain.occlusion(learned, bright, 8, 4), 8)):  # fmt: skip
+                                 ("occlusion", explain.occlusion(learned, bright, 8, 4), 8)):
         far = np.hypot(*(explain.peaks(maps) - where).T)
         assert np.median(far) < within / 2, method
         assert (far < within).mean() >= 0.8, method
@@ -163,7 +167,9 @@ def test_a_network_that_has_learned_nothing_does_not_find_it():
     rng = np.random.default_rng(8)
     frames, places = speckle(rng, 30, np.zeros(30))  # nor is there anything
     inside = np.stack([np.hypot(*(np.mgrid[:SIZE, :SIZE][::-1] + 0.5 - p[:, None, None])) < 6 for p in places])
-    table = explain.inside_of_boxes(explain.grad_cam(explain.Reader(net.eval(), rng.normal(size=16), 0), frames), inside)
+    table = explain.inside_of_boxes(
+        explain.grad_cam(explain.Reader(net.eval(), rng.normal(size=16), 0), frames), inside
+    )
     assert isinstance(table, pd.DataFrame) and abs(table["points"].mean() - table["luck"].mean()) < 0.2
 
 
@@ -177,28 +183,29 @@ def test_the_papers_backbones_can_be_explained(backbone):
 
 
 def strong_source(*facts):
-    """A scene of the twin whose source is forty times as bright as the quiet Sun, some six times as bright as those of HMI."""
+    """A scene of the twin whose source is forty times as bright as the quiet Sun, some six times as those of HMI."""
     scene = draw_scene(*facts)
     return scene._replace(quakes=tuple(quake._replace(strength=40.0) for quake in scene.quakes), gaps=())
 
 
 def test_grad_cam_and_occlusion_find_the_twins_source_in_events_that_a_contrastive_encoder_never_saw(sq_home):
-    """Strong sources, ten seconds of learning. Within 12 px (a cell of Grad-CAM's is 8 px) in 71 % of the frames when this was
-    written, by occlusion within 8 px in 86 %. Chance, 14 and 8 %: the same peaks held against the sources of other events, for
-    all sources lie about the frame's middle."""
+    """Strong sources, little learning. Within 12 px (a cell of Grad-CAM's is 8 px) in 71 % of the frames when this was
+    written, by occlusion within 8 px in 86 %. Chance, 14 and 8 %: the same peaks held against the sources of other
+    events, for all sources lie about the frame's middle."""
     parts = []
     for event in catalogue():
         if event.labelled and event.cycle == 24:
             made = simulate(event, TwinSettings(SIZE, 40, 7), strong_source)
             cube = Cube(made.power, event.key, event.instrument, event.cadence, event.pixel, event.start,
-                        first_frame=made.first_frame, boxes=made.boxes, truth=made.truth)  # fmt: skip
+                        first_frame=made.first_frame, boxes=made.boxes, truth=made.truth)
             parts.append(frames_from_cube(cube, SIZE))
     settings = Settings("supcon", Model("resnet6", encoding=16, projection=16, pool="max", width=8),
                         replace(PLAIN, positional="turns"), Loop(6, 64, "adam", 3e-3, decay=0, warmup=0, upsample=0),
-                        cycles=(24,), joint=True)  # fmt: skip
+                        cycles=(24,), joint=True)
     frameset = join(parts)
-    samples = runs.samples_for(settings, frameset, "cpu")
-    net = runs.load_net(runs.train(settings, frameset, samples=samples, device="cpu", progress=False), SIZE, "cpu")
+    samples = encoders.samples_for(settings, frameset, "cpu")
+    run = encoders.train(settings, frameset, samples=samples, device="cpu", progress=False)
+    net = encoders.load_net(run, SIZE, "cpu")
     weight, bias = net.classifier.weight.detach(), net.classifier.bias.detach()
     reader = explain.Reader(net, (weight[1] - weight[0]).numpy(), float(bias[1] - bias[0]))
 

@@ -13,16 +13,19 @@ from hypothesis import strategies as st
 
 from sqlib.errors import SqError
 
-LEAST, TRIED = 9, 24  # refusals that each entry must give, of the examples that are drawn for it
-REPEATABLE = settings(max_examples=TRIED, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+LEAST, TRIED = 7, 18  # refusals that each entry must give, of the examples that are drawn for it
+REPEATABLE = settings(max_examples=TRIED, derandomize=True, database=None, deadline=None,
+                      suppress_health_check=list(HealthCheck))
 WORDS = ("NaN", "1e999", "-7", "9" * 30, '"x"', "null", "[]", "{}", "", "\udcff", "../../x", "true", "[" * 5000)
 BROKEN = st.sampled_from(["empty", "folder", "loop", "absent", "garbage"]).map(lambda how: (how,))
 CUT = st.tuples(st.just("cut"), st.integers(1, 95))
-FLIP = st.tuples(st.just("flip"), st.lists(st.tuples(st.integers(0, 9999), st.integers(1, 255)), min_size=3, max_size=30))
-WORD = st.tuples(st.just("word"), st.integers(0, 9999), st.sampled_from(WORDS))
-NODE = st.tuples(st.just("node"), st.integers(0, 9999), st.sampled_from([None, -1, "x", [], {}, True, 1e308, [[1, 2]], {"a": 1}]))
+PLACE = st.integers(0, 9999)
+FLIP = st.tuples(st.just("flip"), st.lists(st.tuples(PLACE, st.integers(1, 255)), min_size=3, max_size=30))
+WORD = st.tuples(st.just("word"), PLACE, st.sampled_from(WORDS))
+VALUES = [None, -1, "x", [], {}, True, 1e308, [[1, 2]], {"a": 1}]
+NODE = st.tuples(st.just("node"), PLACE, st.sampled_from(VALUES))
 DAMAGES = {"json": st.one_of(BROKEN, CUT, WORD, NODE, NODE), "text": st.one_of(BROKEN, CUT, FLIP, WORD, WORD),
-           "binary": st.one_of(BROKEN, CUT, CUT, FLIP, WORD)}  # fmt: skip
+           "binary": st.one_of(BROKEN, CUT, CUT, FLIP, WORD)}
 KINDS = {".json": "json", ".ipynb": "json", ".csv": "text", ".yml": "text", ".txt": "text"}
 
 

@@ -1,4 +1,4 @@
-"""Twenty kills at random moments, and two at once: the same command then ends with the same result, and nothing is spoilt.
+"""Kills at random moments, and two at once: the same command then ends with the same result, and nothing is spoilt.
 
 The processes are forked from a server that has imported everything before, so that they are at work at once.
 """
@@ -23,7 +23,7 @@ from tinybook import make_home, write_notebook
 
 from sqlib.data.build import build_twin, twin_folder
 from sqlib.data.catalogue import catalogue
-from sqlib.learn import runs as trained
+from sqlib.learn import encoders, trained
 from sqlib.learn import train as module
 from sqlib.paths import remove
 
@@ -46,8 +46,9 @@ def build(settings):
 def train(settings, log: str = ""):
     module.EVERY, keep = 0, trained._keep
     if log:
-        trained._keep = lambda *args: (os.close(os.open(log, os.O_CREAT | os.O_EXCL)), keep(*args))  # a second time fails
-    trained.train(settings, small_frames(events=20, frames=8), progress=False, device="cpu")
+        once = os.O_CREAT | os.O_EXCL  # a second time fails
+        trained._keep = lambda *args: (os.close(os.open(log, once)), keep(*args))
+    encoders.train(settings, small_frames(events=20, frames=8), progress=False, device="cpu")
 
 
 def command(words: list[str]):
@@ -105,9 +106,9 @@ def hidden(folder: Path) -> set[str]:
     return {path.name for path in folder.rglob(".*") if path.name not in (".lock", ".locks")}
 
 
-def test_a_twin_killed_eight_times_is_the_twin_that_was_not(start, tmp_path, monkeypatch):
+def test_a_twin_killed_four_times_is_the_twin_that_was_not(start, tmp_path, monkeypatch):
     settings, draws = Settings(frames=4, pause=0.03), random.Random(1)
-    assert all(killed_after(start(build, settings), draws.uniform(0.01, 0.3)) for _ in range(8))
+    assert all(killed_after(start(build, settings), draws.uniform(0.01, 0.3)) for _ in range(4))
     finish(start(build, settings))
     folder = twin_folder(settings, simulate)
     card = (folder / "card.json").read_text()  # holds the fingerprint of all cubes
@@ -117,11 +118,11 @@ def test_a_twin_killed_eight_times_is_the_twin_that_was_not(start, tmp_path, mon
     assert (twin_folder(settings, simulate) / "card.json").read_text() == card
 
 
-def test_a_training_killed_six_times_has_the_weights_of_one_that_was_not(start, sq_home):
+def test_a_training_killed_four_times_has_the_weights_of_one_that_was_not(start, sq_home):
     settings, draws = replace(SMALL, loop=replace(SMALL.loop, epochs=150)), random.Random(2)
-    assert all(killed_after(start(train, settings), draws.uniform(0.02, 0.4)) for _ in range(6))
+    assert all(killed_after(start(train, settings), draws.uniform(0.02, 0.4)) for _ in range(4))
     finish(start(train, settings))
-    folder = trained.run_folder(trained.run_key(settings, small_frames(events=20, frames=8).fingerprint))
+    folder = trained.run_folder(encoders.run_key(settings, small_frames(events=20, frames=8).fingerprint))
     assert hidden(folder) == set() and not list(folder.glob("checkpoint*"))
     pieces = sq_home / "pieces"
     folder.rename(pieces)
@@ -136,9 +137,9 @@ def slow(sq_home):
     return sq_home
 
 
-def test_a_run_killed_six_times_leaves_one_whole_run_and_no_more(start, slow):
+def test_a_run_killed_four_times_leaves_one_whole_run_and_no_more(start, slow):
     draws, count, limit = random.Random(3), slow / "executed", time.monotonic() + 60
-    for kill in range(6):
+    for kill in range(4):
         before, process = count.stat().st_size if count.exists() else 0, start(command, COMMAND)
         while kill % 2 and time.monotonic() < limit and not (count.exists() and count.stat().st_size > before):
             time.sleep(0.01)  # every second one while the notebook writes, the others before

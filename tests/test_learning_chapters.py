@@ -1,4 +1,4 @@
-"""The learning chapters on real frames: a folder in SunquakeNet's layout, here filled by the twin and not owning up to it."""
+"""The learning chapters on real frames: a folder in SunquakeNet's layout, here filled by the twin without saying so."""
 
 import pytest
 
@@ -19,7 +19,7 @@ CHAPTERS = {
     "06_object_detection": {"table5", "fig21", "claim-C19", "claim-C20"},
     "08_pitfalls": {"fig-pit-leak", "fig-pit-threshold", "table-pit-imbalance"},
     "07_case_studies": {"fig10-cases", "fig11-cases", *(f"fig{n}" for n in range(12, 17)), "claim-C21", "claim-C22"},
-}  # fmt: skip
+}
 # on published frames these show something simulated, too: a detector that the twin taught, flares, a day of noise
 SIMULATED = {"fig-od-losses", "fig13", "fig15", "fig16", "fig16-known"}
 VERDICTS = {"reproduced", "contradicted", "undecided", "not possible"}
@@ -33,7 +33,9 @@ def checkout(tmp_path_factory):
         for name in ("notebooks", "profiles"):
             (folder / name).symlink_to(home() / name)
         patch.setenv("SQ_HOME", str(folder))
-        frameset = load_frames("twin", settings=TwinSettings(size=128, frames=48), size=128, scaling="frame", progress=False)
+        frameset = load_frames(
+            "twin", settings=TwinSettings(size=128, frames=48), size=128, scaling="frame", progress=False
+        )
         export_frames(frameset, folder / "published")
         (folder / "published" / "README.txt").unlink()
         yield folder
@@ -41,7 +43,9 @@ def checkout(tmp_path_factory):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_learning_chapter_runs_on_published_frames_and_holds_its_records(checkout, chapter):
-    folder = run_notebook(chapter, {"data": "sunquakenet", "root": str(checkout / "published")}, "smoke", progress=False)
+    folder = run_notebook(
+        chapter, {"data": "sunquakenet", "root": str(checkout / "published")}, "smoke", progress=False
+    )
     records = read_records(folder)
     assert CHAPTERS[chapter] <= set(records)
     for name, record in records.items():

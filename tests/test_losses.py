@@ -46,9 +46,6 @@ def per_anchor(z, y, tau):
     return found
 
 
-# --- Equations 4, 5, 2, 3 ---------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("tau", [0.07, 0.1, 1.0])
 def test_simclr_is_equation_4(z, tau):
     n = len(z)
@@ -119,9 +116,6 @@ def test_simclr_is_supcon_with_every_sample_a_class_of_its_own(z):
     assert torch.allclose(simclr(first, second, 0.1), supcon(z, torch.arange(5).repeat(2), 0.1), rtol=1e-12)
 
 
-# --- other libraries --------------------------------------------------------------------------------------------------
-
-
 def value_and_gradient(loss, z):
     z = z.clone().requires_grad_()
     value = loss(z)
@@ -150,15 +144,14 @@ def test_focal_with_two_classes_is_the_sigmoid_focal_loss_of_the_difference(z):
     theirs = sigmoid_focal_loss(logits[:, 1] - logits[:, 0], y.double(), alpha=0.25, gamma=2)
     weights = torch.tensor([0.75, 0.25])
     assert torch.allclose(focal(logits, y, 2, weights), theirs.sum() / weights[y].sum(), rtol=1e-6)
-    assert torch.allclose(focal(logits, y), sigmoid_focal_loss(logits[:, 1] - logits[:, 0], y.double(), alpha=-1).mean())
+    assert torch.allclose(
+        focal(logits, y), sigmoid_focal_loss(logits[:, 1] - logits[:, 0], y.double(), alpha=-1).mean()
+    )
 
 
 def test_focal_without_focus_is_cross_entropy(z):
     weights = torch.tensor([1.0, 2.0, 4.0, 1.0, 1.0], dtype=torch.float64)
     assert torch.allclose(focal(z, LABELS, gamma=0, weights=weights), F.cross_entropy(z, LABELS, weights))
-
-
-# --- collapse ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("samples", [2, 16, 128])
@@ -178,10 +171,9 @@ def test_spread_tells_collapse_from_spread(draw):
     assert float(spread(torch.cat([direction[None], -direction[None]]))) == pytest.approx(1)  # two opposite points
     assert float(spread(1e-3 * noise + direction)) < 0.01
     unit = F.normalize(noise + 5 * direction, dim=1).double()
-    assert float(spread(noise + 5 * direction)) == pytest.approx(math.sqrt(1 - float(unit.mean(0).norm()) ** 2), rel=1e-5)
-
-
-# --- numbers that could break it (claim C7) -----------------------------------------------------------------------------
+    assert float(spread(noise + 5 * direction)) == pytest.approx(
+        math.sqrt(1 - float(unit.mean(0).norm()) ** 2), rel=1e-5
+    )
 
 
 def naive(z, y, tau):
@@ -257,12 +249,13 @@ def test_without_other_processes_a_batch_is_gathered_as_it_is(z):
     assert all(a is b for a, b in zip(gather(z, LABELS), (z, LABELS)))
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("tau", [0, -0.1, math.nan, math.inf])
 def test_a_temperature_that_is_none_is_refused(z, tau):
-    for loss in (lambda: simclr(z, z, tau), lambda: supcon(z, LABELS, tau), lambda: weighted_supcon(z, LABELS, tau, torch.ones(3))):
+    for loss in (
+        lambda: simclr(z, z, tau),
+        lambda: supcon(z, LABELS, tau),
+        lambda: weighted_supcon(z, LABELS, tau, torch.ones(3)),
+    ):
         with pytest.raises(SqError, match="temperature must be above 0"):
             loss()
 
@@ -293,7 +286,9 @@ def test_an_unknown_form_is_refused(z):
         weighted_supcon(z, LABELS, 0.1, torch.ones(3), form="both")
 
 
-@pytest.mark.parametrize(("counts", "beta", "word"), [((5, 0), 0.9, "without samples"), ((5, 5), 1, "beta"), ((5,), -0.1, "beta")])
+@pytest.mark.parametrize(
+    ("counts", "beta", "word"), [((5, 0), 0.9, "without samples"), ((5, 5), 1, "beta"), ((5,), -0.1, "beta")]
+)
 def test_class_weights_that_do_not_exist_are_refused(counts, beta, word):
     with pytest.raises(SqError, match=word):
         class_weights(counts, beta)

@@ -9,7 +9,8 @@ from torchvision.transforms.v2.functional import solarize as torchvision_solariz
 from sqlib.errors import SqError
 from sqlib.learn.lowpass import VARIANTS, low_pass, solarize, solarized_low_pass, to_counts
 
-SIZES = [(60, 70), (50, 50), (51, 51), (52, 49), (31, 40), (112, 112)]  # larger, as large as the square and smaller, even and odd
+# larger, as large as the square and smaller, even and odd
+SIZES = [(60, 70), (50, 50), (51, 51), (52, 49), (31, 40), (112, 112)]
 
 
 def counts(*shape, seed=0):
@@ -37,7 +38,9 @@ def test_symmetric_low_pass_equals_the_fft_and_is_real(size):
 @pytest.mark.parametrize("size", SIZES)
 def test_published_low_pass_equals_the_absolute_value_of_the_fft(size):
     frames = counts(2, 3, *size)
-    assert np.abs(low_pass(frames, 50, "published").numpy() - np.abs(by_fft(frames.numpy(), 50, "published"))).max() < 1e-3
+    assert (
+        np.abs(low_pass(frames, 50, "published").numpy() - np.abs(by_fft(frames.numpy(), 50, "published"))).max() < 1e-3
+    )
 
 
 def test_published_low_pass_is_complex_where_the_square_is_smaller_than_the_frame():

@@ -9,7 +9,9 @@ from sqlib.errors import SqError
 from sqlib.learn.models import AutoEncoder, ContrastiveNet, Model, _take_channels, trunk
 
 
-@pytest.mark.parametrize(("backbone", "features"), [("resnet6", 64), ("resnet18", 512), ("resnet50", 2048), ("densenet121", 1024)])
+@pytest.mark.parametrize(
+    ("backbone", "features"), [("resnet6", 64), ("resnet18", 512), ("resnet50", 2048), ("densenet121", 1024)]
+)
 @pytest.mark.parametrize("window", [1, 3, 7])
 def test_a_backbone_takes_any_window_and_ends_with_its_own_features(backbone, features, window):
     net, found = trunk(Model(backbone), window)

@@ -1,10 +1,31 @@
-"""Parameter cells and profiles: what can be set, and what is refused before anything runs."""
+"""Parameter cells, shared settings and profiles: what can be set, and what is refused before anything runs."""
+
+import json
+import re
 
 import pytest
-from tinybook import PARAMETERS, make_home, write_notebook
+from IPython.core.interactiveshell import InteractiveShell
+from tinybook import CHECKOUT, PARAMETERS, make_home, write_notebook
 
-from sqbook.parameters import check, load_profile, notebook_path, parameters, parse, parse_cell, resolve
+from sqbook.parameters import (
+    load_profile,
+    model_of,
+    needs,
+    notebook_path,
+    parameters,
+    parse_cell,
+    resolve,
+    settable,
+    shared,
+    to_inject,
+)
+from sqlib import profiles
 from sqlib.errors import SqError
+from sqlib.learn.recipes import Common
+from sqlib.show import publish
+from sqlib.typed import check, parse
+
+CHAPTERS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
 
 
 @pytest.fixture
@@ -14,6 +35,7 @@ def home(tmp_path, monkeypatch):
 
 
 KNOWN = parse_cell(PARAMETERS, "tiny.ipynb")
+MODEL = model_of(KNOWN)
 
 
 def test_parameter_cell_gives_name_type_default_and_help():
@@ -44,6 +66,9 @@ def test_papermill_documents_the_same_parameters(tmp_path):
         ("epochs: int  # no value", "write `name: type = literal"),
         ("epochs: int = (  # cut", "is not Python"),
         ("epochs: int = 1  # a\nepochs: int = 2  # b", "epochs is there twice"),
+        ("rate: float = float('nan')  # rate", "not a literal"),
+        ("rate: float = 1e999  # rate", "rate must be a finite number"),
+        ("copy: int = 1  # a name that pydantic has", "cannot be called copy"),
     ],
 )
 def test_malformed_cell_is_refused_with_the_place(line, complaint):
@@ -55,8 +80,20 @@ def test_malformed_cell_is_refused_with_the_place(line, complaint):
 
 def test_cell_without_the_five_common_parameters_is_refused(tmp_path):
     path = write_notebook(tmp_path / "x.ipynb", "", "seed: int = 1  # seed\ndata: str = 'twin'  # data")
-    with pytest.raises(SqError, match="lacks root, profile, out"):
+    with pytest.raises(SqError, match="lacks root, profile, out, settings"):
         parameters(path)
+
+
+@pytest.mark.parametrize(("own", "complaint"), [
+    ({"twni": True}, "no parameter 'twni'; did you mean 'twin'"),
+    ({"twin": "yes"}, "twin must be bool, not 'yes'"),
+    ({"settings": ["data.sise"]}, "no shared settings 'data.sise'; did you mean 'data.size'"),
+    ({"settings": ["lerning"]}, "no shared settings 'lerning'; did you mean 'learning'"),
+])
+def test_faulty_metadata_are_refused(tmp_path, own, complaint):
+    path = write_notebook(tmp_path / "x.ipynb", needs=own)
+    with pytest.raises(SqError, match=complaint):
+        settable(path)
 
 
 def test_notebook_without_a_parameter_cell_or_cut_off_is_refused(tmp_path):
@@ -72,7 +109,7 @@ def test_notebook_without_a_parameter_cell_or_cut_off_is_refused(tmp_path):
 
 def test_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(SqError, match="no parameter 'levle'; did you mean 'level'"):
-        check(KNOWN, {"levle": 1.0}, "tiny.ipynb")
+        check(MODEL, {"levle": 1.0}, "tiny.ipynb")
 
 
 @pytest.mark.parametrize(
@@ -91,33 +128,34 @@ def test_unknown_name_is_refused_with_the_nearest():
 def test_wrong_type_is_refused_with_name_expected_type_and_what_came(name, value, came):
     kind = {p.name: p.type for p in KNOWN}[name]
     with pytest.raises(SqError) as error:
-        check(KNOWN, {name: value}, "tiny.ipynb")
+        check(MODEL, {name: value}, "tiny.ipynb")
     assert name in str(error.value)
     assert came in str(error.value)
     assert kind.removeprefix("list[").removesuffix("]") in str(error.value)
 
 
 def test_int_passes_as_float_and_tuple_as_list():
-    values = check(KNOWN, {"level": 2, "bins": (1, 2)})
+    values = check(MODEL, {"level": 2, "bins": (1, 2)}, "x")
     assert values == {"level": 2.0, "bins": [1, 2]}
     assert isinstance(values["level"], float)
 
 
 def test_text_from_the_command_line_takes_the_annotated_type():
-    cell = KNOWN + parse_cell("flip: bool = True  # flips", "x")
+    cell = model_of(KNOWN + parse_cell("flip: bool = True  # flips", "x"))
     texts = ["seed=7", "level=2", "data=sunquakenet", "bins=[4, 8]", "flip=false", "root=a=b"]
-    values = parse(cell, texts)
+    values = parse(cell, texts, "x")
     assert values == {"seed": 7, "level": 2.0, "data": "sunquakenet", "bins": [4, 8], "flip": False, "root": "a=b"}
-    assert parse(cell, ["bins=(4, 8)", "data=7"]) == {"bins": [4, 8], "data": "7"}
+    assert parse(cell, ["bins=(4, 8)", "data=7"], "x") == {"bins": [4, 8], "data": "7"}
 
 
-@pytest.mark.parametrize("text", ["seed=seven", "seed=1.5", "level=__import__('os')", "bins=4", "seed", "flip=True"])
+@pytest.mark.parametrize("text", ["seed=seven", "seed=1.5", "level=__import__('os')", "bins=4", "seed", "flip=True",
+                                  "level=1e999"])
 def test_text_of_another_type_or_form_is_refused(text):
     with pytest.raises(SqError):
-        parse(KNOWN, [text])
+        parse(MODEL, [text], "x")
 
 
-def test_profile_gives_its_data_to_every_notebook_and_the_rest_to_its_own(home):
+def test_profile_gives_its_blocks_to_every_notebook_and_the_rest_to_its_own(home):
     _, first = resolve("00_first", "smoke", {})
     _, second = resolve("01_second", "smoke", {"seed": 7})
     assert (first["size"], first["level"], first["profile"]) == (32, 1.0, "smoke")
@@ -127,6 +165,74 @@ def test_profile_gives_its_data_to_every_notebook_and_the_rest_to_its_own(home):
 def test_override_goes_before_profile_and_profile_before_default(home):
     assert resolve("00_first", "smoke", {"size": 16})[1]["size"] == 16
     assert resolve("00_first", "laptop", {})[1]["size"] == 64
+    assert resolve("00_first", "smoke", {"settings": ["size=8"]})[1]["size"] == 8
+    assert resolve("00_first", "smoke", {"settings": ["size=8"], "size": 16})[1]["size"] == 16
+    (home / "profiles/odd.yml").write_text("data: {size: 48}\nnotebooks: {01_second: {size: 24}}")
+    assert [resolve(name, "odd", {})[1]["size"] for name in ("00_first", "01_second")] == [48, 24]
+    with pytest.raises(SqError, match="'sise'; did you mean 'size'"):
+        resolve("00_first", "smoke", {"settings": ["sise=8"]})
+
+
+def test_what_reaches_the_notebook_settles_every_shared_setting(home):
+    path, values = resolve("01_second", "smoke", {"size": 16})
+    injected = to_inject(path, values)
+    assert (injected["level"], injected["settings"]) == (2.0, ["size=16"])
+    assert profiles.settings("01_second", "laptop", injected["settings"]).size == 16  # whatever its profile says
+
+
+def test_a_copy_elsewhere_has_the_settings_of_the_chapter_that_it_begins(home, tmp_path):
+    assert profiles.settings("01_second", "smoke", []).size == 32  # whatever the file that runs is called
+    with pytest.raises(SqError, match=r"no notebook .*my_copy\.ipynb"):
+        profiles.settings("my_copy", "smoke", ["size=16"])
+
+
+def test_page_has_the_parameters_of_the_running_notebook_and_the_shared_settings(home, monkeypatch):
+    shell = InteractiveShell()
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    shell.run_cell(PARAMETERS + 'unannotated = 1\nlevel = 3.0\nprofile = "smoke"')  # as papermill injects values
+    page = publish.begin("01_second")
+    expected = {"data": "twin", "root": "", "seed": 1265, "profile": "smoke", "level": 3.0, "bins": [8, 16], "size": 32}
+    assert page.parameters == expected and page.settings.size == 32
+    with pytest.raises(ValueError, match="frozen"):
+        page.settings.size = 1
+    shell.run_cell('settings = ["sise=1"]')
+    with pytest.raises(SqError, match="'sise'; did you mean 'size'"):
+        publish.begin("01_second")
+    shell.run_cell("del seed")
+    with pytest.raises(SqError, match="01_second lacks the parameters seed"):
+        publish.begin("01_second")
+
+
+def test_without_a_notebook_begin_says_what_it_wants():
+    with pytest.raises(SqError, match="no notebook is running"):
+        publish.begin("01_second")
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
+def test_a_chapter_has_at_most_fifteen_parameters_and_retypes_none(path, monkeypatch):
+    monkeypatch.setenv("SQ_HOME", str(CHECKOUT))
+    assert len(parameters(path)) <= 15
+    code = ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert sum(f'page = publish.begin("{path.stem}")\n' in cell for cell in code) == 1
+    assert set(re.findall(r"page\.settings\.(\w+)", "\n".join(code))) <= {p.name for p in shared(path)}
+    for profile in profiles.names():
+        assert set(resolve(path, profile, {})[1]) == {p.name for p in (*parameters(path), *shared(path))} - {"settings"}
+
+
+def test_what_two_chapters_share_stands_once_in_the_profiles(monkeypatch):
+    """03 and 07 train the same two models, and find each other's only where all that decides them is the same."""
+    monkeypatch.setenv("SQ_HOME", str(CHECKOUT))
+    both = [*Common.__annotations__, *profiles.Contrastive.model_fields]
+    for profile in profiles.names():
+        one, other = (resolve(name, profile, {})[1] for name in ("03_contrastive", "07_case_studies"))
+        assert {name: one[name] for name in both} == {name: other[name] for name in both}
+
+
+def test_metadata_say_what_the_runner_prepares():
+    own = {path.stem[:2]: needs(path) for path in CHAPTERS}
+    assert all(one.twin for one in own.values())
+    assert {name for name, one in own.items() if one.trains} == {"02", "03", "04", "05", "06", "07"}
+    assert [name for name, one in own.items() if one.may_lack] == ["07"]
 
 
 def test_relative_root_is_taken_from_the_callers_folder(home, tmp_path, monkeypatch):
@@ -144,6 +250,9 @@ def test_relative_root_is_taken_from_the_callers_folder(home, tmp_path, monkeypa
         ("data: [1, 2]", "are mappings"),
         ("notebook: {}", "unknown section 'notebook'; did you mean 'notebooks'"),
         ("data: {size: [", "cannot be read"),
+        ("data: {sise: 1}", "odd.yml, data has no parameter 'sise'; did you mean 'size'"),
+        ("learning: {rate: fast}", "odd.yml, learning: rate must be float, not 'fast' (str)"),
+        ("detector: {anchors: [1, .inf]}", "anchors[1] must be a finite number"),
         ("just words", "are mappings"),
     ],
 )

@@ -17,7 +17,7 @@ from sunpy.coordinates import HeliographicCarrington, HeliographicStonyhurst
 
 from sqlib.data import corona, find_event, load_sunquakenet, read_cube
 from sqlib.data.catalogue import make_event
-from sqlib.data.observed import observed_frames
+from sqlib.data.observed_cubes import observed_frames
 from sqlib.errors import SqError
 from sqlib.sun import ingest
 from sqlib.sun.ingest import chain, track

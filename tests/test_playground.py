@@ -1,15 +1,11 @@
-"""The playground of augmentations: each picture is what sqlib.learn made, each number the chapter's, each control works."""
-
-import io
+"""The playground of augmentations: each picture is what sqlib.learn made, and each number the chapter's."""
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from browser import chromium, opened
-from PIL import Image
-from test_embedding_map import write
+from published import caught
 
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
@@ -18,7 +14,6 @@ from sqlib.learn import augment
 from sqlib.learn.lowpass import solarized_low_pass
 from sqlib.learn.samples import make_samples
 from sqlib.show import playground, publish
-from sqlib.show import style as figures
 from sqlib.show.records import read_records
 
 matplotlib.use("agg")
@@ -29,7 +24,7 @@ SIDE = 40
 
 @pytest.fixture(scope="module")
 def batch():
-    """Two samples of 40 pixels: a source in the upper left, and the same place without one; the second has a wild name."""
+    """Two samples of 40 pixels: a source in the upper left, and the same place without one, whose name is wild."""
     rng = np.random.default_rng(1265)
     frames = torch.from_numpy(rng.exponential(18, size=(2, 3, SIDE, SIDE)).clip(0, 200).astype(np.uint8))
     frames[0, :, 6:10, 8:12] = 250
@@ -41,11 +36,6 @@ def batch():
 @pytest.fixture(scope="module")
 def tried(batch):
     return playground.attempts(*batch, torch.Generator().manual_seed(1))
-
-
-@pytest.fixture(scope="module")
-def html(tried):
-    return playground.playground(tried, "play", 'A "playground".', figures.png(playground.still(tried)))
 
 
 def seen(frames: torch.Tensor, white) -> np.ndarray:
@@ -63,7 +53,8 @@ def test_there_is_a_picture_of_every_frame_low_pass_kind_and_draw(tried):
     assert len(tried.pictures) == len(tried.table) == len(tried.boxes) == 2 * 3 * STATES
     keys = tried.table[["event", "threshold", "then", "draw"]]
     assert not keys.duplicated().any()
-    assert keys["event"].tolist() == sorted(keys["event"], key=[*keys["event"].unique()].index)  # a frame's stand together
+    order = [*keys["event"].unique()]
+    assert keys["event"].tolist() == sorted(keys["event"], key=order.index)  # a frame's stand together
 
 
 def test_each_picture_is_what_augment_made_of_the_frame(batch, tried):
@@ -72,7 +63,7 @@ def test_each_picture_is_what_augment_made_of_the_frame(batch, tried):
     for threshold in (0, 50, 30):
         plain = solarized_low_pass(frames, threshold) if threshold else frames
         wanted = {kind: augment.turn(plain, torch.full((2,), number)) for kind, number in augment.SYMMETRIES.items()
-                  if kind in playground.KINDS}  # fmt: skip
+                  if kind in playground.KINDS}
         assert len(wanted) == 6
         seeds = torch.randint(2**31, (3,), generator=torch.Generator().manual_seed(1)).tolist()
         for draw, seed in enumerate(seeds):
@@ -119,23 +110,19 @@ def test_sentences_say_what_became_of_the_source(tried):
     erased = table.iloc[row_of(tried, 0, 0, "erasing")]
     assert playground.sentence(erased).endswith("7.0 before, 3.0 after; 25% of it is painted over.")
     assert "moved with the frame" in playground.sentence(table.iloc[row_of(tried, 0, 0, "90°")])
-    assert playground.sentence(table.iloc[row_of(tried, 0, 50, "as it is")]) == "Contrast of the source: 7.0 before, 3.0 after."
+    plain = table.iloc[row_of(tried, 0, 50, "as it is")]
+    assert playground.sentence(plain) == "Contrast of the source: 7.0 before, 3.0 after."
     gone = table.assign(after=np.nan).iloc[row_of(tried, 0, 0, "crop")]
     assert "cut off" in playground.sentence(gone)
     assert "marked place" in playground.sentence(gone.replace({True: False}))
 
 
-def test_names_are_escaped(html):
-    assert "<img src=x" not in html
-    assert html.count("<img") == 3  # the still and both sides
-    assert "&lt;img src=x" in html
-
-
 def test_frames_are_chosen_from_clear_to_middling_with_one_that_has_none(rng):
     events, boxes = 4, ((4.0, 4.0, 8.0, 8.0),)
-    index = make_index({"event": np.repeat([f"e{i}" for i in range(events)], 8), "cycle": 24, "frame": [*range(8)] * events,
+    index = make_index({"event": np.repeat([f"e{i}" for i in range(events)], 8), "cycle": 24,
+                        "frame": [*range(8)] * events,
                         "time": pd.Timestamp("2012-07-06"), "label": [0, 0, 0, 1, 1, 1, 0, 0] * events,
-                        "boxes": [(), (), (), boxes, boxes, boxes, (), ()] * events})  # fmt: skip
+                        "boxes": [(), (), (), boxes, boxes, boxes, (), ()] * events})
     pixels = rng.integers(0, 50, size=(8 * events, 24, 24)).astype(np.uint8)
     for i in range(events):
         pixels[8 * i + 4, 5, 5] = 60 + 40 * i  # frame 4 is the clearest, and the last event the clearest of all
@@ -149,79 +136,13 @@ def test_frames_are_chosen_from_clear_to_middling_with_one_that_has_none(rng):
 
 
 def test_chapter_publishes_a_still_and_every_contrast(tried, tmp_path, monkeypatch):
-    shown = []
-    monkeypatch.setattr(publish, "_show", shown.append)
+    shown = caught(monkeypatch)
     page = publish.begin("04_x", data="twin", seed=7, profile="smoke", out=str(tmp_path))
     publish.playground(page, tried, "play", label="Playground", caption="A & b.", alt="Frames.")
-    assert "SIMULATED (twin, seed 7)" in shown[0] and "A &amp; b." in shown[0]
+    html = shown[0]["text/html"]
+    assert "SIMULATED (twin, seed 7)" in html and "A &amp; b." in html
     record = read_records(tmp_path)["play"]
     assert (record["kind"], record["file"], record["alt"]) == ("figure", "figures/play.png", "Frames.")
     assert 0 < (tmp_path / "figures/play.png").stat().st_size <= 250_000
     table = pd.read_csv(tmp_path / "tables/play.csv")
     pd.testing.assert_frame_equal(table, tried.table.reset_index(drop=True), check_dtype=False)
-
-
-def screens(page) -> list[np.ndarray]:
-    """Both sides as they are drawn, back in the pixels of the pictures."""
-    shots = [page.locator(".sq-screen").nth(i).screenshot() for i in (0, 1)]
-    return [np.asarray(Image.open(io.BytesIO(shot)).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)).astype(int)
-            for shot in shots]  # fmt: skip
-
-
-def test_controls_show_the_picture_that_they_name_by_keyboard_and_mouse(tried, html, tmp_path):
-    with chromium() as browser, opened(browser, write(tmp_path, html)) as (page, complaints):
-        frame, low, then = (page.get_by_label(label, exact=True) for label in ("Frame", "Solarized Low-Pass", "Then"))
-        again, mark = (page.get_by_role("button", name=name) for name in ("Draw again", "Annotated box"))
-        say = page.locator("output")
-
-        def check(row, before=0):
-            words = say.inner_text()
-            assert words.startswith(playground.sentence(tried.table.iloc[row])), words
-            assert mark.get_attribute("aria-pressed") == "false"  # nothing lies over the pictures
-            for screen, wanted in zip(screens(page), (tried.pictures[before], tried.pictures[row])):
-                assert np.abs(screen - wanted).mean() < 12, words
-
-        assert mark.get_attribute("aria-pressed") == "true"
-        paths = page.locator(".sq-boxes path")
-        assert [paths.nth(i).get_attribute("d") for i in (0, 1)] == ["M7 5H13V11H7z"] * 2
-        then.focus()
-        for _ in range(2):
-            page.keyboard.press("ArrowDown")  # vertical flip
-        assert paths.nth(1).get_attribute("d") == f"M7 {SIDE - 11}H13V{SIDE - 5}H7z"
-        mark.press("Space")
-        assert [paths.nth(i).get_attribute("d") for i in (0, 1)] == ["", ""]
-        check(row_of(tried, 0, 50, "v-flip"))
-        assert again.is_disabled()
-        low.focus()
-        page.keyboard.press("Home")
-        then.select_option(label="shift")
-        seen_draws = []
-        for draw in (0, 1, 2):
-            check(row_of(tried, 0, 0, "shift", draw))
-            seen_draws.append(say.inner_text().split(". ")[-1])
-            again.click() if draw else again.press("Enter")
-        assert seen_draws == ["Draw 1 of 3.", "Draw 2 of 3.", "Draw 3 of 3."]
-        check(row_of(tried, 0, 0, "shift", 0))
-        frame.focus()
-        page.keyboard.press("ArrowDown")
-        then.select_option(label=playground.MIXING)
-        low.select_option(label="threshold 30")
-        check(row_of(tried, 1, 30, playground.MIXING), before=row_of(tried, 1, 0, "as it is"))
-        assert page.locator(".sq-screen img").nth(1).get_attribute("alt").endswith("threshold 30, then Time-Based Mixing")
-        assert BAD in frame.inner_text()
-        mark.click()
-        assert mark.get_attribute("aria-pressed") == "true" and paths.nth(0).get_attribute("d") == "M7 5H13V11H7z"
-        assert complaints == []
-
-
-def test_still_stands_in_where_scripts_are_off(html, tmp_path):
-    path = write(tmp_path, html)
-    with chromium() as browser:
-        with opened(browser, path, java_script_enabled=False) as (page, _):
-            assert page.get_by_role("img", name='A "playground".').is_visible()
-            assert page.locator(".sq-ground").is_hidden()
-        with opened(browser, path, viewport={"width": 390, "height": 800}, color_scheme="dark") as (page, complaints):
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390
-            assert page.get_by_role("img", name='A "playground".').count() == 0
-            assert all(page.locator("select").nth(i).is_visible() for i in range(3))
-            assert complaints == []

@@ -6,15 +6,27 @@ import math
 import pytest
 
 from sqbook.cli import main
-from sqbook.parameters import profile_names, resolve
+from sqbook.parameters import resolve
+from sqlib import profiles
 from sqlib.errors import SqError
-from sqlib.learn import recipes
+from sqlib.learn import rcnn, recipes
 from sqlib.learn.objectives import make_net
 from sqlib.learn.settings import check
 
+ENCODERS = [chapter for chapter in recipes.PLANS if chapter != "06_object_detection"]
 
-@pytest.mark.parametrize("profile", profile_names())
-@pytest.mark.parametrize("chapter", list(recipes.PLANS))
+
+def build(settings, size: int) -> None:
+    """Check the settings and make their network; `SqError` for what cannot be."""
+    if isinstance(settings, rcnn.Detector):
+        rcnn.make_detector(settings, learned=False)
+    else:
+        check(settings)
+        make_net(settings, settings.crop or size)
+
+
+@pytest.mark.parametrize("profile", profiles.names())
+@pytest.mark.parametrize("chapter", ENCODERS)
 def test_every_profile_gives_every_chapter_runs_that_can_be_trained(chapter, profile):
     _, values = resolve(chapter, profile, {})
     runs = recipes.plan(chapter, values)
@@ -38,7 +50,12 @@ def test_the_papers_profile_has_the_papers_models():
     assert (metrics.model.backbone, metrics.model.encoding, metrics.model.projection) == ("densenet121", 20, 20)
     assert (metrics.objective, metrics.temperature, metrics.split, metrics.loop.epochs) == ("supcon", 0.1, "sample", 50)
     for run in (precise, first, metrics):
-        assert (run.views.low_pass, run.views.threshold, run.views.erasing, run.views.positional) == (0.5, 50, "paper", "turns")
+        assert (run.views.low_pass, run.views.threshold, run.views.erasing, run.views.positional) == (
+            0.5,
+            50,
+            "paper",
+            "turns",
+        )
 
 
 def test_only_the_split_tells_the_shuffled_model_from_its_honest_twin():
@@ -55,10 +72,16 @@ def test_a_change_reaches_both_steps_and_nothing_else():
     for name, change in recipes.CHANGES.items():
         other = recipes.plan("03_contrastive", {**values, **change})["High-Precision"]
         assert runs[name] == other != runs["High-Precision"] and runs[name].start == other.start != runs["SimCLR"]
-    assert (runs["batch 128"].loop.batch, runs["batch 128"].start.loop.batch, runs["pool avg"].model.pool) == (128, 128, "avg")
+    assert (runs["batch 128"].loop.batch, runs["batch 128"].start.loop.batch, runs["pool avg"].model.pool) == (
+        128,
+        128,
+        "avg",
+    )
 
 
-@pytest.mark.parametrize("text", ["bach 48", "batch", "batch=48", "batch many", "batch [", "seed 1.5", "extra shift", "joint 1"])
+@pytest.mark.parametrize(
+    "text", ["bach 48", "batch", "batch=48", "batch many", "batch [", "seed 1.5", "extra shift", "joint 1"]
+)
 def test_a_change_that_is_unknown_is_refused(text):
     _, values = resolve("03_contrastive", "smoke", {})
     with pytest.raises(SqError, match="changed"):
@@ -67,17 +90,19 @@ def test_a_change_that_is_unknown_is_refused(text):
 
 @pytest.mark.parametrize("chapter", list(recipes.PLANS))
 def test_every_wrong_value_is_refused_in_words_before_any_work(chapter):
-    """Values that no network or training can have, of every parameter: a plan that can be checked and built, or `SqError`."""
+    """Values that no network or training can have, of every parameter: a plan that can be built, or `SqError`."""
     _, values = resolve(chapter, "smoke", {})
     wrong = {int: [0, -1], float: [0.0, -1.0, math.nan, math.inf], str: ["", "bogus"],
-             list: [[], [0], [-1], [math.nan], ["bogus"]]}  # fmt: skip
+             list: [[], [0], [-1], [math.nan], ["bogus"]]}
     refused = 0
     for name, old in values.items():
         for value in wrong.get(type(old), []):
             try:
-                for run in recipes.plan(chapter, {**resolve(chapter, "smoke", {name: value})[1]}).values():
-                    check(run)
-                    make_net(run, run.crop or 64)
+                planned = recipes.plan(chapter, resolve(chapter, "smoke", {name: value})[1]).values()
+                for run in {repr(getattr(run, "model", run)): run for run in planned}.values():  # one of each network
+                    build(run, 64)
+                for run in planned:
+                    (rcnn.check if isinstance(run, rcnn.Detector) else check)(run)
             except SqError:
                 refused += 1
     assert refused > 10
@@ -86,7 +111,7 @@ def test_every_wrong_value_is_refused_in_words_before_any_work(chapter):
 @pytest.mark.parametrize(("chapter", "name"), [
     ("02_autoencoders", "latents"), ("03_contrastive", "temperatures"), ("04_augmentations", "seeds"),
     ("04_augmentations", "variants"), ("05_recurrence", "windows"),
-])  # fmt: skip
+])
 def test_a_chapter_with_nothing_to_train_is_refused(chapter, name):
     _, values = resolve(chapter, "smoke", {})
     with pytest.raises(SqError, match=name):

@@ -7,8 +7,9 @@ import yaml
 from tinybook import CHECKOUT, TITLES, add_prose, make_home
 
 from sqbook import execute as runs
-from sqbook.repository import configured, launch_note, repository
+from sqbook.repository import configured, repository
 from sqbook.site.build import build_book
+from sqbook.site.pages import rerun_page
 from sqlib.errors import SqError
 
 URL = "https://github.com/some-one/sun.quakes"
@@ -26,9 +27,10 @@ def unnamed(monkeypatch):
     monkeypatch.delenv("SQ_REPOSITORY", raising=False)
 
 
-@pytest.mark.parametrize("url", ["http://github.com/a/b", "https://github.com/a", "https://github.com/a/b/c", f"{URL}.git", "a/b",
+@pytest.mark.parametrize("url", ["http://github.com/a/b", "https://github.com/a", "https://github.com/a/b/c",
+                                 f"{URL}.git", "a/b",
                                  "https://github.com/a/b\n", "https://github.com/-a/b", "https://github.com/a/..",
-                                 'https://github.com/a/b"', "https://gitlab.com/a/b", "https://user@github.com/a/b"])  # fmt: skip
+                                 'https://github.com/a/b"', "https://gitlab.com/a/b", "https://user@github.com/a/b"])
 def test_other_addresses_are_refused(monkeypatch, url):
     monkeypatch.setenv("SQ_REPOSITORY", url)
     with pytest.raises(SqError, match="OWNER/NAME"):
@@ -46,13 +48,14 @@ def test_branch_is_main_unless_named(named, monkeypatch):
     assert repository() == (URL, "main")
     monkeypatch.setenv("SQ_BRANCH", "feature/one")
     assert repository() == (URL, "feature/one")
-    assert f"--branch feature/one {URL}.git" in launch_note()
+    page, _ = rerun_page([])
+    assert f"--branch feature/one {URL}.git" in page and "%cd sun.quakes" in page
 
 
 def test_without_a_repository_the_configuration_stays_and_shows_no_button(unnamed):
     text = (CHECKOUT / "_config.yml").read_text()
     assert configured(text) == text
-    assert launch_note() == ""
+    assert "Without installing anything" not in rerun_page([])[0]
     config = yaml.safe_load(text)
     assert not any(config["html"][f"use_{which}_button"] for which in ("edit_page", "repository", "issues"))
     assert config["launch_buttons"] == {"thebe": False}
@@ -68,7 +71,7 @@ def test_every_button_names_a_file_of_the_repository(named, tmp_path, monkeypatc
         links = [link for link in LINK.findall(page.read_text()) if "issues/new" not in link]
         kinds = {"binder": f"https://mybinder.org/v2/gh/some-one/sun.quakes/main?urlpath=lab/tree/{name}.ipynb",
                  "colab": f"https://colab.research.google.com/github/some-one/sun.quakes/blob/main/{name}.ipynb",
-                 "edit": f"{URL}/edit/main/{name}"}  # fmt: skip
+                 "edit": f"{URL}/edit/main/{name}"}
         for kind, start in kinds.items():
             for link in (link for link in links if link.startswith(start)):
                 assert (home / re.split(r"lab/tree/|/blob/main/|/edit/main/", link)[1]).is_file(), link

@@ -7,12 +7,16 @@ import subprocess
 import sys
 import threading
 import time
+from shutil import copytree, ignore_patterns
 
 import pytest
-from tinybook import CODE, PARAMETERS, make_home, write_notebook
+from tinybook import CHECKOUT, CODE, NEEDS, PARAMETERS, make_home, write_notebook
 
 from sqbook import execute as module
-from sqbook.execute import run_key, run_notebook, runs
+from sqbook.execute import run_notebook, runs
+from sqbook.parameters import cells_of
+from sqbook.run_keys import FILES, library_hash, run_key
+from sqlib import keys
 from sqlib.errors import SqError
 from sqlib.show.records import read_records
 
@@ -56,7 +60,21 @@ def test_same_run_is_found_again_and_forced_when_asked(home):
     assert (folder / "card.json").stat().st_ino != card
 
 
-def test_key_follows_code_parameters_library_and_data_folder_but_not_prose(home, tmp_path, monkeypatch):
+def test_run_that_is_found_again_has_the_prose_and_comments_of_now_and_the_outputs_of_then(home):
+    path = write_notebook(home / "notebooks/02_quick.ipynb", "print(seed)  # a number")
+    folder = run_notebook("02_quick", {"seed": 3}, "smoke", progress=False)
+    before = json.loads((folder / "executed.ipynb").read_text())
+    write_notebook(path, "print(seed)  # a seed", title="A better title")
+    assert run_notebook("02_quick", {"seed": 3}, "smoke", progress=False) == folder
+    after = json.loads((folder / "executed.ipynb").read_text())
+    text = json.dumps(after)
+    assert "A better title" in text and "# a seed" in text and "# a number" not in text
+    outputs = [[cell.get("outputs") for cell in one["cells"]] for one in (before, after)]
+    assert outputs[0] == outputs[1] and '"3\\n"' in text
+    assert before["metadata"] == after["metadata"]
+
+
+def test_key_follows_code_values_and_data_folder_but_neither_prose_nor_comments(home, tmp_path):
     path, root = home / "notebooks/00_first.ipynb", tmp_path / "frames"
     root.mkdir()
     (root / "a.png").write_bytes(b"1")
@@ -67,13 +85,51 @@ def test_key_follows_code_parameters_library_and_data_folder_but_not_prose(home,
     real = run_key(path, {**values, "root": str(root)})
     (root / "b.png").write_bytes(b"2")
     assert run_key(path, {**values, "root": str(root)}) != real
-    write_notebook(path, CODE, PARAMETERS, title="Another title")
+    write_notebook(path, CODE + "\n# a comment\n", PARAMETERS, title="Another title")
     assert run_key(path, values) == key
     write_notebook(path, CODE + "\n1 + 1")
     assert run_key(path, values) != key
     write_notebook(path, CODE)
-    monkeypatch.setattr(module, "source_hash", lambda: "another library")
-    assert run_key(path, values) != key
+    before = run_key(path, values)
+    write_notebook(path, CODE + "\n%pip list")  # no plain Python: taken as it is
+    assert run_key(path, values) != before
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """A copy of sqlib to edit, the code of each chapter's cells, and what it hashes to."""
+    package = tmp_path_factory.mktemp("copy") / "sqlib"
+    copytree(keys.PACKAGE, package, ignore=ignore_patterns("__pycache__"))
+    paths = (CHECKOUT / "notebooks").glob("*.ipynb")
+    code = {p.stem: [cell["source"] for cell in cells_of(p) if cell["cell_type"] == "code"] for p in paths}
+    return package, code, {chapter: library_hash(own, package) for chapter, own in code.items()}
+
+
+@pytest.mark.parametrize(("name", "old", "new", "rerun"), [
+    ("show/plots_detection.py", "\n", "\n# a remark\n", ()),
+    ("sun/rays.py", '"""', '"""Other words. ', ()),
+    ("show/plots_detection.py", "\ndef ", "\nCOLOUR = 1\ndef ", ("06_object_detection",)),
+    ("show/plots_dataset.py", "\ndef ", "\nCOLOUR = 1\ndef ", ("01_dataset",)),
+    ("learn/locator.json", "{", "{ ", ("06_object_detection", "07_case_studies")),
+    ("sun/rays.py", "\ndef ", "\nSPEED = 1\ndef ", "all"),
+    ("show/sqlib.mplstyle", "\n", "\n\n", "all"),
+])
+def test_an_edit_reruns_the_chapters_that_use_what_was_edited_and_no_other(copied, name, old, new, rerun):
+    package, chapters, before = copied
+    text = (package / name).read_text()
+    assert old in text
+    (package / name).write_text(text.replace(old, new, 1))
+    changed = {chapter for chapter, code in chapters.items() if library_hash(code, package) != before[chapter]}
+    (package / name).write_text(text)
+    assert changed == set(chapters if rerun == "all" else rerun)
+
+
+def test_every_file_of_the_library_is_code_or_declared(copied):
+    package, *_ = copied
+    read = {path for _, pattern in FILES for path in package.glob(pattern)}
+    others = {path for path in package.rglob("*") if path.is_file() and path.suffix != ".py"}
+    assert others - read == set()
+    assert all(any(package.glob(f"{reader}*")) for reader, _ in FILES)
 
 
 def test_failed_notebook_is_reported_in_words_and_kept_and_leaves_no_run(home):
@@ -101,12 +157,14 @@ def test_wrong_parameter_is_refused_before_anything_runs(home):
         run_notebook("00_first", {"sed": 1}, "smoke")
     with pytest.raises(SqError, match="seed must be int"):
         run_notebook("00_first", {"seed": "1"}, "smoke")
+    with pytest.raises(SqError, match="'sise'; did you mean 'size'"):
+        run_notebook("00_first", {"settings": ["sise=8"]}, "smoke")
     assert not (home / "runs").exists()
 
 
 def test_notebook_runs_in_the_home_folder_with_this_python(home):
-    write_notebook(home / "notebooks/02_where.ipynb",
-                   "import os, sys\nfrom pathlib import Path\nPath(out, 'x').write_text(f'{os.getcwd()}|{sys.executable}')")
+    code = "import os, sys\nfrom pathlib import Path\nPath(out, 'x').write_text(f'{os.getcwd()}|{sys.executable}')"
+    write_notebook(home / "notebooks/02_where.ipynb", code)
     folder = run_notebook("02_where", {}, "smoke", progress=False)
     assert (folder / "x").read_text() == f"{home}|{sys.executable}"
 
@@ -166,19 +224,26 @@ def test_disk_that_fills_up_while_a_run_is_kept_is_reported_and_leaves_no_run(ho
     assert runs() == []
 
 
-def test_twin_is_built_beforehand_only_for_a_notebook_that_loads_frames(home, monkeypatch):
+def test_what_a_notebook_needs_is_prepared_beforehand_as_its_metadata_say(home, monkeypatch):
     from sqlib.data import build
 
-    asked = []
-    monkeypatch.setattr(build, "build_twin", lambda settings, progress: asked.append(settings))
-    write_notebook(home / "notebooks/02_quick.ipynb", QUICK)
+    built, trained = [], []
+
+    def train(chapter, values, progress):
+        trained.append(chapter)
+        raise SqError("these data cannot teach it")
+
+    monkeypatch.setattr(build, "build_twin", lambda settings, progress: built.append((settings.seed, settings.size)))
+    monkeypatch.setattr(module, "train", train)
+    path = write_notebook(home / "notebooks/02_quick.ipynb", "load_frames = recipes = None  # words decide nothing")
     run_notebook("02_quick", {}, "smoke", progress=False)
-    assert asked == []
-    write_notebook(home / "notebooks/03_loads.ipynb", "def load_frames(data): pass\nload_frames(data)")
-    run_notebook("03_loads", {"seed": 5}, "smoke", progress=False)
-    assert [(one.seed, one.size) for one in asked] == [(5, 32)]
-    run_notebook("03_loads", {"seed": 5, "data": "sunquakenet"}, "smoke", progress=False)
-    assert len(asked) == 1
+    assert (built, trained) == ([], [])
+    write_notebook(path, QUICK, needs={**NEEDS, "twin": True, "trains": True, "may_lack": True})
+    run_notebook("02_quick", {"seed": 5}, "smoke", progress=False)
+    assert (built, trained) == ([(5, 32)], ["02_quick"])
+    write_notebook(path, QUICK, needs={**NEEDS, "trains": True})
+    with pytest.raises(SqError, match="cannot teach"):
+        run_notebook("02_quick", {"seed": 6}, "smoke", progress=False)
 
 
 def test_environment_is_as_before_after_a_run(home, monkeypatch):

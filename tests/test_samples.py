@@ -19,7 +19,7 @@ def frameset():
     """20 frames of each labelled event; a pixel tells the event, another the frame. Frames 5 to 9 are positive."""
     events = [event for event in catalogue() if event.labelled]
     rows = [{"event": e.key, "cycle": e.cycle, "frame": f, "time": e.start, "label": int(5 <= f < 10), "boxes": ()}
-            for e in events for f in range(20)]  # fmt: skip
+            for e in events for f in range(20)]
     pixels = np.random.default_rng(0).integers(0, 255, (len(rows), 16, 16)).astype(np.uint8)
     pixels[:, 8, 8] = [events.index(e) for e in events for _ in range(20)]
     pixels[:, 8, 9] = list(range(20)) * len(events)

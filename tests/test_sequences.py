@@ -60,7 +60,8 @@ def test_bad_windows_are_refused(two_events):
         sliding_window(np.zeros((3, 2)), index_of(a=[4, 5, 5]), 3)
 
 
-@pytest.mark.parametrize("method", ["pca", pytest.param("umap", marks=pytest.mark.slow)])  # UMAP takes its time to compile
+# UMAP takes its time to compile
+@pytest.mark.parametrize("method", ["pca", pytest.param("umap", marks=pytest.mark.slow)])
 def test_components_of_training_rows_do_not_know_the_test_rows(rng, method):
     vectors = rng.normal(size=(60, 5))
     train = rng.permutation(60)[:40]
@@ -122,6 +123,7 @@ def test_umap_leaves_torch_its_number_of_threads():
         "print(between, torch.get_num_threads())\n"
     )
     code = f"from sqlib.learn.sequences import components\n{code}"
-    words = {**os.environ, "OMP_NUM_THREADS": "1"}  # as for chapters that run side by side; Numba starts its threads once a process
+    # as for chapters that run side by side; Numba starts its threads once a process
+    words = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", code], env=words, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "1"]

@@ -1,67 +1,69 @@
-"""A slide deck of an executed chapter: every figure, by keyboard, in print, without scripts, and without a network."""
+"""A slide deck of an executed chapter: from tagged cells, by keyboard, in print, without scripts, without a network."""
 
-import json
 import re
+from itertools import pairwise
 
+import nbformat
 import pytest
-from browser import chromium, opened
+from browser import chromium, maths, opened
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from tinybook import CODE, make_home, write_notebook
+from tinybook import CHECKOUT, CODE, make_home, write_notebook
 
-from sqbook import slides as module
 from sqbook.cli import main
-from sqbook.slides import first_sentences, slides
+from sqbook.slides import deck, first_sentences, lead, markdown
+from sqbook.student import exercises
 from sqlib.errors import SqError
-from sqlib.show.provenance import make_card
 
 WIDE = {"width": 1280, "height": 720}
+SHOWN = """[...document.querySelectorAll('.slides > section > section')].map((slide) => [
+    slide.querySelector('h1, h2').textContent,
+    [...slide.querySelectorAll('.shown > [id]')].map((one) => one.id).join()])"""
 
 
 @pytest.fixture(scope="module")
-def deck(tmp_path_factory):
+def made(tmp_path_factory):
     """The deck that the command makes of a chapter with a figure, a table and a movie under one heading."""
     with pytest.MonkeyPatch.context() as patch:
         home = make_home(tmp_path_factory.mktemp("home"))
         patch.setenv("SQ_HOME", str(home))
-        code = CODE.replace("<one>", "<script>alert(1)</script>")
-        write_notebook(home / "notebooks/00_first.ipynb", code, title="The *first* one")
+        code, end = CODE.replace("<one>", "<script>alert(1)</script>").split("publish.close")
+        title = "The *first* one, of [many](01_second)"
+        path = write_notebook(home / "notebooks/00_first.ipynb", code + "print('Half of them.')", title=title)
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells[2].metadata["slideshow"] = {"slide_type": "slide"}
+        notebook.cells.append(new_code_cell("publish.close" + end, metadata={"slideshow": {"slide_type": "skip"}}))
+        nbformat.write(notebook, path)
         assert main(["slides", "00_first", "--profile", "smoke"]) == 0
         yield home / "runs" / "slides" / "00_first.html"
 
 
-def on(page) -> list[str]:
-    """The slides that can be seen, by their ids."""
-    return page.evaluate("[...document.querySelectorAll('main > section')]"
-                         ".filter(s => getComputedStyle(s).visibility === 'visible').map(s => s.id)")  # fmt: skip
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as running:
+        yield running
 
 
-def test_arrow_keys_turn_the_slides_one_at_a_time_and_stop_at_the_ends(deck):
-    with chromium() as browser, opened(browser, deck, viewport=WIDE) as (page, complaints):
-        page.wait_for_function("document.querySelector('mjx-container')")
-        assert page.locator("mjx-container").count() == page.locator(".math").count() == 2
-        assert page.locator("mjx-merror").count() == 0
-        assert page.locator("section h1 em").inner_text() == "first"
-        seen = [on(page)]
+def test_arrow_keys_turn_the_slides_one_at_a_time_and_stop_at_the_ends(made, browser):
+    with opened(browser, made, viewport=WIDE) as (page, complaints):
+        assert maths(page) == 4  # two on slides, and the same two in the speaker's notes
+        seen = []
         for key in ("ArrowLeft", "ArrowRight", "PageDown", " ", "ArrowRight", "ArrowLeft", "Home", "End"):
             page.keyboard.press(key)
-            seen.append(on(page))
-        numbers = [1, 1, 2, 3, 4, 4, 3, 1, 4]
-        assert seen == [[f"slide-{n}"] for n in numbers]
-        assert page.locator("nav output").inner_text() == "4 / 4"
-        assert page.url.endswith("#slide-4") and page.evaluate("document.activeElement.tagName") == "H2"
-        assert page.get_by_role("button", name="Next").is_disabled()
-        page.get_by_role("button", name="Back").click()
-        assert on(page) == ["slide-3"]
+            seen.append(page.evaluate("Reveal.getSlidePastCount() + 1"))
+            assert page.locator("section section.present").is_visible()
+        assert seen == [1, 2, 3, 4, 4, 3, 1, 4]
+        assert page.locator(".slide-number").inner_text().split() == ["4", "/", "4"]
         assert complaints == []
 
 
-def test_each_picture_has_a_slide_its_words_and_its_mark(deck):
-    with chromium() as browser, opened(browser, deck, viewport=WIDE) as (page, complaints):
-        shown = page.evaluate("[...document.querySelectorAll('section')].map(s => [s.querySelector('h1,h2').textContent, "
-                              "[...s.querySelectorAll('.shown > [id]')].map(e => e.id).join()])")  # fmt: skip
-        assert shown == [["The first one", ""], ["The noise", "fig01"], ["The noise", "table1"], ["The noise", "mov01"]]
-        pictures = page.evaluate("[...document.images].map(i => [i.naturalWidth > 0, i.alt, i.src.slice(0, 11)])")
-        assert pictures == [[True, "A histogram that falls off exponentially.", "data:image/"], [True, "Noise.", "data:image/"]]
+def test_each_picture_has_a_slide_its_words_and_its_mark(made, browser):
+    with opened(browser, made, viewport=WIDE) as (page, complaints):
+        title = "The first one, of many"
+        assert page.evaluate(SHOWN) == [[title, ""], *(["The noise", name] for name in ("fig01", "table1", "mov01"))]
+        assert page.locator("section > .words > h1 em").inner_text() == "first"
+        assert page.locator("h1 a").count() == 0  # there is no page to lead to
+        pictures = page.evaluate("[...document.images].map(i => [i.naturalWidth > 0, i.alt])")
+        assert pictures == [[True, "A histogram that falls off exponentially."], [True, "Noise."]]
         assert page.locator(".sq-mark").all_text_contents() == ["SIMULATED (twin, seed 1265)"] * 3
         facts = page.locator(".facts").text_content()
         assert "data: simulated twin" in facts and "profile: smoke" in facts
@@ -69,121 +71,137 @@ def test_each_picture_has_a_slide_its_words_and_its_mark(deck):
         assert complaints == []
 
 
-def test_keys_within_a_movie_move_the_movie_and_not_the_slides(deck):
-    with chromium() as browser, opened(browser, deck, viewport=WIDE) as (page, _):
+def test_the_speaker_sees_what_the_slide_leaves_out(made, browser):
+    with opened(browser, made, viewport=WIDE) as (page, _):
+        page.keyboard.press("ArrowRight")
+        with page.context.expect_page() as opening:
+            page.keyboard.press("s")
+        notes = opening.value.locator(".speaker-controls-notes .value")
+        notes.wait_for(state="visible")
+        assert "The noise" in notes.inner_text()
+        assert page.locator("aside.notes").first.is_hidden()
+        assert "Half of them." in page.locator("aside.notes").last.text_content()  # what the chapter has printed
+
+
+def test_keys_within_a_movie_move_the_movie_and_not_the_slides(made, browser):
+    with opened(browser, made, viewport=WIDE) as (page, _):
         page.keyboard.press("End")
         slider = page.locator("#mov01 input")
         before = slider.get_attribute("aria-valuetext")
         slider.focus()
         page.keyboard.press("ArrowRight")
         assert slider.get_attribute("aria-valuetext") != before
-        assert on(page) == ["slide-4"]
+        page.locator("#mov01 button").first.focus()
+        page.keyboard.press(" ")
+        assert page.evaluate("Reveal.getSlidePastCount()") == 3
 
 
-def test_address_of_a_figure_opens_its_slide(deck):
-    with chromium() as browser, opened(browser, deck, viewport=WIDE) as (page, _):
+def test_the_address_of_a_figure_opens_its_slide(made, browser):
+    with opened(browser, made, viewport=WIDE) as (page, _):
         page.evaluate("location.hash = '#table1'")
-        page.wait_for_function("document.querySelector('#slide-3.on')")
-        page.reload()
-        assert on(page) == ["slide-3"]
+        page.wait_for_function("document.querySelector('.present #table1')")
 
 
-def test_without_scripts_and_on_a_phone_everything_is_there(deck):
-    with chromium() as browser:
-        with opened(browser, deck, java_script_enabled=False) as (page, _):
-            assert all(page.locator(name).is_visible() for name in ("#fig01", "#table1", "#mov01 img", "h1"))
-            assert page.locator("nav").is_hidden()
-        with opened(browser, deck, viewport={"width": 390, "height": 800}) as (page, _):
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+def test_without_scripts_and_on_a_phone_everything_is_there_and_each_slide_prints_on_a_sheet(made, browser):
+    with opened(browser, made, java_script_enabled=False) as (page, _):
+        page.locator("#mov01").scroll_into_view_if_needed()
+        boxes = [page.locator(name).bounding_box() for name in ("section > .words > h1", "#fig01", "#table1", "#mov01")]
+        assert all(box["width"] > 50 and box["height"] > 20 for box in boxes)
+        assert all(above["y"] + above["height"] <= below["y"] for above, below in pairwise(boxes))
+    with opened(browser, made, viewport={"width": 390, "height": 800}) as (page, _):
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    with opened(browser, made, viewport=WIDE) as (page, _):
+        maths(page)
+        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) == 4
 
 
-def test_a_slide_prints_on_a_page(deck):
-    with chromium() as browser, opened(browser, deck, viewport=WIDE) as (page, _):
-        page.wait_for_function("document.querySelector('mjx-container')")
-        sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))
-        assert len(sheets) in (4, 5)  # a last, empty one may follow
+FIGURE, TABLE = '<figure class="sq-figure" id="f"></figure>', '<div class="sq-table" id="t"></div>'
 
 
-def _notebook(*cells) -> dict:
-    """Cells: a string is text, a tuple is a code cell's published outputs."""
-    made = []
-    for cell in cells:
-        if isinstance(cell, str):
-            made.append(new_markdown_cell(cell))
-        else:
-            made.append(new_code_cell(outputs=[new_output("display_data", {"text/html": html}) for html in cell]))
-    return new_notebook(cells=made)
+def text(source: str, kind: str = "", **more):
+    return new_markdown_cell(source, metadata={"slideshow": {"slide_type": kind} | more} if kind else {})
 
 
-FIGURE, TABLE = '<figure class="sq-figure" id="f"></figure>', '<div class="sq-table" id="t"><table>{}</table></div>'
+def outputs(*html: str, kind: str = "", printed: str = ""):
+    shown = [new_output("display_data", {"text/html": one}) for one in html]
+    printed = [new_output("stream", text=printed)] if printed else []
+    return new_code_cell(outputs=shown + printed, metadata={"slideshow": {"slide_type": kind}} if kind else {})
 
 
-def test_sections_figures_and_short_tables_make_slides_and_the_rest_is_for_reading():
-    long, short = (TABLE.format("<tr></tr>" * n) for n in (14, 13))
-    cells = ("# T\n\nOne. Two. Three.", "## A\n\nFour.", (FIGURE, long, short), "Aside.", (FIGURE,), "After.", "## B")
-    made = slides(_notebook(*cells))
-    assert [(one.title, one.words, one.shown) for one in made] == [
-        ("T", ["<p>One. Two.</p>\n"], ""),
-        ("A", ["<p>Four.</p>\n"], FIGURE),
-        ("A", [], short),
-        ("A", ["<p>Aside.</p>\n"], FIGURE),
-        ("B", [], ""),
+def shown(*cells) -> list[tuple[str, str]]:
+    """What each cell of the deck is and shows, the run's facts left out."""
+    of = deck(new_notebook(cells=[*cells]), "facts").cells
+    all_of_it = [(cell.metadata.slideshow.slide_type, cell.source or cell.outputs[0].data["text/html"]) for cell in of]
+    return [one for one in all_of_it if one[1] != "facts"]
+
+
+def test_tags_decide_what_begins_a_slide_what_is_a_note_and_what_is_left_out():
+    found = shown(text("# T\n\nOne. Two. Three.", "slide"), text("## A\n\nFour.", "slide"),
+                  outputs(FIGURE, "", TABLE, printed="5"), text("Aside."), text("Six.", "subslide"), outputs(FIGURE),
+                  text("Seven.", "notes"), outputs(TABLE, kind="skip"), text("## No", "skip"),
+                  text("Eight.", "fragment"), outputs(FIGURE, kind="subslide"))
+    assert found == [
+        ("slide", "# T\n\nOne. Two."), ("notes", "# T\n\nOne. Two. Three."),
+        ("slide", "## A\n\nFour."), ("notes", "## A\n\nFour."), ("-", FIGURE), ("subslide", "## A"), ("-", TABLE),
+        ("notes", "```text\n5\n```"), ("notes", "Aside."),
+        ("subslide", "## A\n\nSix."), ("notes", "Six."), ("-", FIGURE), ("notes", "Seven."),
+        ("fragment", "Eight."), ("notes", "Eight."), ("subslide", "## A"), ("-", FIGURE),
     ]
 
 
-def test_exercises_are_shown_whole_and_their_solutions_never():
-    text = "## Exercises\n\n**1.** Why? And how? And when?\n\n````{dropdown} Solution\nBecause.\n\n## So\n````\n\n**2.** Where?"
-    (_, one) = slides(_notebook("# T", text))
-    assert "And when?" in one.words[0] and "Where?" in one.words[0]
-    assert "Because" not in one.words[0]
-
-
-def test_directives_roles_and_links_become_words():
-    text = ("# T\n\n```{admonition} Overview\n:class: tip\n**You will learn** of {term}`pupils <pupil>` "
-            "{cite:p}`mercea2023,chen2020`, after {cite:t}`ionescu2010` and [a chapter](00_holography).\n```\n\nMore.")  # fmt: skip
-    words = slides(_notebook(text))[0].words[0]
-    assert words.removeprefix("<p><strong>You will learn</strong> of ") == (
-        "pupils (Mercea 2023, Chen 2020), after Ionescu 2010 and a chapter.</p>\n"
-    )
+def test_a_text_that_is_declared_whole_is_shown_whole():
+    rest = "\n\n**1.** Why? And how? And when?\n\nMore."
+    last = shown(text("# T", "slide"), text("## Exercises" + rest, "slide", whole=True))[-1]
+    assert last == ("slide", "## Exercises\n" + rest)
 
 
 @pytest.mark.parametrize(
-    ("text", "short"),
+    ("source", "short"),
     [
-        ("One. Two. Three.", "One. Two."),
-        ("It is $x < 1.5$ here. Two.\n\nThree.", "It is $x < 1.5$ here. Two."),
-        ("One.\n\n$$ a = b $$\n\nTwo.\n\n$$ c $$", "One.\n\n$$ a = b $$"),
+        ("It is $x < 1.5$ here. Two. Three.\n\nFour.", "It is $x < 1.5$ here. Two."),
+        ("## H\n\nOne.\n\n$$\na = b\n$$\n\nTwo.\n\n$$ c $$", "One.\n\n$$\na = b\n$$"),
         ("- One. Two. Three.\n- Four.\n\nFive.", "- One. Two. Three.\n- Four."),
+        ("Before.\n\n## H\n\nOne.\n\n### I\n\nTwo.", "One."),
+        ("# T\n\n```{admonition} Overview\n:class: tip\n**Learn** this.\n\nMore.\n```\n\nOne.", "**Learn** this."),
         ("", ""),
     ],
 )
-def test_first_sentences(text, short):
-    assert first_sentences(text) == short
+def test_a_lead_is_two_sentences_or_a_list_and_the_first_formula(source, short):
+    assert lead(source)[1] == short
+    assert first_sentences("One. Two! Three?") == "One. Two!"
 
 
-def test_formula_is_escaped_and_a_deck_without_one_carries_no_mathjax():
-    assert module._html("$a < b$") == '<p><span class="math inline">\\(a &lt; b\\)</span></p>\n'
-    assert module._mathjax("<p>no formula</p>") == ""
+def test_roles_become_words_formulas_stay_and_other_markup_is_shown_as_it_stands():
+    words = markdown().render("{term}`pupils <pupil>` {cite:p}`mercea2023,chen2020`, {cite:t}`ionescu2010`, "
+                              '$a < b$, <a href="#f">Figure 1</a>, <b onclick="x">bold</b>')
+    assert words == ("<p>pupils (Mercea 2023, Chen 2020), Ionescu 2010, "
+                     '<span class="math inline">\\(a &lt; b\\)</span>, '
+                     '<a href="#f">Figure 1</a>, &lt;b onclick=&quot;x&quot;&gt;bold&lt;/b&gt;</p>\n')
+    note = markdown().render("```{admonition} A note\n:class: tip\nSo.\n```")
+    assert note == "<p><strong>A note</strong></p><p>So.</p>\n"
 
 
-def test_link_to_what_is_not_in_the_deck_is_plain_text(deck, tmp_path, monkeypatch):
-    monkeypatch.setenv("SQ_HOME", str(tmp_path))
-    text = '# T\n\nSee <a href="#f">this</a> and <a href="#table-setup">that</a>.'
-    card = make_card("x", {"data": "twin", "profile": "smoke", "seed": 1}) | {"key": "k", "seconds_in_all": 1.0}
-    (tmp_path / "card.json").write_text(json.dumps(card))
-    (tmp_path / "executed.ipynb").write_text(json.dumps(_notebook(text, (FIGURE,))))
-    assert 'See <a href="#f">this</a> and that.' in module.write_slides(tmp_path).read_text()
+@pytest.mark.parametrize("path", sorted((CHECKOUT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_chapter_is_tagged_with_a_title_its_exercises_and_its_summary_and_no_solution(path):
+    notebook = nbformat.read(path, as_version=4)
+    kinds = {cell.id: cell.metadata.get("slideshow", {}).get("slide_type", "-") for cell in notebook.cells}
+    assert set(kinds.values()) <= {"-", "slide", "subslide", "fragment", "skip", "notes"}
+    assert all(kinds[cell.id] == "skip" for cell in notebook.cells if "solution" in cell.metadata.get("tags", []))
+    found = [one for one in deck(notebook, "").cells if one.metadata.slideshow.slide_type in ("slide", "subslide")]
+    sources = [one.source for one in found]
+    assert sources[0].startswith("# ") and all(one.startswith("## ") for one in sources[1:]) and len(sources) > 8
+    for number in range(1, exercises(notebook) + 1):
+        assert sum(f"**{number}." in one or f"**Exercise {number}." in one for one in sources) == 1
+    [summary] = [cell.source for cell in notebook.cells if cell.source.startswith("## Summary")]
+    assert sources[-1].split() == summary.split()  # all of it
 
 
-def test_notebook_without_a_title_or_without_a_run_is_refused(tmp_path):
+@pytest.mark.parametrize("cells", [[], [text("words")], [outputs(FIGURE)]])
+def test_a_notebook_without_a_title_is_refused(cells):
     with pytest.raises(SqError, match="begins with the chapter's title"):
-        slides(_notebook("words"))
-    with pytest.raises(SqError, match="begins with the chapter's title"):
-        slides({"cells": []})
-    with pytest.raises(SqError, match="cannot be read"):
-        module.write_slides(tmp_path)
+        deck(new_notebook(cells=cells), "")
 
 
-def test_unknown_notebook_is_refused_with_the_nearest(deck, capsys):
+def test_an_unknown_notebook_is_refused_with_the_nearest(made, capsys):
     assert main(["slides", "00_frist"]) == 2
     assert "did you mean '00_first'" in capsys.readouterr().err

@@ -3,9 +3,18 @@
 import numpy as np
 import pytest
 
-from sqlib.data.statistics import compare, event_statistics, half_width, reference, source, speckle_width, summarise
+from sqlib.data.statistics import (
+    View,
+    compare,
+    event_statistics,
+    half_width,
+    reference,
+    source,
+    speckle_width,
+    summarise,
+)
 
-# on the small sample: sources have repaired pixels and only five clear ones are left; four to twelve selected frames an event
+# the small sample: sources have repaired pixels and only five clear ones are left; four to twelve frames an event
 KNOWN_TO_DIFFER = {("source FWHM in time", 23), ("large-scale brightness rms", 24)}
 
 
@@ -19,7 +28,7 @@ def test_real_frames_lie_inside_the_spreads_of_the_reference(real):
         boxes = {box for row in rows["boxes"] for box in row}
         sources = [(interval, box) for interval in events[key].intervals for box in sorted(boxes)]
         pixels, numbers = frames.pixels[rows.index.to_numpy()], rows["frame"].to_numpy()
-        statistics = event_statistics(pixels, numbers, events[key].cadence, sources, np.random.default_rng(0))
+        statistics = event_statistics(View(events[key], pixels, numbers, sources), np.random.default_rng(0))
         measured[events[key].cycle].append(statistics)
     table = compare({cycle: summarise(own) for cycle, own in measured.items()}, "sample").dropna(subset=["sample"])
     assert len(table) >= 25

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from tinybook import CHECKOUT
 
 from sqbook import student
@@ -15,128 +15,97 @@ from sqlib.errors import SqError
 NOTEBOOKS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
 SOLVED = """\
 import math
-import numpy as np
 # the area of a disc
-area = math.pi * np.square(2.0)
+area = math.pi * radius**2
 print(area)
-
-# is it right?
-assert isinstance(area, np.floating)
-assert abs(area - 4 * np.pi) < 1e-9, "area = π r²"
 """
+CHECKED = 'assert abs(area - 12.566) < 1e-3, "area = π r²"'
 
 
 def notebook(*cells) -> dict:
     return json.loads(nbformat.writes(new_notebook(cells=[new_markdown_cell("# A chapter"), *cells]), version=4))
 
 
-def solution(source: str, *tags: str) -> nbformat.NotebookNode:
-    return new_code_cell(source, metadata={"tags": ["hide-cell", *tags]})
+def solution(source: str = SOLVED) -> nbformat.NotebookNode:
+    return new_code_cell(source, metadata={"tags": ["solution", "hide-cell"]})
 
 
-def sources(made: dict) -> list[str]:
-    return ["".join(cell["source"]) for cell in made["cells"]]
+def check(source: str = CHECKED, *uses: str) -> nbformat.NotebookNode:
+    return new_code_cell(source, metadata={"tags": ["check", "hide-cell"], "uses": [*uses]})
 
 
-def test_solution_becomes_a_prompt_that_keeps_its_checks_and_what_they_need():
-    made = student.student_notebook(notebook(new_code_cell("radius = 2"), solution(SOLVED, "slow")), "x")
-    title, note, code, prompt = sources(made)
-    assert (title, code) == ("# A chapter", "radius = 2")
-    assert "sq student" in note
-    assert prompt == (
-        "import numpy as np\n"
-        "# your solution (the checks below use: area)\n"
-        "\n"
-        "# is it right?\n"
-        "assert isinstance(area, np.floating)\n"
-        'assert abs(area - 4 * np.pi) < 1e-9, "area = π r²"'
-    )
-    assert made["cells"][3]["metadata"]["tags"] == ["slow", "exercise", "raises-exception"]
-
-
-def test_checks_fail_until_the_solution_stands_there():
-    prompt = sources(student.student_notebook(notebook(solution(SOLVED)), "x"))[-1]
-    with pytest.raises(NameError, match="area"):
-        exec(prompt, {})
-    mark = "# your solution (the checks below use: area)\n"
-    exec(prompt.replace(mark, mark + "area = np.float64(4 * np.pi)\n"), {})
-    with pytest.raises(AssertionError, match="area = π r²"):
-        exec(prompt.replace(mark, mark + "area = np.float64(3.0)\n"), {})
-
-
-def test_solution_without_checks_leaves_a_bare_prompt_that_raises_nothing():
-    made = student.student_notebook(notebook(solution("answer = 42\nprint(answer)")), "x")
-    assert sources(made)[-1] == "# your solution"
-    assert made["cells"][-1]["metadata"]["tags"] == ["exercise"]
-
-
-def test_assertion_in_the_middle_of_a_solution_is_part_of_it():
-    made = student.student_notebook(notebook(solution("n = 3\nassert n\nprint(n)")), "x")
-    assert sources(made)[-1] == "# your solution"
-
-
-def test_import_that_a_later_check_needs_is_kept_and_its_names_are_asked_for():
-    first, second = solution("import json\nn = 3"), solution("m = n + 1\nassert json.dumps(m) == str(n + 1)")
-    one, two = sources(student.student_notebook(notebook(first, second), "x"))[-2:]
-    assert one == "import json\n# your solution (the checks below use: n)"
-    assert two.startswith("# your solution (the checks below use: m)\n")
-
-
-def test_dropdown_with_a_solution_becomes_a_prompt_and_other_dropdowns_stay():
-    text = (
-        "**1.** Why?\n\n````{dropdown} Solution\nBecause.\n\n```python\nx = 1\n```\n````\n\n**2.** How?\n\n"
-        "```{dropdown} Hint\nThink.\n```\n\n:::{dropdown} Solution\nSo.\n:::\n\n## Summary\n\nAll of it."
-    )
-    solved = notebook(new_markdown_cell(text))
-    assert student.exercises(solved) == 2
+def test_a_solution_becomes_a_prompt_that_names_what_its_check_uses_and_the_rest_stays():
+    radius = new_code_cell("radius = 2", outputs=[new_output("stream", text="2")], execution_count=3)
+    solved = notebook(radius, solution(), check(CHECKED, "area"), new_markdown_cell("## Summary"))
     made = student.student_notebook(solved, "x")
-    prompt, hint = "# your solution", "```{dropdown} Hint\nThink.\n```"
-    assert sources(made)[2:] == ["**1.** Why?", prompt, f"**2.** How?\n\n{hint}", prompt, "## Summary\n\nAll of it."]
-    assert [cell["cell_type"] for cell in made["cells"][2:]] == ["markdown", "code", "markdown", "code", "markdown"]
-    nbformat.validate(nbformat.from_dict(made))
+    title, note, code, prompt, checked, end = [cell.source for cell in made.cells]
+    assert (title, code, checked, end) == ("# A chapter", "radius = 2", CHECKED, "## Summary")
+    assert "sq student" in note and "notebooks/x.ipynb" in note
+    assert prompt == "# your solution (the check below uses: area)"
+    assert [cell.metadata.get("tags") for cell in made.cells[3:5]] == [["exercise"], ["check", "raises-exception"]]
+    assert made.cells[2].outputs == [] and made.cells[2].execution_count is None
+    assert solved["cells"][2]["metadata"]["tags"] == ["solution", "hide-cell"]  # the solved one is left alone
+    assert (student.exercises(solved), student.exercises(made)) == (1, 0)
+    assert student.student_notebook(notebook(solution()), "x").cells[-1].source == "# your solution"  # without a check
 
 
-def test_solution_whose_names_the_chapter_goes_on_with_is_refused():
+def test_a_check_fails_until_the_solution_stands_there():
+    prompt, checked = [cell.source for cell in student.student_notebook(notebook(solution(), check()), "x").cells[-2:]]
+    with pytest.raises(NameError, match="area"):
+        exec(f"{prompt}\n{checked}", {})
+    with pytest.raises(AssertionError, match="area = π r²"):
+        exec(f"{prompt}\narea = 3\n{checked}", {})
+    exec(f"{prompt}\narea = 12.566\n{checked}", {})
+
+
+def test_a_solution_whose_names_the_chapter_goes_on_with_is_refused():
     with pytest.raises(SqError, match=r"x, cell 2: later cells use answer"):
         student.student_notebook(notebook(solution("answer = 42"), new_code_cell("print(answer)")), "x")
     student.student_notebook(notebook(solution("i = 42"), new_code_cell("i = 1\nprint(i)")), "x")  # has its own
+    student.student_notebook(notebook(solution("i = 42"), check("assert i"), solution("print(i)")), "x")
 
 
-def test_solution_that_is_not_python_is_named():
+def test_a_solution_that_is_not_python_is_named():
     with pytest.raises(SqError, match="x, cell 3: not Python"):
         student.student_notebook(notebook(new_code_cell("1"), solution("for in")), "x")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_chapter_keeps_everything_but_its_solutions(path):
+def test_a_chapter_keeps_everything_but_its_solutions(path):
     solved = json.loads(path.read_text())
-    text = student.student_texts()[path.name]
-    made = json.loads(text)
+    text = nbformat.writes(student.student_notebook(solved, path.stem))
     nbformat.validate(nbformat.reads(text, as_version=4))
-    assert text == json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+    made = json.loads(text)
     assert student.exercises(solved) >= 3 and student.exercises(made) == 0
     own = {cell["id"]: cell for cell in made["cells"]}
-    prompts = 0
+    assert list(own) == [solved["cells"][0]["id"], "student-note", *[cell["id"] for cell in solved["cells"][1:]]]
     for cell in solved["cells"]:
-        if "hide-cell" in cell["metadata"].get("tags", []):
-            prompt = own[cell["id"]]
-            lines = [line for line in prompt["source"] if line.strip()]
-            kept = [line for line in lines if not line.startswith("# your solution")]
-            assert [line.strip() for line in kept] == [s.strip() for s in cell["source"] if s.strip() in {k.strip() for k in kept}]
-            assert len(kept) < len(cell["source"])
-            compile("".join(prompt["source"]), prompt["id"], "exec")
-            prompts += 1
-        elif cell["cell_type"] == "code" or "dropdown} Solution" not in "".join(cell["source"]):
+        if "solution" in cell["metadata"].get("tags", []):
+            assert "".join(own[cell["id"]]["source"]).startswith("# your solution")
+        elif "check" in cell["metadata"].get("tags", []):
+            assert own[cell["id"]]["source"] == cell["source"]
+        else:
             assert own[cell["id"]] == cell
-    assert sum("exercise" in cell["metadata"].get("tags", []) for cell in made["cells"]) == student.exercises(solved) >= prompts
-    assert all(cell["outputs"] == [] for cell in made["cells"] if cell["cell_type"] == "code")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_exercise_of_a_chapter_is_followed_by_a_check_which_says_what_it_uses(path):
+    cells = json.loads(path.read_text())["cells"]
+    places = [number for number, cell in enumerate(cells) if student.tagged(cell, "solution")]
+    assert len(places) >= 3
+    assert [number for number, cell in enumerate(cells) if student.tagged(cell, "check")] == [n + 1 for n in places]
+    for solved, checked in ((cells[n], cells[n + 1]) for n in places):
+        (sets, _), (own, reads) = (student._names("".join(cell["source"]), path.stem) for cell in (solved, checked))
+        assert "assert " in "".join(checked["source"]) and "assert " not in "".join(solved["source"])
+        assert checked["metadata"]["uses"] == sorted(sets & reads - own)
+        assert all("hide-cell" in cell["metadata"]["tags"] for cell in (solved, checked))
 
 
 @pytest.fixture
 def home(sq_home) -> Path:
     (sq_home / "notebooks").mkdir(parents=True)
     for name in ("00_one", "01_two"):
-        text = json.dumps(notebook(solution(SOLVED)), indent=1, ensure_ascii=False)
+        text = json.dumps(notebook(new_code_cell("radius = 2"), solution(), check()), indent=1, ensure_ascii=False)
         (sq_home / "notebooks" / f"{name}.ipynb").write_text(text)
     return sq_home
 
@@ -183,7 +152,7 @@ def test_the_solved_notebooks_are_never_written_over(home):
 def test_work_in_a_student_notebook_is_not_lost(home, tmp_path):
     path = student.write_student(tmp_path / "class")[0]
     worked = json.loads(path.read_text())
-    worked["cells"][-1]["source"].insert(2, "area = 12.57\n")
+    worked["cells"][-2]["source"].append("\narea = 12.57")
     path.write_text(json.dumps(worked))
     with pytest.raises(SqError, match=r"00_one\.ipynb has been worked in"):
         student.write_student(tmp_path / "class")

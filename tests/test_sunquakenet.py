@@ -84,7 +84,8 @@ def test_labels_that_table_1_contradicts_are_listed_and_kept(net):
 
 
 def test_what_is_odd_is_reported(net):
-    copy, strange, outside = POSITIVE.replace(".png", ".jpg"), "C23_pos/poz/quake.png", "img_poz_2001_04_06_19_13_00_9.png"
+    copy, strange = POSITIVE.replace(".png", ".jpg"), "C23_pos/poz/quake.png"
+    outside = "img_poz_2001_04_06_19_13_00_9.png"
     unknown, impossible = (f"C24_pos/neg/img_poz_{day}_01_01_00_7.png" for day in ("2010_06_07", "2010_13_41"))
     frames, report = load_sunquakenet(net(POSITIVE, copy, strange, outside, unknown, impossible))
     assert report.duplicates == (POSITIVE,) and len(frames.index) == 2  # .jpg comes before .png
@@ -96,7 +97,7 @@ def test_what_is_odd_is_reported(net):
 def test_regions_become_boxes_of_their_frames(net):
     root = net(POSITIVE, NEGATIVE)
     table(root, ROW + "\n" + "," * 20 + "\n")
-    assert read_regions(root / "data_c23.csv")[0].boxes == ((8.0, 9.0, 12.0, 20.5),)
+    assert read_regions(root / "data_c23.csv")["boxes"].iloc[0] == ((8.0, 9.0, 12.0, 20.5),)
     frames, report = load_sunquakenet(root)
     assert frames.index["boxes"].tolist() == [(), ((8.0, 9.0, 12.0, 20.5),)]
     assert report.tables == ("data_c23.csv",) and not report.region_disagreements and not report.boxes_outside
@@ -109,11 +110,8 @@ def test_boxes_outside_the_frame_are_clipped_or_dropped_and_reported(net):
     table(root, "06.04.2001 19:13,21,36,,,,,,,,,2,-4,9,12,20,40,1,50,8,\n")
     frames, report = load_sunquakenet(root)
     assert frames.index["boxes"][0] == ((0.0, 9.0, 12.0, 20.0),)
-    key = "2001_04_06_19_13_00"
-    assert report.boxes_outside == (
-        (key, (-4.0, 9.0, 12.0, 20.0), "clipped"),
-        (key, (40.0, 1.0, 50.0, 8.0), "dropped"),
-    )
+    clipped, dropped = ((-4.0, 9.0, 12.0, 20.0), "clipped"), ((40.0, 1.0, 50.0, 8.0), "dropped")
+    assert report.boxes_outside == (("2001_04_06_19_13_00", *clipped), ("2001_04_06_19_13_00", *dropped))
 
 
 def test_intervals_and_events_that_table_1_does_not_list_are_reported(net):
@@ -124,18 +122,12 @@ def test_intervals_and_events_that_table_1_does_not_list_are_reported(net):
     assert report.unknown_events == ("2002_04_06_19_13_00",)
 
 
-@pytest.mark.parametrize(
-    ("rows", "told"),
-    [
-        (ROW.replace("06.04.2001", "2001-04-06"), "line 3, column Time"),
-        (ROW.replace("21,36", "21,"), "line 3, column FE"),
-        (ROW.replace("21,36", "36,21"), "line 3, column FS, FE"),
-        (ROW.replace("21,36", "21.5,36"), "line 3, column FS, FE"),
-        (ROW.replace("8,9,12,20.5", "8,9,12,"), "line 3, column b1_y1"),
-        (ROW.replace("8,9,12,20.5", "8,9,12,nan"), "line 3, column b1_y1"),
-        (ROW.replace("8,9,12,20.5", "8,9,8,20"), "line 3, column b1_x0…b1_y1"),
-    ],
-)
+@pytest.mark.parametrize(("rows", "told"), [
+    (ROW.replace("06.04.2001", "2001-04-06"), "line 3, column Time: '2001.*' is no time like 29.03.2014 16:48"),
+    (ROW.replace("21,36", "36,21"), "line 3, column FS, FE: 36 to 21 is no interval"),
+    (ROW.replace("8,9,12,20.5", "8,9,12,nan"), "line 3, column b1_y1: 'nan' is no number"),
+    (ROW.replace("8,9,12,20.5", "8,9,8,20"), "line 3, column b1_x0…b1_y1: .* is no box"),
+])
 def test_wrong_rows_are_refused_with_file_line_and_column(net, rows, told):
     path = table(net(POSITIVE), ROW + rows)
     with pytest.raises(SqError, match=told) as error:
@@ -145,10 +137,7 @@ def test_wrong_rows_are_refused_with_file_line_and_column(net, rows, told):
 
 def test_missing_columns_are_named(net):
     path = table(net(POSITIVE), "", columns=[name for name in COLUMNS if name not in ("FS", "b2_y1")])
-    with pytest.raises(SqError, match="line 1: missing column FS, b2_y1"):
-        read_regions(path)
-    path.write_text("")
-    with pytest.raises(SqError, match="line 1: missing column Time"):
+    with pytest.raises(SqError, match=r"line 1: .* lacks FS, lacks b2_y1"):
         read_regions(path)
 
 
@@ -238,20 +227,15 @@ def twin(cube, rng):
 
 def test_what_is_exported_loads_back(twin, tmp_path):
     root = export_frames(twin, tmp_path / "out")
-    assert sorted(path.name for path in root.iterdir()) == [
-        "C23_pos",
-        "C24_TEST_pos",
-        "C24_pos",
-        "README.txt",
-        "data_c23.csv",
-        "data_c24.csv",
-    ]
+    folders, files = ["C23_pos", "C24_TEST_pos", "C24_pos"], ["README.txt", "data_c23.csv", "data_c24.csv"]
+    assert sorted(path.name for path in root.iterdir()) == folders + files
     back, report = load_sunquakenet(root)
     assert np.array_equal(back.pixels, twin.pixels) and back.source == "twin"
     columns = ["event", "cycle", "frame", "label", "boxes"]
     pd.testing.assert_frame_equal(back.index[columns], twin.index[columns])
-    assert not any((report.label_disagreements, report.region_disagreements, report.boxes_outside, report.strange_files))
-    assert read_regions(root / "data_c24.csv")[0].boxes == ((3.0, 4.0, 9.25, 8.0),)
+    odd = (report.label_disagreements, report.region_disagreements, report.boxes_outside, report.strange_files)
+    assert not any(odd)
+    assert read_regions(root / "data_c24.csv")["boxes"].iloc[0] == ((3.0, 4.0, 9.25, 8.0),)
 
 
 def test_an_export_of_simulated_frames_says_so(twin, tmp_path):
@@ -286,11 +270,13 @@ def test_the_real_sample_loads_as_its_readme_says(real):
     frames, report = load_sunquakenet(real)
     assert frames.pixels.shape == (280, 256, 256)
     assert (report.positives, report.negatives, report.unlabelled) == (115, 157, 8)
-    assert not any((report.label_disagreements, report.region_disagreements, report.unknown_events, report.strange_files))
+    odd = (report.label_disagreements, report.region_disagreements, report.unknown_events, report.strange_files)
+    assert not any(odd)
     assert [event for event, _, _ in report.boxes_outside] == ["2000_11_24_04_54_00", "2002_07_15_19_52_00"]
     facts = info(frames)
     assert facts["cycles"]["23"]["positives"] == 115 and facts["source"] == "sunquakenet"
-    assert abs(frames.pixels.mean() - 19) < 3 and np.median(frames.pixels.max((1, 2))) > 240  # scaled to their own maximum
+    assert abs(frames.pixels.mean() - 19) < 3
+    assert np.median(frames.pixels.max((1, 2))) > 240  # scaled to their own maximum
 
 
 def test_the_real_sample_survives_an_export(real, tmp_path):

@@ -5,15 +5,18 @@ import re
 import shlex
 
 import pytest
+from click import Group
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tinybook import CHECKOUT, TITLES, add_prose, make_home
 
-from sqbook.cli import _parser
+from sqbook.cli import sq
 from sqbook.execute import run_notebook
-from sqbook.parameters import parameters, parse, profile_names
+from sqbook.parameters import settable
 from sqbook.site import build as pages
 from sqbook.sweep import grid
+from sqlib import profiles
 from sqlib.show.provenance import make_card
+from sqlib.typed import parse
 
 GUIDE = (CHECKOUT / "book" / "teaching.md").read_text(encoding="utf-8")
 NOTEBOOKS = {path.stem: json.loads(path.read_text()) for path in (CHECKOUT / "notebooks").glob("*.ipynb")}
@@ -55,8 +58,8 @@ def test_every_question_of_a_quiz_marks_itself_without_scripts_and_has_one_right
 def test_a_chapter_says_what_is_learned_and_needed_and_its_exercises_check_what_was_found(name):
     text = _text(name, "markdown")
     assert "**You will learn**" in text and "**You should know**" in text
-    solved = ["".join(cell["source"]) for cell in NOTEBOOKS[name]["cells"] if "hide-cell" in cell["metadata"].get("tags", [])]
-    assert len(solved) >= 3 and sum("assert " in one for one in solved) >= 2
+    tags = [tag for cell in NOTEBOOKS[name]["cells"] for tag in cell["metadata"].get("tags", [])]
+    assert tags.count("solution") == tags.count("check") >= 3
 
 
 def test_figures_and_exercises_of_the_paths_are_those_of_their_chapters():
@@ -93,13 +96,15 @@ def test_command_is_one_that_sq_takes(line):
     words = shlex.split(line)[1:]
     if len(words) == 1 and words != ["runs"]:  # named in a sentence, without what it is applied to
         words.append("x")
-    args = _parser().parse_args(words)
-    assert getattr(args, "profile", "smoke") in profile_names()
-    for name in getattr(args, "notebooks", [getattr(args, "notebook", "NOTEBOOK")]):
+    command, rest = sq, list(words)
+    while isinstance(command, Group):
+        command = command.commands[rest.pop(0)]
+    given = command.make_context(command.name, rest).params
+    assert given.get("profile", "smoke") in profiles.names()
+    for name in given.get("notebooks", [given.get("notebook", "NOTEBOOK")]):
         if name not in ("NOTEBOOK", "x"):
-            known = parameters(CHECKOUT / "notebooks" / f"{name}.ipynb")
-            settings = getattr(args, "settings", [])
-            grid(known, settings, name) if words[0] == "sweep" else parse(known, settings, name)
+            model, settings = settable(CHECKOUT / "notebooks" / f"{name}.ipynb"), given.get("settings", [])
+            grid(model, settings, name) if words[0] == "sweep" else parse(model, settings, name)
 
 
 def test_commands_are_found():
@@ -126,7 +131,7 @@ def runs(sq_home):
         card = make_card(name, {"data": "twin", "profile": "smoke", "seed": 1}, fingerprint="mine")
         card |= {"seconds_in_all": seconds, "threads": threads, "key": "key", "memory_mb": 1234}
         card = card if threads == 1 else {k: v for k, v in card.items() if k != "memory_mb"}  # made before it was kept
-        solved = [new_code_cell("1", metadata={"tags": ["hide-cell"]}) for _ in range(2)]
+        solved = [new_code_cell("1", metadata={"tags": ["solution"]}) for _ in range(2)]
         notebook = new_notebook(cells=[new_markdown_cell("word " * 540), *solved])
         write(folders[name] / "card.json", card)
         write(folders[name] / "executed.ipynb", notebook)
@@ -143,8 +148,10 @@ def test_table_says_what_the_runs_and_their_files_say(runs, monkeypatch, tmp_pat
     monkeypatch.setattr("sys.prefix", str(tmp_path / "environment"))
     html = pages.teaching_table(runs)
     rows = [re.findall(r"<t[hd][^>]*>(?:<code>)?([^<]*)", row) for row in html.split("<tr>")[2:]]
-    assert rows == [["00_a", "3", "12 s", "1.2", "1", "smoke", "7", "2"], ["01_b", "3", "3 min", "–", "4", "smoke", "7", "2"]]
-    assert "data that they read 5 MB; networks trained on these data so far (1) 2 MB; Python with all packages 0 MB" in html
+    assert rows == [["00_a", "3", "12 s", "1.2", "1", "smoke", "7", "2"],
+                    ["01_b", "3", "3 min", "–", "4", "smoke", "7", "2"]]
+    assert "data that they read 5 MB; networks trained on these data so far (1) 2 MB" in html
+    assert "Python with all packages 0 MB" in html
 
 
 def test_table_says_what_set_up_downloads_where_that_was_measured(runs, sq_home):

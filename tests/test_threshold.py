@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from browser import chromium, opened
 
 from sqlib.errors import SqError
 from sqlib.show.threshold import levels, sentence, slider, still
@@ -38,34 +37,12 @@ def test_scores_without_a_positive_or_of_another_length_are_refused(frames):
             levels(*wrong)
 
 
-def test_slider_moves_by_keyboard_and_speaks_and_stands_without_scripts(frames, tmp_path):
-    table = levels(*frames)
-    path = tmp_path / "page.html"
-    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title>'
-    path.write_text(head + slider(table, "thr", "curves <of> two", 30))
-    words = [sentence(row) for row in table.itertuples()]
-    with chromium() as browser:
-        with opened(browser, path) as (page, complaints):
-            output, line = page.locator("output"), page.locator(".sq-now")
-            assert output.text_content() == words[30]
-            before = line.get_attribute("transform")
-            page.locator("input").focus()
-            page.keyboard.press("ArrowRight")
-            assert output.text_content() == words[31]
-            assert line.get_attribute("transform") != before
-            assert page.locator("input").get_attribute("aria-valuetext") == words[31]
-            assert page.locator("svg[role=img]").get_attribute("aria-label") == "curves <of> two"
-            assert not complaints
-        with opened(browser, path, java_script_enabled=False) as (page, complaints):
-            assert page.locator("output").text_content() == words[30]
-            assert not page.locator(".sq-controls").is_visible()
-
-
 def test_slider_draws_what_its_sentence_says(frames):
     table = levels(*frames)
-    html = slider(table, "name", "alt")
-    assert html.count("<polyline") == 3 and all(f"</svg> {word}</span>" in html for word in ("precision", "recall", "events found"))
-    last = html.split("<polyline")[3].split('points="')[1].split('"')[0].split()
+    player = slider(table)
+    assert [one["words"] for one in player["curves"]] == ["precision", "recall", "events found"]
+    assert player["facts"]["words"] == [sentence(row) for row in table.itertuples()]
+    last = player["curves"][2]["points"].split()
     share = [(206 - float(point.split(",")[1])) / 196 for point in last]
     assert share == pytest.approx((table["found"] / table["events"]).tolist(), abs=1e-3)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import sqlib.sun.twin as twin
-from sqlib.data import catalogue, find_event, survey
+from sqlib.data import catalogue, find_event, measurements
 from sqlib.data.statistics import as_published, compare, reference, temporal_acf
 from sqlib.errors import SqError
 from sqlib.sun.scene import draw_scene
@@ -145,6 +145,6 @@ def test_a_published_frame_touches_255_and_carries_four_counts_of_noise():
 def test_the_full_twin_looks_like_the_published_frames(full_twin, monkeypatch):
     """Every quantity, measured on the 53 labelled events as in chapter 01, lies in the spread of the real frames."""
     monkeypatch.setenv("SQ_HOME", str(full_twin.parents[2]))
-    table = compare(survey.measure(survey.twin_views(TwinSettings(), LABELLED), TwinSettings().seed))
+    table = compare(measurements.measure(measurements.twin_views(TwinSettings(), LABELLED), TwinSettings().seed))
     assert len(table) == len(reference()) and table["twin"].notna().all()
     assert table[~table["inside"]].empty, table[~table["inside"]].to_string()

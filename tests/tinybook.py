@@ -17,11 +17,12 @@ root: str = ""  # folder of SunquakeNet, where data is sunquakenet
 seed: int = 1265  # random seed
 profile: str = "laptop"  # size of the run
 out: str = ""  # folder for records and figures; set by sq run
-size: int = 64  # pixels a side
+settings: list[str] = []  # shared settings that differ from the profile's
 level: float = 1.0  # mean of the noise
 bins: list[int] = [8, 16]  # numbers of bins
 """
 
+NEEDS = {"settings": ["data.size"]}
 CODE = """\
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,13 +30,15 @@ import pandas as pd
 
 from sqlib.show import publish, style as figures
 
-page = publish.begin("NAME", data=data, seed=seed, profile=profile, out=out, size=size, level=level, bins=bins)
+page = publish.begin("NAME")
+size = page.settings.size
 noise = level * np.random.default_rng(seed).exponential(size=(12, size, size))
 fig, ax = plt.subplots()
 ax.hist(noise.ravel(), bins=bins[0])
 ax.set(xlabel="power / mean", ylabel="pixels")
 publish.figure(page, fig, "fig01", label="Figure 1", caption="Speckle of <one> source & noise.",
-               alt="A histogram that falls off exponentially.", numbers={"mean": noise.mean()}, paper={"mean": 1.0})
+               alt="A histogram that falls off exponentially.", numbers={"mean": noise.mean()}, paper={"mean": 1.0},
+               compare={"mean": (1.0, noise.mean())}, made_by=[plt.hist])
 rows = pd.DataFrame({"frame": [0, 1], "mean": noise.mean((1, 2))[:2]})
 publish.table(page, rows, "table1", label="Table 1", caption="Means of two frames.", formats={"mean": ".2f"})
 publish.movie(page, figures.colour(noise, vmin=0, vmax=5), "mov01", label="Movie 1", caption="Noise.", alt="Noise.")
@@ -44,8 +47,9 @@ publish.close(page, fingerprint="f" * 64)
 """
 
 
-def write_notebook(path: Path, code: str = CODE, parameters: str = PARAMETERS, title: str = "A chapter") -> Path:
-    """Write a notebook with a title, a parameter cell, a formula and one cell of `code`."""
+def write_notebook(path: Path, code: str = CODE, parameters: str = PARAMETERS, title: str = "A chapter",
+                   needs: dict = NEEDS) -> Path:
+    """Write a notebook with a title, a parameter cell, a formula, one cell of `code`, and its `needs` as metadata."""
     cells = [
         new_markdown_cell(f"# {title}\n\nSpeckle has the law $p(P) = e^{{-P}}$; see the {{term}}`pupil`."),
         new_code_cell(parameters, metadata={"tags": ["parameters"]}),
@@ -54,7 +58,7 @@ def write_notebook(path: Path, code: str = CODE, parameters: str = PARAMETERS, t
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel, "sq": needs}), path)
     return path
 
 
@@ -70,11 +74,19 @@ def make_home(folder: Path) -> Path:
 
 
 def add_prose(folder: Path) -> Path:
-    """Put the book's own prose and configuration into `folder`, its links to chapters turned to the tiny ones."""
+    """Put the book's own prose and configuration into `folder`, its links to chapters turned to the tiny ones.
+
+    In a book each record has a name of its own: those of the second chapter are fig02, table2, mov02, claim-C2.
+    """
+    other = CODE
+    for name, number in (("fig0", 2), ("table", 2), ("mov0", 2), ("claim-C", 2)):
+        other = other.replace(f'"{name}1"', f'"{name}{number}"')
+    write_notebook(folder / "notebooks" / "01_second.ipynb", other, title=TITLES["01_second"])
     copytree(CHECKOUT / "book", folder / "book")
     for page in (folder / "book").glob("*.md"):
         text = page.read_text()
         text = text.replace("notebooks/00_holography", "notebooks/00_first")
+        text = text.replace("{published} 00_holography fig-event", "{published} 00_first fig01")
         page.write_text(re.sub(r"notebooks/0[1-9]_\w+", "notebooks/01_second", text))
     (folder / "_config.yml").write_text((CHECKOUT / "_config.yml").read_text())
     toc = yaml.safe_load((CHECKOUT / "_toc.yml").read_text())

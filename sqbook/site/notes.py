@@ -1,10 +1,9 @@
-"""Under every figure and table: which cell made it, with which functions and settings, how to rerun it, and its numbers."""
+"""The note under every figure and table: which cell made it, with which functions and settings, and how to rerun it."""
 
 import ast
 import re
-from html import escape
 
-PUBLISHED = re.compile(r'<(?:figure class="sq-figure"|div class="sq-table") id="([\w-]+)"')
+from sqlib.show.bundle import MIME
 
 
 def imports_of(sources: list[str]) -> dict[str, str]:
@@ -18,7 +17,7 @@ def imports_of(sources: list[str]) -> dict[str, str]:
 
 
 def functions_of(source: str, imports: dict[str, str]) -> list[str]:
-    """The functions of sqlib that a cell calls, with their full names, in alphabetical order; what publishes is left out."""
+    """The functions of sqlib that a cell calls, by their full names in alphabetical order; without what publishes."""
     found = set()
     for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Call):
@@ -38,41 +37,32 @@ def _parsed(source: str) -> ast.Module:
 
 def rerun_command(card: dict, usual: dict) -> str:
     """The command that makes a run (its card) again; `usual`: values that its profile gives, which need not be said."""
-    own = {name: value for name, value in card["parameters"].items() if name not in ("profile", "out") and usual.get(name) != value}
+    own = {name: value for name, value in card["parameters"].items()
+           if name not in ("profile", "out") and usual.get(name) != value}
     words = [f"-p {name}={'FOLDER' if name == 'root' else str(value).replace(' ', '')}" for name, value in own.items()]
     return " ".join(["sq run", card["notebook"], "--profile", card["profile"], *words])
 
 
-def add_provenance(cells: list[dict], card: dict, records: dict[str, dict], tables: set[str], usual: dict) -> None:
-    """Write a folded note below each figure and table in the outputs of executed `cells`.
+def add_notes(cells: list[dict], card: dict, records: dict[str, dict], tables: set[str], usual: dict) -> None:
+    """Give each figure and table in the outputs of executed `cells` its record as the run ended, and its `note`.
 
-    records : of the run, by name; tables : names that have a CSV; usual : see `rerun_command`
+    records : of the run, by name; tables : names that have a CSV; usual : see `rerun_command`. A note says either which
+    functions the author declared, or which the cell calls.
     """
     imports = imports_of(["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"])
-    command = rerun_command(card, usual)
     stored = [cell for cell in cells if "injected-parameters" not in cell["metadata"].get("tags", [])]
     for number, cell in enumerate(stored, 1):
         for output in cell.get("outputs", []):
-            html = "".join(output.get("data", {}).get("text/html", ""))
-            match = PUBLISHED.search(html)
-            if match and match[1] in records:
-                functions = functions_of("".join(cell["source"]), imports)
-                note = _note(records[match[1]], card, number, functions, command, match[1] in tables)
-                output["data"]["text/html"] = html + note
-
-
-def _note(record: dict, card: dict, number: int, functions: list[str], command: str, table: bool) -> str:
-    name, chapter = record["name"], card["notebook"]
-    rows = {
-        "Made by": f"<code>notebooks/{escape(chapter)}.ipynb</code>, cell {number}",
-        "Functions": ", ".join(f"<code>{escape(function)}</code>" for function in functions) or "none of sqlib's",
-        "Data": f"{escape(record['data'])}, fingerprint <code>{escape(record['fingerprint'][:12]) or '–'}</code>",
-        "Profile and seed": f"{escape(record['profile'])}, {escape(str(record['seed']))}",
-        "Commit": f"<code>{escape(record['commit']) or '–'}</code>",
-        "Rerun this": f'<div class="highlight"><pre>{escape(command)}</pre></div>',  # the theme gives such a block a button to copy
-    }
-    if table:
-        rows["Numbers"] = f'<a href="../records/{escape(chapter)}/{escape(name)}.csv" download>{escape(name)}.csv</a>'
-    body = "".join(f"<dt>{term}</dt><dd>{words}</dd>" for term, words in rows.items())
-    label = f'How <span class="sq-hidden">{escape(record["label"])}</span> was made'
-    return f'<details class="sq-made"><summary>{label}</summary><dl>{body}</dl></details>'
+            content = output.get("data", {}).get(MIME)
+            if not content or content["record"]["name"] not in records:
+                continue
+            record = records[content["record"]["name"]]
+            content["record"] |= record
+            if record["kind"] != "claim":
+                declared = record.get("made_by")
+                content["note"] = {
+                    "name": record["name"], "label": record["label"], "chapter": card["notebook"], "cell": number,
+                    "declared": bool(declared), "functions": declared or functions_of("".join(cell["source"]), imports),
+                    "data": record["data"], "fingerprint": record["fingerprint"][:12], "profile": record["profile"],
+                    "seed": record["seed"], "commit": record["commit"], "command": rerun_command(card, usual),
+                    "table": record["name"] in tables}

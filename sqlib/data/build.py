@@ -8,11 +8,22 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
+
 from sqlib import __version__
 from sqlib.data.catalogue import Event, catalogue
 from sqlib.data.cubes import Cube, read_cube, write_cube
-from sqlib.data.frames import SCALINGS, FrameSet, check_size, events_of, frames_from_cube, load_frames_from, save_frames
+from sqlib.data.frames import (
+    FrameSet,
+    check_scaling,
+    check_size,
+    events_of,
+    frames_from_cube,
+    load_frames_from,
+    save_frames,
+)
 from sqlib.errors import SqError
+from sqlib.keys import PACKAGE, code_hash, key
 from sqlib.paths import alone, clean, home, replacing
 from sqlib.sun.twin import TwinSettings, check_settings
 from sqlib.sun.twin import simulate as simulate_twin
@@ -22,48 +33,32 @@ SMALL = 100e6  # pixels of all cubes together, below which starting workers cost
 GUARD = "a script that builds the twin with workers must do so under “if __name__ == '__main__'”"
 
 
-def _hash(*files: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(files, key=lambda path: path.name):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+def physics(package: Path = PACKAGE) -> str:
+    """Hash of the code and the table that decide what a cube holds."""
+    modules = ("sqlib.sun.twin", "sqlib.data.catalogue", "sqlib.data.cubes")
+    return code_hash(modules, ("sun",), ("data/table1.csv",), package)
 
 
-def physics(package: Path) -> str:
-    """Hash of the source files that decide what a cube holds."""
-    data = (package / "data" / name for name in ("catalogue.py", "table1.csv", "cubes.py"))
-    return _hash(*(package / "sun").glob("*.py"), *data)
+def recipe(package: Path = PACKAGE) -> str:
+    """Hash of the code that decides how frames are made of a cube."""
+    return code_hash(("sqlib.data.frames",), (), package=package)
 
 
 # taken when the code is loaded: a file edited since then says nothing about the cubes that this process makes
-PHYSICS = physics(Path(__file__).parents[1])
-RECIPE = _hash(Path(__file__).with_name("frames.py"))
+PHYSICS, RECIPE = physics(), recipe()
 
 
 def twin_key(settings, simulate=None) -> str:
     """Short name of the twin that `settings` make with this physics: a changed physics makes other data."""
-    facts = [asdict(settings), PHYSICS, simulate and f"{simulate.__module__}.{simulate.__qualname__}"]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    return key(asdict(settings), PHYSICS, simulate and f"{simulate.__module__}.{simulate.__qualname__}")
 
 
 def twin_folder(settings=None, simulate=None) -> Path:
-    """Where the twin of these settings lies, whether it is made yet or not. Raises `SqError` for settings out of range."""
-    return home() / "data" / "twin" / twin_key(_settings(settings), simulate)
-
-
-def _settings(settings) -> TwinSettings:
-    settings = TwinSettings() if settings is None else settings
+    """Where the twin of these settings lies, made yet or not. Raises `SqError` for settings out of range."""
+    settings = settings or TwinSettings()
     if isinstance(settings, TwinSettings):
         check_settings(settings)
-    return settings
-
-
-def make_cube(event: Event, settings, path: Path, simulate=None) -> None:
-    """Simulate one event and write its cube."""
-    twin = (simulate or simulate_twin)(event, settings)
-    facts = (event.key, event.instrument, event.cadence, event.pixel, event.start)
-    cube = Cube(twin.power, *facts, first_frame=twin.first_frame, boxes=twin.boxes, truth=twin.truth)
-    write_cube(cube, path)
+    return home() / "data" / "twin" / twin_key(settings, simulate)
 
 
 def cube_path(folder: Path, event: Event) -> Path:
@@ -71,13 +66,17 @@ def cube_path(folder: Path, event: Event) -> Path:
     return folder / "cubes" / f"{event.key}.fits"
 
 
-def build_twin(
-    settings=None, workers: int | None = None, scheduler: str | None = None, progress: bool = True, simulate=None
-) -> Path:
+def make_cube(event: Event, settings, path: Path, simulate=None) -> None:
+    """Simulate one event and write its cube."""
+    twin = (simulate or simulate_twin)(event, settings)
+    facts = (event.key, event.instrument, event.cadence, event.pixel, event.start)
+    write_cube(Cube(twin.power, *facts, first_frame=twin.first_frame, boxes=twin.boxes, truth=twin.truth), path)
+
+
+def build_twin(settings=None, workers: int | None = None, scheduler: str | None = None, progress: bool = True,
+               simulate=None) -> Path:
     """Make the cubes of all 57 events that are not there yet, and return the folder of the twin.
 
-    Parameters
-    ----------
     settings : TwinSettings (None: the defaults)
     workers : processes, each with one thread; 0 or 1 works in this process; None: one a core, but none for a small twin
         or on two cores
@@ -91,13 +90,17 @@ def build_twin(
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         # a worker is importing the script that asks for it: it would wait for the lock of its own parent for ever
         raise SqError(GUARD)
-    settings = _settings(settings)
     check_workers(workers)
-    folder = twin_folder(settings, simulate)
-    if _complete(folder):
+    folder, settings = twin_folder(settings, simulate), settings or TwinSettings()
+    paths = [cube_path(folder, event) for event in catalogue()]
+
+    def complete() -> bool:
+        return all(path.exists() for path in (folder / "card.json", *paths))
+
+    if complete():
         return folder
     with alone(folder, told=progress):
-        if _complete(folder):
+        if complete():
             return folder
         clean(folder)
         clean(folder / "cubes")
@@ -106,53 +109,36 @@ def build_twin(
         need, free = len(missing) * settings.frames * settings.size**2 * 2, shutil.disk_usage(folder).free
         if need > free:
             raise SqError(f"the cubes need {need / 1e9:.2g} GB in {folder}, where {free / 1e9:.2g} GB are free")
-        failures = _run(missing, settings, folder, simulate, workers, scheduler, progress)
-        if failures:
-            names = ", ".join(event.name for event, _ in failures)
+        if failures := _make_cubes(missing, settings, folder, simulate, workers, scheduler, progress):
             raise SqError(
-                f"{len(failures)} of {len(missing)} cubes failed ({names}); the others are kept in {folder}, and "
-                f"the next build goes on from them. The first said: {failures[0][1]}"
-            ) from failures[0][1]
-        card = {
-            "settings": asdict(settings),
-            "version": __version__,
-            "source": "simulated",
-            "physics": PHYSICS,
-            "fingerprint": _hash(*(cube_path(folder, event) for event in catalogue())),
-        }
+                f"{len(failures)} of {len(missing)} cubes failed ({', '.join(failures)}); the others are kept in "
+                f"{folder}, and the next build goes on from them. The first said: {next(iter(failures.values()))}"
+            ) from next(iter(failures.values()))
+        digest = hashlib.sha256()
+        for path in paths:
+            digest.update(path.read_bytes())
+        facts = {"settings": asdict(settings), "version": __version__, "source": "simulated", "physics": PHYSICS}
         with replacing(folder / "card.json") as new:
-            new.write_text(json.dumps(card, indent=1), encoding="utf-8")
+            new.write_text(json.dumps({**facts, "fingerprint": digest.hexdigest()}, indent=1), encoding="utf-8")
     return folder
 
 
-def _complete(folder: Path) -> bool:
-    return (folder / "card.json").exists() and all(cube_path(folder, event).exists() for event in catalogue())
-
-
-def _run(events, settings, folder, simulate, workers, scheduler, progress) -> list[tuple[Event, Exception]]:
-    """Make the cubes of `events`; returns those that failed, with their errors."""
+def _make_cubes(events, settings, folder, simulate, workers, scheduler, progress) -> dict[str, Exception]:
+    """Make the cubes of `events`; returns the errors of those that failed, by the name of the event."""
     from dask.system import CPU_COUNT
     from tqdm import tqdm
 
     if workers is None and scheduler is None:
         small = len(events) * settings.frames * settings.size**2 < SMALL
-        workers = 0 if small or CPU_COUNT <= 2 else CPU_COUNT  # torch keeps two cores busy by itself, in half the memory
+        workers = 0 if small or CPU_COUNT <= 2 else CPU_COUNT  # torch keeps two cores busy itself, in half the memory
     jobs = [(event, settings, cube_path(folder, event), simulate) for event in events]
     made = each(make_cube, jobs, workers or 0, scheduler, f"{GUARD}. workers=0 does without")
     done = tqdm(made, total=len(events), desc="simulating", unit="cube", disable=not progress)
-    return [(events[place], error) for place, error in done if error is not None]
+    return {events[place].name: error for place, error in done if error is not None}
 
 
-def load_frames(
-    data: str = "twin",
-    root: str | os.PathLike = "",
-    size: int = 224,
-    scaling: str = "cube",
-    settings=None,
-    progress: bool = True,
-    workers: int | None = None,
-    simulate=None,
-) -> FrameSet:
+def load_frames(data: str = "twin", root: str | os.PathLike = "", size: int = 224, scaling: str = "cube", settings=None,
+                progress: bool = True, workers: int | None = None, simulate=None) -> FrameSet:
     """The frame set that a notebook asks for: made on the first call, found on the next ones.
 
     `data="twin"` builds the simulated cubes (`settings`, `workers`, `simulate` as in `build_twin`) and turns them into
@@ -163,8 +149,7 @@ def load_frames(
     from tqdm import tqdm
 
     check_size(size)
-    if scaling not in SCALINGS:
-        raise SqError(f"scaling is one of {', '.join(SCALINGS)}, not {scaling!r}")
+    check_scaling(scaling)
     if data == "sunquakenet":
         from sqlib.data.sunquakenet import fetch, load_sunquakenet
 
@@ -176,46 +161,34 @@ def load_frames(
         raise SqError(f"data is one of twin, sunquakenet, not {data!r}")
     folder = build_twin(settings, workers, progress=progress, simulate=simulate)
     frames = folder / f"frames-{size}-{scaling}-{RECIPE[:8]}"
-    if frames.exists():
-        return load_frames_from(frames)
-    with alone(folder, told=progress):
-        if not frames.exists():
-            clean(folder)
-            events = tqdm(catalogue(), desc="making frames", unit="cube", disable=not progress, delay=1)
-            parts = (frames_from_cube(read_cube(cube_path(folder, event)), size, scaling) for event in events)
-            save_frames(parts, frames, {"cubes": json.loads((folder / "card.json").read_text(encoding="utf-8"))})
+    if not frames.exists():
+        with alone(folder, told=progress):
+            if not frames.exists():
+                clean(folder)
+                events = tqdm(catalogue(), desc="making frames", unit="cube", disable=not progress, delay=1)
+                parts = (frames_from_cube(read_cube(cube_path(folder, event)), size, scaling) for event in events)
+                save_frames(parts, frames, {"cubes": json.loads((folder / "card.json").read_text(encoding="utf-8"))})
     return load_frames_from(frames)
 
 
 def info(frameset: FrameSet) -> dict:
     """Counts of a frame set, JSON-able: in all, per solar cycle and per event."""
-    events, per_event, cycles = events_of(frameset.index), [], {}
-    for key, rows in frameset.index.groupby("event", sort=False):
-        facts = {
-            "event": key,
-            "name": events[key].name,
-            "cycle": int(rows["cycle"].iloc[0]),
-            "labelled": bool((rows["label"] >= 0).any()),
-            **_counts(rows["label"]),
-            "intervals": [list(interval) for interval in events[key].intervals],
-        }
-        per_event.append(facts)
-    for cycle, rows in frameset.index.groupby("cycle"):
-        labelled = [one["labelled"] for one in per_event if one["cycle"] == cycle]
-        cycles[str(cycle)] = {"events": len(labelled), "labelled": sum(labelled), **_counts(rows["label"])}
-    return {
-        "source": frameset.source,
-        "scaling": frameset.scaling,
-        "size": int(frameset.pixels.shape[1]),
-        "fingerprint": frameset.fingerprint,
-        "events": len(per_event),
-        "labelled": sum(one["labelled"] for one in per_event),
-        **_counts(frameset.index["label"]),
-        "cycles": cycles,
-        "per_event": per_event,
-    }
+    index, events = frameset.index, events_of(frameset.index)
+    per_event = []
+    for name, rows in index.groupby("event", sort=False):
+        event, labelled = events[name], bool((rows["label"] >= 0).any())
+        facts = {"event": name, "name": event.name, "cycle": int(rows["cycle"].iloc[0]), "labelled": labelled}
+        per_event.append({**facts, **_counts(rows), "intervals": [list(interval) for interval in event.intervals]})
+
+    def summed(rows: pd.DataFrame) -> dict:
+        labelled = [one["labelled"] for one in per_event if one["event"] in set(rows["event"])]
+        return {"events": len(labelled), "labelled": sum(labelled), **_counts(rows)}
+
+    facts = {"source": frameset.source, "scaling": frameset.scaling, "size": int(frameset.pixels.shape[1])}
+    cycles = {str(cycle): summed(rows) for cycle, rows in index.groupby("cycle")}
+    return {**facts, "fingerprint": frameset.fingerprint, **summed(index), "cycles": cycles, "per_event": per_event}
 
 
-def _counts(labels) -> dict:
+def _counts(rows: pd.DataFrame) -> dict:
     names = {"positives": 1, "negatives": 0, "unlabelled": -1}
-    return {"frames": len(labels)} | {name: int((labels == label).sum()) for name, label in names.items()}
+    return {"frames": len(rows)} | {name: int((rows["label"] == label).sum()) for name, label in names.items()}

@@ -1,12 +1,13 @@
 """Table 1 of the paper: the 57 sunquake events, their instruments and their annotated frames."""
 
-import csv
 import difflib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+
+import pandas as pd
 
 from sqlib.errors import SqError
 
@@ -68,30 +69,24 @@ def make_event(time: datetime, intervals=(), labelled: bool = False) -> Event:
 @cache
 def catalogue() -> tuple[Event, ...]:
     """The 57 events of Table 1, by time: 15 of cycle 23 and 42 of cycle 24, four of these without annotation."""
-    with open(Path(__file__).with_name("table1.csv"), encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    events = (
-        make_event(
-            datetime.strptime(row["time"], "%Y-%m-%d %H:%M"),
-            (tuple(map(int, interval.split("-"))) for interval in row["intervals"].split()),
-            row["labelled"] == "+",
-        )
-        for row in rows
-    )
-    return tuple(sorted(events, key=lambda event: event.time))
+    table = pd.read_csv(Path(__file__).with_name("table1.csv"), keep_default_na=False, parse_dates=["time"])
+    events = []
+    for row in table.sort_values("time").itertuples():
+        intervals = (tuple(map(int, interval.split("-"))) for interval in row.intervals.split())
+        events.append(make_event(row.time.to_pydatetime(), intervals, row.labelled == "+"))
+    return tuple(events)
 
 
 def _words(text: str) -> list[str]:
     return [word.lstrip("0") or "0" for word in re.findall(r"[a-z]+|\d+", str(text).lower()) if word != "t"]
 
 
-def find_event(text: str, events=None) -> Event:
+def find_event(text: str) -> Event:
     """The event named by its key, its name, or the beginning of either: "6 April 2001", "2001-04-06T19:13".
 
     Raises `SqError`, with the nearest names, where no event or more than one fits.
     """
-    events = catalogue() if events is None else tuple(events)
-    words = _words(text)
+    words, events = _words(text), catalogue()
     found = [event for event in events if words and words in (_words(s)[: len(words)] for s in (event.key, event.name))]
     if len(found) == 1:
         return found[0]

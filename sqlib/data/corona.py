@@ -1,12 +1,11 @@
 """The atmosphere above a source (Section 4.3): AIA and RHESSI images, from files or simulated, places carried by WCS.
 
-A frame of egression power is a Postel (azimuthal equidistant, "ARC") patch of the photosphere; AIA and RHESSI see the Sun in
-projection (helioprojective, "TAN"). sunpy and the world coordinates in the headers do all the geometry. Frames are taken to
-show north up and west right, as those that `sq data ingest` makes do; the published frames do not say.
+A frame of egression power is a Postel (azimuthal equidistant, "ARC") patch of the photosphere; AIA and RHESSI see the
+Sun in projection (helioprojective, "TAN"). sunpy and the world coordinates in the headers do all the geometry. Frames
+are taken to show north up and west right, as those that `sq data ingest` makes do; the published frames do not say.
 """
 
 import warnings
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +17,8 @@ from astropy.io import fits
 from scipy.ndimage import gaussian_filter
 from sunpy.coordinates import HeliographicStonyhurst, Helioprojective, get_earth
 
-from sqlib.errors import SqError, in_words
 from sqlib.compressed_fits import unpacked
+from sqlib.errors import SqError, in_words
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar for notebooks that is not shown
@@ -30,24 +29,25 @@ SOLAR_RADIUS = 695.7  # Mm, sunpy's
 AIA = {304: (3, 0.6, 2.0), 94: (4, 0.6, 2.9)}  # Å: telescope, arcsec a pixel, exposure in s (Lemen et al. 2012)
 XRAY = (6, 12)  # keV; the paper prints eV
 LARGEST = 2**28  # bytes of an image, unpacked: twice 4096 × 4096 in float64
-NEEDED = ("CTYPE1", "CTYPE2", "CDELT1", "CDELT2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2")  # where they lack, sunpy guesses
+NEEDED = [f"{word}{axis}" for word in ("CTYPE", "CDELT", "CRPIX", "CRVAL") for axis in (1, 2)]  # or sunpy guesses
 
 
 def patch(shape, time: datetime, longitude: float, latitude: float, pixel: float):
-    """Empty sunpy map of a Postel patch: `shape` (H, W) pixels of `pixel` Mm about a Stonyhurst place (degrees) at `time`.
+    """Empty sunpy map of a Postel patch: `shape` (H, W) pixels of `pixel` Mm about a Stonyhurst place (degrees).
 
     Its first row is the southernmost, as in FITS; `place` turns the rows of our frames. `SqError` beyond the limb.
     """
     middle = SkyCoord(longitude * u.deg, latitude * u.deg, frame=HeliographicStonyhurst(obstime=time))
     if seen_from_earth(middle).angle > 90:
-        raise SqError(f"longitude {longitude:g}°, latitude {latitude:g}° lies behind the limb at {time:%Y-%m-%d %H:%M}")
+        where = f"longitude {longitude:g}°, latitude {latitude:g}°"
+        raise SqError(f"{where} lies behind the limb at {time:%Y-%m-%d %H:%M}")
     scale = np.degrees(pixel / SOLAR_RADIUS) * np.ones(2) * u.deg / u.pix
     header = make_fitswcs_header(tuple(shape), middle, scale=scale, projection_code="ARC")
     return sunpy.map.Map(np.zeros(shape, np.float32), header)
 
 
 def place(on, x, y):
-    """Places on the photosphere (SkyCoord, Stonyhurst) of pixels of a frame, x right, y down, the first pixel's middle at 0.5."""
+    """Places (SkyCoord, Stonyhurst) of pixels of a frame, x right, y down, the first pixel's middle at 0.5."""
     rows = on.data.shape[0]
     return on.pixel_to_world((np.asarray(x) - 0.5) * u.pix, (rows - np.asarray(y) - 0.5) * u.pix)
 
@@ -60,7 +60,7 @@ def raised(where, height: float):
 
 
 class Seen(NamedTuple):
-    """Where the Earth sees places: `tx`, `ty` (arcsec from disk centre), `angle` (degrees, vertical to line of sight)."""
+    """Where the Earth sees places: `tx`, `ty` (arcsec from disk centre), `angle` (degrees, vertical to sightline)."""
 
     tx: np.ndarray
     ty: np.ndarray
@@ -86,10 +86,10 @@ def displaced(where, height: float) -> float:
 def simulated(channel: int | str, where, time: datetime, minutes: float, rng, half: float = 90.0):
     """sunpy map of a small simulated flare that stands over `where` (SkyCoord), `minutes` after its onset.
 
-    channel : 304 (two ribbons 1 Mm up, bright at once), 94 (a hot arcade up to 12 Mm, later and longer) or "x-ray" (6–12 keV,
-    a source at the top of the arcade). Headers are those of AIA and RHESSI files; the field is 2 · `half` arcsec wide.
-    Shapes and courses are made up, for their geometry: nothing is to be learned from them about flares. Raises `SqError` for
-    another channel.
+    channel : 304 (two ribbons 1 Mm up, bright at once), 94 (a hot arcade up to 12 Mm, later and longer) or "x-ray"
+    (6–12 keV, a source at the top of the arcade). Headers are those of AIA and RHESSI files; the field is 2 · `half`
+    arcsec wide. Shapes and courses are made up, for their geometry: nothing is to be learned from them about flares.
+    Raises `SqError` for another channel.
     """
     if channel not in (*AIA, "x-ray"):
         raise SqError(f"channel {channel!r} is not simulated: {', '.join(map(str, AIA))} (Å) or x-ray")
@@ -98,21 +98,22 @@ def simulated(channel: int | str, where, time: datetime, minutes: float, rng, ha
     side = round(2 * half / scale)
     frame = Helioprojective(observer=earth, obstime=time)
     middle = SkyCoord(float(own.tx) * u.arcsec, float(own.ty) * u.arcsec, frame=frame)
-    more = {"telescope": "RHESSI", "instrument": "RHESSI"}
-    if channel != "x-ray":
-        telescope, _, exposure = AIA[channel]
-        more = {"telescope": "SDO/AIA", "instrument": f"AIA_{telescope}", "wavelength": channel * u.angstrom,
-                "exposure": exposure * u.s}  # fmt: skip
-    header = make_fitswcs_header((side, side), middle, scale=[scale] * 2 * u.arcsec / u.pix, **more)
+    facts = {"scale": [scale] * 2 * u.arcsec / u.pix, "telescope": "RHESSI", "instrument": "RHESSI"}
     if channel == "x-ray":
+        header = make_fitswcs_header((side, side), middle, **facts)
         header |= {"energy_l": float(XRAY[0]), "energy_h": float(XRAY[1]), "origin": "RHESSI", "ctype1": "HPLN-TAN"}
+    else:
+        telescope, _, exposure = AIA[channel]
+        facts |= {"telescope": "SDO/AIA", "instrument": f"AIA_{telescope}"}
+        facts |= {"wavelength": channel * u.angstrom, "exposure": exposure * u.s}
+        header = make_fitswcs_header((side, side), middle, **facts)
     empty = sunpy.map.Map(np.zeros((side, side)), header)
 
     lon, lat, height, weight = _shape(channel, minutes)
     degree = np.degrees(1 / SOLAR_RADIUS)
     base = raised(where, 0)
-    points = SkyCoord(base.lon + lon * degree / np.cos(base.lat) * u.deg, base.lat + lat * degree * u.deg,
-                      (SOLAR_RADIUS + height) * u.Mm, frame=base.frame.replicate_without_data())  # fmt: skip
+    spherical = base.lon + lon * degree / np.cos(base.lat) * u.deg, base.lat + lat * degree * u.deg
+    points = SkyCoord(*spherical, (SOLAR_RADIUS + height) * u.Mm, frame=base.frame.replicate_without_data())
     px, py = (np.asarray(v) for v in empty.wcs.world_to_pixel(points.transform_to(frame)))
     image = np.histogram2d(py, px, bins=[np.arange(side + 1) - 0.5] * 2, weights=weight)[0]
     image = gaussian_filter(image, (9.0 if channel == "x-ray" else 1.6) / scale)
@@ -140,14 +141,14 @@ def _shape(channel, minutes: float):
 
 
 def flare(channel: int | str, where, onset: datetime, rng, half: float = 50.0) -> tuple[list, object]:
-    """Four `simulated` images of a flare over `where`, 1 to 15 minutes after its onset, and its X-rays 9 minutes after it."""
+    """Four `simulated` images of a flare over `where`, 1 to 15 minutes after its onset, and its X-rays after 9."""
     images = [simulated(channel, where, onset + timedelta(minutes=m), m, rng, half) for m in (1.0, 5.0, 9.0, 15.0)]
     return images, simulated("x-ray", where, onset + timedelta(minutes=9), 9.0, rng, half)
 
 
 def observed(folder: Path, channel: int | str, where, start: datetime, end: datetime) -> tuple[list, object, str]:
-    """Up to four cut-outs of a channel about `where`, from 5 minutes before `start` to 20 after `end`; the first X-ray image
-    within half an hour of these times, or None and why there is none. `SqError` for a folder without images of the channel."""
+    """Up to four cut-outs of a channel about `where`, from 5 minutes before `start` to 20 after `end`; the first X-ray
+    image within half an hour of these times, or None and why there is none. `SqError` for no image of the channel."""
     maps = read_maps(folder)
     images = pick(maps, channel, start - timedelta(minutes=5), end + timedelta(minutes=20))
     images = [cut_out(one, where) for one in images[:: max(1, len(images) // 4)][:4]]
@@ -158,16 +159,19 @@ def observed(folder: Path, channel: int | str, where, start: datetime, end: date
 
 
 def distances(here, source=None, xrays=None) -> dict[str, float | None]:
-    """How far apart things look from the Earth, in arcsec: the place `here`, the `source` and the brightest X-rays (or None)."""
+    """How far apart things look from the Earth (arcsec): the place `here`, a `source`, the brightest X-rays."""
     own = seen_from_earth(here)
 
     def apart(tx, ty):
         return float(np.hypot(own.tx - tx, own.ty - ty))
 
-    facts = {"x (arcsec)": float(own.tx), "y (arcsec)": float(own.ty), "angle from disk centre": float(own.angle),
-             "12 Mm shift (arcsec)": displaced(here, 12), "detector to source (arcsec)": None}  # fmt: skip
-    if source is not None:
-        facts["detector to source (arcsec)"] = apart(*seen_from_earth(source)[:2])
+    facts = {
+        "x (arcsec)": float(own.tx),
+        "y (arcsec)": float(own.ty),
+        "angle from disk centre": float(own.angle),
+        "12 Mm shift (arcsec)": displaced(here, 12),
+        "detector to source (arcsec)": None if source is None else apart(*seen_from_earth(source)[:2]),
+    }
     if xrays is not None:
         row, column = np.unravel_index(np.nanargmax(xrays.data), xrays.data.shape)
         peak = xrays.wcs.pixel_to_world(column, row)
@@ -176,14 +180,14 @@ def distances(here, source=None, xrays=None) -> dict[str, float | None]:
 
 
 def as_map(data: np.ndarray, header: fits.Header, name: str):
-    """sunpy map of an image (H, W) and its header, by sunpy's own rules: RHESSI's files have units where others have CTYPE.
+    """sunpy map of an image (H, W) and its header, by sunpy's own rules, which know RHESSI's files.
 
     `SqError` where sunpy would guess place, scale or time, and for what is no view of the Sun in angles.
     """
     advice = "take the file as the archive has it, level 1 or later"
     if missing := [key for key in NEEDED if key not in header]:
         raise SqError(f"{name}: no world coordinates, the header lacks {', '.join(missing)}; {advice}")
-    comments = {card.keyword: card.comment for card in header.cards}  # by one of them sunpy knows how RHESSI counts time
+    comments = {card.keyword: card.comment for card in header.cards}  # one tells sunpy how RHESSI counts time
     with in_words(f"{name}: its header cannot be used", advice), warnings.catch_warnings(action="ignore"):
         warnings.filterwarnings("error", message="Missing metadata for observation time")  # or it would be now
         one = sunpy.map.Map(data, dict(header) | {"keycomments": comments})
@@ -193,13 +197,14 @@ def as_map(data: np.ndarray, header: fits.Header, name: str):
 
 
 def read_maps(folder: Path) -> list:
-    """All images of a folder (FITS) as sunpy maps, by time. `SqError` for no folder, no image and headers that cannot be used."""
-    folder, found = Path(folder), []
-    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".fits", ".fts", ".fit")) if folder.is_dir() else []
+    """All images of a folder (FITS) as sunpy maps, by time. `SqError` for none, and for headers that cannot be used."""
+    found = []
+    files = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in (".fits", ".fts", ".fit"))
     if not files:
-        raise SqError(f"{folder} holds no FITS file: put AIA and RHESSI images there, or name no folder to have them simulated")
+        raise SqError(f"{folder} holds no FITS file: put AIA and RHESSI images there, or name none to simulate them")
     for file in files:
-        with in_words(f"{file} holds no image that can be used", "fetch it again"), warnings.catch_warnings(action="ignore"):
+        told = in_words(f"{file} holds no image that can be used", "fetch it again")
+        with told, warnings.catch_warnings(action="ignore"):
             with fits.open(unpacked(file, LARGEST, "an image of the Sun")) as units:  # what is torn raises an error
                 unit = [unit for unit in units if unit.is_image and unit.header["NAXIS"] == 2][0]  # noqa: RUF015
                 data, header = np.array(unit.data), unit.header.copy()
@@ -210,7 +215,7 @@ def read_maps(folder: Path) -> list:
 def channel_of(one) -> int | str | None:
     """What a map shows: its wavelength in Å, "x-ray" for RHESSI images of about 6–12 keV, or None.
 
-    About: what a band shares with 6–12 keV is at least half of what the two span together (3–12 keV, but not 10–20 or 6–25).
+    About: what a band shares with 6–12 keV is at least half of what both span together (3–12 keV, not 10–20 or 6–25).
     """
     header = one.meta
     if "rhessi" in f"{header.get('telescop', '')} {header.get('origin', '')} {header.get('instrume', '')}".lower():
@@ -221,28 +226,27 @@ def channel_of(one) -> int | str | None:
     return None if wave is None else round(float(wave))
 
 
-def pick(maps: Iterable, channel: int | str, start: datetime, end: datetime) -> list:
+def pick(maps: list, channel: int | str, start: datetime, end: datetime) -> list:
     """The maps of a channel (304, 94, "x-ray") taken from `start` to `end`. `SqError`, with what is there, for none."""
-    maps = list(maps)
     own = [one for one in maps if channel_of(one) == channel and start <= one.date.datetime <= end]
     if not own:
-        kinds = sorted({str(channel_of(one)) for one in maps})
-        times = [one.date.datetime for one in maps]
-        span = f", from {min(times):%Y-%m-%d %H:%M} to {max(times):%Y-%m-%d %H:%M}" if times else ""
-        raise SqError(f"no image of channel {channel} from {start:%Y-%m-%d %H:%M} to {end:%H:%M}; there are: "
-                      f"{', '.join(kinds) or 'none'}{span}")  # fmt: skip
+        kinds = ", ".join(sorted({str(channel_of(one)) for one in maps})) or "none"
+        times = [f"{one.date.datetime:%Y-%m-%d %H:%M}" for one in maps]
+        held = f"{kinds}, from {min(times)} to {max(times)}" if times else kinds
+        raise SqError(f"no image of channel {channel} from {start:%Y-%m-%d %H:%M} to {end:%H:%M}; there are: {held}")
     return own
 
 
 def cut_out(one, where, half: float = 60.0):
-    """The part of a map within `half` arcsec of a place (SkyCoord) as the map sees it. `SqError` where it does not show it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        own = where.transform_to(one.coordinate_frame)
+    """The part of a map within `half` arcsec of a place (SkyCoord) as the map sees it. `SqError` where it does not."""
+    frame = one.coordinate_frame
+    with warnings.catch_warnings(action="ignore"):
+        own = where.transform_to(frame)
         tx, ty = own.Tx.to_value("arcsec"), own.Ty.to_value("arcsec")
-        x, y = one.wcs.world_to_pixel(SkyCoord(own.Tx, own.Ty, frame=one.coordinate_frame))
+        x, y = one.wcs.world_to_pixel(SkyCoord(own.Tx, own.Ty, frame=frame))
         high, wide = one.data.shape
         if not (0 <= x < wide and 0 <= y < high):
-            raise SqError(f"the image of {one.date.datetime:%Y-%m-%d %H:%M} does not show the source at ({tx:.0f}″, {ty:.0f}″)")
-        corners = SkyCoord([tx - half, tx + half] * u.arcsec, [ty - half, ty + half] * u.arcsec, frame=one.coordinate_frame)
+            place = f"the source at ({tx:.0f}″, {ty:.0f}″)"
+            raise SqError(f"the image of {one.date.datetime:%Y-%m-%d %H:%M} does not show {place}")
+        corners = SkyCoord([tx - half, tx + half] * u.arcsec, [ty - half, ty + half] * u.arcsec, frame=frame)
         return one.submap(corners[0], top_right=corners[1])

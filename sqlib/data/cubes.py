@@ -8,13 +8,30 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from sqlib import __version__
+from sqlib.data.tables import ABOVE, FROM, Column, typed
 from sqlib.errors import SqError, in_words
 from sqlib.paths import replacing
 
-REQUIRED = ("EVENT", "INSTRUME", "DATE-OBS", "CADENCE", "PIXSCALE", "BANDLO", "BANDHI", "PUPILIN", "PUPILOUT", "SOURCE")
+LARGEST = 2**28  # values of a cube: 256 frames of 1024×1024, the widest that `sq data ingest` makes; 1 GiB as float32
 SOURCES = ("simulated", "observed")
+HEADER = {  # beside the numbers themselves, in this order
+    "EVENT": Column(says="key of the event"),
+    "INSTRUME": Column(says="instrument of the Dopplergrams"),
+    "DATE-OBS": Column(datetime, says="UTC, start of frame number 0"),
+    "FRAME0": Column(int, FROM, says="number of the first frame kept here"),
+    "CADENCE": Column(float, ABOVE, says="[s] time between frames"),
+    "PIXSCALE": Column(float, ABOVE, says="[Mm] side of a pixel"),
+    "BANDLO": Column(float, FROM, says="[mHz] lower end of the band"),
+    "BANDHI": Column(float, ABOVE, says="[mHz] upper end of the band"),
+    "PUPILIN": Column(float, FROM, says="[Mm] inner radius of the pupil"),
+    "PUPILOUT": Column(float, ABOVE, says="[Mm] outer radius of the pupil"),
+    "SOURCE": Column(words=SOURCES, says="simulated or observed"),
+    "VERSION": Column(says="sqlib that made this cube"),
+}
+ASSUMED = {"FRAME0": 0, "VERSION": "unknown"}  # where a header lacks them
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +67,8 @@ def check_power(power: np.ndarray, what: str) -> tuple[float, float]:
     if not (math.isfinite(low) and math.isfinite(high)):
         bad = ~np.isfinite(power)
         frame, y, x = np.unravel_index(int(bad.argmax()), bad.shape)
-        raise SqError(
-            f"{what}: {int(bad.sum())} values are not finite, the first in frame {frame}, row {y}, column {x}; "
-            "interpolate or cut the gap first"
-        )
+        places = f"{int(bad.sum())} values are not finite, the first in frame {frame}, row {y}, column {x}"
+        raise SqError(f"{what}: {places}; interpolate or cut the gap first")
     return low, high
 
 
@@ -72,24 +87,17 @@ def write_cube(cube: Cube, path: Path) -> None:
     stored = np.empty(cube.power.shape, ">i2")
     for i, frame in enumerate(cube.power):  # by frame, so that no second cube of floats is needed
         stored[i] = np.rint((frame.astype(np.float64) - low) / step - 32768)
+    facts = [
+        cube.event, cube.instrument, cube.start.isoformat(timespec="milliseconds"), cube.first_frame,
+        cube.cadence, cube.pixel, *cube.band, *cube.pupil, cube.source, cube.version,
+    ]
     image = fits.PrimaryHDU(stored)
     image.header.extend(
         [
             ("BSCALE", step, "step of the stored integers"),
             ("BZERO", low + 32768 * step, "value of a stored zero"),
             ("BUNIT", "1", "egression power over its quiet-Sun mean"),
-            ("EVENT", cube.event, "key of the event"),
-            ("INSTRUME", cube.instrument, "instrument of the Dopplergrams"),
-            ("DATE-OBS", cube.start.isoformat(timespec="milliseconds"), "UTC, start of frame number 0"),
-            ("FRAME0", cube.first_frame, "number of the first frame kept here"),
-            ("CADENCE", cube.cadence, "[s] time between frames"),
-            ("PIXSCALE", cube.pixel, "[Mm] side of a pixel"),
-            ("BANDLO", cube.band[0], "[mHz] lower end of the band"),
-            ("BANDHI", cube.band[1], "[mHz] upper end of the band"),
-            ("PUPILIN", cube.pupil[0], "[Mm] inner radius of the pupil"),
-            ("PUPILOUT", cube.pupil[1], "[Mm] outer radius of the pupil"),
-            ("SOURCE", cube.source, "simulated or observed"),
-            ("VERSION", cube.version, "sqlib that made this cube"),
+            *((key, value, HEADER[key].says) for key, value in zip(HEADER, facts, strict=True)),
         ],
         strip=False,  # or astropy drops BSCALE and BZERO
     )
@@ -105,75 +113,57 @@ def write_cube(cube: Cube, path: Path) -> None:
         fits.HDUList([image, table, truth]).writeto(new)
 
 
-def read_cube(path: Path) -> Cube:
-    """Read a FITS cube of any BITPIX, scaled or not; its image is the first one in the file.
+def read_power(path: Path) -> tuple[np.ndarray, dict, tuple, dict]:
+    """Numbers of a cube, float32 (T, H, W), with the header, boxes and truth that a FITS file has beside them.
 
-    Raises `SqError` for an absent, truncated or foreign file, for missing or impossible header keys, for values that
-    are not finite and for images that are not three-dimensional.
+    From the first image of a FITS file of any BITPIX, scaled or not, packed or not, or from NumPy's `.npy`. Raises
+    `SqError` for an absent, truncated or foreign file, for one that claims more than `LARGEST` values, before they are
+    read, and for what is not finite throughout or not three-dimensional.
     """
-    from astropy.io import fits
-    from astropy.utils.exceptions import AstropyUserWarning
-
     path = Path(path)
-    if not path.is_file():
-        raise SqError(f"no cube {path}")
-    with in_words(f"{path} is no complete FITS file", "delete it and make or fetch it again"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyUserWarning)
-        warnings.filterwarnings("error", message=".*truncated", category=AstropyUserWarning)
-        with fits.open(path, memmap=False, do_not_scale_image_data=True) as units:
-            image = next((unit for unit in units if unit.is_image and unit.header["NAXIS"]), units[0])
-            header, stored = dict(image.header), image.data
-            table = units["BOXES"].data if "BOXES" in units else []
-            boxes = [(int(first), int(last), *map(float, box)) for first, last, *box in table]
-            truth = json.loads(units["TRUTH"].data["JSON"][0]) if "TRUTH" in units else {}
-    missing = [key for key in REQUIRED if key not in header]
-    if missing:
-        raise SqError(
-            f"{path}: the header lacks {', '.join(missing)}; add each with astropy.io.fits.setval(file, key, value=…) "
-            "(units: s, Mm, mHz; DATE-OBS is the start of frame 0)"
-        )
-    if stored is None:
-        raise SqError(f"{path} holds no image")
-    power = stored.astype(np.float32)
-    if (step := header.get("BSCALE", 1.0)) != 1.0:
-        power *= np.float32(step)
-    if zero := header.get("BZERO", 0.0):
-        power += np.float32(zero)
-    if "BLANK" in header and stored.dtype.kind in "iu":
-        power[stored == header["BLANK"]] = np.nan
-    check_power(power, str(path))
-    intervals = {}
-    for first, last, *box in boxes:
-        found = intervals.setdefault((first, last), [])
-        if not any(map(math.isnan, box)):
-            found.append(tuple(box))
-    numbers = {key: _positive(header, key, path) for key in ("CADENCE", "PIXSCALE", "BANDHI", "PUPILOUT")}
-    lower = {key: _positive(header, key, path, zero=True) for key in ("BANDLO", "PUPILIN", "FRAME0")}
-    try:
-        start = datetime.fromisoformat(str(header["DATE-OBS"])).replace(tzinfo=None)
-    except ValueError as error:
-        raise SqError(f"{path}: DATE-OBS {header['DATE-OBS']!r} is no date like 2001-04-06T19:13:00") from error
-    if header["SOURCE"] not in SOURCES:
-        raise SqError(f"{path}: SOURCE is {header['SOURCE']!r}, it must be one of {', '.join(SOURCES)}")
-    return Cube(
-        power,
-        event=str(header["EVENT"]),
-        instrument=str(header["INSTRUME"]),
-        cadence=numbers["CADENCE"],
-        pixel=numbers["PIXSCALE"],
-        start=start,
-        band=(lower["BANDLO"], numbers["BANDHI"]),
-        pupil=(lower["PUPILIN"], numbers["PUPILOUT"]),
-        source=header["SOURCE"],
-        first_frame=int(lower["FRAME0"]),
-        boxes=tuple((interval, tuple(found)) for interval, found in intervals.items()),
-        version=str(header.get("VERSION", "unknown")),
-        truth=truth,
-    )
+    advice = f"it holds numbers (frames, height, width), at most {LARGEST:,}, as FITS or .npy; make or fetch it again"
+    with in_words(f"cannot read the cube {path}", advice), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", message=".*truncated")
+        if path.suffix.lower() == ".npy":
+            stored = np.lib.format.open_memmap(path, mode="r")  # no pickle; a claim of more than there is is an error
+            if stored.dtype.kind not in "fiub" or stored.size > LARGEST:
+                raise ValueError(f"it claims {stored.dtype} of the shape {stored.shape}")
+            found = np.array(stored, np.float32), {}, (), {}
+        else:
+            found = _from_fits(path)
+    check_power(found[0], str(path))
+    return found
 
 
-def _positive(header, key: str, path: Path, zero: bool = False) -> float:
-    value = header.get(key, 0)  # FRAME0 alone may be absent: a whole cube
-    if isinstance(value, (int, float)) and math.isfinite(value) and (value > 0 or (zero and value == 0)):
-        return float(value)
-    raise SqError(f"{path}: {key} is {value!r}, it must be a number {'from 0 up' if zero else 'above 0'}")
+def _from_fits(path: Path) -> tuple[np.ndarray, dict, tuple, dict]:
+    from astropy.io import fits
+
+    from sqlib.compressed_fits import check_tiles, unpacked  # here, as astropy is
+
+    with fits.open(unpacked(path, 8 * LARGEST + 2**20, "a cube"), memmap=False) as units:
+        image = next((unit for unit in units if unit.is_image and unit.header["NAXIS"]), units[0])
+        if math.prod(image.shape) > LARGEST:
+            raise ValueError(f"it claims the shape {image.shape}")
+        check_tiles(image, path, 4 * LARGEST)
+        header = dict(image.header)  # before the data are scaled, which takes BSCALE out
+        intervals = {}
+        for first, last, *box in units["BOXES"].data if "BOXES" in units else ():
+            boxes = intervals.setdefault((int(first), int(last)), [])
+            boxes += [] if np.isnan(box).any() else [tuple(map(float, box))]
+        truth = json.loads(units["TRUTH"].data["JSON"][0]) if "TRUTH" in units else {}
+        boxes = tuple((interval, tuple(found)) for interval, found in intervals.items())
+        return np.asarray(image.data, np.float32), header, boxes, truth
+
+
+def read_cube(path: Path) -> Cube:
+    """Read a FITS cube. Raises `SqError` as `read_power` does, and for missing or impossible header keys."""
+    power, header, boxes, truth = read_power(path)
+    header = ASSUMED | header
+    if missing := [key for key in HEADER if key not in header]:
+        raise SqError(f"{path}: the header lacks {', '.join(missing)}; add each with astropy.io.fits.setval(file, key, "
+                      "value=…) (units: s, Mm, mHz; DATE-OBS is the start of frame 0)")
+    words = pd.DataFrame([[str(header[key]) for key in HEADER]], [f"{path}, header,"], list(HEADER), dtype=str)
+    event, instrument, start, first_frame, cadence, pixel, *ends, source, version = typed(words, HEADER).iloc[0]
+    facts = (event, instrument, cadence, pixel, start.to_pydatetime(), tuple(ends[:2]), tuple(ends[2:]), source)
+    return Cube(power, *facts, int(first_frame), boxes, version, truth)

@@ -9,8 +9,7 @@ import pandas as pd
 from sqlib.data.catalogue import catalogue
 from sqlib.data.frames import FrameSet
 from sqlib.data.sunquakenet import CENTRES, COLUMNS, CORNERS
-from sqlib.errors import SqError
-from sqlib.paths import replacing
+from sqlib.paths import new_folder
 
 README = """Sunquake frames in the layout of SunquakeNet, written by sqlib
 {what}
@@ -37,9 +36,7 @@ def export_frames(frameset: FrameSet, root: Path, progress: bool = True) -> Path
     from PIL import Image
     from tqdm import tqdm
 
-    root, index = Path(root), frameset.index
-    if root.exists() and not (root.is_dir() and not any(root.iterdir())):
-        raise SqError(f"{root} exists and is not empty; choose a new folder")
+    index = frameset.index
 
     def write(row) -> None:
         pixels, event, cycle, frame, label = row
@@ -47,11 +44,10 @@ def export_frames(frameset: FrameSet, root: Path, progress: bool = True) -> Path
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.asarray(pixels)).save(folder / f"img_poz_{event}_{frame}.png", compress_level=1)
 
-    with replacing(root) as new, ThreadPoolExecutor() as pool:  # Pillow compresses without holding the interpreter
+    with new_folder(root) as new, ThreadPoolExecutor() as pool:  # Pillow compresses without holding the interpreter
         written = pool.map(write, zip(frameset.pixels, index["event"], index["cycle"], index["frame"], index["label"]))
         for _ in tqdm(written, desc="writing frames", unit="frame", total=len(index), disable=not progress, delay=1):
             pass
-        new.mkdir(exist_ok=True)
         for cycle in (23, 24):
             table = pd.DataFrame(_regions(index[index["cycle"] == cycle]), columns=[*COLUMNS, "Obs"])
             table.to_csv(new / f"data_c{cycle}.csv", index=False, lineterminator="\n")
@@ -59,29 +55,24 @@ def export_frames(frameset: FrameSet, root: Path, progress: bool = True) -> Path
         facts = {"frames": len(index), "width": width, "height": height, "scaling": frameset.scaling}
         text = README.format(what=WHAT[frameset.source], fingerprint=frameset.fingerprint, **facts)
         (new / "README.txt").write_text(text, encoding="utf-8")
-    return root
+    return Path(root)
 
 
 def _regions(index: pd.DataFrame):
     """Rows of a region table: every box with the frames that bear it, two boxes of the same frames to a row."""
     times = {event.key: event.time for event in catalogue()}
-    for key, frames in index.groupby("event", sort=False):
-        frames = frames.sort_values("frame")
-        runs, open_runs = [], {}  # [first, last, box], in the order in which the frames list them
-        for number, boxes in zip(frames["frame"], frames["boxes"]):
-            open_runs = {box: open_runs.get(box) or [number, number, box] for box in boxes}
-            for run in open_runs.values():
-                runs += [run] if run[0] == number else []
-                run[1] = number
-        spans = {}
-        for first, last, box in runs:
-            spans.setdefault((first, last), []).append(box)
+    index = index.sort_values(["event", "frame"], kind="stable")
+    boxes = index.assign(place=index.groupby("event").cumcount()).explode("boxes").dropna(subset="boxes")
+    gap = boxes.groupby(["event", "boxes"])["place"].diff() != 1
+    number = gap.groupby([boxes["event"], boxes["boxes"]]).cumsum()
+    runs = boxes.groupby(["event", "boxes", number], sort=False)["frame"]
+    runs = runs.agg(["first", "last"]).reset_index()
+    for (key, first, last), run in runs.groupby(["event", "first", "last"], sort=False):
         time = times.get(key) or pd.to_datetime(key, format="%Y_%m_%d_%H_%M_%S")
-        for (first, last), boxes in spans.items():
-            for at in range(0, len(boxes), 2):
-                pair = boxes[at : at + 2]
-                row = {"Time": f"{time:%d.%m.%Y %H:%M}", "FS": first, "FE": last, "box_cnt": len(pair)}
-                for (x0, y0, x1, y1), corners, centre in zip(pair, CORNERS, CENTRES):
-                    row |= dict(zip(corners, map(repr, (x0, y0, x1, y1))))
-                    row |= dict(zip(centre, np.round([(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0], 6).tolist()))
-                yield row
+        for at in range(0, len(run), 2):
+            pair = run["boxes"].tolist()[at : at + 2]
+            row = {"Time": f"{time:%d.%m.%Y %H:%M}", "FS": first, "FE": last, "box_cnt": len(pair)}
+            for (x0, y0, x1, y1), corners, centre in zip(pair, CORNERS, CENTRES):
+                row |= dict(zip(corners, map(repr, (x0, y0, x1, y1))))
+                row |= dict(zip(centre, np.round([(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0], 6).tolist()))
+            yield row

@@ -40,14 +40,20 @@ class FrameSet:
     scaling: str
 
 
-def check_size(size, what: str = "size") -> None:
+def check_size(size) -> None:
     """Raise `SqError` unless `size` is a whole number above 0."""
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size <= 0:
-        raise SqError(f"{what} is a whole number above 0, not {size!r}")
+        raise SqError(f"size is a whole number above 0, not {size!r}")
+
+
+def check_scaling(scaling: str) -> None:
+    """Raise `SqError` unless `scaling` is one that frames are made with."""
+    if scaling not in SCALINGS:
+        raise SqError(f"scaling is one of {', '.join(SCALINGS)}, not {scaling!r}")
 
 
 def make_index(content) -> pd.DataFrame:
-    """Index of a frame set from its rows or columns, as `pandas.DataFrame` takes them, with the types that every frame set has."""
+    """Index of a frame set from its rows or columns, as `pandas.DataFrame` takes them, with every index's types."""
     kinds = {"event": "str", "cycle": "int64", "frame": "int64", "time": "datetime64[ms]", "label": "int64"}
     return pd.DataFrame(content).astype(kinds)
 
@@ -58,7 +64,7 @@ def frame_time(start: datetime, number: int, cadence: float) -> np.datetime64:
 
 
 def events_of(index: pd.DataFrame) -> dict[str, Event]:
-    """The events of a frame set's index by key: Table 1's, and of others what their own frames say (pixel: not a number)."""
+    """The events of an index by key: Table 1's, and of others what their own frames say (pixel: not a number)."""
     listed = {event.key: event for event in catalogue()}
     return {key: listed.get(key) or _unlisted(key, rows) for key, rows in index.groupby("event", sort=False)}
 
@@ -70,7 +76,8 @@ def _unlisted(key: str, rows: pd.DataFrame) -> Event:
     numbers = rows["frame"][rows["label"] == 1].to_numpy()
     runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1) if len(numbers) else []
     intervals = tuple((int(run[0]), int(run[-1])) for run in runs)
-    return replace(event, cadence=cadence, pixel=math.nan, labelled=bool((rows["label"] >= 0).any()), intervals=intervals)
+    labelled = bool((rows["label"] >= 0).any())
+    return replace(event, cadence=cadence, pixel=math.nan, labelled=labelled, intervals=intervals)
 
 
 def make_frameset(pixels: np.ndarray, index: pd.DataFrame, source: str, scaling: str) -> FrameSet:
@@ -111,8 +118,7 @@ def frames_from_cube(cube: Cube, size: int = 224, scaling: str = "cube") -> Fram
     (T, H, W), an unknown scaling, and a size that is none.
     """
     check_size(size)
-    if scaling not in SCALINGS:
-        raise SqError(f"scaling is one of {', '.join(SCALINGS)}, not {scaling!r}")
+    check_scaling(scaling)
     check_power(cube.power, f"cube {cube.event}")
     lows, highs = cube.power.min(axis=(1, 2)), cube.power.max(axis=(1, 2))
     kept = np.flatnonzero(lows < highs)
@@ -131,33 +137,30 @@ def frames_from_cube(cube: Cube, size: int = 224, scaling: str = "cube") -> Fram
 
 
 def _index(cube: Cube, numbers: list[int], size: int) -> pd.DataFrame:
-    known = {event.key: event for event in catalogue()}.get(cube.event)
-    intervals = known.intervals if known else tuple(interval for interval, _ in cube.boxes)
+    event = {event.key: event for event in catalogue()}.get(cube.event)
+    intervals = event.intervals if event else [interval for interval, _ in cube.boxes]
     height, width = cube.power.shape[1:]
     scale = np.array([size / width, size / height] * 2)
-    labels, boxes = [], []
+    rows = []
     for number in numbers:
         inside = any(first <= number <= last for first, last in intervals)
-        labels.append(int(inside) if intervals else -1)
         near = [box for (first, last), own in cube.boxes if first <= number <= last for box in own]
-        boxes.append(tuple(dict.fromkeys(tuple((box * scale).tolist()) for box in near)))  # shaken twice, listed once
-    return make_index(
-        {
+        rows.append({
             "event": cube.event,
-            "cycle": known.cycle if known else cycle_of(cube.start),
-            "frame": numbers,
-            "time": [frame_time(cube.start, number, cube.cadence) for number in numbers],
-            "label": labels,
-            "boxes": boxes,
-        }
-    )
+            "cycle": event.cycle if event else cycle_of(cube.start),
+            "frame": number,
+            "time": frame_time(cube.start, number, cube.cadence),
+            "label": int(inside) if intervals else -1,
+            "boxes": tuple(dict.fromkeys(tuple((box * scale).tolist()) for box in near)),  # shaken twice, listed once
+        })
+    return make_index(rows)
 
 
 def own_card(root: Path) -> dict:
-    """What own.json in a folder of frames says of the cubes that they were made of (`sqlib.data.own`); {} where there is none.
+    """What own.json in a folder of frames says of the cubes that they were made of (`own_cubes`); {} without one.
 
-    name (of the reader's folder), source ("observed" or "simulated"), cubes ({key of event: file, start, cadence, pixel}).
-    Raises `SqError` where it is broken.
+    name (of the reader's folder), source ("observed" or "simulated"), cubes ({key of event: file, start, cadence,
+    pixel}). Raises `SqError` where it is broken.
     """
     path = Path(root) / "own.json"
     if not os.path.lexists(path):
@@ -177,7 +180,7 @@ def _kind(frameset: FrameSet) -> tuple:
 
 
 def join(framesets: Iterable[FrameSet]) -> FrameSet:
-    """One frame set of several of the same source, scaling and frame size, in their order; `SqError` for others, and for none."""
+    """One frame set of several of one source, scaling and frame size, in their order; `SqError` for others and none."""
     framesets = list(framesets)
     kinds = set(map(_kind, framesets))
     if len(kinds) != 1:

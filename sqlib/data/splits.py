@@ -15,7 +15,7 @@ def paper_split(events) -> tuple[tuple[Event, ...], tuple[Event, ...]]:
 
 
 def divide(events: list) -> tuple[list, list]:
-    """Events in order of time, shuffled with Python's generator seeded 1265 as the authors do; the first 80 %, and the rest."""
+    """Events in order of time, shuffled with Python's generator seeded 1265 as the authors do: 80 %, and the rest."""
     events = list(events)
     random.Random(1265).shuffle(events)
     cut = int(0.8 * len(events))

@@ -1,22 +1,36 @@
 """What egression-power frames look like, in numbers: the same measurements for the twin and for the real frames.
 
 `reference.csv` holds what was measured on 721 published frames of 52 events (spreads between events: mean ± standard
-deviation, or the 10–90 % range; where only a middle is known, a tolerance of ours). Its measurements were not made by this
-code; on a sample of real frames this code gives values inside those spreads but for two (see `tests/test_statistics.py`).
-P / local mean divides a frame by its Gaussian mean (sigma 10 px).
+deviation, or the 10–90 % range; where only a middle is known, a tolerance of ours). Its measurements were not made by
+this code; on a sample of real frames this code gives values inside those spreads but for two (see
+`tests/test_statistics.py`). P / local mean divides a frame by its Gaussian mean (sigma 10 px).
 """
 
+import io
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter, label
 
+from sqlib.data.catalogue import Event
+
 LOCAL = 10  # px, sigma of the local mean
 SMOOTH = 5  # px, sigma for shadows
 CLEAR = 0.6  # share of random boxes that a clear source outshines
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
+RINGS = {"2–3": (2.5, 1), "4": (4, 0.5), "5": (5, 0.5)}  # round a source: middle and half width, px
+
+
+class View(NamedTuple):
+    """Frames of one event as they are measured, and the annotated boxes on them."""
+
+    event: Event
+    frames: np.ndarray  # (N, H, W), any scaling
+    numbers: np.ndarray  # (N,) frame numbers
+    sources: list  # ((first, last), box) pairs
 
 
 def reference() -> pd.DataFrame:
@@ -26,14 +40,12 @@ def reference() -> pd.DataFrame:
 
 
 def as_published(frames: np.ndarray, quality: int = 85) -> np.ndarray:
-    """Frames (N, H, W) as they are published, uint8: each scaled to its own maximum, and through JPEG of this `quality`."""
-    import io
-
+    """Frames (N, H, W) as they are published, uint8: each scaled to its maximum, and through JPEG of a `quality`."""
     from PIL import Image
 
     def through(frame: np.ndarray) -> np.ndarray:
-        file = io.BytesIO()
-        Image.fromarray((frame * (255 / max(float(frame.max()), 1e-12)) + 0.5).astype(np.uint8)).save(file, "JPEG", quality=quality)
+        gray = (frame * (255 / max(float(frame.max()), 1e-12)) + 0.5).astype(np.uint8)
+        Image.fromarray(gray).save(file := io.BytesIO(), "JPEG", quality=quality)
         return np.asarray(Image.open(file))
 
     return np.stack([through(frame) for frame in frames])
@@ -46,7 +58,7 @@ def relative(frames: np.ndarray) -> np.ndarray:
 
 
 def half_width(lags: np.ndarray, acf: np.ndarray) -> float:
-    """Where an even autocorrelation `acf`, known at `lags` (both (L + 1,), from 0 on), falls to one half (cubic spline); or NaN."""
+    """Where an even autocorrelation `acf` at `lags` (both (L + 1,), from 0) falls to a half (cubic spline), or NaN."""
     curve = CubicSpline(np.concatenate([-lags[:0:-1], lags]), np.concatenate([acf[:0:-1], acf]))
     fine = np.linspace(0, lags[-1], 4001)
     below = np.flatnonzero(curve(fine) < 0.5)
@@ -54,7 +66,7 @@ def half_width(lags: np.ndarray, acf: np.ndarray) -> float:
 
 
 def speckle_width(ratio: np.ndarray) -> tuple[float, float]:
-    """Half-widths in px of the autocorrelation of P / local mean (N, H, W) along x and along y, between the pixels by Fourier."""
+    """Half-widths (px, along x and y) of the autocorrelation of P / local mean (N, H, W), interpolated by Fourier."""
     d = ratio - ratio.mean((1, 2), keepdims=True)
     window = np.hanning(d.shape[1])[:, None] * np.hanning(d.shape[2])[None, :]
     power = (np.abs(np.fft.fft2(d * window)) ** 2).mean(0)
@@ -88,12 +100,11 @@ def temporal_acf(ratio: np.ndarray, numbers: np.ndarray, lags: int) -> np.ndarra
     return np.array(acf)
 
 
-def shadow(frames: np.ndarray) -> tuple[float, float, float]:
+def shadow(frames: np.ndarray) -> dict[str, float]:
     """Depth and size of the active region's shadow in the mean of frames (N, H, W).
 
-    Returns
-    -------
-    minimum / quiet level; area below half depth round the minimum (px^2); rms of the large-scale brightness outside
+    Minimum over the quiet level, area below half depth round the minimum (px²), and the relative rms of the large-scale
+    brightness outside.
     """
     scaled = frames / frames.mean((1, 2), keepdims=True)
     mean = gaussian_filter(scaled.mean(0), SMOOTH, mode="reflect")
@@ -104,23 +115,22 @@ def shadow(frames: np.ndarray) -> tuple[float, float, float]:
     low = float(inner[y, x])
     patches, _ = label(inner < (low + quiet) / 2)
     outside = gaussian_filter(scaled.mean(0), 2 * SMOOTH, mode="reflect")[rim:-rim, rim:-rim][inner > (low + quiet) / 2]
-    return low / quiet, float((patches == patches[y, x]).sum()), float(outside.std() / outside.mean())
+    return {
+        "shadow minimum / quiet level": low / quiet,
+        "shadow area below half depth": float((patches == patches[y, x]).sum()),
+        "large-scale brightness rms": float(outside.std() / outside.mean()),
+    }
 
 
 def source(frames: np.ndarray, box, others: np.ndarray, rng: np.random.Generator) -> dict:
-    """What an annotated box shows over its interval.
+    """What an annotated box (x0, y0, x1, y1, px) shows in the frames (N, H, W) of its interval.
 
-    Parameters
-    ----------
-    frames : (N, H, W) of the interval
-    box : x0, y0, x1, y1, px
     others : (M, H, W) frames outside of the interval, for the local mean (the interval's own where there are none)
     rng : for 300 random boxes of the same size in the same frames, which say how bright chance is
 
-    Returns
-    -------
-    dict of peak (over frame mean), clear (brighter than three in five random boxes), local mean, profile (8,) over its own peak,
-    fwhm (frames), halo (share of the peak's excess at 2–3, 4 and 5 px), box (width and height, px), duration (frames)
+    Peak (over the frame's mean), clear (brighter than three in five random boxes), local (mean over the frame's),
+    profile (8,) over its own peak, fwhm (frames), halo (share of the peak's excess in each of `RINGS`), box (width and
+    height, px), duration (frames).
     """
     scaled = frames / frames.mean((1, 2), keepdims=True)
     _, height, width = scaled.shape
@@ -129,63 +139,52 @@ def source(frames: np.ndarray, box, others: np.ndarray, rng: np.random.Generator
     inside = scaled[:, y0:y1, x0:x1]
     brightest = scaled.max(0)
     tall, wide = inside.shape[1:]
-    chance = [brightest[y : y + tall, x : x + wide].max() for y, x in rng.integers(0, (height - tall, width - wide), (300, 2))]
+    corners = rng.integers(0, (height - tall, width - wide), (300, 2))
+    chance = np.array([brightest[y : y + tall, x : x + wide].max() for y, x in corners])
     _, y, x = np.unravel_index(inside.argmax(), inside.shape)
     y, x = y + y0, x + x0
     background = others if len(others) else frames
-    local = gaussian_filter((background / background.mean((1, 2), keepdims=True)).mean(0), SMOOTH)[y, x]
-    course = scaled[:, y, x]
-    fine = np.interp(np.linspace(0, len(course) - 1, 50 * len(course)), np.arange(len(course)), course)
+    course, places = scaled[:, y, x], np.arange(len(frames))
+    fine = np.interp(np.linspace(0, len(course) - 1, 50 * len(course)), places, course)
     yy, xx = np.ogrid[:height, :width]
     mean, distance = scaled.mean(0), np.hypot(yy - y, xx - x)
     far = float(mean[(distance >= 7) & (distance < 10)].mean())  # nothing is left of a source there
-    rings = ((2.5, 1), (4, 0.5), (5, 0.5))  # middle and half width, px
-    halo = [float((mean[abs(distance - r) <= half].mean() - far) / (mean[y, x] - far)) for r, half in rings]
+    rings = [mean[abs(distance - r) <= half].mean() for r, half in RINGS.values()]
     return {
-        "peak": float(inside.max()), "clear": bool(np.mean(np.array(chance) < inside.max()) > CLEAR), "local": float(local),
-        "profile": np.interp((np.arange(8) + 0.5) / 8 * len(course) - 0.5, np.arange(len(course)), course / course.max()),
-        "fwhm": float((fine > fine.max() / 2).sum() / 50), "halo": halo, "box": (box[2] - box[0], box[3] - box[1]),
+        "peak": float(inside.max()),
+        "clear": bool(np.mean(chance < inside.max()) > CLEAR),
+        "local": float(gaussian_filter((background / background.mean((1, 2), keepdims=True)).mean(0), SMOOTH)[y, x]),
+        "profile": np.interp((np.arange(8) + 0.5) / 8 * len(course) - 0.5, places, course / course.max()),
+        "fwhm": float((fine > fine.max() / 2).sum() / 50),
+        "halo": [float((ring - far) / (mean[y, x] - far)) for ring in rings],
+        "box": (box[2] - box[0], box[3] - box[1]),
         "duration": len(frames),
-    }  # fmt: skip
+    }
 
 
-def event_statistics(frames: np.ndarray, numbers: np.ndarray, cadence: float, sources, rng: np.random.Generator) -> dict:
-    """All measurements on one event.
-
-    Parameters
-    ----------
-    frames : (N, H, W), any scaling
-    numbers : (N,) frame numbers
-    cadence : s
-    sources : ((first, last), box) pairs
-    rng : for random boxes
-
-    Returns
-    -------
-    dict of scalars, and under "sources" a list of the dicts of `source`
-    """
-    frames, numbers = np.asarray(frames, dtype=np.float32), np.asarray(numbers)
+def event_statistics(view: View, rng: np.random.Generator) -> dict:
+    """All measurements on one event: scalars, and under "sources" a list of what `source` (with `rng`) returns."""
+    frames, numbers, cadence = np.asarray(view.frames, dtype=np.float32), np.asarray(view.numbers), view.event.cadence
     ratio = relative(frames[:: max(1, len(frames) // 24)])
-    space = spatial_acf(ratio, 3)
     result = {"std / mean of P / local mean": float(ratio.std() / ratio.mean())}
-    result |= {f"{100 * q:g} % quantile of P / local mean": float(v) for q, v in zip(QUANTILES, np.quantile(ratio, QUANTILES))}
-    result |= {"spatial ACF at 1 px": float(space[1]), "spatial ACF half-width": float(np.mean(speckle_width(ratio)))}
-    lags = int(np.ceil(540 / cadence))
+    levels = np.quantile(ratio, QUANTILES).tolist()
+    result |= {f"{100 * q:g} % quantile of P / local mean": level for q, level in zip(QUANTILES, levels)}
+    result["spatial ACF at 1 px"] = float(spatial_acf(ratio, 1)[1])
+    result["spatial ACF half-width"] = float(np.mean(speckle_width(ratio)))
     run = np.zeros(len(frames), dtype=bool)  # annotated frames where there are enough, as in the reference
-    for (first, last), _ in sources:
+    for (first, last), _ in view.sources:
         run |= (numbers >= first) & (numbers <= last)
     if run.sum() < 8:
         run[:60] = True
-    course = temporal_acf(relative(frames[run]), numbers[run], lags)
+    course = temporal_acf(relative(frames[run]), numbers[run], int(np.ceil(540 / cadence)))
     course = course[: np.argmin(np.append(np.isfinite(course), False))]
     if (len(course) - 1) * cadence >= 360:
         time = cadence * np.arange(len(course))
         result |= {f"temporal ACF at {t} s": float(np.interp(t, time, course)) for t in (180, 360)}
         result["temporal half-width"] = half_width(time, course)
-    low, area, rms = shadow(frames)
-    result |= {"shadow minimum / quiet level": low, "shadow area below half depth": area, "large-scale brightness rms": rms}
+    result |= shadow(frames)
     measured = []
-    for (first, last), box in sources:
+    for (first, last), box in view.sources:
         inside = (numbers >= first) & (numbers <= last)
         if inside.sum() >= 4:
             measured.append(source(frames[inside], box, frames[~inside], rng) | {"cadence": cadence})
@@ -208,26 +207,22 @@ def summarise(events: list[dict]) -> dict[str, float]:
     if clear:
         result["peak / frame mean, clear sources"] = float(np.median([s["peak"] for s in clear]))
         result["source FWHM in time"] = float(np.median([s["fwhm"] * s["cadence"] for s in clear]))
-        halo = np.mean([s["halo"] for s in clear], axis=0)
-        quarters = np.mean([s["profile"] for s in clear], axis=0).reshape(4, 2).mean(1)
-        result |= {f"profile, quarter {i} of the interval": float(v) for i, v in enumerate(quarters, 1)}
-        result |= {f"halo at {r} px": float(v) for r, v in zip(("2–3", "4", "5"), halo)}
+        quarters = np.mean([s["profile"] for s in clear], axis=0).reshape(4, 2).mean(1).tolist()
+        result |= {f"profile, quarter {i} of the interval": level for i, level in enumerate(quarters, 1)}
+        halo = np.mean([s["halo"] for s in clear], axis=0).tolist()
+        result |= {f"halo at {r} px": share for r, share in zip(RINGS, halo)}
     if other:
         result["peak / frame mean, other sources"] = float(np.median([s["peak"] for s in other]))
     result["local mean at the source / frame mean"] = float(np.median([s["local"] for s in found]))
-    result |= {f"box {side}": float(np.mean([s["box"][i] for s in found])) for i, side in enumerate(("width", "height"))}
+    for i, side in enumerate(("width", "height")):
+        result[f"box {side}"] = float(np.mean([s["box"][i] for s in found]))
     return result | {"annotated duration": float(np.mean([s["duration"] for s in found]))}
 
 
 def compare(measured: dict[int, dict[str, float]], name: str = "twin") -> pd.DataFrame:
-    """The reference table with a column of our own numbers beside it, and whether they lie inside the spread.
-
-    Parameters
-    ----------
-    measured : per cycle, the result of `summarise`
-    name : title of the new column
-    """
+    """The reference table with a column `name` of what was `measured` (per cycle, by `summarise`), and if inside."""
     table = reference()
-    table[name] = [measured.get(cycle, {}).get(quantity, np.nan) for quantity, cycle in zip(table["quantity"], table["cycle"])]
+    places = zip(table["cycle"], table["quantity"])
+    table[name] = [measured.get(cycle, {}).get(quantity, np.nan) for cycle, quantity in places]
     table["inside"] = (table[name] >= table["low"]) & (table[name] <= table["high"])
     return table

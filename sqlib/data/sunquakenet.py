@@ -6,39 +6,35 @@ upsampled copy (flips and turns); region tables `data_c23.csv` and `data_c24.csv
 right and y down.
 """
 
-import csv
-import math
 import os
-import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from sqlib.data.catalogue import Event, catalogue, make_event
 from sqlib.data.frames import FrameSet, check_size, frame_time, make_frameset, make_index, own_card, resize, to_bytes
-from sqlib.errors import SqError
+from sqlib.data.tables import FROM, Column, intervals, read_table
+from sqlib.errors import SqError, in_words
 from sqlib.paths import real
 
 HANDLE = "vanessamercea/sunquake-net-c23-c24"
 LAYOUT = "expected <set>/poz/img_poz_YYYY_MM_DD_HH_MM_SS_FRAME.jpg and <set>/neg/… (C23_pos, C24_pos, C24_TEST_pos)"
-NAME = re.compile(r"img_(?:poz|pos|neg)_(\d{4}(?:_\d\d){5})_(\d{1,5})(?:_T([0-4]))?", re.IGNORECASE)
-SUFFIXES = (".jpg", ".jpeg", ".png")
+NAME = r"(?:^|/)img_(?:poz|pos|neg)_(\d{4}(?:_\d\d){5})_(\d{1,5})(_t[0-4])?\.(?:jpe?g|png)$"
 LARGEST = 4096  # pixels a side; a larger picture is no frame, and might be a decompression bomb
 CORNERS = tuple(tuple(f"b{box}_{corner}" for corner in ("x0", "y0", "x1", "y1")) for box in (1, 2))
 CENTRES = tuple(tuple(f"b{box}_{part}" for part in ("cx", "cy", "w", "h")) for box in (1, 2))
 COLUMNS = ("Time", "FS", "FE", *CENTRES[0], *CENTRES[1], "box_cnt", *CORNERS[0], *CORNERS[1])
-
-
-@dataclass(frozen=True)
-class Region:
-    """One row of a region table: annotated frames (inclusive) and up to two boxes (x0, y0, x1, y1), pixels."""
-
-    event: str
-    first: int
-    last: int
-    boxes: tuple[tuple[float, float, float, float], ...]
+REGIONS = {
+    "Time": Column(datetime, format="%d.%m.%Y %H:%M"),
+    "FS": Column(int, FROM),
+    "FE": Column(int, FROM),
+    **{name: Column(optional=True) for name in COLUMNS[3:12]},  # said again by the corners, which are what is read
+    **{name: Column(float, optional=True) for name in COLUMNS[12:]},
+}
 
 
 @dataclass(frozen=True)
@@ -64,15 +60,11 @@ def fetch() -> Path:
 
     Raises `SqError` without a network, or where Kaggle asks for an account.
     """
-    try:
+    advice = f"check the network and the Kaggle account, or download {HANDLE} from Kaggle by hand and name its folder: "
+    with in_words("cannot fetch SunquakeNet", f"{advice}root=…, or work on data=twin"):
         import kagglehub
 
         return Path(kagglehub.dataset_download(HANDLE))
-    except Exception as error:  # network, account and disk each raise errors of their own kind
-        raise SqError(
-            f"cannot fetch SunquakeNet ({type(error).__name__}: {error}); check the network and the Kaggle account, or "
-            f"download {HANDLE} from Kaggle by hand and name its folder: root=…, or work on data=twin"
-        ) from error
 
 
 def _walk(root: Path) -> list[Path]:
@@ -97,64 +89,23 @@ def _picture(path: Path) -> np.ndarray:
     """Gray pixels uint8 (H, W) of a JPEG or PNG."""
     from PIL import Image
 
-    try:
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
-            if max(image.size) > LARGEST:
-                raise SqError(f"{path} has {image.width}×{image.height} pixels; a frame has 256×256")
-            if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
-                raise SqError(f"{path} has pixels of mode {image.mode}; a frame is 8-bit gray or RGB")
-            return np.asarray(image.convert("L"))
-    except SqError:
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise SqError(f"{path} is truncated or no JPEG or PNG ({error}); fetch it again or delete it") from error
+    told = in_words(f"{path} is truncated or no JPEG or PNG", "fetch it again or delete it")
+    with told, Image.open(path, formats=("JPEG", "PNG")) as image:
+        if max(image.size) > LARGEST:
+            raise SqError(f"{path} has {image.width}×{image.height} pixels; a frame has 256×256")
+        if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
+            raise SqError(f"{path} has pixels of mode {image.mode}; a frame is 8-bit gray or RGB")
+        return np.asarray(image.convert("L"))
 
 
-def read_regions(path: Path) -> tuple[Region, ...]:
-    """Rows of a region table (`data_c23.csv`, `data_c24.csv`).
+def read_regions(path: Path) -> pd.DataFrame:
+    """Rows of a region table (`data_c23.csv`, `data_c24.csv`): event (key), first, last (annotated frames), boxes.
 
-    Raises `SqError` naming file, line and column for missing columns, wrong dates and numbers, and boxes without area.
+    A row has up to two boxes (x0, y0, x1, y1), in pixels. Raises `SqError` as `tables.read_table` and `intervals` do.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")  # the remarks come in several encodings
-    except OSError as error:
-        raise SqError(f"cannot read {path}: {error.strerror}") from error
-    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
-    reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-    if missing := [name for name in COLUMNS if name not in reader.fieldnames]:
-        raise SqError(f"{path}, line 1: missing column {', '.join(missing)}")
-
-    def number(name):
-        try:
-            if not math.isfinite(result := float(row[name])):
-                raise ValueError
-            return result
-        except ValueError as error:
-            raise SqError(f"{where} {name}: {row[name]!r} is no number") from error
-
-    regions = []
-    for line in reader:
-        row = {name: (line[name] or "").strip() for name in COLUMNS}
-        where = f"{path}, line {reader.line_num}, column"
-        if not any(row.values()):
-            continue
-        try:
-            time = datetime.strptime(row["Time"], "%d.%m.%Y %H:%M")
-        except ValueError as error:
-            raise SqError(f"{where} Time: {row['Time']!r} is no date like 09.07.1996 09:01") from error
-        first, last = number("FS"), number("FE")
-        if not (0 <= first <= last and first.is_integer() and last.is_integer()):
-            raise SqError(f"{where} FS, FE: {row['FS']}–{row['FE']} is no interval of frames")
-        boxes = []
-        for names in CORNERS:
-            if any(row[name] for name in names):
-                x0, y0, x1, y1 = box = tuple(map(number, names))
-                if not (x0 < x1 and y0 < y1):
-                    raise SqError(f"{where} {names[0]}…{names[3]}: the box {box} has no area")
-                boxes.append(box)
-        regions.append(Region(make_event(time).key, int(first), int(last), tuple(boxes)))
-    return tuple(regions)
+    table = intervals(read_table(path, REGIONS, more=True), "FS", "FE", CORNERS)
+    table["event"] = [make_event(time.to_pydatetime()).key for time in table["Time"]]
+    return table[["event", "first", "last", "boxes"]]
 
 
 def _simulated(files: list[Path]) -> bool:
@@ -170,7 +121,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     do events unknown to it in a set called TEST. Upsampled copies are counted and left out. Boxes come from every
     `data_c*.csv` under `root`, and are clipped to the frame. `size` resizes the frames (None keeps them as they are).
     The source is "sunquakenet", but "twin" for a folder that holds an export of the twin (its README.txt says so), and
-    that of the cubes, with their own starts and cadences, for a folder that `sqlib.data.own` made.
+    that of the cubes, with their own starts and cadences, for a folder that `own_cubes` made.
 
     Raises `SqError` for a folder that is absent or holds no frame, unreadable or huge pictures, several sizes (region
     tables fit only one), links that lead out of the folder, and malformed region tables.
@@ -178,84 +129,72 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     if size is not None:
         check_size(size)
     files, root = _walk(Path(root)), real(root)
-    own = own_card(root)
-    events = {event.key: event for event in catalogue()}
-    frames, copies, strange, duplicates, disagreements = {}, 0, [], [], []
-    for path in files:
-        name = str(path.relative_to(root))
-        parts = [part.lower() for part in Path(name).parent.parts]
-        folder = next((part for part in reversed(parts) if part in ("poz", "neg")), None)
-        match = NAME.fullmatch(path.stem) if path.suffix.lower() in SUFFIXES else None
-        event = match and (events.get(match[1]) or _unlisted(match[1]))
-        if not (folder and event):
-            if folder or match:
-                strange.append(name)
-        elif match[3]:
-            copies += 1
-        elif (place := (event.time, int(match[2]))) in frames:
-            duplicates.append(name)
-        else:
-            label, listed = int(folder == "poz"), event.key in events
-            if not event.labelled if listed else any("test" in part for part in parts):
-                label = -1
-            elif listed and label != (table := int(place[1] in event.positives)):
-                disagreements.append((name, label, table))
-            frames[place] = (path, event, label)
-    if not frames:
+    own, events = own_card(root), {event.key: event for event in catalogue()}
+    named = _named(files, root)
+    placed = named[named["event"].notna() & named["folder"].notna()]
+    originals = placed[placed["copy"].isna()]
+    again = originals.duplicated(["key", "frame"])
+    frames = originals[~again].astype({"frame": int}).sort_values(["key", "frame"])  # keys are in order of time
+    if frames.empty:
         raise SqError(f"{root} holds no frame; {LAYOUT}")
-
-    frames = dict(sorted(frames.items()))
-    paths, owners, labels = zip(*frames.values())
-    pixels, shape = _pictures(paths, size, progress)
-    tables = [path for path in files if re.fullmatch(r"data_c.*\.csv", path.name, re.IGNORECASE)]
-    regions = [region for path in tables for region in read_regions(path)]
-    outside, boxes = [], dict.fromkeys(frames, ())
-    for region in regions:
+    listed = frames["key"].isin(list(events))
+    looked = np.where(listed, [event.labelled for event in frames["event"]], ~frames["test"])
+    frames = frames.assign(label=np.where(looked, frames["folder"] == "poz", -1),
+                           table=[int(row.frame in row.event.positives) for row in frames.itertuples()])
+    contradicted = frames[listed & looked & (frames["label"] != frames["table"])].sort_index()
+    pixels, shape = _pictures(frames["path"].tolist(), size, progress)
+    tables = [path for path in files if path.name.lower().startswith("data_c") and path.suffix.lower() == ".csv"]
+    regions = pd.concat([pd.DataFrame(columns=["event", "first", "last", "boxes"]), *map(read_regions, tables)])
+    outside, boxes = [], dict.fromkeys(frames.index, ())
+    for region in regions.itertuples():
         inside = _clip(region, shape, pixels.shape[1:], outside)
-        for place, event in zip(frames, owners):
-            if event.key == region.event and region.first <= place[1] <= region.last:
-                boxes[place] += inside
-    intervals = [(region.event, (region.first, region.last)) for region in regions if region.event in events]
-    index = make_index(
-        {
-            "event": [event.key for event in owners],
-            "cycle": [event.cycle for event in owners],
-            "frame": [frame for _, frame in frames],
-            "time": [frame_time(*_at(event, frame, own)) for event, (_, frame) in zip(owners, frames)],
-            "label": labels,
-            "boxes": list(boxes.values()),
-        }
-    )
+        for place in frames.index[(frames["key"] == region.event) & frames["frame"].between(region.first, region.last)]:
+            boxes[place] += inside
+    time = [_time(row.event, row.frame, own.get("cubes", {})) for row in frames.itertuples()]
+    facts = {"cycle": [event.cycle for event in frames["event"]], "time": time, "boxes": boxes.values()}
+    columns = ["event", "cycle", "frame", "time", "label", "boxes"]
+    index = make_index(frames.assign(**facts, event=frames["key"])[columns]).reset_index(drop=True)
     source = own.get("source", "sunquakenet")
     source = "twin" if source != "simulated" and _simulated(files) else source
+    annotated = [(row.event, (row.first, row.last)) for row in regions.itertuples() if row.event in events]
     return make_frameset(pixels, index, source, "frame" if own else "published"), Report(
         frames=len(frames),
-        positives=labels.count(1),
-        negatives=labels.count(0),
-        unlabelled=labels.count(-1),
-        upsampled=copies,
-        label_disagreements=tuple(disagreements),
-        region_disagreements=tuple((key, one) for key, one in intervals if one not in events[key].intervals),
+        positives=int((frames["label"] == 1).sum()),
+        negatives=int((frames["label"] == 0).sum()),
+        unlabelled=int((frames["label"] == -1).sum()),
+        upsampled=len(placed) - len(originals),
+        label_disagreements=tuple(contradicted[["name", "label", "table"]].itertuples(index=False, name=None)),
+        region_disagreements=tuple((key, span) for key, span in annotated if span not in events[key].intervals),
         boxes_outside=tuple(outside),
-        unknown_events=tuple(sorted({one.event for one in regions}.union(index["event"]) - set(events))),
-        strange_files=tuple(strange),
-        duplicates=tuple(duplicates),
+        unknown_events=tuple(sorted({*regions["event"], *frames["key"]} - set(events))),
+        strange_files=tuple(named["name"].drop(placed.index)),
+        duplicates=tuple(originals["name"][again]),
         tables=tuple(str(path.relative_to(root)) for path in tables),
     )
 
 
-def _at(event: Event, frame: int, own: dict) -> tuple[datetime, int, float]:
-    """Start, number and cadence of a frame."""
-    cube = own.get("cubes", {}).get(event.key)
-    return (datetime.fromisoformat(cube["start"]), frame, cube["cadence"]) if cube else (event.start, frame, event.cadence)
+def _named(files: list[Path], root: Path) -> pd.DataFrame:
+    """What the names of files say: path, name, key, frame, copy, folder (poz or neg), test, event.
+
+    Without those that are neither named as a frame nor in such a folder.
+    """
+    names = pd.Series([path.relative_to(root).as_posix() for path in files], dtype=str)
+    lower = names.str.lower()
+    table = lower.str.extract(NAME).set_axis(["key", "frame", "copy"], axis=1)
+    table = table.assign(path=files, name=names, folder=lower.str.extract(r"^(?:.*/)?(poz|neg)/")[0],
+                         test=lower.str.contains("test.*/"))
+    events = {event.key: event for event in catalogue()}
+    for key in set(table["key"].dropna()) - set(events):
+        with suppress(ValueError):  # an impossible date
+            events[key] = make_event(datetime.strptime(key, "%Y_%m_%d_%H_%M_%S"))
+    table = table.assign(event=table["key"].map(events), frame=pd.to_numeric(table["frame"]).astype("Int64"))
+    return table[table["key"].notna() | table["folder"].notna()]
 
 
-def _unlisted(key: str) -> Event | None:
-    """Event of a file name that Table 1 does not list; None for an impossible date."""
-    try:
-        return make_event(datetime.strptime(key, "%Y_%m_%d_%H_%M_%S"))
-    except ValueError:
-        return None
+def _time(event: Event, frame: int, cubes: dict) -> np.datetime64:
+    """Time of a frame, by its own cube where there is one."""
+    cube = cubes.get(event.key) or {"start": event.start.isoformat(), "cadence": event.cadence}
+    return frame_time(datetime.fromisoformat(cube["start"]), frame, cube["cadence"])
 
 
 def _pictures(paths, size: int | None, progress: bool) -> tuple[np.ndarray, tuple[int, int]]:
@@ -273,17 +212,14 @@ def _pictures(paths, size: int | None, progress: bool) -> tuple[np.ndarray, tupl
     return pixels, shape
 
 
-def _clip(region: Region, shape, stored, outside: list) -> tuple:
+def _clip(region, shape, stored, outside: list) -> tuple:
     """Boxes of a region inside a frame of `shape`, in pixels of the `stored` frames; what was cut goes to `outside`."""
-    height, width = shape
-    kept = []
+    limits, kept = np.array([shape[1], shape[0]] * 2), []
+    scale = np.array([stored[1], stored[0]] * 2) / limits
     for box in region.boxes:
-        x0, x1 = np.clip(box[::2], 0, width).tolist()
-        y0, y1 = np.clip(box[1::2], 0, height).tolist()
+        x0, y0, x1, y1 = cut = np.clip(box, 0, limits)
         inside = x0 < x1 and y0 < y1
-        if inside:
-            sx, sy = stored[1] / width, stored[0] / height
-            kept.append((x0 * sx, y0 * sy, x1 * sx, y1 * sy))
-        if (x0, y0, x1, y1) != box:
+        kept += [tuple((cut * scale).tolist())] * bool(inside)
+        if tuple(cut.tolist()) != box:
             outside.append((region.event, box, "clipped" if inside else "dropped"))
     return tuple(kept)

@@ -12,9 +12,10 @@ from sklearn.neighbors import NearestNeighbors
 from sqlib.errors import SqError
 from sqlib.judge import metrics
 from sqlib.learn import losses
+from sqlib.learn.encoders import load_net
 from sqlib.learn.models import AutoEncoder
-from sqlib.learn.runs import Trained, load_net
 from sqlib.learn.samples import Samples, gather
+from sqlib.learn.trained import Trained
 
 LEAST = 0.01  # variance over frames above which a latent dimension counts as used (Burda et al. 2016, arXiv 1509.00519)
 

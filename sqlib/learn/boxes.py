@@ -1,4 +1,4 @@
-"""Annotated boxes: made fit to learn from, divided into training and test, and turned with their frames (Section 3.4)."""
+"""Annotated boxes: made fit to learn from, divided into training and test, turned with their frames (Section 3.4)."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ TRAIN_ON = ("sc23", "all")
 
 
 def clean(boxes, size: int) -> tuple[tuple[float, float, float, float], ...]:
-    """Boxes (x0, y0, x1, y1), px, of a frame of `size` cut at its edges; those without area, or wholly outside, are left out.
+    """Boxes (x0, y0, x1, y1), px, of a frame of `size` cut at its edges, without those that have no area inside.
 
     Raises `SqError` for a box whose corners are swapped or no numbers: that is an error of the table, not of the frame.
     """
@@ -43,15 +43,15 @@ def annotated(frameset: FrameSet) -> tuple[pd.DataFrame, dict[str, int]]:
     clipped = sum(bool(cut := clean([box], size)) and cut[0] != tuple(map(float, box)) for box in given)
     whole = table["boxes"].map(len) > 0
     counts = {"frames": int(whole.sum()), "boxes": len(kept), "clipped": clipped, "dropped": len(given) - len(kept),
-              "without": int((~whole).sum())}  # fmt: skip
+              "without": int((~whole).sum())}
     return table[whole].reset_index(drop=True), counts
 
 
 def parts(table: pd.DataFrame, train_on: str = "sc23") -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of `annotated` to train on, and those of all events that were not trained on.
 
-    The rule is applied to the events of each cycle that have boxes. Raises `SqError` where either part is empty, and for
-    an unknown `train_on`.
+    The rule is applied to the events of each cycle that have boxes. Raises `SqError` where either part is empty, and
+    for an unknown `train_on`.
     """
     known("train_on", train_on, TRAIN_ON)
     taught = []
@@ -61,13 +61,13 @@ def parts(table: pd.DataFrame, train_on: str = "sc23") -> tuple[pd.DataFrame, pd
     own = table["event"].isin(taught)
     if own.all() or not own.any():
         have = f"{table['event'].nunique()} events with boxes"
-        raise SqError(f"{have}, {len(taught)} of them to train on ({train_on}): a detector needs some to learn from and others "
-                      "to be tested on; add frames with their region tables (data_c23.csv, data_c24.csv)")  # fmt: skip
+        raise SqError(f"{have}, {len(taught)} of them to train on ({train_on}): a detector needs some to learn from "
+                      "and others to be tested on; add frames with their region tables (data_c23.csv, data_c24.csv)")
     return table[own].reset_index(drop=True), table[~own].reset_index(drop=True)
 
 
 def flipped(frame: torch.Tensor, boxes: torch.Tensor, which: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """A frame (…, S, S) and its boxes (K, 4) under one of eight symmetries: bit 1 left-right, 2 up-down, 4 transposed (last)."""
+    """A frame (…, S, S) and its boxes (K, 4) in one of eight symmetries: bit 1 left-right, 2 up-down, 4 transposed."""
     size, boxes = frame.shape[-1], boxes.clone()
     for bit, axis in ((1, 0), (2, 1)):
         if which & bit:
@@ -76,11 +76,11 @@ def flipped(frame: torch.Tensor, boxes: torch.Tensor, which: int) -> tuple[torch
     return (frame.mT, boxes[:, [1, 0, 3, 2]]) if which & 4 else (frame, boxes)
 
 
-def cropped(frame: torch.Tensor, boxes: torch.Tensor, side: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """A random part (…, side, side) of a frame (…, S, S) that holds the middle of one of its boxes (K, 4), and the boxes within.
+def cropped(frame: torch.Tensor, boxes: torch.Tensor, side: int, rng: np.random.Generator) -> tuple:
+    """A random part (…, side, side) of a frame (…, S, S) with the middle of one of its boxes (K, 4), and its boxes.
 
-    Boxes are cut at the edge of the part; one of which less than a quarter is left is no longer listed. The whole frame for
-    a side of 0 or more than it has.
+    Boxes are cut at the edge of the part; one of which less than a quarter is left is no longer listed. The whole frame
+    for a side of 0 or more than it has.
     """
     size = frame.shape[-1]
     if not 0 < side < size:

@@ -1,8 +1,8 @@
 """Classifiers upon embeddings (Section 4.1.1, Tables 2, 4 and 6): scaled, balanced or not, each in one pipeline.
 
 Settings are the authors' where their code or text tells them, and scikit-learn's own elsewhere. Nothing reduces the
-embeddings. Costly, in seconds of one core for 10,986 training and 2,808 test embeddings of 512 numbers: random forest 30,
-SGD 9 (it stops at 1,000 passes), RBF SVC 10, bagged K-NN 9 (to predict), polynomial SVC 6, the others below 1.
+embeddings. Costly, in seconds of one core for 10,986 training and 2,808 test embeddings of 512 numbers: random forest
+30, SGD 9 (it stops at 1,000 passes), RBF SVC 10, bagged K-NN 9 (to predict), polynomial SVC 6, the others below 1.
 """
 
 import warnings
@@ -46,7 +46,7 @@ class Answer(NamedTuple):
 
 
 def oversample(embeddings, labels, seed: int):
-    """SMOTE: new positives between neighbouring ones until there are 0.2 for each negative; none where it cannot add any.
+    """SMOTE: new positives between neighbouring ones until there are 0.2 for each negative; or none, where it cannot.
 
     Takes and returns embeddings (N, D) and labels (N,) of 0 and 1 (Section 4.1.1).
     """
@@ -80,7 +80,7 @@ def _counts(labels) -> tuple[int, int]:
 
 
 def balanced(labels, smote: bool = True, seed: int = 0) -> tuple[int, int, list[str]]:
-    """Positives and negatives of training labels (N,) after balancing, and the steps that were left out for want of effect."""
+    """Positives and negatives of training labels (N,) after balancing, and the steps left out for want of effect."""
     labels, left_out = np.asarray(labels), []
     rows = np.arange(len(labels), dtype=float)[:, None]  # the numbers do not depend on the embeddings
     for step, sampler in BALANCING.items() if smote else ():
@@ -93,15 +93,16 @@ def balanced(labels, smote: bool = True, seed: int = 0) -> tuple[int, int, list[
 def pipeline(name: str, smote: bool, seed: int):
     """Unfitted imbalanced-learn pipeline: scaling, SMOTE and under-sampling if asked for, and the classifier `name`.
 
-    The balancing happens only while the pipeline is fitted, so that in cross-validation it sees the training folds alone.
-    Raises `SqError` for an unknown classifier.
+    The balancing happens only while the pipeline is fitted, so that in cross-validation it sees the training folds
+    alone. Raises `SqError` for an unknown classifier.
     """
     from imblearn import FunctionSampler
     from imblearn.pipeline import Pipeline
 
     if name not in CLASSIFIERS:
         raise SqError(f"classifier {name!r} is unknown; there are: {', '.join(CLASSIFIERS)}")
-    samplers = [(step, FunctionSampler(func=sampler, kw_args={"seed": seed})) for step, sampler in BALANCING.items() if smote]
+    steps = BALANCING.items() if smote else ()
+    samplers = [(step, FunctionSampler(func=sampler, kw_args={"seed": seed})) for step, sampler in steps]
     return Pipeline([("scaling", StandardScaler()), *samplers, ("classifier", CLASSIFIERS[name](seed))])
 
 
@@ -113,12 +114,12 @@ def fit(name: str, embeddings: np.ndarray, labels: np.ndarray, smote: bool, seed
     """
     embeddings, labels = np.asarray(embeddings), np.asarray(labels)
     if embeddings.ndim != 2 or len(embeddings) != len(labels) or not np.isfinite(embeddings).all():
-        raise SqError(f"embeddings of shape {embeddings.shape} for {len(labels)} labels: a classifier needs a row of finite "
-                      "numbers for each; where there are NaN, the model that made them has diverged")  # fmt: skip
+        raise SqError(f"embeddings of shape {embeddings.shape} for {len(labels)} labels: a classifier needs a row of "
+                      "finite numbers for each; where there are NaN, the model that made them has diverged")
     positives, negatives = _counts(labels)
     if not positives or not negatives or positives + negatives != len(labels):
         raise SqError(f"{len(labels)} training labels, {positives} of them 1 and {negatives} of them 0: "
-                      "a classifier needs both classes and no other label; add frames, or leave unlabelled events out")  # fmt: skip
+                      "a classifier needs both classes and no other label; add frames, or leave out unlabelled events")
     if "K-NN" in name and (kept := sum(balanced(labels, smote, seed)[:2])) < NEIGHBOURS:
         raise SqError(f"{name} asks {NEIGHBOURS} neighbours and has {kept} samples to train on: add frames")
     with warnings.catch_warnings():
@@ -136,7 +137,7 @@ def decide(fitted, embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def classify(train, labels, test, smote: bool, seed: int, names: Iterable[str] | None = None) -> dict[str, Answer]:
-    """Each classifier of `names` (default: all), fitted to `train` (N, D) with `labels` (N,), asked about `test` (T, D).
+    """Each classifier of `names` (default: all), fitted to `train` (N, D) and `labels` (N,), asked about `test` (T, D).
 
     Raises `SqError` as `fit` and `pipeline` do.
     """
@@ -159,4 +160,5 @@ def per_event(index: pd.DataFrame, labels, predictions) -> pd.DataFrame:
     """
     truth, said = np.asarray(labels) == 1, np.asarray(predictions) == 1
     counts = pd.DataFrame({"TP": truth & said, "FP": ~truth & said, "FN": truth & ~said, "GT": truth})
-    return counts.groupby(index["event"].to_numpy()).sum().rename_axis("event").reset_index()  # a key begins with its date
+    # a key begins with its date
+    return counts.groupby(index["event"].to_numpy()).sum().rename_axis("event").reset_index()

@@ -1,4 +1,4 @@
-"""Where a contrastive model looks: Grad-CAM and occlusion by captum, and whether it is at the sunquake (left open by the paper).
+"""Where a contrastive model looks: Grad-CAM and occlusion by captum, and whether it is at the sunquake.
 
 An encoding has no yes or no of its own. What is explained is the answer of a linear classifier upon it (`Reader`): the
 classifier that says when, if it is linear, seen through the network down to the pixels.
@@ -21,13 +21,14 @@ METHODS = ("Grad-CAM", "occlusion")
 
 
 def direction(fitted) -> tuple[np.ndarray, float]:
-    """Weights (E,) and bias of a fitted linear pipeline of `classify`, scaling included: decision = encoding · weights + bias.
+    """Weights (E,) and bias of a fitted linear pipeline, scaling included: decision = encoding · weights + bias.
 
     Raises `SqError` for a classifier that is not linear.
     """
     scaling, last = fitted.named_steps["scaling"], fitted[-1]
     if not hasattr(last, "coef_"):
-        raise SqError(f"{type(last).__name__} is not linear in the encoding: explain 'logistic regression', 'linear' or 'SGD'")
+        raise SqError(f"{type(last).__name__} is not linear in the encoding: "
+                      "explain 'logistic regression', 'linear' or 'SGD'")
     weights = last.coef_.reshape(-1) / scaling.scale_
     return weights, float(np.ravel(last.intercept_)[0] - weights @ scaling.mean_)
 
@@ -49,7 +50,7 @@ class Reader(nn.Module):
 
 
 def grad_cam(reader: Reader, frames: torch.Tensor, layer: int = -1) -> np.ndarray:
-    """Grad-CAM (B, H, W), 0 or more, of frames (B, window, H, W) at a part of the trunk (-1: the last), interpolated."""
+    """Grad-CAM (B, H, W), 0 or more, of frames (B, window, H, W) at a part of the trunk (-1: last), interpolated."""
     from captum.attr import LayerAttribution, LayerGradCam
 
     found = LayerGradCam(reader, reader.net.trunk[layer]).attribute(frames.float(), target=0, relu_attributions=True)
@@ -60,8 +61,8 @@ def grad_cam(reader: Reader, frames: torch.Tensor, layer: int = -1) -> np.ndarra
 def occlusion(reader: Reader, frames: torch.Tensor, side: int = 8, stride: int = 4) -> np.ndarray:
     """How much the decision falls where a square is covered with the sample's median (B, H, W); below 0 where it rises.
 
-    `frames`: (B, window, H, W). `side`, `stride`: px. All frames of the window are covered at once, with the median of all. A
-    pixel has the mean over the squares that cover it. Raises `SqError` for squares that do not cover the frames.
+    `frames`: (B, window, H, W). `side`, `stride`: px. All frames of the window are covered at once, with the median of
+    all. A pixel has the mean over the squares that cover it. Raises `SqError` for squares that do not cover the frames.
     """
     from captum.attr import Occlusion
 
@@ -73,11 +74,12 @@ def occlusion(reader: Reader, frames: torch.Tensor, side: int = 8, stride: int =
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         found = Occlusion(reader).attribute(frames, (window, side, side), (window, stride, stride), plain, target=0,
-                                            perturbations_per_eval=8)  # fmt: skip
+                                            perturbations_per_eval=8)
     return found.mean(1).cpu().numpy()
 
 
-def explain(reader: Reader, samples: Samples, rows, side: int = 8, stride: int = 4, batch: int = 32) -> dict[str, np.ndarray]:
+def explain(reader: Reader, samples: Samples, rows, side: int = 8, stride: int = 4,
+            batch: int = 32) -> dict[str, np.ndarray]:
     """Maps (R, H, W) of both methods for the samples `rows` (R,); errors as for `occlusion`."""
     found = {method: [] for method in METHODS}
     for which in torch.as_tensor(np.asarray(rows)).to(samples.device).split(batch):
@@ -88,12 +90,12 @@ def explain(reader: Reader, samples: Samples, rows, side: int = 8, stride: int =
 
 
 def cropped(boxes, cut: int, size: int) -> tuple:
-    """Boxes of a whole frame in the `size` px that are left when `cut` px are taken off each side; without those outside."""
+    """Boxes of a whole frame in the `size` px that are left when `cut` px are taken off each side."""
     return clean([tuple(side - cut for side in box) for box in boxes], size)
 
 
 def peaks(maps: np.ndarray) -> np.ndarray:
-    """x and y (R, 2) of the greatest value of each map, as the mean of the places where it is reached; NaN for a flat map.
+    """x and y (R, 2) of the greatest value of each map, a mean over the places where it is reached; NaN for a flat map.
 
     A coarse map that was interpolated may reach it on a plateau.
     """

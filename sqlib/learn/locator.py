@@ -1,7 +1,7 @@
-"""Where a sunquake is: a small convolutional network that the simulated twin alone has taught (it goes past Section 3.4).
+"""Where a sunquake is: a small convolutional network, trained only on the simulated twin (it goes past Section 3.4).
 
-A run of consecutive frames is what it looks at, for a source stays where it is while it brightens and fades, and speckle of
-the same brightness is of another shape. It answers with a probability for each place, and one for "nowhere".
+A run of consecutive frames is what it looks at, for a source stays where it is while it brightens and fades, and
+speckle of the same brightness is of another shape. It answers with a probability for each place, and one for "nowhere".
 """
 
 import json
@@ -29,15 +29,15 @@ SIDE = 16  # pixels; a box that an annotator drew on frames of HMI has about thi
 LONGEST = 24  # frames; a longer run is looked at through windows
 WINDOW, STRIDE = 16, 8
 COARSE = 0.6  # `_coarseness`; frames with pixels of 1.09 and 1.45 Mm have at most 0.45
-SAME = 0.5  # correlation of neighbours; speckle of the 5–7 mHz band keeps it for about 4 minutes, other events have none
+SAME = 0.5  # correlation of neighbours; speckle of 5–7 mHz keeps it for about 4 minutes, other events have none
 
 
 class Found(NamedTuple):
     """What `find_sources` found; coordinates in pixels of the frames, x right, y down, boxes (x0, y0, x1, y1).
 
-    `frames`: a row per frame with run, x0, y0, x1, y1, x, y, `score`, the probability that the source is in the box, and
-    `none`, that there is no source. `runs`: a row per run of consecutive frames with the same columns, and first, last
-    (positions in the stack: of the run, or, where it was looked at through windows, of its surest one).
+    `frames`: a row per frame with run, x0, y0, x1, y1, x, y, `score`, the probability that the source is in the box,
+    and `none`, that there is no source. `runs`: a row per run of consecutive frames with the same columns, and first,
+    last (positions in the stack: of the run, or, where it was looked at through windows, of its surest one).
     """
 
     frames: pd.DataFrame
@@ -52,11 +52,12 @@ def _convolutions(*channels: int) -> nn.Sequential:
 
 
 class Locator(nn.Module):
-    """A small U-Net: (B, `CHANNELS`, H, W) from `picture` to logits of the places (B, H / 2, W / 2) and of "nowhere" (B,)."""
+    """A small U-Net: (B, `CHANNELS`, H, W) of `picture` to logits of places (B, H / 2, W / 2) and of "nowhere" (B,)."""
 
     def __init__(self, widths: tuple[int, ...] = (24, 48, 96, 128)):
         super().__init__()
-        self.down = nn.ModuleList(_convolutions(before, after, after) for before, after in zip((CHANNELS, *widths), widths))
+        before = (CHANNELS, *widths)
+        self.down = nn.ModuleList(_convolutions(a, b, b) for a, b in zip(before, widths))
         self.up = nn.ModuleList(_convolutions(a + b, b, b) for a, b in zip(widths[:1:-1], widths[-2:0:-1]))
         self.place = nn.Conv2d(widths[1], 1, 1)
         self.nowhere = nn.Linear(widths[-1], 1)
@@ -73,19 +74,22 @@ class Locator(nn.Module):
         return self.place(x)[:, 0].float(), self.nowhere(deepest.float().amax((2, 3)))[:, 0]
 
 
-def picture(frames: torch.Tensor) -> torch.Tensor:
+def picture(frames: torch.Tensor, mean: torch.Tensor | None = None, middle: tuple[float, float] | None = None):
     """A run of gray frames (L, H, W) as the network sees it: float32 (`CHANNELS`, H, W).
 
-    Power over the frame's mean, averaged in `BINS` parts of the run; its mean and its maximum over the run; all as logarithms,
-    in which speckle has the same strength everywhere; the run's length; and the distance from the frame's middle, for the
-    frames are cut out round an active region.
+    Power over the frame's mean, averaged in `BINS` parts of the run; its mean and its maximum over the run; all as
+    logarithms, in which speckle has the same strength everywhere; the run's length; and the distance from the frame's
+    middle, for the frames are cut out round an active region. Of a part of the frames, `mean` (L, 1, 1) and `middle`
+    (y, x; px) are those of the whole.
     """
-    power = frames.float() / frames.float().mean((1, 2), keepdim=True).clamp_min(1e-3)
+    mean = frames.float().mean((1, 2), keepdim=True) if mean is None else mean
+    power = frames.float() / mean.clamp_min(1e-3)
     length, height, width = power.shape
+    middle = ((height - 1) / 2, (width - 1) / 2) if middle is None else middle
     parts = F.adaptive_avg_pool1d(power.reshape(length, -1).T[None], BINS)[0].T.reshape(BINS, height, width)
     mean = power.mean(0, keepdim=True)
     seen = torch.cat([parts, mean, power.amax(0, keepdim=True) / 2]).add(0.1).log()
-    y, x = (torch.arange(n, device=power.device) - (n - 1) / 2 for n in (height, width))
+    y, x = (torch.arange(n, device=power.device) - m for n, m in zip((height, width), middle))
     remote = torch.hypot(y[:, None], x[None, :])[None] / 100
     return torch.cat([seen, torch.full_like(mean, math.log(length) / 3), remote])
 
@@ -96,12 +100,12 @@ def _shipped(device: str) -> Locator:
 
 
 def load(path: Path, device: str = "cpu") -> Locator:
-    """A trained locator from its weights, in evaluation mode; `SqError` where they are damaged or of another network."""
+    """A trained locator from its weights, in evaluation mode; `SqError` where they are damaged or do not fit."""
     return checkpoint.load_into(Locator(), path, "train a locator: sq train locator").to(device).eval()
 
 
 def card() -> dict:
-    """Run card of the weights that come with sqlib: settings, practice cubes, steps, versions, duration."""
+    """Run card of the weights that come with sqlib: settings, practice cubes, versions, duration."""
     return json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
 
 
@@ -115,7 +119,7 @@ def _speckle(frame: np.ndarray) -> np.ndarray:
 
 
 def _coarseness(frame: np.ndarray) -> float:
-    """Correlation of neighbouring pixels of a frame's speckle, the lesser of down and across: near the limb one is large."""
+    """Correlation of neighbouring pixels of a frame's speckle, the lesser of down and across: limbs have one large."""
     speckle = _speckle(frame)
     return float(min((speckle[1:] * speckle[:-1]).mean(), (speckle[:, 1:] * speckle[:, :-1]).mean()))
 
@@ -123,7 +127,7 @@ def _coarseness(frame: np.ndarray) -> float:
 def runs_of(frames: np.ndarray) -> np.ndarray:
     """Number of the run that each frame of a stack (N, H, W) belongs to, int64 (N,).
 
-    Two neighbours belong together where their speckle is the same, that is, where power over its surroundings correlates.
+    Two neighbours belong together where their speckle is the same: power over its surroundings correlates.
     """
     runs, last, number = np.zeros(len(frames), np.int64), None, 0
     for place, frame in enumerate(frames):
@@ -138,8 +142,8 @@ def runs_of(frames: np.ndarray) -> np.ndarray:
 def probabilities(net: Locator, frames: torch.Tensor, views: int = 8) -> tuple[torch.Tensor, float]:
     """Probability of each cell (H / 2, W / 2) for the source of a run (L, H, W), and of "nowhere".
 
-    Logits are averaged over the eight turns and reflections of the run, so that the answer turns with the frames; or over
-    fewer `views` of them (1, 2 or 4), which takes less time.
+    Logits are averaged over the eight turns and reflections of the run, so that the answer turns with the frames; or
+    over fewer `views` of them (1, 2 or 4), which takes less time.
     """
     seen = picture(frames)
     height, width = seen.shape[1:]
@@ -173,32 +177,34 @@ def brightest_box(chances: torch.Tensor, shape: tuple[int, int], side: float = S
 
 
 def find_sources(frames: np.ndarray, *, runs=None, device: str = "cpu", net: Locator | None = None) -> Found:
-    """Say where in each frame a sunquake's source most probably is, and fuse consecutive frames of one event to one box.
+    """Say where in each frame a sunquake's source most probably is, with one box for consecutive frames of an event.
 
     Parameters
     ----------
     frames : uint8 (N, H, W), egression power as gray, in time order within an event; published frames are 256 x 256
     runs : int (N,), equal for consecutive frames of one event; by default found by `runs_of`
     device : "cpu", "cuda" …
-    net : a locator (default the one that comes with sqlib, taught by simulated frames alone)
+    net : a locator (default the one that comes with sqlib, trained only on simulated frames)
 
     Returns
     -------
-    Found : a box with a score for each frame, and one for each run. A run of up to 24 frames is looked at as a whole, and each
-        of its frames has its box, for a source does not move; a longer one through windows of 16 frames that overlap by
-        half, in two views instead of eight: a frame has the box of the window nearest to it, the run that of its surest window.
+    Found : a box with a score for each frame, and one for each run. A run of up to 24 frames is looked at as a whole,
+        and each of its frames has its box, for a source does not move; a longer one through windows of 16 frames that
+        overlap by half, in two views instead of eight: a frame has the box of the window nearest to it, the run that of
+        its surest window.
 
-    Frames with far smaller pixels than the 1.09 and 1.45 Mm that it was taught get a warning: it knows speckle of their size.
+    Frames with far smaller pixels than the 1.09 and 1.45 Mm that it was trained on get a warning.
 
     Raises
     ------
-    SqError : for an empty stack, another type or shape, frames under 64 pixels, constant frames, or runs that do not fit
+    SqError : for an empty stack, another type or shape, frames under 64 pixels, constant frames, or runs that do not
+    fit
     """
     frames = np.asarray(frames)
     _check(frames, runs)
     if _coarseness(frames[len(frames) // 2]) > COARSE:
-        warnings.warn("the speckle of these frames is far coarser than what the locator was taught, pixels of 1.09 and 1.45 Mm: "
-                      "what it says of them means little; sample them at such pixels", stacklevel=2)  # fmt: skip
+        warnings.warn("the speckle of these frames is far coarser than what the locator was taught, pixels of 1.09 and "
+                      "1.45 Mm: what it says of them means little; sample them at such pixels", stacklevel=2)
     net = _shipped(device) if net is None else net
     runs = runs_of(frames) if runs is None else np.asarray(runs)
     per_frame, per_run = [], []

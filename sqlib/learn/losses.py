@@ -1,17 +1,19 @@
-"""Contrastive losses (Section 3.1, Appendices B.1, B.2), their class weights, and how a batch is shared among processes.
+"""Contrastive losses (Section 3.1, Appendices B.1, B.2), their class weights, and a batch shared among processes.
 
-In all of them z holds one row a view, not yet of unit length: the loss normalises, so that sim is the cosine. n = 2B rows
-for B samples of two views. Similarities are computed in float32 (float64 where given) even under autocast, and the sums of
-exponentials as log-sum-exp, so that no temperature overflows. A loss is a scalar tensor in nats.
+In all of them z holds one row a view, not yet of unit length: the loss normalises, so that sim is the cosine. n = 2B
+rows for B samples of two views. Similarities are computed in float32 (float64 where given) even under autocast, and the
+sums of exponentials as log-sum-exp, so that no temperature overflows. A loss is a scalar tensor in nats.
 Several processes: `gather` their parts of the batch first, then call the loss on what it returns, the whole batch.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
+from torch.distributed._functional_collectives import all_gather_single
 
 from sqlib.errors import SqError
 
@@ -39,8 +41,8 @@ def supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
 
     P(i) all other views of the class of i. An anchor without any takes no part; where none has one, the loss is 0.
 
-    z: (n, d). labels: (n,) classes 0, 1, … Raises `SqError` where n < 2, the labels are not n, one is negative (not looked
-    for on a GPU, where reading them would hold up the queue), or the temperature is not above 0.
+    z: (n, d). labels: (n,) classes 0, 1, … Raises `SqError` where n < 2, the labels are not n, one is negative (not
+    looked for on a GPU, where reading them would hold up the queue), or the temperature is not above 0.
     """
     _check(z, labels)
     return _supervised(z, labels, temperature)
@@ -75,12 +77,13 @@ def class_weights(counts, beta: float = 0.9999) -> Tensor:
     if not 0 <= beta < 1:
         raise SqError(f"beta must be at least 0 and below 1, and {beta} is not (the paper's is 0.9999)")
     if not (counts >= 1).all():
-        raise SqError(f"a class without samples has no weight: the counts are {counts.tolist()}; leave it out, or add samples")
+        raise SqError(f"a class without samples has no weight: the counts are {counts.tolist()}; leave it out, "
+                      "or add samples")
     return ((1 - beta) / (1 - beta**counts)).float()
 
 
 def focal(logits: Tensor, labels: Tensor, gamma: float = 2.0, weights: Tensor | None = None) -> Tensor:
-    """Focal loss (Lin et al. 2017, arXiv:1708.02002):  -(1 - p_y)^γ log p_y, p the softmax, as a mean weighted by class.
+    """Focal loss (Lin et al. 2017, arXiv:1708.02002):  -(1 - p_y)^γ log p_y, p the softmax, a mean weighted by class.
 
     logits: (n, classes). labels: (n,). weights: (classes,). γ = 0 is cross-entropy.
     """
@@ -103,41 +106,30 @@ def chance_level(views: int) -> float:
 
 @torch.no_grad()
 def spread(z: Tensor) -> Tensor:
-    """Root mean square distance of the embeddings, at unit length, from their mean: 0 collapsed, 1 spread. z: (n, d)."""
+    """Root mean square distance of embeddings z (n, d), at unit length, from their mean: 0 collapsed, 1 spread."""
     z = F.normalize(z.to(_wide(z)), dim=1)
     return (z - z.mean(0)).square().sum(1).mean().sqrt()
 
 
-def gather(*tensors: Tensor) -> tuple[Tensor, ...]:
+def gather(*tensors: Tensor, rows: Sequence[int] = ()) -> tuple[Tensor, ...]:
     """Each tensor with the rows of all processes, in order of rank; without a process group, as it is.
 
-    tensors: (rows, …) with the same number of rows, which may differ between processes. Only the own rows pass a gradient
-    back, multiplied by the number of processes: DistributedDataParallel averages gradients over processes, and so yields
-    exactly the gradient of the loss of the whole batch, while the loss keeps its value on each of them.
+    tensors: (n, …), all of the same n; `rows`: n of each process, by default the same in all.
+    torch's own differentiable gather: the own rows get the sum of the gradients that all processes find for them.
+    DistributedDataParallel averages over processes, and so yields exactly the gradient of the loss of the whole batch,
+    while the loss keeps its value on each of them.
     """
     if not (dist.is_available() and dist.is_initialized()):
         return tensors
-    mine = torch.tensor([len(tensors[0])], device=tensors[0].device)
-    counts = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
-    dist.all_gather(counts, mine)
-    rows = torch.cat(counts).tolist()
-    return tuple(_Gather.apply(tensor, rows) for tensor in tensors)
+    rows = list(rows) or [len(tensors[0])] * dist.get_world_size()
+    return tuple(_gathered(tensor, rows) for tensor in tensors)
 
 
-class _Gather(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, tensor, rows):
-        start = sum(rows[: dist.get_rank()])
-        ctx.own, ctx.processes = slice(start, start + len(tensor)), len(rows)
-        padded = tensor.new_zeros(max(rows), *tensor.shape[1:])  # all_gather wants equal sizes
-        padded[: len(tensor)] = tensor
-        parts = [torch.empty_like(padded) for _ in rows]
-        dist.all_gather(parts, padded)
-        return torch.cat([part[:count] for part, count in zip(parts, rows)])
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return gradient[ctx.own] * ctx.processes, None
+def _gathered(tensor: Tensor, rows: list[int]) -> Tensor:
+    most = max(rows)  # the processes' parts must be of one size
+    filled = torch.cat([tensor, tensor.new_zeros(most - len(tensor), *tensor.shape[1:])])
+    parts = all_gather_single(filled, 0, dist.group.WORLD).split(most)
+    return torch.cat([part[:count] for part, count in zip(parts, rows)])
 
 
 def _wide(z: Tensor) -> torch.dtype:
@@ -154,7 +146,7 @@ def _logits(z: Tensor, temperature: float) -> Tensor:
 
 
 def _supervised(z: Tensor, labels: Tensor, temperature: float, anchors=1.0, positives=1.0) -> Tensor:
-    """Σ_i a_i L_i / Σ_i a_i over anchors with a positive, L_i = -Σ_p b_p log(…) / Σ_p b_p, for weights a, b (n,) or 1."""
+    """Σ_i a_i L_i / Σ_i a_i over anchors with a positive, L_i = -Σ_p b_p log(…) / Σ_p b_p; weights a, b (n,) or 1."""
     logits = _logits(z, temperature)
     same = (labels[:, None] == labels).fill_diagonal_(False)
     share = same.to(logits) * positives
@@ -170,7 +162,8 @@ def _ratio(over: Tensor, under: Tensor) -> Tensor:
 
 def _check(z: Tensor, labels: Tensor, classes: float = math.inf) -> None:
     if z.ndim != 2 or len(z) < 2 or labels.shape != z.shape[:1]:
-        raise SqError(f"embeddings are (n, d), n at least 2, and their labels (n,): got {tuple(z.shape)} and {tuple(labels.shape)}")
+        raise SqError(f"embeddings are (n, d), n at least 2, and their labels (n,): got {tuple(z.shape)} "
+                      f"and {tuple(labels.shape)}")
     if labels.device.type == "cpu" and not 0 <= labels.min() <= labels.max() < classes:
-        raise SqError(f"labels from {labels.min()} to {labels.max()}: classes count from 0, each has its weight where there are "
-                      "weights, and samples without a class are left out")  # fmt: skip
+        raise SqError(f"labels from {labels.min()} to {labels.max()}: classes count from 0, each has its weight where "
+                      "there are weights, and samples without a class are left out")

@@ -19,7 +19,7 @@ POOLS = {"avg": nn.AdaptiveAvgPool2d, "max": nn.AdaptiveMaxPool2d}
 
 @dataclass(frozen=True)
 class Model:
-    """Settings of a network. `encoding`: size of the latent vector that is read; `projection`: of the one contrasted."""
+    """Settings of a network. `encoding`: size of the latent vector used; `projection`: of the one contrasted."""
 
     backbone: str = "resnet18"
     weights: str = "none"
@@ -31,10 +31,10 @@ class Model:
 
 
 def _resnet6(width: int) -> nn.Sequential:
-    """Trunk of a ResNet-6 (first layer, two residual blocks of two; its last layer is the encoding): strides 2, 2, 2."""
+    """Trunk of a ResNet-6 (first layer, two residual blocks of two; the last is the encoding): strides 2, 2, 2."""
 
     def block(channels, out):
-        # every other pixel by a pool: oneDNN spoils memory in the gradient of such a convolution of 4 channels (AVX2, one thread)
+        # every other pixel by a pool: in the gradient of such a convolution of 4 channels oneDNN writes past its end
         other = nn.Sequential(nn.MaxPool2d(1, 2), nn.Conv2d(channels, out, 1, bias=False), nn.BatchNorm2d(out))
         return BasicBlock(channels, out, 2, other)
 
@@ -73,21 +73,21 @@ def _torchvision(model: Model) -> nn.Module:
 
 @contextmanager
 def fetching(what: str, backbone: str) -> Iterator[None]:
-    """Say in words why weights that were learned elsewhere cannot be had: neither cached nor fetched, or a damaged file."""
+    """Say in words why weights that were learned elsewhere cannot be had: not cached and not fetched, or damaged."""
     where = f"the {what} weights of {backbone}"
     try:
         yield
     except OSError as error:  # URLError is one
         raise SqError(f"{where} are not in {torch.hub.get_dir()} and cannot be fetched ({error}); "
-                      "connect once, or use weights='none'") from error  # fmt: skip
+                      "connect once, or use weights='none'") from error
     except (RuntimeError, EOFError, UnpicklingError) as error:
         told = (str(error).splitlines() or [type(error).__name__])[0]
         raise SqError(f"{where} in {torch.hub.get_dir()} are damaged, or arrived so ({told}); "
-                      "delete them there, and they are fetched anew") from error  # fmt: skip
+                      "delete them there, and they are fetched anew") from error
 
 
 def _take_channels(net: nn.Sequential, channels: int, learned: bool) -> None:
-    """Replace the first convolution by one that takes `channels`; what it had `learned` of colours is shared out evenly."""
+    """Replace the first convolution by one that takes `channels`; what it `learned` of colours is shared out evenly."""
     holder = net[0] if isinstance(net[0], nn.Sequential) else net
     old = holder[0]
     new = nn.Conv2d(channels, old.out_channels, old.kernel_size, old.stride, old.padding, bias=False)
@@ -103,26 +103,26 @@ def _scaled(frames: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
 
 
 class ContrastiveNet(nn.Module):
-    """Backbone → encoding → projection head (linear, ReLU, linear), and a linear class head that watches (Section 4.1.1).
+    """Backbone → encoding → projection head (linear, ReLU, linear), with a linear class head (Section 4.1.1).
 
-    `forward` takes (B, window, H, W) in gray levels 0…255, as the authors' networks do, and returns the encoding (B, E),
-    the projection (B, P) and the class logits (B, 2). The class head reads the encoding and does not change it, unless
-    `watch` is False. Raises `SqError` as `trunk` does.
+    `forward` takes (B, window, H, W) in gray levels 0…255, as the authors' networks do, and returns the encoding (B,
+    E), the projection (B, P) and the class logits (B, 2). The class head reads the encoding and does not change it,
+    unless `watch` is False. `flat`: pixels a side of frames that are encoded as an autoencoder does, place by place, so
+    that its encoder can be gone on with; 0 pools over all places. Raises `SqError` as `trunk` does.
     """
 
-    def __init__(self, model: Model, channels: int, watch: bool = True):
+    def __init__(self, model: Model, channels: int, watch: bool = True, flat: int = 0):
         super().__init__()
         self.trunk, features = trunk(model, channels)
         layers = [POOLS[model.pool](1), nn.Flatten()]
         if features != model.encoding or model.dropout:
             layers += [nn.Linear(features, model.encoding), nn.BatchNorm1d(model.encoding), nn.Dropout(model.dropout)]
-        self.encoding = nn.Sequential(*layers)
-        self.projector = nn.Sequential(
-            nn.Linear(model.encoding, model.encoding), nn.ReLU(inplace=True), nn.Linear(model.encoding, model.projection)
-        )
+        self.encoding = _flat_encoding(features, flat, model.encoding) if flat else nn.Sequential(*layers)
+        first, last = nn.Linear(model.encoding, model.encoding), nn.Linear(model.encoding, model.projection)
+        self.projector = nn.Sequential(first, nn.ReLU(inplace=True), last)
         self.classifier = nn.Linear(model.encoding, 2)
         self.watch = watch
-        self.register_buffer("level", torch.tensor([0.0, 1.0]))  # gray levels as they are, unless it starts from an autoencoder
+        self.register_buffer("level", torch.tensor([0.0, 1.0]))  # as they are, unless it starts from an autoencoder
 
     def encode(self, frames: torch.Tensor) -> torch.Tensor:
         """Encoding (B, E) of frames (B, window, H, W), float32."""
@@ -137,16 +137,21 @@ class ContrastiveNet(nn.Module):
 
 
 def _precisely(tensor: torch.Tensor):
-    """No autocast: near collapse projections differ by hundredths, which bf16 hardly resolves, and then nothing is learned."""
+    """No autocast: near collapse projections differ by hundredths, too little for bf16: nothing would be learned."""
     return torch.autocast(tensor.device.type, enabled=False)
+
+
+def _flat_encoding(features: int, size: int, numbers: int) -> nn.Sequential:
+    """The last layers of an autoencoder's encoder for frames of `size` pixels: features of each place -> `numbers`."""
+    return nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(features * (size // 16) ** 2, numbers))
 
 
 class AutoEncoder(nn.Module):
     """Convolutional autoencoder on a ResNet-6, plain or variational (Appendix A.1, A.2).
 
-    `forward` takes frames (B, window, S, S) and returns their reconstruction, the scaled frames that it should equal, the
-    mean and the log variance of the code (B, E) (no variance where plain), and the class logits of a linear head that
-    watches. Frames are scaled by `level`, mean and deviation of the gray levels: errors are in units of the noise.
+    `forward` takes frames (B, window, S, S) and returns their reconstruction, the scaled frames that it should equal,
+    the mean and the log variance of the code (B, E) (no variance where plain), and the class logits of a linear head
+    that watches. Frames are scaled by `level`, mean and deviation of the gray levels: errors are in units of the noise.
     Raises `SqError` for another backbone than resnet6 and a size S that 16 does not divide.
     """
 
@@ -155,10 +160,10 @@ class AutoEncoder(nn.Module):
         if model.backbone != "resnet6":
             raise SqError(f"the autoencoders stand on resnet6 (Appendix A), not on {model.backbone}")
         if size % 16:
-            raise SqError(f"an autoencoder halves its frames four times: their size must divide by 16, and {size} does not")
+            raise SqError(f"an autoencoder halves its frames four times: their size must divide by 16; {size} does not")
         self.trunk, features = trunk(model, channels)
         side, width, factor = size // 16, model.width, 2 if variational else 1
-        self.encoding = nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(features * side**2, factor * model.encoding))
+        self.encoding = _flat_encoding(features, size, factor * model.encoding)
         up = [4 * width, 4 * width, 2 * width, width]
         layers = [nn.Linear(model.encoding, features * side**2), nn.Unflatten(1, (features, side, side))]
         for i, out in zip(up, [*up[1:], width]):

@@ -1,6 +1,8 @@
-"""The check on everyday pictures (Section 3.2, Appendix B.2): the same network and loss on what has nothing to do with the Sun."""
+"""The check on everyday pictures (Section 3.2, Appendix B.2): the same network and loss on what is not the Sun."""
 
-from dataclasses import replace
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,13 +19,18 @@ from torch.nn.functional import interpolate
 from torchvision.datasets import CIFAR10
 
 from sqlib.errors import SqError
+from sqlib.learn import trained
 from sqlib.learn.augment import Views, augment, decide_low_pass
 from sqlib.learn.losses import chance_level, supcon
 from sqlib.learn.lowpass import low_pass, solarize, to_counts
 from sqlib.learn.models import ContrastiveNet, Model
+from sqlib.learn.settings import Loop
+from sqlib.learn.train import Task, unwrapped
 
 PLAIN = Views(low_pass=0, positional="none", erasing="none", extra=("crop",))  # random crops suit everyday pictures
 READ = 5000  # at most so many encodings teach the logistic regression
+SMALL = Model("resnet6", encoding=64, projection=32, width=8)
+CODE = trained.code_of(__name__)  # taken when it is loaded: what is edited later trains nothing in this process
 
 
 class Pictures(NamedTuple):
@@ -37,7 +44,7 @@ class Pictures(NamedTuple):
 
 
 def digits(size: int = 32) -> Pictures:
-    """scikit-learn's 1,797 handwritten digits, enlarged from 8×8 to `size` pixels, gray levels 0…255; a quarter to test."""
+    """scikit-learn's 1,797 handwritten digits, enlarged from 8×8 to `size` pixels, gray 0…255; a quarter to test."""
     found = load_digits()
     small = torch.from_numpy(found.images).float()[:, None] * (255 / 16)
     large = interpolate(small, (size, size), mode="bilinear").round().to(torch.uint8)
@@ -47,64 +54,80 @@ def digits(size: int = 32) -> Pictures:
 
 
 def cifar10(folder: str | Path) -> Pictures:
-    """CIFAR-10 (Krizhevsky 2009) from a folder that holds `cifar-10-batches-py`; it is never fetched. `SqError` if absent."""
+    """CIFAR-10 (Krizhevsky 2009) from a folder with `cifar-10-batches-py`; it is never fetched. `SqError` if absent."""
     try:
         parts = [CIFAR10(folder, train=train, download=False) for train in (True, False)]
     except (RuntimeError, OSError) as error:
-        raise SqError(f"{folder} holds no CIFAR-10 (cifar-10-batches-py, unpacked); without it leave cifar empty") from error
+        raise SqError(f"{folder} holds no CIFAR-10 (cifar-10-batches-py, unpacked); "
+                      "without it leave cifar empty") from error
     pixels = [torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous() for part in parts]
     labels = [torch.tensor(part.targets) for part in parts]
     return Pictures("CIFAR-10", pixels[0], labels[0], pixels[1], labels[1])
 
 
 def solarized(pictures: torch.Tensor, mask: int, threshold: int = 50) -> torch.Tensor:
-    """uint8 pictures after Solarized Low-Pass with a mask of its own: `mask` waves a side are kept, `threshold` is a gray level."""
+    """uint8 pictures after Solarized Low-Pass: `mask` waves a side are kept, `threshold` is a gray level."""
     return solarize(to_counts(low_pass(pictures, mask), "symmetric"), threshold)
 
 
-def learn(pictures: Pictures, seed: int, epochs: int, *, filtered: torch.Tensor | None = None, model: Model | None = None,
-          batch: int = 256, rate: float = 0.05, device: str | torch.device = "cpu") -> pd.DataFrame:  # fmt: skip
-    """A row per epoch of SupCon: loss, its chance level, macro f1 and accuracy of a logistic regression on the encodings.
+def learn(pictures: Pictures, seed: int, epochs: int, *, filtered: torch.Tensor | None = None, model: Model = SMALL,
+          batch: int = 256, rate: float = 0.05, device: str | torch.device = "cpu") -> pd.DataFrame:
+    """A row per epoch of SupCon: loss, its chance level, macro f1 and accuracy of a logistic regression on encodings.
 
     filtered : the training pictures as the Solarized Low-Pass shows them; each view takes them with probability 0.5
-    Raises `SqError` for a batch below 2 or above the number of pictures, and for no epoch.
+    Kept under its key like any training. Raises `SqError` for a batch below 2 or above the number of pictures, and for
+    no epoch.
     """
     if not 2 <= batch <= len(pictures.train) or epochs < 1:
-        raise SqError(f"batch={batch}, epochs={epochs}: at least 2 pictures a batch, at most {len(pictures.train)}, and 1 epoch")
-    train, labels, filtered = (None if x is None else x.to(device) for x in (pictures.train, pictures.labels, filtered))
-    draws, views = torch.Generator(device).manual_seed(seed), replace(PLAIN, low_pass=0.0 if filtered is None else 0.5)
+        raise SqError(f"batch={batch}, epochs={epochs}: at least 2 pictures a batch, at most {len(pictures.train)}, "
+                      "and 1 epoch")
+    loop = Loop(epochs, batch, rate=rate, warmup=0, schedule="constant", precision="fp32")
+    settings, fingerprint = {"model": asdict(model), "loop": asdict(loop), "seed": seed}, hashlib.sha256()
+    for tensor in (*pictures[1:], *([] if filtered is None else [filtered])):
+        fingerprint.update(tensor.numpy().tobytes())
+    key = trained.key_of(CODE, settings, fingerprint.hexdigest(), loop.precision)
+    card = {"settings": settings, "fingerprint": fingerprint.hexdigest(), "code": CODE[:12], "source": pictures.name}
+    trained.obtain(key, lambda _: task(pictures, filtered, model, loop, seed, torch.device(device)), card,
+                   progress=False)
+    return trained.load(key, dict).history[["epoch", "loss", "chance", "f1", "accuracy"]]
+
+
+def task(pictures: Pictures, filtered: torch.Tensor | None, model: Model, loop: Loop, seed: int,
+         device: torch.device) -> Task:
+    """SupCon on the training pictures, read by a logistic regression after each epoch."""
+    given = (pictures.train, pictures.labels, filtered)
+    pixels, labels, low = (None if part is None else part.to(device) for part in given)
+    views, steps = replace(PLAIN, low_pass=0.0 if low is None else 0.5), len(pixels) // loop.batch
+
+    def batches(_, order: torch.Generator) -> Iterator[torch.Tensor]:
+        return iter(torch.randperm(len(pixels), generator=order, device=device).split(loop.batch)[:steps])
+
+    def losses(net, which: torch.Tensor, draws: torch.Generator) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        seen = []
+        for _ in "ab":
+            chosen, part = decide_low_pass(len(which), views, draws), pixels[which]
+            if low is not None:
+                part = torch.where(chosen[:, None, None, None], low[which], part)
+            seen.append(augment(part, views, draws, chosen))
+        both = torch.cat(seen).to(torch.float32, memory_format=torch.channels_last)
+        loss = supcon(net(both)[1], labels[which].repeat(2), 0.1)
+        return loss, {"loss": loss}
+
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = ContrastiveNet(model or Model("resnet6", encoding=64, projection=32, width=8), train.shape[1]).to(device)
-    optimizer, rows = torch.optim.SGD(net.parameters(), rate, 0.9, weight_decay=1e-4), []
-    for epoch in range(1, epochs + 1):
-        net.train()
-        shown = []
-        for which in torch.randperm(len(train), generator=draws, device=device).split(batch)[: len(train) // batch]:
-            seen = []
-            for _ in "ab":
-                chosen = decide_low_pass(len(which), views, draws)
-                part = train[which]
-                if filtered is not None:
-                    part[chosen] = filtered[which[chosen]]
-                seen.append(augment(part, views, draws, chosen))
-            loss = supcon(net(torch.cat(seen).float())[1], labels[which].repeat(2), 0.1)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            shown.append(loss.detach())
-        mean, chance = float(sum(shown)) / len(shown), chance_level(2 * batch)
-        rows.append({"epoch": epoch, "loss": mean, "chance": chance, **read(net, pictures)})
-    return pd.DataFrame(rows)
+        net = ContrastiveNet(model, pixels.shape[1])
+    return Task(pictures.name, loop, seed, device, net, 2 * steps * loop.batch, steps, batches, losses,
+                lambda net: read(unwrapped(net), pictures), "view", {"chance": chance_level(2 * loop.batch)})
 
 
 @torch.no_grad()
 def read(net: ContrastiveNet, pictures: Pictures) -> dict[str, float]:
     """Macro f1 and accuracy on the test pictures of a logistic regression on encodings of pictures as they are."""
     net.eval()
-    device = net.level.device
-    both = (pictures.train[:READ], pictures.test)
-    train, test = (torch.cat([net.encode(part.to(device).float()).cpu() for part in pixels.split(500)]) for pixels in both)
-    fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(train.numpy(), pictures.labels[:READ].numpy())
-    pair = pictures.labels_test.numpy(), fitted.predict(test.numpy())
+    device, both = net.level.device, (pictures.train[:READ], pictures.test)
+    train, test = (
+        torch.cat([net.encode(part.to(device).float()).cpu() for part in pixels.split(500)]).numpy() for pixels in both
+    )
+    fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    pair = pictures.labels_test.numpy(), fitted.fit(train, pictures.labels[:READ].numpy()).predict(test)
     return {"f1": float(f1_score(*pair, average="macro")), "accuracy": float(accuracy_score(*pair))}

@@ -1,7 +1,8 @@
-"""Simulated cubes with many sunquakes each, to teach a network where a source is: the twin's physics in more varied scenes.
+"""Simulated cubes with many sunquakes each, to learn where a source is: the twin's physics in more varied scenes.
 
-The scenes are drawn more widely than the twin's own (several shadows, bright rims, faint and strong sources, sources off the
-region, doubles), so that what is learned from them does not hang on one set of distributions. No real frame enters.
+The scenes are drawn more widely than the twin's own (several shadows, bright rims, faint and strong sources, sources
+off the region, doubles), so that what is learned from them does not hang on one set of distributions. No real frame
+enters.
 """
 
 import math

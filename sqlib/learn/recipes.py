@@ -2,11 +2,14 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 
+from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError
+from sqlib.learn import rcnn
 from sqlib.learn.augment import Views
 from sqlib.learn.models import Model
+from sqlib.learn.rcnn import Detector
 from sqlib.learn.settings import Loop, Settings
 
 PLAIN = Views(low_pass=0, positional="none", erasing="none")
@@ -14,7 +17,7 @@ PLAIN = Views(low_pass=0, positional="none", erasing="none")
 
 @dataclass(frozen=True)
 class Common:
-    """What the chapters on contrastive learning share; each is a parameter of their notebooks (see `Settings`)."""
+    """What the chapters on contrastive learning share; each is a parameter or a shared setting (see `Settings`)."""
 
     seed: int
     crop: int
@@ -35,18 +38,25 @@ class Common:
     positional: str
     erasing: str
     extra: list[str]
+    validation: float = 0.0
+    patience: int = 0
+    precision: str = "auto"
+    compile: bool = False
 
     def settings(self, objective: str, epochs: int, **changes) -> Settings:
-        """A run with these settings, at temperature 0.1 (Section 4.1.2) unless `changes`, fields of `Settings`, have another."""
+        """A run with these settings, `changes` being fields of `Settings`, at temperature 0.1 (Section 4.1.2)."""
         model = Model(self.backbone, self.weights, self.encoding, self.projection, self.pool, width=self.width)
-        loop = Loop(epochs, self.batch, rate=self.rate, warmup=self.warmup, decay=self.decay, upsample=self.upsample)
-        views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=tuple(self.extra), extra_probability=1)
-        run = Settings(objective, model, views, loop, 0.1, crop=self.crop, seed=self.seed, joint=self.joint, thin=self.thin)
+        loop = Loop(epochs, self.batch, rate=self.rate, warmup=self.warmup, decay=self.decay, upsample=self.upsample,
+                    validation=self.validation, patience=self.patience, precision=self.precision, compile=self.compile)
+        views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=tuple(self.extra),
+                      extra_probability=1)
+        run = Settings(objective, model, views, loop, 0.1, crop=self.crop, seed=self.seed, joint=self.joint,
+                       thin=self.thin)
         return replace(run, **changes)
 
 
 def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], batch: int, rate: float, epochs: int,
-                 epochs_tuned: int) -> dict[str, Settings]:  # fmt: skip
+                 epochs_tuned: int) -> dict[str, Settings]:
     """Appendix A, on cycle 23: "AE 32" … of several latent sizes, "VAE" and "log-cosh VAE" of the last size, and the
     latter's last block trained further for classification: "fine-tuned" (cross-entropy) and "focal"."""
     model = Model("resnet6", encoding=latents[-1], width=width)
@@ -65,38 +75,43 @@ CHANGES = {"batch 128": {"batch": 128}, "warmup 1": {"warmup": 1.0}, "pool avg":
 
 def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, epochs_short: int,
                 backbone_shuffled: str, encoding_shuffled: int, temperatures: list[float],
-                changed: list[str] = (), temperature: float = 0.07) -> dict[str, Settings]:  # fmt: skip
+                changed: list[str] = (), temperature: float = 0.07) -> dict[str, Settings]:
     """Section 4.1 and Appendix B: the two models, and what they are compared with.
 
     "High-Precision" is "SimCLR" with upsampled positives, then the weighted loss without (Section 4.1.1); "two-step
-    SupCon" the same without weights; "SupCon" one step, and once with a class head that watches, once with one that teaches,
-    beside the "class head alone"; all these at `temperature`. "High-Metrics" is SupCon on shuffled samples (Section 4.1.2),
-    "High-Metrics, by event" the same on the event split. Short runs of SupCon: "τ = 0.07" …, "SGD", "Adam". And
-    "High-Precision" once with each of the changes: "batch 128" … Raises `SqError` for a change that is none of `CHANGES`.
+    SupCon" the same without weights; "SupCon" one step, and once with a class head that watches, once with one that
+    teaches, beside the "class head alone"; all these at `temperature`. "High-Metrics" is SupCon on shuffled samples
+    (Section 4.1.2), "High-Metrics, by event" the same on the event split. Short runs of SupCon: "τ = 0.07" …, "SGD",
+    "Adam". And "High-Precision" once with each of the changes: "batch 128" … Raises `SqError` for a change that is none
+    of `CHANGES`.
     """
     for name in changed:
         if name not in CHANGES:
             raise SqError(f"changed: {name!r} is unknown: {', '.join(CHANGES)}")
     first, alone, second = _two_steps(common, epochs_self, epochs_supervised, temperature)
-    model = replace(alone.model, backbone=backbone_shuffled, encoding=encoding_shuffled, projection=encoding_shuffled, dropout=0.2)
+    model = replace(alone.model, backbone=backbone_shuffled, encoding=encoding_shuffled,
+                    projection=encoding_shuffled, dropout=0.2)
     shuffled = replace(common.settings("supcon", epochs_shuffled, split="sample"), model=model)
     short = common.settings("supcon", epochs_short)
-    adam = replace(short.loop, optimizer="adam", rate=1e-3)
-    return {
+    runs = {
         "SimCLR": first, "SupCon": alone, "SupCon, head watches": replace(alone, joint=False),
-        "SupCon, head teaches": replace(alone, joint=True), "class head alone": replace(alone, objective="classify", joint=False),
+        "SupCon, head teaches": replace(alone, joint=True),
+        "class head alone": replace(alone, objective="classify", joint=False),
         "High-Precision": second, "two-step SupCon": replace(second, objective="supcon"),
         "High-Metrics": shuffled, "High-Metrics, by event": replace(shuffled, split="event"),
         **{f"τ = {t:g}": replace(short, temperature=t) for t in temperatures},
-        "SGD": short, "Adam": replace(short, loop=adam),
-        **{name: _two_steps(replace(common, **CHANGES[name]), epochs_self, epochs_supervised, temperature)[2] for name in changed},
-    }  # fmt: skip
+        "SGD": short, "Adam": replace(short, loop=replace(short.loop, optimizer="adam", rate=1e-3)),
+    }
+    for name in changed:
+        other = replace(common, **CHANGES[name])
+        runs[name] = _two_steps(other, epochs_self, epochs_supervised, temperature)[2]
+    return runs
 
 
-def _two_steps(common: Common, epochs_self: int, epochs_supervised: int, temperature: float) -> tuple[Settings, Settings, Settings]:
+def _two_steps(common: Common, epochs_self: int, epochs_supervised: int, temperature: float) -> tuple[Settings, ...]:
     """SimCLR, SupCon alone, and the weighted loss that starts from the first."""
-    first = common.settings("simclr", epochs_self, temperature=temperature, joint=False)  # self-supervised: no label teaches it
-    alone = replace(common.settings("supcon", epochs_supervised), temperature=temperature)
+    first = common.settings("simclr", epochs_self, temperature=temperature, joint=False)  # no label teaches it
+    alone = common.settings("supcon", epochs_supervised, temperature=temperature)
     return first, alone, replace(alone, objective="weighted", loop=replace(alone.loop, upsample=1), start=first)
 
 
@@ -109,14 +124,15 @@ VARIANTS = {
     "erasing": replace(PLAIN, erasing="paper"),
     "all three": Views(),
     **{name.replace("_", " "): replace(PLAIN, extra=(name,)) for name in (
-        "crop", "gaussian_blur", "sharpness", "jitter", "posterize", "auto_contrast", "auto_augment_imagenet", "shift")},
-}  # fmt: skip
+        "crop", "gaussian_blur", "sharpness", "jitter", "posterize", "auto_contrast", "auto_augment_imagenet",
+        "shift")},
+}
 """Augmentations switched alone, the paper's three together, and those that it dropped, by name."""
 
 
 def augmentations(common: Common, *, epochs: int, seeds: list[int], variants: list[str]) -> dict[str, Settings]:
-    """Section 3.2 and Appendix C: SupCon with each variant, trained once a seed: "low-pass, seed 1" …, and "single frame",
-    which has neither neighbours nor other augmentations. Raises `SqError` for another variant."""
+    """Section 3.2 and Appendix C: SupCon with each variant, trained once a seed: "low-pass, seed 1" …; "single frame"
+    has neither neighbours nor other augmentations. Raises `SqError` for another variant."""
     runs = {}
     for name in variants:
         if name not in VARIANTS and name != "single frame":
@@ -133,33 +149,67 @@ def recurrence(common: Common, *, epochs: int, windows: list[int]) -> dict[str, 
 
 
 def cases(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, backbone_shuffled: str,
-          encoding_shuffled: int) -> dict[str, Settings]:  # fmt: skip
-    """Section 4.3: the two models of Section 4.1, the same runs as `contrastive` has them, found again where these agree."""
-    runs = contrastive(common, epochs_self=epochs_self, epochs_supervised=epochs_supervised, epochs_shuffled=epochs_shuffled,
-                       epochs_short=1, backbone_shuffled=backbone_shuffled, encoding_shuffled=encoding_shuffled,
-                       temperatures=[])  # fmt: skip
+          encoding_shuffled: int) -> dict[str, Settings]:
+    """Section 4.3: the two models of Section 4.1, the same runs as `contrastive` has, found again where these agree."""
+    runs = contrastive(common, epochs_self=epochs_self, epochs_supervised=epochs_supervised,
+                       epochs_shuffled=epochs_shuffled, epochs_short=1,
+                       backbone_shuffled=backbone_shuffled, encoding_shuffled=encoding_shuffled, temperatures=[])
     return {name: runs[name] for name in ("High-Precision", "High-Metrics")}
 
 
-PLANS: dict[str, Callable[..., dict[str, Settings]]] = {
-    "02_autoencoders": autoencoders, "03_contrastive": contrastive, "04_augmentations": augmentations, "05_recurrence": recurrence,
-    "07_case_studies": cases,
-}  # fmt: skip
+PAPER, BOTH, TWIN = "as in the paper", "both cycles", "twin alone"
 
 
-def plan(chapter: str, parameters: dict) -> dict[str, Settings]:
+def detectors(settings: Detector, *, epochs_all: int, data: str,
+              frameset: FrameSet | None = None) -> dict[str, Detector]:
+    """Section 3.4: "as in the paper" learns from cycle 23, "both cycles" from both where both have boxes in `frameset`
+    (or it is not given), and beside real frames "twin alone" from simulated frames of both."""
+    settings = replace(settings, weights=rcnn.weights_at_hand(settings.backbone, settings.weights))
+    both, cycles = replace(settings, epochs=epochs_all, train_on="all"), 2
+    if frameset is not None:
+        index = frameset.index
+        cycles = index.loc[(index["label"] == 1) & (index["boxes"].map(len) > 0), "cycle"].nunique()
+    runs = {PAPER: settings} | ({BOTH: both} if cycles > 1 else {})
+    runs |= {TWIN: replace(both, data="twin")} if data != "twin" else {}
+    for run in runs.values():
+        rcnn.check(run)
+    return runs
+
+
+PLANS: dict[str, Callable[..., dict[str, Settings | Detector]]] = {
+    "02_autoencoders": autoencoders, "03_contrastive": contrastive, "04_augmentations": augmentations,
+    "05_recurrence": recurrence, "06_object_detection": detectors, "07_case_studies": cases,
+}
+SHARED = {"common": (Common, ()), "settings": (Detector, ("train_on", "step", "data"))}
+"""Settings that several runs of a chapter share: their class, and what of it the recipe decides."""
+
+
+def plan(chapter: str, parameters: dict, frameset: FrameSet | None = None) -> dict[str, Settings | Detector]:
     """The runs of a chapter by name, from those of its parameters that decide them; empty for one that trains nothing.
 
+    parameters : the chapter's own and the shared ones; frameset : which decides what detectors there are
     Raises `SqError` where one of these parameters is missing, or a list of what is to be trained is empty.
     """
     if chapter not in PLANS:
         return {}
-    names = list(inspect.signature(PLANS[chapter]).parameters)
-    shared = [field.name for field in fields(Common)] if "common" in names else []
-    wanted = [name for name in names if name != "common"]
-    if missing := [name for name in shared + wanted if name not in parameters]:
+    signature, given, missing = inspect.signature(PLANS[chapter]).parameters, {}, []
+    for name, parameter in signature.items():
+        kind, decided = SHARED.get(name, (None, ()))
+        if kind is not None:
+            known = {field.name: field for field in fields(kind) if field.name not in decided}
+            must = [word for word, field in known.items() if kind is Detector or field.default is MISSING]
+            missing += [word for word in must if word not in parameters]
+            own = {word: parameters[word] for word in known if word in parameters}
+            if kind is Detector:  # JSON and YAML have lists
+                own = {word: tuple(value) if isinstance(value, list) else value for word, value in own.items()}
+            given[name] = kind, own
+        elif name in parameters:
+            given[name] = parameters[name]
+            if given[name] == [] and parameter.default is parameter.empty:
+                raise SqError(f"{name}=[]: {chapter} needs at least one")
+        elif parameter.default is parameter.empty:
+            missing.append(name)
+    if missing:
         raise SqError(f"{chapter} lacks the parameters {', '.join(missing)}, which decide what it trains")
-    if empty := [name for name in wanted if parameters[name] == [] and name != "changed"]:
-        raise SqError(f"{empty[0]}=[]: {chapter} needs at least one")
-    common = [Common(**{name: parameters[name] for name in shared})] if shared else []
-    return PLANS[chapter](*common, **{name: parameters[name] for name in wanted})
+    given |= {name: value[0](**value[1]) for name, value in given.items() if name in SHARED}
+    return PLANS[chapter](**given, **({"frameset": frameset} if "frameset" in signature else {}))

@@ -1,4 +1,4 @@
-"""Samples: what a network is shown. A frame together with its neighbours in time, gathered on the device (Section 3.2 i)."""
+"""Samples: what a network is shown. A frame with its neighbours in time, gathered on the device (Section 3.2 i)."""
 
 from dataclasses import dataclass
 
@@ -22,9 +22,9 @@ class Samples:
     """Frames on a device, and the M samples that can be gathered from them.
 
     `pool`: uint8 (N or 2N, H, W), the frames, and after them the same frames once more after Solarized Low-Pass where
-    `filtered`. `rows`: int64 (M,), position of each sample's middle frame among the N. `labels`: int64 (M,), 1, 0 or -1.
-    `index`: a row per sample (event, cycle, frame, time, label, boxes). `window`: frames in a sample, which become its
-    channels. `fingerprint`: of the frame set.
+    `filtered`. `rows`: int64 (M,), position of each sample's middle frame among the N. `labels`: int64 (M,), 1, 0 or
+    -1. `index`: a row per sample (event, cycle, frame, time, label, boxes). `window`: frames in a sample, which become
+    its channels. `fingerprint`: of the frame set.
     """
 
     pool: torch.Tensor
@@ -49,12 +49,13 @@ class Samples:
         return len(self.rows)
 
 
-def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: Views | None = None, device="cpu") -> Samples:
-    """Samples of a frame set by Time-Based Mixing: frame i with its (window − 1)/2 neighbours on both sides as channels.
+def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: Views | None = None,
+                 device="cpu") -> Samples:
+    """Samples of a frame set by Time-Based Mixing: frame i with (window − 1)/2 neighbours on both sides as channels.
 
-    A frame whose neighbours are not all there (the ends of a cube, gaps in a folder of frames) is no sample, so a sample
-    never mixes events. `crop`: pixels a side of the middle of each frame that are kept; 0 keeps all. `views` that use
-    the Solarized Low-Pass have it computed here, once a frame and on whole frames, for it has no random part.
+    A frame whose neighbours are not all there (the ends of a cube, gaps in a folder of frames) is no sample, so a
+    sample never mixes events. `crop`: pixels a side of the middle of each frame that are kept; 0 keeps all. `views`
+    that use the Solarized Low-Pass have it computed here, once a frame and on whole frames, for it has no random part.
     Raises `SqError` for an even window, a crop larger than the frames, and a frame set without any sample.
     """
     check_window(window)
@@ -90,7 +91,7 @@ def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: View
 
 
 def gather(samples: Samples, which: torch.Tensor, filtered: torch.Tensor | None = None) -> torch.Tensor:
-    """Samples `which` (B,) as uint8 (B, window, H, W), channels in time order; those marked in `filtered` (B,) low-passed."""
+    """Samples `which` (B,) as uint8 (B, window, H, W), channels in time order, those in `filtered` (B,) low-passed."""
     reach = samples.window // 2
     rows = samples.rows[which][:, None] + torch.arange(-reach, reach + 1, device=samples.device)
     if filtered is not None and samples.filtered:
@@ -101,9 +102,10 @@ def gather(samples: Samples, which: torch.Tensor, filtered: torch.Tensor | None 
 def split(samples: Samples, how: str = "event", seed: int = 1265, cycles=(23, 24)) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the training and the test samples among the labelled samples of some solar cycles.
 
-    "event": the paper's 42 and 11 events (Section 4.1.1), and events that Table 1 does not list in the same way. "sample":
-    all samples shuffled, four fifths to train, which puts neighbouring frames on both sides (the bias of Section 4.1.2).
-    Raises `SqError` for an unknown split, a part without both classes, and an event on both sides of an event split.
+    "event": the paper's 42 and 11 events (Section 4.1.1), and events that Table 1 does not list in the same way.
+    "sample": all samples shuffled, four fifths to train, which puts neighbouring frames on both sides (the bias of
+    Section 4.1.2). Raises `SqError` for an unknown split, a part without both classes, and an event on both sides of an
+    event split.
     """
     known = ((samples.index["label"] >= 0) & samples.index["cycle"].isin(cycles)).to_numpy()
     if how == "event":
@@ -124,7 +126,7 @@ def split(samples: Samples, how: str = "event", seed: int = 1265, cycles=(23, 24
         missing = [word for word, label in (("positive", 1), ("negative", 0)) if not (labels[part] == label).any()]
         if missing:
             raise SqError(f"the {name} part of the {how} split has no {' and no '.join(missing)} sample; "
-                          "learning needs both classes on both sides: add frames")  # fmt: skip
+                          "learning needs both classes on both sides: add frames")
     return parts
 
 
@@ -132,11 +134,12 @@ def check_event_split(index: pd.DataFrame, train, test) -> None:
     """Raise `SqError` where an event has samples on both sides of a split."""
     both = sorted(set(index["event"].iloc[train]) & set(index["event"].iloc[test]))
     if both:
-        raise SqError(f"the split has {len(both)} events on both sides, {both[0]} among them: the test would leak into training")
+        raise SqError(f"the split has {len(both)} events on both sides, {both[0]} among them: "
+                      "the test would leak into training")
 
 
 def hold_out(index: pd.DataFrame, part: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Divide the samples `part` once more by event: those that train, and about `share` of the events to watch the loss on.
+    """Divide the samples `part` once more by event: those that train, and about `share` of the events for watching.
 
     Raises `SqError` where the samples are of one event.
     """
@@ -144,7 +147,8 @@ def hold_out(index: pd.DataFrame, part: np.ndarray, share: float, seed: int) -> 
         return part, part[:0]
     events = np.random.default_rng(seed).permutation(sorted(set(index["event"].iloc[part])))
     if len(events) < 2:
-        raise SqError("the samples to train on are of one event: none can be held out to watch the loss (validation = 0)")
+        raise SqError("the samples to train on are of one event: none can be held out to watch the loss "
+                      "(validation = 0)")
     held = np.isin(index["event"].iloc[part], events[: max(1, round(share * len(events)))])
     return part[~held], part[held]
 

@@ -41,8 +41,8 @@ def sliding_window(embeddings: np.ndarray, index: pd.DataFrame, width: int) -> n
 
 @contextmanager
 def own_threads() -> Iterator[None]:
-    """torch's number of threads is afterwards as before: Numba, on which UMAP stands, shares OpenMP with torch and raises it to
-    all cores, and chapters that run side by side then wait for one another."""
+    """torch's number of threads is afterwards as before: Numba, on which UMAP stands, shares OpenMP with torch and
+    raises it to all cores, and chapters that run side by side then wait for one another."""
     before = torch.get_num_threads()
     try:
         yield
@@ -51,7 +51,7 @@ def own_threads() -> Iterator[None]:
 
 
 def reducer(method: str, count: int, neighbours: int, seed: int):
-    """What makes `count` components of vectors, not fitted yet: "pca", or "umap" (McInnes et al. 2018) with `neighbours`."""
+    """What makes `count` components, not fitted yet: "pca", or "umap" (McInnes et al. 2018) with `neighbours`."""
     if method == "pca":
         return PCA(count, random_state=seed)
     with warnings.catch_warnings():
@@ -73,7 +73,8 @@ def components(vectors: np.ndarray, train, method: str, count: int, seed: int, n
     if method not in ("pca", "umap"):
         raise SqError(f"components {method!r} are unknown: pca or umap")
     if not 1 <= count <= min(len(train) - 2, vectors.shape[1]):  # UMAP's spectral start needs two rows more
-        raise SqError(f"{count} components of {len(train)} training vectors of {vectors.shape[1]} numbers: ask for fewer")
+        raise SqError(f"{count} components of {len(train)} training vectors of {vectors.shape[1]} numbers: "
+                      "ask for fewer")
     scaled = StandardScaler().fit(vectors[train]).transform(vectors)
     others = np.setdiff1d(np.arange(len(vectors)), train)
     made = reducer(method, count, min(neighbours, len(train) - 1), seed)

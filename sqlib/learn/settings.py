@@ -7,15 +7,22 @@ from sqlib.errors import SqError
 from sqlib.learn.augment import Views
 from sqlib.learn.models import Model
 
-OBJECTIVES = ("simclr", "supcon", "weighted", "authors", "classify", "focal", "autoencoder", "vae", "logcosh")
-OPTIMIZERS = ("sgd", "adam")
-SCHEDULES = ("cosine", "step", "constant")
-PRECISIONS = ("auto", "bf16", "fp32")
+CONTRASTIVE = ("simclr", "supcon", "weighted")
+RECONSTRUCTIVE = ("autoencoder", "vae", "logcosh")
+WORDS = {"optimizer": ("sgd", "adam", "adamw"), "schedule": ("cosine", "step", "constant"),
+         "precision": ("auto", "bf16", "fp32")}
 
 
 @dataclass(frozen=True)
 class Loop:
-    """How it is trained. Lengths are in epochs: `warmup`, `milestones` (rate x 0.1 at each, for "step"), `patience`."""
+    """How anything is trained. Lengths are in epochs: `warmup` (the rate rises from 0), `step` (rate × 0.1 after each,
+    for the schedule "step"), `patience` (without a better watched loss before it stops; 0: never).
+
+    `upsample`: times that each positive sample is in an epoch; 0: as often as makes both classes equal. `validation`:
+    share of the training events on which only the loss is watched. `clip`: greatest norm of the gradient; 0: any.
+    `average`: what a step leaves of a running mean of the weights, which is then what is kept; 0: no mean.
+    `precision`: "auto" is bf16 where the hardware multiplies in it.
+    """
 
     epochs: int = 100
     batch: int = 128
@@ -25,23 +32,25 @@ class Loop:
     decay: float = 1e-4
     warmup: float = 10
     schedule: str = "cosine"
-    milestones: tuple[int, ...] = (500, 600, 700)
-    upsample: int = 1  # times that each positive sample is in an epoch; 0: as often as makes both classes equal
-    validation: float = 0.0  # share of the training events on which only the loss is watched
-    patience: int = 0  # epochs without a better watched loss before stopping; 0: never
+    step: int = 3
+    upsample: int = 1
+    validation: float = 0.0
+    patience: int = 0
+    clip: float = 0.0
+    average: float = 0.0
     precision: str = "auto"
     compile: bool = False
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A training run.
+    """A training run of an encoder.
 
-    `objective`: simclr (Eq. 4), supcon (Eq. 5), weighted (Eqs. 2, 3), authors (their form of it), classify and focal (class
-    head with a gradient into the backbone), autoencoder, vae, logcosh. `split`, `cycles`: see `samples.split`.
-    `joint`: whether the class head of a contrastive run teaches the backbone too, or only watches. `thin`: only every so-many-th
-    negative frame trains. `start`: the run whose weights it begins with (the first of two steps).
-    `unfrozen`: that many of the last blocks of the backbone are trained; -1 all.
+    `objective`: simclr (Eq. 4), supcon (Eq. 5), weighted (Eqs. 2, 3), classify and focal (class head with a gradient
+    into the backbone), autoencoder, vae, logcosh. `split`, `cycles`: see `samples.split`. `joint`: whether the class
+    head of a contrastive run teaches the backbone too, or only watches. `thin`: only every so-many-th negative frame
+    trains. `start`: the run whose weights it begins with (the first of two steps). `unfrozen`: that many of the last
+    blocks of the backbone are trained; -1 all.
     """
 
     objective: str = "supcon"
@@ -49,7 +58,6 @@ class Settings:
     views: Views = field(default_factory=Views)
     loop: Loop = field(default_factory=Loop)
     temperature: float = 0.07
-    beta: float = 0.9999
     split: str = "event"
     cycles: tuple[int, ...] = (23, 24)
     window: int = 3
@@ -63,12 +71,12 @@ class Settings:
     @property
     def reconstructs(self) -> bool:
         """Whether this trains an autoencoder."""
-        return self.objective in ("autoencoder", "vae", "logcosh")
+        return self.objective in RECONSTRUCTIVE
 
     @property
     def contrasts(self) -> bool:
         """Whether this trains by contrasting views."""
-        return self.objective in ("simclr", "supcon", "weighted", "authors")
+        return self.objective in CONTRASTIVE
 
     @property
     def views_each(self) -> int:
@@ -82,42 +90,47 @@ def check_window(window: int) -> None:
         raise SqError(f"window={window}: a frame stands in the middle of its neighbours, so a window is odd: 1, 3, 5 …")
 
 
+def check_loop(loop: Loop) -> None:
+    """Raise `SqError` for a loop that trains nothing, before any work is done."""
+    for name, known in WORDS.items():
+        if getattr(loop, name) not in known:
+            raise SqError(f"{name}={getattr(loop, name)!r} is unknown: one of {', '.join(known)}")
+    if not (0 <= loop.decay < math.inf and loop.warmup < math.inf):
+        raise SqError("weight decay is a number from 0 on, and warm-up has an end")
+    if loop.epochs < 1 or not loop.rate > 0 or loop.upsample < 0 or loop.warmup < 0:
+        raise SqError("a run has at least 1 epoch, a rate above 0, and neither warm-up nor upsampling below 0")
+    if loop.patience and not 0 < loop.validation < 1:
+        raise SqError("patience needs events on which the loss is watched: 0 < validation < 1, for example 0.1")
+
+
 def check(settings: Settings) -> None:
     """Raise `SqError` for settings that cannot be trained with, before any work is done."""
-    loop = settings.loop
-    for name, word, known in (
-        ("objective", settings.objective, OBJECTIVES), ("optimizer", loop.optimizer, OPTIMIZERS),
-        ("schedule", loop.schedule, SCHEDULES), ("precision", loop.precision, PRECISIONS),
-    ):  # fmt: skip
-        if word not in known:
-            raise SqError(f"{name}={word!r} is unknown: one of {', '.join(known)}")
+    known = (*CONTRASTIVE, "classify", "focal", *RECONSTRUCTIVE)
+    if settings.objective not in known:
+        raise SqError(f"objective={settings.objective!r} is unknown: one of {', '.join(known)}")
+    check_loop(settings.loop)
     for name in ("encoding", "projection", "width"):
         if getattr(settings.model, name) < 1:
             raise SqError(f"{name}={getattr(settings.model, name)}: a network has at least 1")
-    if not (0 <= loop.decay < math.inf and loop.warmup < math.inf and 0 <= settings.model.dropout < 1):
-        raise SqError("weight decay is a number from 0 on, warm-up has an end, and dropout is a share below 1")
+    if not 0 <= settings.model.dropout < 1:
+        raise SqError(f"dropout={settings.model.dropout}: it is a share, at least 0 and below 1")
     check_window(settings.window)
-    if loop.batch < 2:
-        raise SqError(f"batch={loop.batch}: a loss that contrasts samples needs at least 2 of them")
+    if settings.loop.batch < 2:
+        raise SqError(f"batch={settings.loop.batch}: a loss that contrasts samples needs at least 2 of them")
     if not settings.temperature > 0:
         raise SqError(f"temperature={settings.temperature}: it divides similarities and must be above 0")
     if settings.seed < 0:
         raise SqError(f"seed={settings.seed}: a seed is a whole number from 0 on")
     if settings.thin < 1:
         raise SqError(f"thin={settings.thin}: 1 takes every negative frame, 2 every other …")
-    if loop.epochs < 1 or not loop.rate > 0 or loop.upsample < 0 or loop.warmup < 0:
-        raise SqError("a run has at least 1 epoch, a rate above 0, and neither warm-up nor upsampling below 0")
-    if not 0 <= settings.beta < 1:
-        raise SqError(f"beta={settings.beta}: Equation 3 wants 0 <= beta < 1")
-    if loop.patience and not 0 < loop.validation < 1:
-        raise SqError("patience needs events on which the loss is watched: 0 < validation < 1, for example 0.1")
 
 
 def from_dict(content: dict, where: str = "") -> Settings:
-    """Settings from what `dataclasses.asdict` made of them (lists for tuples); `SqError` for an unknown or missing name."""
+    """Settings from what `dataclasses.asdict` made of them (lists for tuples). `SqError` for other names."""
     try:
         parts = {"model": Model, "views": Views, "loop": Loop}
-        known = {key: parts[key](**_tuples(value)) if key in parts else value for key, value in _tuples(content).items()}
+        given = as_tuples(content)
+        known = {key: parts[key](**as_tuples(value)) if key in parts else value for key, value in given.items()}
         if known.get("start") is not None:
             known["start"] = from_dict(known["start"])
         return Settings(**known)
@@ -125,5 +138,6 @@ def from_dict(content: dict, where: str = "") -> Settings:
         raise SqError(f"{where}these are no settings of a training run: {str(error)[:300]}") from error
 
 
-def _tuples(content: dict) -> dict:
+def as_tuples(content: dict) -> dict:
+    """Settings from JSON, which has lists where a frozen dataclass has tuples."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}

@@ -1,53 +1,148 @@
-"""The training loop: one for all objectives, on one device or several, which goes on where it was cut off."""
+"""One loop for all that is trained: encoders, detectors, the locator, and the check on everyday pictures.
 
+It goes on where it was cut off and ends with the same numbers. On a GPU no step makes the host wait: a task draws its
+batches on the device, and the losses of an epoch are read once, at its end.
+"""
+
+import contextlib
 import math
 import os
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sqlib.errors import SqError, in_words
-from sqlib.learn import checkpoint, losses
-from sqlib.learn.objectives import autocast, make_net, objective, views_of, weights_of
-from sqlib.learn.samples import Samples
-from sqlib.learn.settings import Loop, Settings, check
+from sqlib.learn import checkpoint
+from sqlib.learn.settings import Loop, check_loop
 
 EVERY = 60.0  # seconds between checkpoints
 
 
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is trained, for `fit`.
+
+    `name`: in words. `seed`: of all draws; an epoch draws from it and its own number, so that none depends on those
+    before. `net`: the network as it is before the first epoch, on `device`. `size`: how many `unit`s an epoch shows.
+    `steps`: batches in an epoch. `batches`: function of the epoch's number and a generator on the device, the same in
+    all processes, that yields this process's part of each batch. `losses`: function of the network, a batch and a
+    generator of this process's own; returns the loss, with gradient, and what the history gets of it, "loss" among it.
+    `watch`: function of the network in evaluation mode; returns further numbers of an epoch; by "watched" it is told
+    whether the network still improves. `facts`: stand in each row of the history. `card`: for the run card.
+    """
+
+    name: str
+    loop: Loop
+    seed: int
+    device: torch.device
+    net: nn.Module
+    size: int
+    steps: int
+    batches: Callable[[int, torch.Generator], Iterable[Any]]
+    losses: Callable[[nn.Module, Any, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
+    watch: Callable[[nn.Module], dict[str, float]] | None = None
+    unit: str = "frame"
+    facts: dict = field(default_factory=dict)
+    card: dict = field(default_factory=dict)
+
+
 @dataclass
 class State:
-    """All that changes during a run. Random numbers are no part of it: each epoch draws its own from seed and number."""
+    """All that changes during a run. Random numbers are no part of it: each epoch draws from seed and number."""
 
     net: nn.Module
     optimizer: torch.optim.Optimizer
+    mean: AveragedModel | None = None  # running mean of the weights
     history: list[dict] = field(default_factory=list)
     best: float = math.inf  # least watched loss
-    best_weights: dict[str, torch.Tensor] | None = None
+    best_weights: dict[str, Tensor] | None = None
     stale: int = 0  # epochs since
+    seconds: float = 0.0  # of all pieces
 
     def done(self, loop: Loop) -> bool:
         """Whether there is nothing left to train."""
         return len(self.history) >= loop.epochs or bool(loop.patience and self.stale >= loop.patience)
 
 
-def ranks() -> tuple[int, int]:
-    """Number of this process among those that train together, and how many they are."""
-    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+def fit(task: Task, path: Path, *, key: str = "", progress: bool = True, seconds: float = math.inf) -> State:
+    """Train a task and return its last state, `state.net` in evaluation mode.
+
+    path : the checkpoint; a run that was cut off goes on from it and ends with the same numbers
+    key : what the checkpoint must belong to
+    seconds : after so long the run stops at the end of an epoch, to be gone on with; `state.done` tells
+    Raises `SqError` for a loop that trains nothing, a loss that is no number any more (the last good checkpoint is
+    kept), and a checkpoint that is damaged or of another run.
+    """
+    check_loop(task.loop)
+    loop, (rank, world) = task.loop, ranks()
+    state = begin(task)
+    if path.is_file():
+        _resume(state, path, key)
+    step, begun, spent = _wrapped(state.net, loop, task.device, world), time.monotonic(), state.seconds
+    written = begun
+    with _bar(task, len(state.history), progress and rank == 0) as bar, _fast_convolutions(task.device):
+        while not state.done(loop):
+            row = _epoch(task, state, step, bar)
+            if not math.isfinite(row["loss"]):
+                raise SqError(_diverged(task, row, path))
+            if task.watch is not None:
+                step.eval()
+                with torch.no_grad():
+                    row |= task.watch(step)
+            if "watched" in row:
+                _remember(state, row["watched"])
+            state.history.append(row)
+            said = ("loss", "chance", "spread", "watched")
+            bar.set_postfix_str(", ".join(f"{name} {row[name]:.3f}" for name in said if name in row))
+            now = time.monotonic()
+            state.seconds = spent + now - begun
+            late = _agreed(now - begun > seconds, task.device)
+            if rank == 0 and (state.done(loop) or late or now - written > EVERY):
+                _save(state, path, key)
+                written = now
+            if late:
+                break
+    if state.done(loop) and loop.patience and state.best_weights is not None:
+        state.net.load_state_dict(state.best_weights)
+    elif state.done(loop) and state.mean is not None:
+        state.net = state.mean.module
+    state.net.eval()
+    return state
 
 
-def epoch_order(labels: np.ndarray, loop: Loop, generator: torch.Generator) -> torch.Tensor:
-    """Positions, int64, of one epoch of `labels` (N,) in random order, positives as `loop.upsample` says, cut to whole batches."""
-    positives, negatives = np.flatnonzero(labels == 1), np.flatnonzero(labels != 1)
-    times = loop.upsample or max(1, round(len(negatives) / max(1, len(positives))))
-    places = torch.from_numpy(np.concatenate([negatives, *[positives] * times]))
-    order = places[torch.randperm(len(places), generator=generator)]
-    return order[: len(order) // loop.batch * loop.batch] if len(order) > loop.batch else order
+def begin(task: Task) -> State:
+    """Network and optimizer as they are before the first epoch."""
+    loop, net = task.loop, task.net.to(task.device, memory_format=torch.channels_last)
+    own, how = [p for p in net.parameters() if p.requires_grad], {"weight_decay": loop.decay}
+    how["fused"] = task.device.type in ("cpu", "cuda")  # elsewhere torch has no such optimizer
+    if loop.optimizer == "sgd":
+        optimizer = torch.optim.SGD(own, loop.rate, loop.momentum, **how)
+    else:
+        optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[loop.optimizer](own, loop.rate, **how)
+    mean = get_ema_multi_avg_fn(loop.average) if loop.average else None
+    return State(net, optimizer, mean and AveragedModel(net, multi_avg_fn=mean, use_buffers=True))
+
+
+def take_step(task: Task, state: State, step: nn.Module, batch: Any, draws: torch.Generator) -> dict[str, Tensor]:
+    """Learn from one batch; return what is logged of it, on the device. `step`: the network, or what wraps it."""
+    with autocast(task.device, task.loop.precision):
+        loss, shown = task.losses(step, batch, draws)
+    state.optimizer.zero_grad()
+    loss.backward()
+    if task.loop.clip:
+        nn.utils.clip_grad_norm_(state.net.parameters(), task.loop.clip)
+    state.optimizer.step()
+    if state.mean is not None:
+        state.mean.update_parameters(state.net)
+    return {name: value.detach() for name, value in shown.items()}
 
 
 def rate_at(loop: Loop, done: float) -> float:
@@ -55,124 +150,73 @@ def rate_at(loop: Loop, done: float) -> float:
     if done < loop.warmup:
         return loop.rate * done / loop.warmup
     if loop.schedule == "cosine":
-        return loop.rate * 0.5 * (1 + math.cos(math.pi * min(1, (done - loop.warmup) / max(loop.epochs - loop.warmup, 1e-9))))
-    return loop.rate * 0.1 ** (sum(done >= at for at in loop.milestones) if loop.schedule == "step" else 0)
+        share = (done - loop.warmup) / max(loop.epochs - loop.warmup, 1e-9)
+        return loop.rate * 0.5 * (1 + math.cos(math.pi * min(1, share)))
+    return loop.rate * 0.1 ** (int(done) // loop.step if loop.schedule == "step" else 0)
 
 
-def fit(settings: Settings, samples: Samples, train: np.ndarray, watched: np.ndarray, path: Path, *, key: str = "",
-        start: dict[str, torch.Tensor] | None = None, progress: bool = True, seconds: float = math.inf) -> State:  # fmt: skip
-    """Train a network on the samples `train` (positions) and return its last state, `state.net` in evaluation mode.
-
-    watched : positions of samples on which only the loss is taken (early stopping; then the best weights are returned)
-    path : the checkpoint; a run that was cut off goes on from it and ends with the same numbers
-    key : what the checkpoint must belong to
-    start : weights to begin with; those of other shapes and names (heads) are left as drawn
-    seconds : after so long the run stops at the end of an epoch, to be gone on with; `state.done` tells
-    Raises `SqError` for settings that cannot be trained with, too few samples, a loss that is no number any more (the
-    last good checkpoint is kept), and a checkpoint that is damaged or of another run.
-    """
-    check(settings)
-    loop, (rank, world) = settings.loop, ranks()
-    labels = samples.labels.cpu().numpy()[train]
-    size = min(loop.batch, len(epoch_order(labels, loop, torch.Generator())))
-    if size < 2 * world:
-        raise SqError(f"{size} training samples for {world} process{'es' * (world > 1)}: a batch needs at least 2 in each")
-    state = begin(settings, samples, train, start)
-    if path.is_file():
-        _resume(state, path, key)
-    step, weights = _wrapped(state.net, settings, samples.device, world), weights_of(settings, labels).to(samples.device)
-    begun = written = time.monotonic()
-    with _bar(settings, labels, len(state.history), progress and rank == 0) as bar:
-        while not state.done(loop):
-            with torch.random.fork_rng():  # dropout draws from the process's own generator
-                row = _epoch(state, step, settings, samples, train, labels, weights, bar)
-            if not math.isfinite(row["loss"]):
-                raise SqError(_diverged(settings, row, path))
-            if len(watched):
-                row["watched"] = watch(step, settings, samples, watched, weights)
-                _remember(state, row["watched"])
-            state.history.append(row)
-            bar.set_postfix_str(", ".join(f"{k} {row[k]:.3f}" for k in ("loss", "chance", "spread", "watched") if k in row))
-            late = _agreed(time.monotonic() - begun > seconds, samples.device)
-            if rank == 0 and (state.done(loop) or late or time.monotonic() - written > EVERY):
-                _save(state, path, key)
-                written = time.monotonic()
-            if late:
-                break
-    if state.done(loop) and loop.patience and state.best_weights is not None:
-        state.net.load_state_dict(state.best_weights)
-    state.net.eval()
-    return state
+def ranks() -> tuple[int, int]:
+    """Number of this process among those that train together, and how many they are."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
 
-def begin(settings: Settings, samples: Samples, train: np.ndarray, start: dict[str, torch.Tensor] | None = None) -> State:
-    """Network and optimizer as they are before the first epoch; arguments as for `fit`, errors as for `make_net`."""
-    net = make_net(settings, samples.pixels.shape[-1])
-    if start is not None:
-        own = net.state_dict()
-        net.load_state_dict({**own, **{k: v for k, v in start.items() if k in own and v.shape == own[k].shape}})
-    elif settings.reconstructs:
-        some = samples.pixels[samples.rows[torch.from_numpy(train[:: max(1, len(train) // 500)]).to(samples.device)]].float()
-        net.level.copy_(torch.stack([some.mean(), some.std().clamp(min=1e-3)]))
-    if settings.unfrozen >= 0:
-        net.trunk.requires_grad_(False)
-        for block in list(net.trunk)[len(net.trunk) - settings.unfrozen :]:
-            block.requires_grad_(True)
-    net = net.to(samples.device, memory_format=torch.channels_last)
-    loop, trained = settings.loop, [p for p in net.parameters() if p.requires_grad]
-    if loop.optimizer == "adam":
-        return State(net, torch.optim.Adam(trained, loop.rate, weight_decay=loop.decay))
-    return State(net, torch.optim.SGD(trained, loop.rate, loop.momentum, weight_decay=loop.decay))
+def device_of(name: str = "auto") -> torch.device:
+    """Device by name; "auto" takes a GPU where there is one, under torchrun the one of the process's number."""
+    if name != "auto":
+        return torch.device(name)
+    gpu = torch.cuda.is_available()
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if gpu else torch.device("cpu")
 
 
-def _epoch(state: State, step: nn.Module, settings: Settings, samples: Samples, train, labels, weights, bar) -> dict:
+def precision_of(precision: str, device: torch.device) -> str:
+    """The effective precision, bf16 or fp32: "auto" takes bf16 where the hardware multiplies in it."""
+    if precision != "auto":
+        return precision
+    able = torch.cuda.is_bf16_supported if device.type == "cuda" else torch.ops.mkldnn._is_mkldnn_bf16_supported
+    return "bf16" if able() else "fp32"
+
+
+def autocast(device: torch.device, precision: str):
+    """bf16 autocast where that is the effective precision."""
+    used = precision_of(precision, device) == "bf16"
+    return torch.autocast(device.type, torch.bfloat16) if used else contextlib.nullcontext()
+
+
+def unwrapped(net: nn.Module) -> nn.Module:
+    """The network that torch.compile or DistributedDataParallel has wrapped."""
+    inner = getattr(net, "_orig_mod", getattr(net, "module", None))
+    return net if inner is None else unwrapped(inner)
+
+
+def generator_of(device: torch.device, *seeds: int) -> torch.Generator:
+    """A generator on the device, seeded by whole numbers."""
+    return torch.Generator(device).manual_seed(_seed(*seeds))
+
+
+def _seed(*seeds: int) -> int:
+    return int(np.random.SeedSequence(seeds).generate_state(1)[0])
+
+
+def _epoch(task: Task, state: State, step: nn.Module, bar) -> dict:
     """Train for one epoch; return its row of the history."""
-    loop, number, (rank, world) = settings.loop, len(state.history), ranks()
-    clock, rows = time.monotonic(), []
-    torch.manual_seed(_seed(settings, number, rank))
-    draws = torch.Generator(samples.device).manual_seed(_seed(settings, number, rank))
-    order = epoch_order(labels, loop, torch.Generator().manual_seed(_seed(settings, number, 0)))
-    batches = torch.from_numpy(train)[order].split(min(loop.batch, len(order)))
+    clock, rows, number, rank = time.monotonic(), [], len(state.history), ranks()[0]
+    order, draws = (generator_of(task.device, task.seed, number, part) for part in (0, 1 + rank))
     step.train()
     for block in step.modules():  # frozen blocks keep the statistics that they were trained with
         if isinstance(block, nn.modules.batchnorm._BatchNorm) and not block.weight.requires_grad:
             block.eval()
-    for i, batch in enumerate(batches):
-        which = batch[rank::world].to(samples.device)
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate_at(loop, number + (i + 1) / len(batches))
-        seen = views_of(samples, which, settings, draws)
-        with autocast(samples.device, loop.precision):
-            found = objective(step, seen, (samples.labels[which] == 1).long(), settings, weights, draws)
-        state.optimizer.zero_grad(set_to_none=True)
-        found["loss"].backward()
-        state.optimizer.step()
-        rows.append(torch.stack([found["shown"], found.get("spread", found["shown"])]))
-        bar.update(len(batch) * settings.views_each)
-    shown, spread = torch.stack(rows).mean(0).tolist()  # the one wait for the device in an epoch
-    row = {"epoch": number + 1, "loss": shown, "rate": state.optimizer.param_groups[0]["lr"]}
-    if settings.contrasts:
-        row |= {"chance": losses.chance_level(2 * len(batches[0])), "spread": spread}
-    return row | {"views_per_s": round(len(order) * settings.views_each / (time.monotonic() - clock), 1)}
-
-
-@torch.no_grad()
-def watch(step: nn.Module, settings: Settings, samples: Samples, watched: np.ndarray, weights: torch.Tensor) -> float:
-    """Loss on the samples `watched` (positions), with the same views each time."""
-    rank, world = ranks()
-    draws, total, count = torch.Generator(samples.device).manual_seed(settings.seed), 0.0, 0
-    mixed = np.random.default_rng(settings.seed).permutation(watched)
-    step.eval()
-    for batch in torch.from_numpy(mixed).split(settings.loop.batch):
-        if len(batch) < 2 * world:
-            continue
-        which = batch[rank::world].to(samples.device)
-        with autocast(samples.device, settings.loop.precision):
-            seen = views_of(samples, which, settings, draws)
-            found = objective(step, seen, (samples.labels[which] == 1).long(), settings, weights, draws)
-        total += float(found["shown"]) * len(batch)
-        count += len(batch)
-    return total / max(count, 1)
+    with torch.random.fork_rng([task.device] if task.device.type == "cuda" else []):
+        torch.manual_seed(_seed(task.seed, number, 1 + rank))  # dropout draws from the process's own generator
+        for place, batch in enumerate(task.batches(number, order)):
+            rate = rate_at(task.loop, number + (place + 0.5) / task.steps)
+            for group in state.optimizer.param_groups:
+                group["lr"] = rate
+            rows.append(take_step(task, state, step, batch, draws))
+            bar.update(task.size / task.steps)
+    means = torch.stack([torch.stack(list(row.values())) for row in rows]).mean(0).tolist()  # the one wait of an epoch
+    spent = time.monotonic() - clock
+    return {"epoch": number + 1, **dict(zip(rows[0], means)), "rate": rate, **task.facts,
+            f"{task.unit}s_per_s": round(task.size / spent, 1)}
 
 
 def _agreed(word: bool, device: torch.device) -> bool:
@@ -191,54 +235,51 @@ def _remember(state: State, loss: float) -> None:
         state.best_weights = {name: t.detach().cpu().clone() for name, t in state.net.state_dict().items()}
 
 
-def _seed(settings: Settings, epoch: int, rank: int) -> int:
-    return int(np.random.SeedSequence((settings.seed, epoch, rank)).generate_state(1)[0])
-
-
-def _wrapped(net: nn.Module, settings: Settings, device: torch.device, world: int) -> nn.Module:
+def _wrapped(net: nn.Module, loop: Loop, device: torch.device, world: int) -> nn.Module:
     if world > 1:
         if device.type == "cuda":
             net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
         net = nn.parallel.DistributedDataParallel(net, device_ids=[device] if device.type == "cuda" else None)
-    return torch.compile(net) if settings.loop.compile else net
+    return torch.compile(net) if loop.compile else net
 
 
-def _diverged(settings: Settings, row: dict, path: Path) -> str:
+def _fast_convolutions(device: torch.device):
+    """On a GPU let cuDNN try its ways first: all batches have one shape."""
+    gpu = device.type == "cuda"
+    return torch.backends.cudnn.flags(enabled=True, benchmark=True) if gpu else contextlib.nullcontext()
+
+
+def _diverged(task: Task, row: dict, path: Path) -> str:
     kept = f"the last good state is kept in {path}" if path.is_file() else "no state was kept, for none was good"
-    return (f"the loss is no number any more in epoch {row['epoch']} ({settings.objective}, rate {row['rate']:.2g}, "
-            f"temperature {settings.temperature:g}, {settings.loop.optimizer}): {kept}; "
-            "try a lower rate or a longer warm-up")  # fmt: skip
+    return (f"the loss is no number any more in epoch {row['epoch']} ({task.name}, rate {row['rate']:.2g}, "
+            f"{task.loop.optimizer}): {kept}; try a lower rate than {task.loop.rate:g} or a longer warm-up")
 
 
 def _save(state: State, path: Path, key: str) -> None:
     groups = {"net": state.net.state_dict(), "optimizer": checkpoint.optimizer_state(state.optimizer)}
-    if state.best_weights is not None:
-        groups["best"] = state.best_weights
+    groups |= {} if state.best_weights is None else {"best": state.best_weights}
+    groups |= {} if state.mean is None else {"mean": state.mean.state_dict()}
     best = state.best if math.isfinite(state.best) else None
-    checkpoint.save(path, groups, {"key": key, "history": state.history, "best": best, "stale": state.stale})
+    facts = {"key": key, "history": state.history, "best": best, "stale": state.stale, "seconds": state.seconds}
+    checkpoint.save(path, groups, facts)
 
 
 def _resume(state: State, path: Path, key: str) -> None:
     groups, facts = checkpoint.load(path)
     with in_words(f"{path} does not fit this run", "delete it to train anew"):
         if facts["key"] != key:
-            raise SqError(f"{path} is the checkpoint of another run ({facts['key']}, not {key}); delete it to train anew")
+            raise SqError(f"{path} is the checkpoint of another run ({facts['key']}, not {key}); "
+                          "delete it to train anew")
         state.net.load_state_dict(groups["net"])
         checkpoint.restore_optimizer(state.optimizer, groups.get("optimizer", {}))
+        if state.mean is not None:
+            state.mean.load_state_dict(groups["mean"])
         state.history, state.stale, state.best_weights = facts["history"], facts["stale"], groups.get("best")
-        state.best = math.inf if facts["best"] is None else facts["best"]
+        state.best, state.seconds = math.inf if facts["best"] is None else facts["best"], facts["seconds"]
 
 
-def _bar(settings: Settings, labels: np.ndarray, done: int, shown: bool):
+def _bar(task: Task, done: int, shown: bool):
     from tqdm import tqdm
 
-    order = len(epoch_order(labels, settings.loop, torch.Generator())) * settings.views_each
-    return tqdm(desc=settings.objective, total=settings.loop.epochs * order, initial=done * order, unit="view", unit_scale=True,
-                disable=not shown, delay=1, dynamic_ncols=True)  # fmt: skip
-
-
-def device_of(name: str = "auto") -> torch.device:
-    """Device by name; "auto" takes a GPU where there is one, under torchrun the one of the process's number."""
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if torch.cuda.is_available() else torch.device("cpu")
+    return tqdm(desc=task.name, total=task.loop.epochs * task.size, initial=done * task.size, unit=task.unit,
+                unit_scale=True, disable=not shown, delay=1, dynamic_ncols=True)

@@ -1,8 +1,9 @@
-"""A playground of augmentations: a frame beside what some alteration made of it, all computed beforehand; offline, by keyboard."""
+"""A playground of augmentations: a frame beside what some alteration made of it, all computed beforehand.
 
-import json
+The player is templates/playground.html and players/viewer.js: offline, by keyboard, a still without scripts.
+"""
+
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -20,43 +21,20 @@ from sqlib.show.style import AMBER
 
 MIXING = "Time-Based Mixing"
 KINDS = {"as it is": "nothing", "h-flip": "horizontal flip", "v-flip": "vertical flip", "90°": "turn by 90°",
-         "180°": "turn by 180°", "270°": "turn by 270°", "erasing": "Random Erasing", "crop": "random crop", "shift": "shift",
-         "gaussian_blur": "Gaussian blur", MIXING: MIXING}  # fmt: skip
+         "180°": "turn by 180°", "270°": "turn by 270°", "erasing": "Random Erasing", "crop": "random crop",
+         "shift": "shift", "gaussian_blur": "Gaussian blur", MIXING: MIXING}
 RANDOM = ("erasing", "crop", "shift", "gaussian_blur")
-SCRIPT = """
-const [frame, pass, kind] = box.querySelectorAll('select'), [again, mark] = box.querySelectorAll('button');
-const [before, after] = box.querySelectorAll('.sq-screen img'), paths = box.querySelectorAll('.sq-boxes path');
-const per = facts.states.reduce((sum, draws) => sum + draws, 0), say = one('output');
-let drawn = 0;
-const show = () => {
-  const draws = facts.states[kind.value], first = +frame.value * facts.passes * per;
-  drawn %= draws;
-  const begin = facts.states.slice(0, kind.value).reduce((sum, n) => sum + n, 0);
-  const tile = first + pass.value * per + begin + drawn;
-  again.disabled = draws === 1;
-  turn(before, first);
-  turn(after, tile);
-  paths.forEach((path, i) => draw(path, pressed(mark) ? facts.boxes[i ? tile : first] : []));
-  before.alt = frame.selectedOptions[0].text;
-  after.alt = [frame, pass, kind].map((choice) => choice.selectedOptions[0].text).join(', then ');
-  say.textContent = facts.words[tile] + (draws > 1 ? ` Draw ${drawn + 1} of ${draws}.` : '');
-};
-after.src = before.src;
-for (const choice of [frame, pass, kind]) choice.addEventListener('change', () => { drawn = 0; show(); });
-again.addEventListener('click', () => { drawn += 1; show(); });
-mark.addEventListener('click', () => { press(mark, !pressed(mark)); show(); });
-one('.sq-ground').hidden = false;
-show();
-"""
 
 
 @dataclass(frozen=True, eq=False)
 class Attempts:
-    """What alterations made of frames: for each frame, each low-pass, each kind and each draw a picture, a row, and boxes.
+    """What alterations made of frames: for each frame, each low-pass, each kind and each draw a picture, a row, and
+    boxes.
 
-    `pictures`: uint8 (N, S, S, 3), as they are shown. `table`: a row each with event, frame, sunquake (bool), threshold of the
-    low-pass (0: none), then (a key of KINDS), draw, contrast before and after (NaN where no annotated pixel is left), and
-    left: how many annotated pixels are there and not painted over, of one before. `boxes` (N): of these, in pixels shown.
+    `pictures`: uint8 (N, S, S, 3), as they are shown. `table`: a row each with event, frame, sunquake (bool), threshold
+    of the low-pass (0: none), then (a key of KINDS), draw, contrast before and after (NaN where no annotated pixel is
+    left), and left: how many annotated pixels are there and not painted over, of one before. `boxes` (N): of these, in
+    pixels shown.
     """
 
     pictures: np.ndarray
@@ -65,11 +43,12 @@ class Attempts:
 
 
 def choose(samples: Samples, count: int = 5) -> tuple[torch.Tensor, torch.Tensor, pd.DataFrame]:
-    """Samples of three frames for the playground: uint8 (B, 3, H, W), their sources' places (B, H, W), their facts (B rows).
+    """Samples of three frames for the playground: uint8 (B, 3, H, W), their sources' places (B, H, W), their facts (B
+    rows).
 
-    The frame of greatest contrast of each of `count` events, from the clearest event to a middling one, and, where there is
-    one, a frame of the first event without a sunquake, with the place where that event's sunquake is at other times.
-    `SqError` where no annotated frame has a box.
+    The frame of greatest contrast of each of `count` events, from the clearest event to a middling one, and, where
+    there is one, a frame of the first event without a sunquake, with the place where that event's sunquake is at other
+    times. `SqError` where no annotated frame has a box.
     """
     index, size = samples.index, samples.pool.shape[-1]
     rows = np.flatnonzero((index["label"] == 1).to_numpy())
@@ -88,13 +67,13 @@ def choose(samples: Samples, count: int = 5) -> tuple[torch.Tensor, torch.Tensor
     return gather(samples, torch.tensor(chosen)), torch.stack(places), index.iloc[chosen].reset_index(drop=True)
 
 
-def attempts(batch: torch.Tensor, inside: torch.Tensor, facts: pd.DataFrame, generator: torch.Generator, thresholds=(50, 30),
-             draws: int = 3, side: int = 104) -> Attempts:  # fmt: skip
+def attempts(batch: torch.Tensor, inside: torch.Tensor, facts: pd.DataFrame, generator: torch.Generator,
+             thresholds=(50, 30), draws: int = 3, side: int = 104) -> Attempts:
     """Alter samples uint8 (B, 3, H, W), with sources `inside` bool (B, H, W), in every way that the playground offers.
 
     The alterations are those of `sqlib.learn`, upon the samples as they are and after the Solarized Low-Pass of each of
-    `thresholds`. The same draw means the same chance after each of them. Pictures have at most `side` pixels a side; white
-    is the quantile .995 of the frame as it is (at least 100 with erased rectangles), and 255 after a low-pass.
+    `thresholds`. The same draw means the same chance after each of them. Pictures have at most `side` pixels a side;
+    white is the quantile .995 of the frame as it is (at least 100 with erased rectangles), and 255 after a low-pass.
     """
     seeds = torch.randint(2**31, (draws,), generator=generator).tolist()
     before, size = sources.contrast(batch[:, 1], inside), min(side, batch.shape[-1])
@@ -115,9 +94,9 @@ def attempts(batch: torch.Tensor, inside: torch.Tensor, facts: pd.DataFrame, gen
                 pictures = to_bytes(small * (255 / white)[:, None, None, None]).transpose(0, 2, 3, 1)
                 rows = facts[["event", "frame"]].assign(
                     sunquake=facts["label"] == 1, threshold=threshold, then=kind, draw=draw, before=before,
-                    after=sources.contrast(values, place), left=(kept.sum((1, 2)) / inside.sum((1, 2))).numpy())  # fmt: skip
+                    after=sources.contrast(values, place), left=(kept.sum((1, 2)) / inside.sum((1, 2))).numpy())
                 parts.append((pictures, rows, [_boxes(one, size / batch.shape[-1]) for one in place.numpy()]))
-    order = np.arange(len(parts) * len(batch)).reshape(len(parts), len(batch)).T.ravel()  # all of a frame stand together
+    order = np.arange(len(parts) * len(batch)).reshape(len(parts), len(batch)).T.ravel()  # a frame's stand together
     pictures, rows, boxes = zip(*parts)
     table = pd.concat(rows, ignore_index=True).iloc[order].reset_index(drop=True)
     flat = [own for part in boxes for own in part]
@@ -125,7 +104,7 @@ def attempts(batch: torch.Tensor, inside: torch.Tensor, facts: pd.DataFrame, gen
 
 
 def _boxes(mask: np.ndarray, scale: float) -> list[list[float]]:
-    """Boxes (x0, y0, x1, y1) of the connected patches of a mask (H, W), in pixels of a picture `scale` times as large."""
+    """Boxes (x0, y0, x1, y1) of the connected patches of a mask (H, W), in pixels of a picture `scale` times larger."""
     found = ndimage.find_objects(ndimage.label(mask)[0])
     return [[round(scale * edge, 1) for edge in (x.start, y.start, x.stop, y.stop)] for y, x in found]
 
@@ -144,41 +123,23 @@ def sentence(row) -> str:
     return told + ("; it has moved with the frame." if row.then in ("shift", "crop", *list(KINDS)[1:6]) else ".")
 
 
-def playground(tried: Attempts, name: str, alt: str, still_png: bytes, limit: int = 450_000) -> str:
-    """HTML of the playground, its sprite sheet in `limit` bytes; `still_png` (see `still`) stands there where scripts are off."""
+def playground(tried: Attempts, limit: int = 450_000) -> tuple[dict, bytes]:
+    """Return what the playground's template shows, and its sprite sheet, at most `limit` bytes."""
     data, cols, rows = sprites.sheet(tried.pictures, limit, worst=10)
-    table, shape = tried.table, tried.pictures.shape[1:3]
+    table, (height, width) = tried.table, tried.pictures.shape[1:3]
     frames = table[["event", "frame", "sunquake"]].drop_duplicates()
     states = table[(table["threshold"] == 0)].groupby("then", sort=False)["draw"].nunique()
     passes = table["threshold"].unique()
     facts = {"cols": cols, "rows": rows, "passes": len(passes), "states": states.tolist(), "boxes": tried.boxes,
-             "words": [sentence(row) for row in table.itertuples()]}  # fmt: skip
+             "words": [sentence(row) for row in table.itertuples()]}
     named = [f"{event_name(row.event)}, frame {row.frame}" + ": no sunquake" * (not row.sunquake)
-             for row in frames.itertuples()]  # fmt: skip
-    choices = {
-        "Frame": (named, 0),
-        "Solarized Low-Pass": ([f"threshold {number}" if number else "none" for number in passes], 1),
-        "Then": ([KINDS[kind] for kind in states.index], 0),
-    }
-    name = escape(name)
-    fields = "".join(_choice(f"{name}-{i}", label, *how) for i, (label, how) in enumerate(choices.items()))
-    over = sprites.overlay(shape, (AMBER,))
-    pair = "".join(
-        f"<div>{sprites.window(source, cols, rows, 0, '', shape, '', over)}<p>{words}</p></div>"
-        for source, words in ((sprites.address(data), "before"), ("", "after"))
-    )
-    return (
-        f'<div class="sq-playground" data-sq-playground="{name}" data-facts="{escape(json.dumps(facts, separators=(",", ":")))}">'
-        f'<noscript><img alt="{escape(alt)}" src="{sprites.address(still_png, "png")}"></noscript><div class="sq-ground" hidden>'
-        f'<div class="sq-choices">{fields}</div><div class="sq-controls"><button type="button">Draw again</button>'
-        f'<button type="button" aria-pressed="true">Annotated box</button></div><div class="sq-pair">{pair}</div>'
-        f'<output for="{name}-0 {name}-1 {name}-2"></output></div></div>{sprites.script("playground", SCRIPT)}'
-    )
-
-
-def _choice(ident: str, label: str, options: list[str], chosen: int) -> str:
-    inner = "".join(f'<option value="{i}"{" selected" * (i == chosen)}>{escape(words)}</option>' for i, words in enumerate(options))
-    return f'<div><label for="{ident}">{label}</label><select id="{ident}">{inner}</select></div>'
+             for row in frames.itertuples()]
+    choices = [("Frame", named),
+               ("Solarized Low-Pass", [f"threshold {number}" if number else "none" for number in passes]),
+               ("Then", [KINDS[kind] for kind in states.index])]
+    player = {"kind": "playground", "width": width, "height": height, "inks": [AMBER], "choices": choices,
+              "chosen": [0, 1, 0], "facts": facts}
+    return player, data
 
 
 def still(tried: Attempts):

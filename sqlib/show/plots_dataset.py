@@ -45,7 +45,7 @@ def counts(facts: dict):
 
 
 def gaps(found, delays: tuple[float, float]):
-    """Error and mean of egression power round a gap (`survey.gap_errors`).
+    """Error and mean of egression power round a gap (`measurements.gap_errors`).
 
     delays : travel times (min) over the pupil's radii
     """
@@ -63,7 +63,7 @@ def gaps(found, delays: tuple[float, float]):
 
 
 def scaling(kinds: dict[str, pd.DataFrame], event: str, name: str, intervals):
-    """Greatest pixel of each frame under each scaling, and the mean of one event's frames, from `survey.levels`."""
+    """Greatest pixel of each frame under each scaling, and the mean of one event's frames (`measurements.levels`)."""
     fig, (left, right) = style.grid(2, 2, 3.8)
     for (kind, table), ink in zip(kinds.items(), (GREEN, PINK)):
         left.hist(table["greatest"], bins=np.arange(0, 265, 8), color=ink, alpha=0.75, label=kind)
@@ -77,7 +77,7 @@ def scaling(kinds: dict[str, pd.DataFrame], event: str, name: str, intervals):
 
 
 def statistics(found: dict[int, dict], reference: pd.DataFrame):
-    """Values, and autocorrelation in space and time, per cycle (`survey.curves`), beside laws and published spreads."""
+    """Values, and autocorrelation in space and time, per cycle (`measurements.curves`), with laws and real spreads."""
     level, lag = np.linspace(0, 9, 50), np.linspace(0, 600, 200)
     parts = (("level", "survival", {"exponential law": (level, np.exp(-level))},
               {"xlabel": "P / local mean", "ylabel": "share of pixels above", "yscale": "log", "ylim": (5e-5, 1.5)}),

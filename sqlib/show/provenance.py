@@ -8,7 +8,6 @@ import subprocess
 import sys
 from contextlib import suppress
 from datetime import datetime
-from html import escape
 from pathlib import Path
 from reprlib import repr as short
 
@@ -16,9 +15,9 @@ import sqlib
 from sqlib.errors import SqError
 from sqlib.show.records import read_as
 
-KINDS = {"notebook": str, "data": str, "profile": str, "seed": int | None, "parameters": dict, "fingerprint": str, "key": str,
-         "seconds": int | float, "seconds_in_all": int | float, "made": str, "device": str, "threads": int, "versions": dict,
-         "commit": str}  # fmt: skip
+KINDS = {"notebook": str, "data": str, "profile": str, "seed": int | None, "parameters": dict, "fingerprint": str,
+         "key": str, "seconds": int | float, "seconds_in_all": int | float, "made": str, "device": str, "threads": int,
+         "versions": dict, "commit": str}
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "astropy", "matplotlib", "papermill")
 
 
@@ -92,13 +91,13 @@ def read_card(folder: Path) -> dict:
     return card
 
 
-def as_html(card: dict) -> str:
-    """Return the card as a folded, accessible HTML table (a row per entry, the entry's name is the row's header)."""
-    rows = {
+def rows(card: dict) -> dict[str, str]:
+    """The card in words, an entry a row: what templates/card.html shows."""
+    return {
         "Notebook": card["notebook"],
         "Data": f"{card['data']} ({origin(card)})",
         "Profile": card["profile"],
-        "Seed": card["seed"],
+        "Seed": str(card["seed"]),
         "Parameters": ", ".join(f"{name}={value!r}" for name, value in card["parameters"].items()),
         "Data fingerprint": card["fingerprint"] or "no data set was read",
         "Duration": f"{card['seconds']:.1f} s",
@@ -107,9 +106,3 @@ def as_html(card: dict) -> str:
         "Versions": ", ".join(f"{name} {version}" for name, version in card["versions"].items()),
         "Commit": card["commit"] or "not in a git checkout",
     }
-    body = "".join(f'<tr><th scope="row">{escape(k)}</th><td>{escape(str(v))}</td></tr>' for k, v in rows.items())
-    return (
-        '<details class="sq-card"><summary>Run card</summary>'
-        '<div class="sq-table" tabindex="0" role="region" aria-label="Run card">'
-        f"<table><caption>How the numbers on this page were made</caption><tbody>{body}</tbody></table></div></details>"
-    )

@@ -4,7 +4,6 @@ import json
 import math
 import re
 from datetime import date
-from html import escape
 from pathlib import Path
 from reprlib import repr as short
 
@@ -14,18 +13,18 @@ from sqlib.paths import replacing
 # from the twin or another computation that stands for a measurement; measured on real frames; printed in the paper; a
 # closed form or a model without data; pictures of other things (digits, CIFAR-10); a reader's own cubes
 SOURCES = ("simulated", "observed", "published", "theory", "everyday", "own-observed", "own-simulated")
-KINDS = {"name": str, "label": str, "kind": str, "numbers": object, "paper": object, "source": list, "simulated": bool, "data": str,
-         "profile": str, "seed": int | None, "commit": str, "notebook": str, "fingerprint": str}  # fmt: skip
+KINDS = {"name": str, "label": str, "kind": str, "numbers": object, "paper": object, "source": list, "simulated": bool,
+         "data": str, "profile": str, "seed": int | None, "commit": str, "notebook": str, "fingerprint": str}
 
 
 def plain(value, where: str = "numbers"):
     """Return `value` as plain JSON types: NumPy scalars and arrays, DataFrames (a list of rows) and dates are turned.
 
-    A DataFrame's missing values become None. Raises `SqError` for any other NaN or an infinity (JSON has none: give None) and
-    for a type that JSON cannot hold.
+    A DataFrame's missing values become None. Raises `SqError` for any other NaN or an infinity (JSON has none: give
+    None) and for a type that JSON cannot hold.
     """
     if hasattr(value, "columns"):
-        value = value.astype(object).where(value.notna(), None).to_dict(orient="records")  # pandas knows no other "none"
+        value = value.astype(object).where(value.notna(), None).to_dict(orient="records")
     elif hasattr(value, "tolist"):  # NumPy array or scalar, torch tensor, pandas Series
         value = value.tolist()
     if isinstance(value, float) and not math.isfinite(value):
@@ -41,16 +40,43 @@ def plain(value, where: str = "numbers"):
     raise SqError(f"{where} is a {type(value).__name__}: a record holds numbers, text, lists and dicts")
 
 
+def compared(compare: dict | None, where: str = "compare") -> dict[str, list[list[float]]]:
+    """What is declared of the paper and of here, as a record keeps it: {what: [[paper, here], [paper, here, low, high],
+    ...]}.
+
+    compare : by what is compared ("F1"), a pair (paper, here), the same with the ends of an interval of ours (paper,
+        here,
+    low, high), or a list of such. A pair of which a side is missing (None, NaN) is left out, and so is an interval of
+    which an end is missing or infinite. Raises `SqError` for what is no pair of numbers.
+    """
+    kept = {}
+    for what, given in (compare or {}).items():
+        rows = list(given) if isinstance(given, list) else [given]
+        for row in rows:
+            if not isinstance(row, tuple | list) or len(row) not in (2, 4):
+                raise SqError(f"{where}: {what!r} holds {short(row)}: a pair is (paper, here) or "
+                              "(paper, here, low, high)")
+        numbers = [[_number(value, f"{where}: {what!r}") for value in row] for row in rows]
+        pairs = [row[:2] if None in row[2:] else row for row in numbers if None not in row[:2]]
+        kept |= {str(what): pairs} if pairs else {}
+    return kept
+
+
+def _number(value, where: str) -> float | int | None:
+    """A number as JSON has it; None where it is missing or infinite; `SqError` for what is none."""
+    value = value.item() if hasattr(value, "item") else value
+    if value is None or str(value) in ("<NA>", "NaT"):
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise SqError(f"{where} holds {short(value)}, which is no number")
+    return value if math.isfinite(value) else None
+
+
 def write_json(path: Path, content) -> None:
     """Write strict JSON (no NaN) to a file that appears whole."""
     text = json.dumps(plain(content, path.stem), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     with replacing(path) as aside:
         aside.write_text(text, encoding="utf-8")
-
-
-def one_line(value) -> str:
-    """`value` as HTML text on one line: a blank line would end a block of HTML on a page of Markdown."""
-    return escape(" ".join(str(value).split()))
 
 
 def check_name(name: str) -> None:
@@ -69,7 +95,7 @@ def check_sources(source: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def mark(sources, seed: int, own: str = "") -> str:
-    """Words that say where a figure's or table's data come from: "SIMULATED (twin, seed 1265)"; `own`: the reader's folder."""
+    """Words that say where data come from: "SIMULATED (twin, seed 1265)"; `own`: the reader's folder."""
     words = {
         "simulated": f"SIMULATED (twin, seed {seed})",
         "observed": "OBSERVED (real frames)",
@@ -83,10 +109,11 @@ def mark(sources, seed: int, own: str = "") -> str:
 
 
 def record(name: str, numbers, paper=None, *, card: dict, folder: Path, source, label: str, kind: str, replace: bool,
-           **more) -> None:  # fmt: skip
-    """Write the record `name` (`table1`, `fig01`, `claim-C1`) to `folder`/records.
+           compare: dict | None = None, **more) -> dict:
+    """Write the record `name` (`table1`, `fig01`, `claim-C1`) to `folder`/records, and return it.
 
-    numbers, paper : what was found, and the paper's value for it; plain types, NumPy or pandas
+    numbers, paper : what was found, and what the paper says of it; plain types, NumPy or pandas
+    compare : the paper's numbers beside ours, see `compared`
     card : where the numbers come from: data, profile, seed, commit, notebook, fingerprint
     replace : False refuses a name that this run has published already
     more : further entries (caption, file), JSON-able
@@ -102,12 +129,14 @@ def record(name: str, numbers, paper=None, *, card: dict, folder: Path, source, 
         "kind": kind,
         "numbers": plain(numbers, f"{name}.numbers"),
         "paper": plain(paper, f"{name}.paper"),
+        "compare": compared(compare, f"{name}.compare"),
         "source": list(sources),
         "simulated": any("simulated" in word for word in sources),
         **{key: card[key] for key in ("data", "profile", "seed", "commit", "notebook", "fingerprint")},
         **more,
     }
     write_json(path, content)
+    return content
 
 
 def read_json(path: Path):
@@ -122,14 +151,17 @@ def read_as(kinds: dict, path: Path, what: str) -> dict:
     own = content if isinstance(content, dict) else {}
     missing = [name for name, kind in kinds.items() if name not in own or not isinstance(own[name], kind)]
     if missing:
-        raise SqError(f"{path} is not {what}: it lacks {', '.join(missing)}, or has it of another type; run its notebook again")
+        raise SqError(f"{path} is not {what}: it lacks {', '.join(missing)}, or has it of another type; "
+                      "run its notebook again")
     return content
 
 
 def read_records(run_folder: Path) -> dict[str, dict]:
-    """Return the records of a run by name, in the order of their names; `SqError` for one that lacks an entry or is foreign.
+    """Return the records of a run by name, in the order of their names; `SqError` for one that lacks an entry or is
+    foreign.
 
-    A record lies in a file of its own name, a file that it names lies in the run, its numbers are finite, and a verdict is a word.
+    A record lies in a file of its own name, a file that it names lies in the run, its numbers are finite, a verdict is
+    a word, and what it compares are pairs of numbers.
     """
     found = {}
     for path in sorted(run_folder.glob("records/*.json")):
@@ -137,11 +169,13 @@ def read_records(run_folder: Path) -> dict[str, dict]:
         name, file, source = content["name"], content.get("file"), content["source"]
         own = file is None or re.fullmatch(rf"(figures|tables)/{re.escape(path.stem)}\.\w+", str(file))
         with in_words(f"{path} is not a record", "run its notebook again", told=False):
-            numbers = plain(content, "it")["numbers"]  # json reads NaN and infinities, with which no record was written
+            numbers = plain(content, "it")["numbers"]  # json reads NaN and infinities, with which none was written
+            content["compare"] = compared(content.get("compare"), "it")
         if isinstance(numbers, dict) and not isinstance(numbers.get("verdict", ""), str):
-            raise SqError(f"{path} is not a record: its verdict is {short(numbers['verdict'])}; run its notebook again")
+            raise SqError(f"{path} is not a record: its verdict is {short(numbers['verdict'])}; "
+                          "run its notebook again")
         if name != path.stem or not own or not source or not set(map(str, source)) <= set(SOURCES):
-            raise SqError(f"{path} is not a record of this run: name {short(name)}, file {short(file)}, source {short(source)}; "
-                          "run its notebook again")  # fmt: skip
+            raise SqError(f"{path} is not a record of this run: name {short(name)}, file {short(file)}, "
+                          f"source {short(source)}; run its notebook again")
         found[name] = content
     return found

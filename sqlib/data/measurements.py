@@ -12,22 +12,13 @@ from sqlib.data.build import build_twin, cube_path
 from sqlib.data.catalogue import Event
 from sqlib.data.cubes import read_cube
 from sqlib.data.frames import FrameSet, events_of
-from sqlib.data.statistics import as_published, event_statistics, relative, spatial_acf, summarise, temporal_acf
+from sqlib.data.statistics import View, as_published, event_statistics, relative, spatial_acf, summarise, temporal_acf
 from sqlib.sun.holography import Holography, egression_power, fill_gaps, make_kernel
 from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.twin import TwinSettings, blurring, dopplergrams
 from sqlib.sun.waves import Polytrope, mode_sum
 
 OTHERS = 8  # about so many frames outside the annotated intervals are measured, beside those inside
-
-
-class View(NamedTuple):
-    """Frames of one event as they are measured, and the annotated boxes on them."""
-
-    event: Event
-    frames: np.ndarray  # (N, H, W) uint8
-    numbers: np.ndarray  # (N,) frame numbers
-    sources: list  # ((first, last), box) pairs
 
 
 def spread(events, count: int) -> list[Event]:
@@ -76,9 +67,7 @@ def measure(views: list[View], seed: int) -> dict[int, dict[str, float]]:
     """`statistics.summarise` per solar cycle, over the cycle's events."""
     found = {}
     for view in views:
-        rng = np.random.default_rng(seed)
-        own = event_statistics(view.frames, view.numbers, view.event.cadence, view.sources, rng)
-        found.setdefault(view.event.cycle, []).append(own)
+        found.setdefault(view.event.cycle, []).append(event_statistics(view, np.random.default_rng(seed)))
     return {cycle: summarise(events) for cycle, events in sorted(found.items())}
 
 
@@ -100,14 +89,13 @@ def curves(views: list[View]) -> dict[str, np.ndarray]:
         if run.any():
             time.append(temporal_acf(ratio[run], view.numbers[run], lags))
     time = pd.DataFrame(time, columns=np.arange(lags + 1), dtype=float).mean()  # of what is there at each lag
-    return {
-        "level": level, "survival": np.mean(survival, 0), "pixels": np.arange(6), "space": np.mean(space, 0),
-        "seconds": cadence * time.index.to_numpy(), "time": time.to_numpy(),
-    }  # fmt: skip
+    space = {"pixels": np.arange(6), "space": np.mean(space, 0)}
+    time = {"seconds": cadence * time.index.to_numpy(), "time": time.to_numpy()}
+    return {"level": level, "survival": np.mean(survival, 0), **space, **time}
 
 
 def pick(frameset: FrameSet, label: int, count: int, rng: np.random.Generator) -> list[int]:
-    """Positions of at most `count` random frames of one label, one an event, in alternating solar cycles where there are both."""
+    """Positions of at most `count` random frames of one label, one an event, in alternating cycles if possible."""
     index = frameset.index[frameset.index["label"] == label]
     if index.empty:
         return []
@@ -145,7 +133,7 @@ def counts_beside(facts: dict, printed: pd.DataFrame) -> pd.DataFrame:
 
 
 def side_by_side(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The result of `statistics.compare`, a row per quantity, both solar cycles beside each other; "inside" as words."""
+    """The result of `statistics.compare`, a row per quantity, both cycles beside each other; "inside" as words."""
     result = table[["quantity", "unit"]].drop_duplicates().set_index("quantity")
     for cycle, rows in table.groupby("cycle"):
         rows = rows.set_index("quantity")
@@ -163,7 +151,10 @@ def frame_correlations(frameset: FrameSet, rng: np.random.Generator, lags=(1, 8,
     """
     index = frameset.index
     place = {pair: i for i, pair in enumerate(zip(index["event"], index["frame"]))}
-    kinds = {f"{lag} frame{'s' * (lag > 1)} apart": [(i, place.get((e, f + lag))) for (e, f), i in place.items()] for lag in lags}
+    kinds = {
+        f"{lag} frame{'s' * (lag > 1)} apart": [(i, place.get((e, f + lag))) for (e, f), i in place.items()]
+        for lag in lags
+    }
     one, two = rng.integers(0, len(index), (2, 20 * pairs))
     event, cycle = index["event"].to_numpy(), index["cycle"].to_numpy()
     foreign = (event[one] != event[two]) & (cycle[one] == cycle[two])
@@ -172,16 +163,13 @@ def frame_correlations(frameset: FrameSet, rng: np.random.Generator, lags=(1, 8,
     for name, found in kinds.items():
         found = [pair for pair in found if pair[1] is not None]
         found = [found[i] for i in rng.permutation(len(found))[:pairs]]
-        means = [np.mean([_correlation(frameset, i, j, blur) for i, j in found]) if found else None for blur in (False, True)]
-        rows.append({"frames": name, "pairs": len(found), "as they are": means[0], "blurred": means[1]})
+        shown = [np.asarray(frameset.pixels[list(pair)], dtype=np.float32) for pair in found]
+        row = {"frames": name, "pairs": len(found)}
+        for how, sigma in (("as they are", 0), ("blurred", frameset.pixels.shape[1] / 45)):
+            seen = [gaussian_filter(pair, (0, sigma, sigma)).reshape(2, -1) for pair in shown]
+            row[how] = np.mean([np.corrcoef(pair)[0, 1] for pair in seen]) if found else None
+        rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _correlation(frameset: FrameSet, one: int, two: int, blur: bool) -> float:
-    pair = np.asarray(frameset.pixels[[one, two]], dtype=np.float32)
-    if blur:
-        pair = gaussian_filter(pair, (0, *[pair.shape[1] / 45] * 2))
-    return float(np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1])
 
 
 class GapErrors(NamedTuple):
@@ -195,7 +183,7 @@ class GapErrors(NamedTuple):
 
 
 def gap_errors(event: Event, lengths, seed: int, frames: int = 96, size: int = 64) -> GapErrors:
-    """Simulate an event's Dopplergrams, take out `lengths` frames in their middle, interpolate (Section 2.2), and look again."""
+    """Simulate an event's Dopplergrams, take `lengths` frames in their middle out, interpolate (Section 2.2), look."""
     seen = dopplergrams(event, TwinSettings(size, frames, seed))
     doppler = fill_gaps(seen.doppler)
     power, middle = egression_power(doppler, seen.model.kernel), len(doppler) // 2
@@ -214,10 +202,10 @@ def gap_errors(event: Event, lengths, seed: int, frames: int = 96, size: int = 6
 
 
 def expected_speckle(pixel: float, blur: float = 0.0) -> np.ndarray:
-    """Spatial autocorrelation (4,) of egression power at 0…3 px for uncorrelated sources, without a single random number.
+    """Spatial autocorrelation (4,) of egression power at 0…3 px for uncorrelated sources, without a random number.
 
-    `pixel` Mm, `blur` of the instrument (sigma, px). Waves of the model Sun and the kernel of holography
-    give the power spectrum S(k) of H+; H+ is Gaussian, so the autocorrelation of abs(H+)^2 is the square of its own.
+    `pixel` Mm, `blur` of the instrument (sigma, px). Waves of the model Sun and the kernel of holography give the power
+    spectrum S(k) of H+; H+ is Gaussian, so the autocorrelation of abs(H+)^2 is the square of its own.
     """
     look, sun, frames = Holography(45.0, pixel), Polytrope(), 128
     n = 2 * math.ceil(look.pupil[1] / pixel) + 24

@@ -1,4 +1,4 @@
-"""Real observations as cubes and frames, under home()/data/observed: made once for the same request, and found again."""
+"""Cubes and frames of real observations, under home()/data/observed: made once for a request, and found again."""
 
 import json
 from pathlib import Path
@@ -12,20 +12,20 @@ from sqlib.paths import home, remove
 def observed_frames(event, target, settings, *, folder: Path | None = None, **how) -> tuple[Path, Path]:
     """The cube (FITS) of one real event, and the folder of its frames in SunquakeNet's layout.
 
-    Arguments and errors are those of `sqlib.sun.ingest.observe`, which does the work unless the same was asked for before.
+    Arguments and errors are those of `sqlib.sun.ingest.observe`, which does the work unless it was asked before.
     """
     from sqlib.sun.ingest import observe
 
     kept = home() / "data" / "observed"
     path, frames = kept / "cubes" / f"{event.key}.fits", kept / "frames" / event.key
-    asked = _plain({"settings": vars(settings), "folder": str(folder or ""), "place": [target.longitude, target.latitude],
-                    "rows": "north first"})  # fmt: skip
+    place = [target.longitude, target.latitude]
+    asked = {"settings": vars(settings), "folder": str(folder or ""), "place": place, "rows": "north first"}
+    asked = _plain(asked)
     if not (path.is_file() and read_cube(path).truth.get("asked") == asked):
         done = observe(event, target, settings, folder=folder, **how)
         remove(frames)
-        facts = (event.key, event.instrument, event.cadence, event.pixel, done.start)
-        truth = _plain({**done.truth, "asked": asked})
-        write_cube(Cube(done.power, *facts, source="observed", band=settings.band, pupil=settings.pupil, truth=truth), path)
+        facts = (event.key, event.instrument, event.cadence, event.pixel, done.start, settings.band, settings.pupil)
+        write_cube(Cube(done.power, *facts, source="observed", truth=_plain({**done.truth, "asked": asked})), path)
     if not frames.exists():
         export_frames(frames_from_cube(read_cube(path), settings.size, "frame"), frames)
     return path, frames

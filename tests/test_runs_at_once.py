@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from tinybook import CHECKOUT, make_home, write_notebook
 
-from sqbook import parallel as many
+from sqbook import execute
 from sqbook.cli import main
-from sqbook.parallel import run_all, run_many
+from sqbook.execute import run_chapters, run_each
 from sqlib.errors import SqError
 from sqlib.show.records import read_records
 
@@ -20,15 +20,17 @@ def home(tmp_path, monkeypatch):
     return make_home(tmp_path / "home")
 
 
-def test_two_workers_give_the_folders_in_order_with_the_numbers_of_one(home):
-    jobs = [("01_second", {"seed": 3}), ("00_first", {"seed": 4})]
-    folders = run_all(jobs, "smoke", workers=2)
-    assert [(folder.parent.name, folder.name) for folder in folders] == [
-        (folder.parent.name, folder.name) for folder in run_all(jobs, "smoke", workers=1)
-    ]
+def test_two_workers_give_the_folders_in_order_with_the_numbers_of_one(home, capsys):
+    assert main(["run", "01_second", "00_first", "-p", "seed=3", "--profile", "smoke", "--workers", "2"]) == 0
+    out, err = capsys.readouterr()
+    folders = [Path(line) for line in out.splitlines()]
+    assert [folder.parent.name for folder in folders] == ["01_second", "00_first"]
+    assert "00_first: executing\n" in err and "01_second: executing\n" in err  # said by the workers
     apart = [read_records(folder)["fig01"]["numbers"] for folder in folders]
-    again = [read_records(folder)["fig01"]["numbers"] for folder in run_all(jobs, "smoke", workers=1, force=True)]
-    assert apart == again
+    jobs = [("01_second", {"seed": 3}), ("00_first", {"seed": 3})]
+    assert run_chapters(jobs, "smoke", workers=2) == folders  # found again
+    assert run_chapters(jobs, "smoke", workers=1, force=True) == folders
+    assert [read_records(folder)["fig01"]["numbers"] for folder in folders] == apart
 
 
 def test_several_workers_begin_with_what_is_quick_and_then_with_what_trains_most(monkeypatch):
@@ -39,17 +41,17 @@ def test_several_workers_begin_with_what_is_quick_and_then_with_what_trains_most
             begun.append(name)
             yield place, Path(name)
 
-    monkeypatch.setattr(many, "run_many", run)
-    jobs = [(name, {}) for name in ("00_holography", "02_autoencoders", "03_contrastive", "05_recurrence", "06_object_detection",
-                                    "07_case_studies", "08_pitfalls", "no_such_chapter")]  # fmt: skip
+    monkeypatch.setattr(execute, "run_each", run)
+    jobs = [(name, {}) for name in ("00_holography", "02_autoencoders", "03_contrastive", "05_recurrence",
+                                    "06_object_detection", "07_case_studies", "08_pitfalls", "no_such_chapter")]
     monkeypatch.setenv("SQ_HOME", str(CHECKOUT))
-    folders = run_all(jobs, "laptop", workers=2)
+    folders = run_chapters(jobs, "laptop", workers=2)
     assert [str(folder) for folder in folders] == [name for name, _ in jobs]
     quick, slow = begun[:3], begun[3:]
     assert quick == ["00_holography", "08_pitfalls", "no_such_chapter"]
     assert slow[:2] == ["03_contrastive", "02_autoencoders"] and set(slow[2:]) == {name for name, _ in jobs[3:6]}
     begun.clear()
-    run_all(jobs, "laptop", workers=1)
+    run_chapters(jobs, "laptop", workers=1)
     assert begun == [name for name, _ in jobs]
 
 
@@ -57,17 +59,13 @@ def test_several_workers_begin_with_what_is_quick_and_then_with_what_trains_most
 def test_a_run_that_fails_costs_no_other(home, workers):
     write_notebook(home / "notebooks/02_quick.ipynb", QUICK)
     jobs = [("02_quick", {"seed": seed}) for seed in (5, 6, 7)]
-    found = dict(run_many(jobs, "smoke", workers=workers, progress=False))
+    found = dict(run_each(jobs, "smoke", workers=workers, progress=False))
     assert isinstance(found[0], SqError) and "five" in str(found[0])
     assert [(found[place] / "seed.txt").read_text() for place in (1, 2)] == ["6", "7"]
     with pytest.raises(SqError, match=r"02_quick.ipynb failed in cell \d+ .*five"):
-        run_all(jobs, "smoke", workers=workers)
+        run_chapters(jobs, "smoke", workers=workers)
 
 
-def test_command_runs_two_chapters_at_once_and_refuses_none(home, capsys):
-    assert main(["run", "00_first", "01_second", "--profile", "smoke", "--workers", "2"]) == 0
-    out, err = capsys.readouterr()
-    assert [line.split("/")[-2] for line in out.splitlines()] == ["00_first", "01_second"]
-    assert "00_first: executing\n" in err and "01_second: executing\n" in err  # said by the workers
+def test_no_workers_are_refused(home, capsys):
     assert main(["run", "00_first", "--workers", "0"]) == 2
     assert "--workers 0: at least 1" in capsys.readouterr().err

@@ -1,7 +1,6 @@
 """What a chapter publishes: marked, described, recorded, small, and refused where it would mislead."""
 
 import json
-import re
 import subprocess
 import sys
 
@@ -10,23 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from published import caught, html_of
 
 from sqlib.errors import SqError
 from sqlib.show import publish
 from sqlib.show import style as figures
-from sqlib.show.movie import player
-from sqlib.show.provenance import as_html, forget_peak, make_card, peak_memory
-from sqlib.show.records import plain, read_records
+from sqlib.show.bundle import MIME, render
+from sqlib.show.movie import movie
+from sqlib.show.provenance import forget_peak, make_card, peak_memory, rows
+from sqlib.show.records import compared, plain, read_records
 
 matplotlib.use("agg")
 
 
 @pytest.fixture
 def shown(monkeypatch):
-    """What the chapter has displayed, as HTML."""
-    out = []
-    monkeypatch.setattr(publish, "_show", out.append)
-    return out
+    """What the chapter has displayed: bundles, and the run card's HTML."""
+    return caught(monkeypatch)
 
 
 @pytest.fixture
@@ -49,11 +48,13 @@ WORDS = {"label": "Figure 1", "caption": "A <b> & c.", "alt": 'A "line".'}
 def test_figure_is_shown_saved_and_recorded_with_its_origin(page, fig, shown, tmp_path):
     numbers = {"peak": np.float32(3.5), "frames": np.int64(2)}
     publish.figure(page, fig, "fig01", **WORDS, numbers=numbers, paper={"peak": 4.1}, series={"t": [1, 2], "p": [3, 4]})
-    assert 'alt="A &quot;line&quot;."' in shown[0]
-    assert "A &lt;b&gt; &amp; c." in shown[0]
-    assert "SIMULATED (twin, seed 7)" in shown[0]
+    html = shown[0]["text/html"]
+    assert 'alt="A &#34;line&#34;."' in html and 'src="data:image/png;base64,' in html
+    assert "A &lt;b&gt; &amp; c." in html
+    assert "SIMULATED (twin, seed 7)" in html
     assert (tmp_path / "tables/fig01.csv").read_text() == "t,p\n1,3\n2,4\n"
     record = read_records(tmp_path)["fig01"]
+    assert shown[0][MIME] == {"record": {**record, "mark": "SIMULATED (twin, seed 7)"}}
     assert record["numbers"] == {"peak": 3.5, "frames": 2}
     assert record["paper"] == {"peak": 4.1}
     assert (record["simulated"], record["data"], record["profile"], record["seed"]) == (True, "twin", "smoke", 7)
@@ -84,7 +85,7 @@ def test_mark_is_drawn_into_the_picture_itself(page, fig, tmp_path):
 def test_mark_says_where_the_data_come_from(tmp_path, shown, data, source, mark, simulated):
     page = publish.begin("01_x", data=data, seed=7, profile="smoke", out=str(tmp_path))
     publish.table(page, pd.DataFrame({"a": [1]}), "table1", label="Table 1", caption="C.", source=source)
-    assert f">{mark}</span>" in shown[0]
+    assert f">{mark}</span>" in shown[0]["text/html"]
     assert read_records(tmp_path)["table1"]["simulated"] is simulated
 
 
@@ -115,7 +116,7 @@ def test_busy_figure_stays_under_150_kilobytes(page, tmp_path, rng):
 def test_table_has_caption_scopes_and_a_scrolling_frame_and_escapes_its_cells(page, shown, tmp_path):
     frame = pd.DataFrame({"event": ["<i>", "b"], "power": [1.23456, np.nan], "n": [1, 2]})
     publish.table(page, frame, "table1", label="Table 1", caption="Events.", formats={"power": ".2f"}, paper={"n": 3})
-    html = shown[0]
+    html = shown[0]["text/html"]
     assert html.count('scope="col"') == 3
     assert html.count('scope="row"') == 2
     assert "<caption><strong>Table 1.</strong> Events." in html
@@ -131,9 +132,8 @@ def test_table_has_caption_scopes_and_a_scrolling_frame_and_escapes_its_cells(pa
 def test_table_keeps_an_interval_and_an_error_on_one_line(page, shown):
     frame = pd.DataFrame({"event": ["a"], "interval": ["10 … 49"], "width": ["8.6 ± 3.5"], "words": ["this … that"]})
     publish.table(page, frame, "table1", label="Table 1", caption="Sizes.")
-    assert ">10\u00a0…\u00a049</td>" in shown[0]
-    assert ">8.6\u00a0±\u00a03.5</td>" in shown[0]
-    assert ">this … that</td>" in shown[0]
+    row = shown[0][MIME]["table"]["rows"][0]
+    assert row == ["a", "10\u00a0…\u00a049", "8.6\u00a0±\u00a03.5", "this … that"]
 
 
 def test_empty_table_is_refused(page):
@@ -165,9 +165,43 @@ def test_close_gives_every_record_the_fingerprint_and_shows_the_card(page, shown
 
 
 def test_card_escapes_what_it_shows():
-    html = as_html(make_card("x", {"data": "twin", "seed": 1, "profile": "<script>"}, made="abc"))
+    html = render("card.html",
+                  rows=rows(make_card("x", {"data": "twin", "seed": 1, "profile": "<script>"}, made="abc")))
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
+
+
+def test_claim_has_a_place_in_the_book_and_shows_nothing(page, shown, tmp_path):
+    publish.claim(page, "claim-C1", {"auc": 0.5}, paper=0.6)
+    assert shown[0]["text/html"] == ""
+    assert shown[0][MIME]["record"] == {**read_records(tmp_path)["claim-C1"], "mark": "SIMULATED (twin, seed 7)"}
+
+
+def test_what_is_declared_beside_the_paper_and_by_whom_it_was_made_go_to_the_record(page, fig, tmp_path):
+    publish.figure(page, fig, "fig01", **WORDS, compare={"F1": (0.5, np.float32(0.25))},
+                   made_by=[publish.pairs, "numpy.sum"])
+    record = read_records(tmp_path)["fig01"]
+    assert record["compare"] == {"F1": [[0.5, 0.25]]}
+    assert record["made_by"] == ["sqlib.show.publish.pairs", "numpy.sum"]
+
+
+def test_pairs_of_a_table_are_its_columns_of_paper_and_here():
+    both = pd.DataFrame({"row": ["a", "b"], "P, paper": [1, None], "P, here": [2.0, 3.0], "GT, paper": 4,
+                         "GT, here": 4})
+    assert compared(publish.pairs(both)) == {"P": [[1.0, 2.0]], "GT": [[4, 4], [4, 4]]}
+    counts = both.assign(**{"P, paper": pd.array([1, None], "Int64")})
+    assert compared(publish.pairs(counts, ("P",))) == {"P": [[1, 2.0]]}
+
+
+def test_an_interval_stays_with_its_pair_where_both_of_its_ends_are_numbers():
+    given = {"a": [(1, 2, 0, 3), (1, 2, None, 3), (1, 2, -np.inf, 3), (np.nan, 2, 0, 3)], "b": (1, None)}
+    assert compared(given) == {"a": [[1, 2, 0, 3], [1, 2], [1, 2]]}
+
+
+@pytest.mark.parametrize("bad", [0.5, (1,), (1, 2, 3), (1, "two"), (True, 1), [1, 2], ({}, 1)])
+def test_what_is_no_pair_of_numbers_is_refused(bad):
+    with pytest.raises(SqError, match="'F1' holds"):
+        compared({"F1": bad})
 
 
 @pytest.mark.parametrize("value", [float("nan"), np.inf, np.array([1.0, np.nan]), {"a": [float("nan")]}])
@@ -197,20 +231,23 @@ def test_record_that_was_cut_off_or_lacks_an_entry_is_refused(page, tmp_path):
 
 def test_noisy_movie_stays_under_600_kilobytes_and_a_longer_one_is_refused(rng):
     frames = rng.integers(0, 255, size=(50, 128, 128)).astype(np.uint8)
-    html, _ = player(frames, "m", "Noise.", [str(i) for i in range(50)], 8, 0, 430_000)
-    assert len(html) < 600_000
+    made = movie(frames, "m", [str(i) for i in range(50)], 8, 0, 425_000)
+    assert len(html_of(*made)) < 600_000
     with pytest.raises(SqError, match="show fewer or smaller frames"):
-        player(frames, "m", "Noise.", ["t"] * 50, 8, 0, 100_000)
+        movie(frames, "m", ["t"] * 50, 8, 0, 100_000)
 
 
 def test_movie_shows_the_mark_words_and_a_still(page, shown, tmp_path, rng):
     frames = rng.integers(0, 255, size=(9, 8, 8)).astype(np.uint8)
     publish.movie(page, frames, "mov01", **WORDS, still=4, times=[f"t = {i} <s>" for i in range(9)])
-    assert "translate(-33.3" in shown[0]
-    assert "SIMULATED (twin, seed 7)" in shown[0]
-    assert "t = 4 &lt;s&gt;" in shown[0]
-    assert re.search(r'<input id="mov01-slider" type="range" min="0" max="8" step="1" value="4">', shown[0])
-    assert read_records(tmp_path)["mov01"]["file"] == "figures/mov01.webp"
+    html = shown[0]["text/html"]
+    assert "translate(-33.3" in html
+    assert "SIMULATED (twin, seed 7)" in html
+    assert "t = 4 &lt;s&gt;" in html
+    assert '<input id="mov01-slider" type="range" min="0" max="8" step="1" value="4">' in html
+    assert shown[0][MIME]["player"]["facts"]["words"][4] == "t = 4 <s>"
+    record = read_records(tmp_path)["mov01"]
+    assert record["file"] == "figures/mov01.webp" and (tmp_path / record["file"]).is_file()
 
 
 @pytest.mark.parametrize("frames", [np.zeros((3, 8, 8)), np.zeros((8, 8), np.uint8), np.zeros((1, 8, 8), np.uint8)])
@@ -242,9 +279,10 @@ def test_embedding_map_shows_the_mark_saves_a_still_and_its_points_and_is_record
     index = pd.DataFrame({"event": ["2012_07_06_13_26_00"] * 4, "frame": [83, 84, 85, 86]})
     points, pixels = rng.normal(size=(4, 2)), rng.integers(0, 255, size=(4, 8, 8)).astype(np.uint8)
     publish.embedding_map(page, points, index, pixels, ["TN", "TP", "FN", "FN"], "fig05", **WORDS, numbers={"found": 1})
-    assert '<figure class="sq-figure" id="fig05"><div class="sq-map"' in shown[0]
-    assert 'aria-label="A &quot;line&quot;."' in shown[0]
-    assert "SIMULATED (twin, seed 7)" in shown[0]
+    html = shown[0]["text/html"]
+    assert '<figure class="sq-figure" id="fig05">' in html and 'aria-label="A &#34;line&#34;."' in html
+    assert "SIMULATED (twin, seed 7)" in html
+    assert (tmp_path / "players/fig05.webp").is_file()  # the frames, for the book
     record = read_records(tmp_path)["fig05"]
     assert (record["kind"], record["file"], record["numbers"]) == ("map", "figures/fig05.png", {"found": 1})
     assert 0 < (tmp_path / "figures/fig05.png").stat().st_size <= 150_000
@@ -257,12 +295,13 @@ def test_embedding_map_shows_the_mark_saves_a_still_and_its_points_and_is_record
 def test_a_readers_own_cubes_are_marked_by_the_name_of_their_folder(tmp_path, shown, source, simulated):
     cubes = {"x": {"start": "2030-01-01T00:00:00", "cadence": 45.0}}
     (tmp_path / "own.json").write_text(json.dumps({"name": "mine", "source": source, "cubes": cubes}))
-    page = publish.begin("01_x", data="sunquakenet", seed=7, profile="smoke", out=str(tmp_path / "out"), root=str(tmp_path))
+    page = publish.begin("01_x", data="sunquakenet", seed=7, profile="smoke", out=str(tmp_path / "out"),
+                         root=str(tmp_path))
     publish.table(page, pd.DataFrame({"row": ["a"], "x": [1]}), "table1", label="Table 1", caption="One.")
     publish.close(page)
     record = read_records(tmp_path / "out")["table1"]
     assert (record["source"], record["own"], record["simulated"]) == ([f"own-{source}"], "mine", simulated)
-    assert f'<span class="sq-mark sq-own-{source}">{source.upper()} (mine)</span>' in shown[0]
+    assert f'<span class="sq-mark sq-own-{source}">{source.upper()} (mine)</span>' in shown[0]["text/html"]
     assert f"sunquakenet ({source.upper()} (mine))" in shown[-1]
 
 

@@ -1,0 +1,85 @@
+"""What a chapter needs before it is executed: its frames and networks, trained in pieces or by several processes."""
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import fields
+from typing import Any
+
+import torch
+
+from sqlib.data.build import load_frames
+from sqlib.data.frames import FrameSet
+from sqlib.errors import SqError
+from sqlib.learn import detector, encoders, recipes
+from sqlib.learn.train import ranks
+from sqlib.sun.twin import TwinSettings
+from sqlib.workers import say
+
+
+def frames_of(values: dict[str, Any], progress: bool = True) -> FrameSet:
+    """The frame set that a chapter's parameters name."""
+    own = {field.name: values[field.name] for field in fields(TwinSettings) if field.name in values}
+    return load_frames(values["data"], values["root"], size=values["resolution"], scaling=values["scaling"],
+                       settings=TwinSettings(**own), progress=progress)
+
+
+def simulated(values: dict[str, Any], progress: bool = True) -> FrameSet:
+    """The twin that a chapter on real frames learns from beside them: scaled frame by frame, as published ones are."""
+    return frames_of({**values, "data": "twin", "scaling": "frame"}, progress)
+
+
+def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
+                  minutes: float = math.inf) -> dict[str, Any]:
+    """Train the networks of a chapter that are not there yet; return the card of each by name.
+
+    minutes : stop after so long at the end of an epoch; the same call goes on. Raises `SqError` for a chapter that
+    trains nothing, and what training raises.
+    """
+    if chapter not in recipes.PLANS:
+        raise SqError(f"{chapter} trains no network; those that do: {', '.join(recipes.PLANS)}")
+    frameset, started, cards, samples = frames_of(values, progress), time.monotonic(), {}, {}
+    planned = recipes.plan(chapter, values, frameset)
+    with _processes():
+        for number, (name, settings) in enumerate(planned.items()):
+            finds, frames = isinstance(settings, recipes.Detector), frameset
+            if finds and settings.data == "twin":
+                frames = simulated(values, progress)
+            trainer = detector if finds else encoders
+            how = {"progress": progress, "seconds": max(60 * minutes - (time.monotonic() - started), 0)}
+            if not trainer.is_trained(settings, frames):
+                if ranks()[0] == 0:
+                    say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress)
+                if not finds:
+                    views = settings.views
+                    what = settings.window, settings.crop, views.low_pass > 0, views.threshold, views.variant
+                    if what not in samples:  # only the latest are kept: they may fill the device
+                        samples = {what: encoders.samples_for(settings, frameset)}
+                    how["samples"] = samples[what]
+            cards[name] = trainer.train(settings, frames, **how).card
+    return cards
+
+
+def networks(chapter: str, values: dict[str, Any]) -> int:
+    """How many networks the plan of a chapter names; 0 for one that trains none, or whose parameters make no plan."""
+    with suppress(SqError):
+        return len(recipes.plan(chapter, values | {"weights": "none"}))  # of which none need be fetched
+    return 0
+
+
+@contextmanager
+def _processes() -> Iterator[None]:
+    """Join the other processes that torchrun started, if it did."""
+    if int(os.environ.get("WORLD_SIZE", 1)) < 2:
+        yield
+        return
+    gpu = torch.cuda.is_available()
+    if gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    torch.distributed.init_process_group("nccl" if gpu else "gloo")
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group()

@@ -1,0 +1,157 @@
+"""Profiles: the sizes of everything, and the settings that several chapters share, checked by name and type.
+
+A profile is a file, profiles/NAME.yml, with a section for each of `BLOCKS`, and a section `notebooks` of what single
+chapters have otherwise. The metadata of a chapter say which shared settings it has; its page holds their values:
+`page.settings.batch`.
+"""
+
+import json
+import reprlib
+from typing import Any
+
+from pydantic import Field, create_model
+
+from sqlib.errors import SqError, in_words
+from sqlib.paths import home
+from sqlib.typed import Typed, check, nearest, parse
+
+
+class Data(Typed):
+    """The simulated cubes, and the frames that are made of cubes."""
+
+    size: int = Field(256, description="pixels a side of the simulated cubes")
+    frames: int = Field(256, description="frames of each simulated cube")
+    resolution: int = Field(256, description="pixels a side of the frames made of the cubes")
+    scaling: str = Field("cube", description="gray scale filled by cube (paper) or frame (published frames)")
+
+
+class Learning(Typed):
+    """What every contrastive run has: network, optimizer and augmentations."""
+
+    crop: int = Field(96, description="pixels a side of the middle of a frame that the networks see; 0 is all of it")
+    thin: int = Field(3, description="only every so-many-th negative frame trains")
+    backbone: str = Field("resnet6", description="resnet6, resnet18, resnet50 or densenet121")
+    width: int = Field(8, description="channels of resnet6's first layer")
+    pool: str = Field("max", description="how features are pooled over the frame: avg (paper) or max")
+    weights: str = Field("none", description="weights to begin with: none or imagenet")
+    encoding: int = Field(32, description="size of the encoding")
+    projection: int = Field(32, description="size of the projection that is contrasted")
+    batch: int = Field(128, description="samples in a batch, of two views each")
+    rate: float = Field(0.05, description="learning rate of SGD")
+    warmup: float = Field(1.0, description="epochs of warm-up")
+    decay: float = Field(0.001, description="weight decay")
+    upsample: int = Field(0, description="times that a positive is in an epoch; 0 makes both classes equal")
+    joint: bool = Field(True, description="whether the class head teaches the backbone too")
+    low_pass: float = Field(0.0, description="probability of the Solarized Low-Pass")
+    positional: str = Field("dihedral", description="turns (paper), published, dihedral or none")
+    erasing: str = Field("none", description="paper or none")
+    extra: list[str] = Field(["shift"], description="further augmentations")
+
+
+class Contrastive(Typed):
+    """The two models of Section 4, which chapters 03 and 07 both train, and so find again."""
+
+    epochs_self: int = Field(6, description="epochs of SimCLR")
+    epochs_supervised: int = Field(8, description="epochs of the supervised runs")
+    epochs_shuffled: int = Field(8, description="epochs of the High-Metrics model")
+    backbone_shuffled: str = Field("resnet6", description="backbone of the High-Metrics model")
+    encoding_shuffled: int = Field(20, description="its encoding and projection")
+
+
+class Detection(Typed):
+    """The detector of boxes, chapter 06."""
+
+    backbone: str = Field("resnet6", description="resnet6 (light), resnet18 or resnet50 (paper)")
+    weights: str = Field("none", description="weights to begin with: none, imagenet, coco, or auto: coco if to be had")
+    width: int = Field(16, description="channels of resnet6's first layer")
+    enlarge: float = Field(1.0, description="how much larger than stored a frame is seen; 3.125 in the paper")
+    anchors: list[float] = Field([6.0, 10.0, 16.0, 26.0], description="sides of the anchors, pixels of the frame")
+    gray: str = Field("local", description="gray levels: published, or local, relative to surroundings")
+    flips: str = Field("dihedral", description="none, horizontal (paper) or dihedral, all eight symmetries")
+    patch: int = Field(64, description="pixels a side of the part that a step of training sees; 0 is all (paper)")
+    batch: int = Field(8, description="frames in a batch")
+    optimizer: str = Field("adam", description="sgd (paper) or adam")
+    rate: float = Field(0.002, description="learning rate")
+    momentum: float = Field(0.8, description="momentum of sgd")
+    decay: float = Field(0.0001, description="weight decay")
+    schedule: str = Field("cosine", description="course of the learning rate: step (paper) or cosine")
+    proposals: int = Field(100, description="regions that the first stage hands on, a frame")
+    sampled: int = Field(32, description="regions that the second stage learns from, a frame")
+    least: float = Field(0.01, description="lowest score of a box that is given")
+
+
+BLOCKS: dict[str, type[Typed]] = {"data": Data, "learning": Learning, "contrastive": Contrastive, "detector": Detection}
+
+
+def names() -> list[str]:
+    """Names of the profiles, those of the files in home()/profiles."""
+    return sorted(path.stem for path in (home() / "profiles").glob("*.yml"))
+
+
+def load(name: str) -> dict[str, dict[str, Any]]:
+    """The sections of a profile: `BLOCKS`, checked, and `notebooks`, of which only the form is.
+
+    Raises `SqError` for an unknown profile, section or setting, with the nearest, and for a value of another type.
+    """
+    import yaml
+
+    if name not in names():
+        raise SqError(f"there is no profile {name!r}{nearest(name, names())}")
+    path = home() / "profiles" / f"{name}.yml"
+    with in_words(f"{path} cannot be read", "see profiles/ for how it is written"):
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    known = (*BLOCKS, "notebooks")
+    sections = {key: (content.get(key) or {}) if isinstance(content, dict) else None for key in known}
+    if any(not isinstance(section, dict) for section in sections.values()):
+        raise SqError(f"{path}: {', '.join(known)} are mappings of names to values")
+    if unknown := [key for key in content if key not in known]:
+        raise SqError(f"{path}: unknown section {unknown[0]!r}{nearest(unknown[0], known)}")
+    for notebook, values in sections["notebooks"].items():
+        if not isinstance(values or {}, dict):
+            raise SqError(f"{path}, {notebook}: write a mapping of names to values, not {reprlib.repr(values)}")
+        sections["notebooks"][notebook] = values or {}
+    blocks = {block: check(model, sections[block], f"{path.name}, {block}") for block, model in BLOCKS.items()}
+    return {**sections, **blocks}
+
+
+def shared(wanted: list[str]) -> type[Typed]:
+    """The model of the shared settings that a chapter names: "learning" is all of a block, "data.size" a single one.
+
+    Their defaults are the blocks'. Raises `SqError` for a name that is none.
+    """
+    fields = {}
+    for name in wanted:
+        block, _, one = str(name).partition(".")
+        own = BLOCKS[block].model_fields if block in BLOCKS else {}
+        chosen = {one: own[one]} if one in own else {} if one else own
+        if not chosen:
+            known = [*BLOCKS, *(f"{block}.{field}" for block, model in BLOCKS.items() for field in model.model_fields)]
+            raise SqError(f"there are no shared settings {name!r}{nearest(name, known)}")
+        fields |= {field: (info.annotation, info) for field, info in chosen.items()}
+    return create_model("Settings", __base__=Typed, **fields)
+
+
+def values_of(profile: dict[str, dict[str, Any]], chapter: str, wanted: list[str]) -> dict[str, Any]:
+    """What a loaded profile sets of the shared settings that a chapter names; its own values go before the blocks'."""
+    model, found = shared(wanted), {}
+    for block in dict.fromkeys(name.partition(".")[0] for name in wanted):
+        found |= profile[block]
+    found |= profile["notebooks"].get(chapter, {})
+    return check(model, {name: value for name, value in found.items() if name in model.model_fields}, chapter)
+
+
+def settings(chapter: str, profile: str, changes: list[str]) -> Typed:
+    """The shared settings of a chapter: the profile's, with `changes` ("rate=0.02"); none for an unknown notebook.
+
+    Which they are stands in the metadata of home()/notebooks/CHAPTER.ipynb. Raises `SqError` as `load`, `shared` and
+    `parse` do.
+    """
+    path, wanted = home() / "notebooks" / f"{chapter}.ipynb", []
+    if path.is_file():
+        with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
+            wanted = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("sq", {}).get("settings", [])
+    elif changes:
+        raise SqError(f"there is no notebook {path}, whose metadata would say which shared settings {chapter} has")
+    model = shared(wanted)
+    own = values_of(load(profile), chapter, wanted) if wanted else {}
+    return model(**own | parse(model, changes, f"settings of {chapter}"))

@@ -1,0 +1,162 @@
+"""Encoders: each objective learns, a second step begins with the first one's weights, and nothing is trained twice."""
+
+import json
+import math
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from test_train import RAW, SMALL, fitted, same, settings_on, small_frames, trained_on
+
+from sqlib import keys
+from sqlib.learn import encoders, trained
+from sqlib.learn.augment import Views
+from sqlib.learn.objectives import make_net, weights_of
+from sqlib.learn.samples import make_samples, split
+from sqlib.learn.settings import from_dict
+from sqlib.learn.train import generator_of
+
+
+@pytest.fixture(scope="module")
+def frameset():
+    return small_frames()
+
+
+@pytest.fixture(scope="module")
+def samples(frameset):
+    return make_samples(frameset, 3, 0, SMALL.views)
+
+
+@pytest.mark.parametrize("objective", ["simclr", "supcon", "weighted", "classify", "focal"])
+def test_each_objective_trains_and_logs_what_tells_collapse(objective, samples, tmp_path):
+    settings = replace(SMALL, objective=objective)
+    state = fitted(settings, samples, tmp_path / "c")
+    assert len(state.history) == 3
+    assert all(math.isfinite(row["loss"]) for row in state.history)
+    if settings.contrasts:
+        assert state.history[0]["chance"] == pytest.approx(math.log(2 * 32 - 1))
+        assert 0 <= state.history[-1]["spread"] <= 1
+
+
+def test_a_bright_spot_is_learned_and_found_in_events_never_seen(frameset, sq_home):
+    from sklearn.metrics import roc_auc_score
+
+    run = trained_on(settings_on({"epochs": 12, "upsample": 0}, objective="classify"), frameset)
+    samples = make_samples(frameset, 3)
+    _, test = split(samples)
+    found = encoders.embed(run, samples, "probability")[test, 0]
+    assert roc_auc_score(samples.index["label"].iloc[test], found) > 0.9
+
+
+@pytest.mark.parametrize("objective", ["autoencoder", "vae", "logcosh"])
+def test_reconstruction_improves_in_training(objective, samples, tmp_path):
+    settings = settings_on({"epochs": 6, "rate": 0.1}, objective=objective, views=RAW)
+    history = fitted(settings, samples, tmp_path / "c").history
+    assert history[-1]["loss"] < 0.9 * history[0]["loss"]
+
+
+def test_the_same_run_is_trained_once_and_any_other_setting_or_data_is_another_run(frameset, sq_home, monkeypatch):
+    first = trained_on(SMALL, frameset)
+    monkeypatch.setattr(trained, "fit", None)  # would fail if it were called
+    assert trained_on(SMALL, frameset).key == first.key
+    others = [replace(SMALL, temperature=0.1), replace(SMALL, seed=2), replace(SMALL, views=Views(positional="none")),
+              replace(SMALL, start=SMALL), settings_on({"epochs": 4}), replace(SMALL, start=replace(SMALL, seed=2))]
+    found = {encoders.run_key(settings, frameset.fingerprint) for settings in others}
+    assert len(found | {first.key, encoders.run_key(SMALL, "other data")}) == len(others) + 2
+    assert from_dict(json.loads(json.dumps(asdict(others[3])))) == others[3]
+
+
+def test_the_effective_precision_is_part_of_the_key(monkeypatch):
+    def key_of(precision: str) -> str:
+        return encoders.run_key(settings_on({"precision": precision}), "data", "cpu")
+
+    assert key_of("bf16") != key_of("fp32")
+    for able, word in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda able=able: able)
+        assert key_of("auto") == key_of(word)
+
+
+def test_code_that_trains_is_part_of_the_key_and_other_code_is_not():
+    names = {path.relative_to(keys.PACKAGE).as_posix() for path in keys.closure(["sqlib.learn.encoders"], ("learn",))}
+    assert {f"learn/{name}.py" for name in ("train", "losses", "augment", "extras", "models", "samples")} <= names
+    assert not {f"learn/{name}.py" for name in ("detector", "locator", "pictures", "recipes", "classify")} & names
+
+
+def test_the_second_step_begins_with_the_weights_of_the_first(frameset, samples, sq_home):
+    first = trained_on(replace(SMALL, objective="simclr", model=replace(SMALL.model, encoding=12)), frameset)
+    weights = load_file(first.weights)
+    start = {name.removeprefix("net/"): tensor for name, tensor in weights.items()}
+    settings = replace(first.settings, objective="supcon", start=first.settings)
+    task = encoders.task(settings, samples, split(samples)[0], start=first)
+    assert same(task.net.state_dict(), start)
+    second = trained_on(settings, frameset)
+    assert not same(load_file(second.weights), weights)
+    assert second.card["begun_with"]["key"] == first.key
+    assert set(second.card["begun_with"]["taken"]) == {"trunk", "encoding", "projector", "classifier", "level"}
+
+
+def test_a_class_head_on_an_autoencoder_begins_with_its_whole_encoder_and_the_card_says_what_was_left(
+    frameset, sq_home
+):
+    """Of a variational one the half of the last layer that gives the mean; a decoder is of no use to it."""
+    vae = settings_on({"epochs": 1}, objective="vae", views=RAW)
+    tuned = settings_on({"epochs": 1}, objective="classify", start=vae, unfrozen=1, views=RAW)
+    run = trained_on(tuned, frameset)
+    begun = run.card["begun_with"]
+    assert begun["mean_half_taken"] == ["encoding"] and set(begun["taken"]) == {"trunk", "level", "classifier"}
+    assert begun["not_taken"] == ["decoder"] and begun["as_drawn"] == ["projector"]
+    first, frames = trained_on(vae, frameset), torch.rand(5, 3, 16, 16) * 200
+    net, samples = encoders.load_net(first, 16, "cpu"), make_samples(frameset, 3)
+    task = encoders.task(tuned, samples, split(samples)[0], start=first)
+    with torch.no_grad():
+        assert torch.allclose(task.net.eval().encode(frames), net.encode(frames), atol=1e-5)
+    plain = replace(vae, objective="autoencoder")
+    report = encoders.take(make_net(replace(tuned, start=plain), 16), make_net(plain, 16).state_dict())
+    assert "encoding" in report["taken"] and not report["mean_half_taken"]
+
+
+def test_frozen_layers_stay_as_they_were(samples, tmp_path):
+    settings = replace(SMALL, objective="classify", unfrozen=1)
+    before = encoders.task(settings, samples, split(samples)[0]).net.state_dict()
+    after = fitted(settings, samples, tmp_path / "c").net.state_dict()
+    changed = {name.rsplit(".", 1)[0] for name in before if not torch.equal(before[name], after[name])}
+    assert not any(name.startswith(("trunk.0", "trunk.1")) for name in changed)
+    assert any(name.startswith("trunk.2") for name in changed)
+
+
+def test_an_epoch_holds_each_negative_once_and_positives_as_often_as_asked(samples):
+    labels = np.r_[np.zeros(90), np.ones(10)].astype(int)
+    for upsample, times in ((1, 1), (6, 6), (0, 9)):
+        settings = settings_on({"upsample": upsample})
+        counts = np.bincount(encoders.epoch_places(settings, labels), minlength=100)
+        assert (counts[:90] == 1).all()
+        assert (counts[90:] == times).all()
+        shown = torch.tensor([90.0, 10 * times])
+        assert torch.allclose(weights_of(settings, labels), 1e-4 / (1 - 0.9999 ** shown), rtol=1e-3)
+    task = encoders.task(SMALL, samples, np.arange(100))
+    one, again, other = (torch.cat(list(task.batches(0, generator_of(task.device, seed)))) for seed in (1, 1, 2))
+    assert len(one) == len(set(one.tolist())) == 96, "whole batches, no sample twice"
+    assert torch.equal(one, again) and not torch.equal(one, other)
+
+
+def test_weights_are_drawn_by_the_seed_alone():
+    torch.manual_seed(1)
+    one = make_net(SMALL, 16).state_dict()
+    torch.manual_seed(2)
+    assert same(one, make_net(SMALL, 16).state_dict())
+    assert not same(one, make_net(replace(SMALL, seed=1), 16).state_dict())
+
+
+def test_the_encoding_is_of_raw_frames_and_is_kept(frameset, samples, sq_home):
+    run = trained_on(SMALL, frameset)
+    one = encoders.embed(run, samples)
+    assert one.shape == (len(samples), 16)
+    assert one.dtype == np.float32
+    net = encoders.load_net(run, 16, "cpu")
+    frames = torch.stack([samples.pixels[row - 1 : row + 2] for row in samples.rows[:5]]).float()
+    with torch.no_grad():
+        assert torch.allclose(net.encode(frames), torch.from_numpy(one[:5]), atol=1e-5)
+    run.weights.unlink()
+    assert np.array_equal(encoders.embed(run, samples), one), "found again"
