@@ -52,11 +52,12 @@ def gaps(found, delays: tuple[float, float]):
     parts = {"error / fluctuations of P": found.errors, "mean P / mean without gap": found.means}
     fig = style.curves({words: {f"{length} frames missing": (found.minutes, own) for length, own in values.items()}
                         for words, values in parts.items()}, "time of the egression-power frame after the gap (min)",
-                       columns=1, high=2.7, share="x", marks={"gap": 0}, ncols=3, how={"marker": ""}, ylim=(0, None))
+                       columns=1, high=2.7, share="x", marks={"": 0}, ncols=3, how={"marker": ""}, ylim=(0, None))
     for ax in fig.axes:
         style.shade(ax, [(-delays[1], -delays[0])])
     top = fig.axes[0]
     top.set_ylim(0, 1.3 * top.get_ylim()[1])
+    style.guide(top, "gap", x=0)
     top.text(-sum(delays) / 2, 0.97, "travel time\nto the pupil", ha="center", va="top", fontsize=9,
              transform=top.get_xaxis_transform())
     return fig
