@@ -5,15 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import avg_pool2d, normalize
 
 from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError
-from sqlib.judge import detection, duration, metrics, sources
+from sqlib.judge import detection, metrics, sources
 from sqlib.learn.samples import Samples
 
 DOT = 3.0  # px, side of the dot that stands for the middle of a source
@@ -30,26 +26,6 @@ def blocks(samples: Samples, block: int = 4) -> np.ndarray:
     parts = [avg_pool2d(part.float()[:, None], block)[:, 0] for part in samples.pixels[samples.rows].cpu().split(512)]
     means = torch.cat(parts).flatten(1)
     return (means / means.mean(1, keepdim=True).clamp(min=1e-6)).numpy()
-
-
-def ratios(samples: Samples, widths=(1, 5, 9)) -> np.ndarray:
-    """(M, W): logarithm of `duration.classical` with each of `widths`, on the samples' middle frames."""
-    pixels = samples.pixels[samples.rows].cpu().numpy()
-    return np.log(np.maximum(np.stack([duration.classical(pixels, samples.index, w) for w in widths], 1), 1e-6))
-
-
-def nearest(train, labels, test, neighbours: int = 5) -> np.ndarray:
-    """(T,): share of positives, by closeness, among the `neighbours` rows of `train` (N, D) nearest to `test`."""
-    return KNeighborsRegressor(min(neighbours, len(train)), weights="distance").fit(train, labels).predict(test)
-
-
-def logistic(train, labels, test, smote: bool = False, seed: int = 0) -> np.ndarray:
-    """(T,): decision of a logistic regression on scaled features; `smote` first makes both classes equally many."""
-    if smote:
-        from imblearn.over_sampling import SMOTE
-
-        train, labels = SMOTE(random_state=seed).fit_resample(train, labels)
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(train, labels).decision_function(test)
 
 
 def calendar(index: pd.DataFrame, train, test) -> pd.DataFrame:
@@ -90,8 +66,7 @@ def reading(labels, decision, limit: float, events, seed: int, draws: int) -> di
     found = {"yes": int(yes.sum()), **metrics.scores(labels, yes, decision)}
     for name, values, statistic in (("f1", yes, lambda y, v: metrics.scores(y, v)["f1"]),
                                     ("ap", decision, metrics.average_precision)):
-        low, high, _ = metrics.interval(labels, values, events, statistic, seed, draws)
-        found |= {f"{name}_low": low, f"{name}_high": high}
+        found[f"{name}_low"], found[f"{name}_high"] = metrics.interval(labels, values, events, statistic, seed, draws)
     return found
 
 
