@@ -60,6 +60,13 @@ def test_runs_break_at_gaps_and_events_and_last_as_long_as_their_frames():
     assert duration.found(index, said, 500.0) == (0, 0)
 
 
+def test_a_run_of_eight_frames_is_kept_and_one_of_eleven_meets_the_rule_of_eight_minutes():
+    said = np.isin(np.arange(60), [*range(2, 9), *range(15, 23), *range(30, 41)])  # 7, 8 and 11 frames
+    found = duration.runs(index_of(np.isin(np.arange(60), [22, 23]), first=0), said, least=8)
+    assert found[["first", "last", "frames"]].to_numpy().tolist() == [[15, 22, 8], [30, 40, 11]]
+    assert found["rule"].tolist() == [False, True] and found["hit"].tolist() == [True, False]
+
+
 def test_a_median_forgets_one_wrong_frame_and_asks_no_other_event():
     index = pd.concat([index_of([0] * 5), index_of([0] * 5, MDI)], ignore_index=True)
     decision = np.array([0, 0, 9, 0, 0, 5, 5, 5, 5, 5.0])

@@ -31,7 +31,7 @@ class Light(NamedTuple):
     """Light curves of a place, one a radius in px, as P/P_avg (T,); the rest is of the first, smallest kernel.
 
     `sigma`: deviation of such kernels in the active region and in the quiet Sun, in P_avg; `run`: positions (K,) of the
-    candidate's frames `above` three of the former; `n`: its independent pixels, 1/σ²; `facts`: a table's row, by column.
+    candidate's frames `above` three of the former; `n`: its independent pixels, 1/σ²; `facts`: a row of a table.
     """
 
     curves: dict[float, np.ndarray]
