@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, average_precision_score, precision_r
 
 from sqlib.errors import SqError
 from sqlib.judge.metrics import average_precision, interval, macro, middle, possible, scores, share
-from sqlib.judge.tables import choose, score
+from sqlib.judge.tables import score
 from sqlib.learn.classify import classify
 
 
@@ -57,11 +57,11 @@ def test_without_decision_values_or_with_one_class_there_is_no_ranking():
 def test_scores_refuse_what_they_cannot_count():
     with pytest.raises(SqError, match="unlabelled"):
         scores([1, 0, -1], [1, 0, 0])
-    with pytest.raises(SqError, match=r"shape \(2,\)"):
+    with pytest.raises(SqError, match=r"labels \(2,\)"):
         scores([1, 0], [1, 0, 0])
 
 
-def test_average_precision_takes_a_class_for_granted_and_no_nonsense():
+def test_average_precision_of_one_class_and_of_nonsense():
     assert average_precision([1, 1], [0.3, 0.2]) == 1 and average_precision([0, 0], [0.3, 0.2]) == 0
     with pytest.raises(SqError, match="finite"):
         average_precision([1, 0], [0.5, np.nan])
@@ -104,22 +104,11 @@ def test_a_bootstrap_interval_by_event_covers_a_known_value_at_about_its_level(r
     assert coverage(40, frames=10, clustered=False) < 0.8  # frames taken as independent promise far too much
 
 
-def test_the_interval_by_event_is_wider_than_by_frame_only_where_frames_of_an_event_resemble_each_other(rng):
-    def ratio(between):
-        values, events = events_of(rng, events=60, frames=20, between=between)
-        (_, low, high), (_, least, most) = (middle(values, own, 0, draws=400) for own in (events, None))
-        return (high - low) / (most - least)
-
-    assert ratio(between=1.0) > 2.5  # root of 1 + 19 * 0.5 = 3.2
-    assert 0.75 < ratio(between=0.0) < 1.3
-
-
-def test_a_paired_difference_is_surer_than_two_intervals_and_that_of_equals_is_nothing(rng):
+def test_a_paired_difference_is_surer_than_one_interval(rng):
     hard, events = events_of(rng, events=20, frames=10, between=3.0)
     labels, better = np.zeros(len(hard)), hard + 0.5
     assert interval(labels, better, events, mean, 0, draws=200, less=hard) == pytest.approx((0.5, 0.5))
     assert interval(labels, better, events, mean, 0, draws=200)[0] < hard.mean()  # alone, it would not be told apart
-    assert interval(labels, hard, events, mean, 0, draws=50, less=hard) == (0, 0)
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 3), (3, 3), (2, 7), (0, 1), (40, 41)])
@@ -187,11 +176,3 @@ def test_the_table_of_classifiers_has_a_row_for_each_with_and_without_smote(rng)
     assert (always["yes"], always["ap"], always["precision"]) == (0, 0.1, 0.45)
     four = table[["precision", "recall", "f1", "accuracy"]]
     assert np.allclose(four.mean(axis=1), table["average"]) and four.to_numpy().min() > 0.5
-
-
-def test_the_classifier_is_chosen_on_training_events_alone(rng):
-    labels, events = np.tile([1, 0, 0, 0], 60), np.repeat(np.arange(6), 40)
-    codes = rng.normal(size=(240, 2)) + 3 * np.column_stack([labels, events])
-    assert choose(codes, labels, events, 0, ["SVC (RBF)", "logistic regression"]).idxmax() == "logistic regression"
-    with pytest.raises(SqError, match="one training event"):
-        choose(codes, labels * (events == 0), events, 0, ["logistic regression"])

@@ -46,11 +46,8 @@ def test_the_calendar_copies_the_nearest_frame_of_the_same_event_and_says_no_wit
     said = pitfalls.calendar(index, train, test)
     assert said["label"].tolist() == [0, 1, 0]  # c: none; a 6: like a 5; b 6: like b 5
     assert said["away"].tolist() == [np.inf, 1, 1]
-
-
-def test_of_two_frames_equally_near_the_calendar_copies_the_earlier():
-    index = pd.DataFrame({"event": list("aaa"), "frame": [4, 5, 6], "label": [1, 0, 0]})
-    assert pitfalls.calendar(index, np.array([2, 0]), np.array([1]))["label"].tolist() == [1]
+    near = index.iloc[:3].assign(frame=[4, 5, 6], label=[1, 0, 0])
+    assert pitfalls.calendar(near, np.array([2, 0]), np.array([1]))["label"].tolist() == [1]  # of two the earlier
 
 
 def test_the_likest_sample_is_that_whose_pixels_correlate_most(rng):
@@ -110,16 +107,13 @@ def test_a_threshold_tuned_on_few_events_flatters_even_random_numbers_and_less_s
     assert few > 0.05 and few > 2 * many
 
 
-@pytest.mark.parametrize(("held", "splits"), [(0, 5), (3, 5), (1, 0)])
-def test_splits_that_cannot_be_drawn_are_refused(held, splits):
-    with pytest.raises(SqError, match="events held out"):
-        pitfalls.optimism(np.arange(6.0), np.tile([0, 1], 3), np.repeat([1, 2, 3], 2), held, splits,
-                          np.random.default_rng(0))
-
-
-def test_a_split_without_both_classes_is_refused():
+def test_splits_that_cannot_be_drawn_and_those_without_both_classes_are_refused(rng):
+    decision, labels, events = np.arange(6.0), np.tile([0, 1], 3), np.repeat([1, 2, 3], 2)
+    for held, splits in ((0, 5), (3, 5), (1, 0)):
+        with pytest.raises(SqError, match="events held out"):
+            pitfalls.optimism(decision, labels, events, held, splits, rng)
     with pytest.raises(SqError, match="no split has both classes"):
-        pitfalls.optimism(np.arange(4.0), [0, 1, 0, 0], [1, 1, 2, 2], 1, 5, np.random.default_rng(0))
+        pitfalls.optimism(decision, [0, 1, 0, 0, 0, 0], events, 1, 5, rng)
 
 
 def test_a_box_that_is_covered_or_cut_away_is_gone_and_one_that_is_turned_is_not():

@@ -66,11 +66,10 @@ def scores(labels, predictions, decision=None) -> dict[str, float]:
     Raises `SqError` for unequal lengths, no samples, and labels or predictions other than 0 and 1.
     """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
-    if labels.ndim != 1 or labels.shape != predictions.shape or not len(labels):
-        raise SqError(f"labels of shape {labels.shape} and predictions of shape {predictions.shape}: "
-                      "scores need one each a sample")
-    if not (np.isin(labels, (0, 1)).all() and np.isin(predictions, (0, 1)).all()):
-        raise SqError("labels and predictions are 0 and 1; leave out frames of unlabelled events (-1) before scoring")
+    alike = labels.ndim == 1 and labels.shape == predictions.shape and len(labels)
+    if not (alike and np.isin(labels, (0, 1)).all() and np.isin(predictions, (0, 1)).all()):
+        raise SqError(f"labels {labels.shape} and predictions {predictions.shape} are 0 or 1, one each a sample; "
+                      "leave out frames of unlabelled events (-1) before scoring")
     tp, fp, fn, tn = (np.sum((labels == y) & (predictions == p)) for y, p in ((1, 1), (0, 1), (1, 0), (0, 0)))
     found = {name.lower(): float(value) for name, value in macro(tp, fp, fn, tn).iloc[0].items()}
     found["average"] = float(np.mean(list(found.values())))
