@@ -23,6 +23,7 @@ from torchvision.ops import box_iou
 from sqlib.data.catalogue import catalogue
 from sqlib.data.statistics import LOCAL
 from sqlib.judge.metrics import middle, share
+from sqlib.learn.detector import best
 
 SPOT = 4.0  # px, how far the centre may go from one frame to the next
 DURATIONS = (1, 4, 6, 8)
@@ -202,8 +203,7 @@ def fuse(detections: pd.DataFrame, groups, spot: float = SPOT) -> pd.DataFrame:
 def method(table: pd.DataFrame, detections: pd.DataFrame, definition: str, scale: float = 1.0) -> dict[str, float]:
     """A way to find the place on the frames of `table`: value, low, high (coverage, mean over events, 95 %), fused
     (share of events that one box for all frames marks rightly), median (px, distance of the best boxes' centres)."""
-    own = detections.sort_values(["position", "score"], ascending=[True, False], kind="stable")
-    found = compare(table, own.drop_duplicates("position"), scale)
+    found = compare(table, best(detections), scale)
     events = by_event(found, definition)
     value, low, high = share(events["correct-signature coverage"], samples=events["frames"])
     groups = table.groupby("event", sort=False)  # each event as one frame, with all of its boxes

@@ -49,9 +49,8 @@ def moments(embeddings, index: pd.DataFrame) -> pd.DataFrame:
 def edge_peaks(distances: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
     """Claim C16, per annotated event: where distances (of `consecutive`) at onset and end stand among all of its own.
 
-    Returns event, onset (first annotated frame against the one before), end (first frame after against the last) and
-    edges (mean of all these) as percentile ranks, 0…1 with chance at 0.5 (NaN: no such edge), and top: the share of the
-    k edges that are among the k largest distances. Distances across gaps do not enter.
+    Returns event and edges: mean percentile rank, 0…1 with chance at 0.5, of the first annotated frame's distance from
+    the one before, and of the first one's after from the last. Distances across gaps do not enter.
     """
     labels, rows = index["label"].to_numpy(), []
     for event, own in index.groupby("event").indices.items():
@@ -60,9 +59,8 @@ def edge_peaks(distances: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
         change = valid & (inside != np.roll(inside, 1))
         if change.any():
             rank = np.where(valid, rankdata(np.where(valid, distance, np.inf)) - 0.5, np.nan) / valid.sum()
-            means = [rank[at].mean() if at.any() else np.nan for at in (change & inside, change & ~inside, change)]
-            rows.append((event, *means, (rank[change] * valid.sum() > valid.sum() - change.sum()).mean()))
-    return pd.DataFrame(rows, columns=["event", "onset", "end", "edges", "top"])
+            rows.append((event, rank[change].mean()))
+    return pd.DataFrame(rows, columns=["event", "edges"])
 
 
 def mean_shift(embeddings, index: pd.DataFrame, chosen) -> pd.DataFrame:
