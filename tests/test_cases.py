@@ -46,11 +46,6 @@ def test_windows_are_rows_of_consecutive_frames_of_one_event():
         cases.windows(index)
 
 
-def test_ranks_are_half_by_chance():
-    assert cases.rank(np.array([5.0, 1, 3])).tolist() == pytest.approx([5 / 6, 1 / 6, 0.5])
-    assert cases.rank(np.ones(4)).tolist() == [0.5] * 4
-
-
 def test_models_choose_together_and_none_counts_more_for_its_larger_numbers():
     index = table(ONE, np.arange(30))
     quiet, loud = np.zeros(30), np.zeros(30)
@@ -88,6 +83,7 @@ def test_agreement_is_the_rank_of_the_detector_s_score_where_the_models_look():
         spots = cases.same_spot(places([(5, 5, score) for score in scores]), among)
         return cases.agreement(index, among, {"a": decision}, spots).iloc[0]
 
+    assert cases.rank(np.array([5.0, 1, 3, 3])).tolist() == [0.875, 0.125, 0.5, 0.5]
     there = agreed(score)
     assert there["rank"] == pytest.approx(1 - 0.5 / 33)  # 33 windows, and no other is as good
     assert there["frames"] == 8

@@ -30,6 +30,8 @@ def test_noise_has_the_deviation_of_as_many_pixels_as_the_source_s_own_kernel_ha
     assert light.kernel((48, 48), at, at, 2.5).sum() == n
     sigma = light.deviation(power, EVERYWHERE, at, at, 2.5, rng)
     assert sigma == pytest.approx(1 / np.sqrt(n), rel=0.03)
+    brighter = light.deviation(3 * power, EVERYWHERE, at, at, 2.5, rng, average=1.0)
+    assert brighter == pytest.approx(3 * sigma, rel=0.05)  # in units of an average of another place
 
 
 def test_the_kernels_of_the_background_are_that_of_the_source_moved_and_wholly_in_the_frame():
@@ -47,13 +49,6 @@ def test_places_near_the_source_are_no_background(rng):
     power, where = exponential(rng), np.zeros((48, 48), bool)
     where[10:20, 10:20] = True
     assert np.isnan(light.deviation(power, where, 15, 15, 2, rng)) and light.deviation(power, where, 40, 40, 2, rng) > 0
-
-
-def test_the_deviation_in_units_of_an_average_grows_with_the_background(rng):
-    power = 3 * exponential(rng, frames=300)
-    own, other = (light.deviation(power, EVERYWHERE, 24.5, 24.5, 1.1, np.random.default_rng(1), average=average)
-                  for average in (0.0, 1.0))
-    assert other == pytest.approx(3 * own, rel=0.05)
 
 
 def test_the_time_above_a_level_is_the_longest_unbroken_one_that_touches_the_candidate():

@@ -25,7 +25,7 @@ PLACE = ["x", "y", "score", "x0", "y0", "x1", "y1"]
 
 
 def windows(index: pd.DataFrame, length: int = LENGTH) -> np.ndarray:
-    """Positions int64 (W, length) of all `length` consecutive frames of an event; `SqError` where there are none."""
+    """Positions int64 (W, length) of all rows of `length` consecutive frames of an event; `SqError` without any."""
     event, frame = index["event"].to_numpy(), index["frame"].to_numpy()
     rows = np.arange(len(index) - length + 1)[:, None] + np.arange(length)
     first, last = rows[:, 0], rows[:, -1]
