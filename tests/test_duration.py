@@ -46,9 +46,8 @@ def test_runs_break_at_gaps_and_events_and_last_as_long_as_their_frames():
     assert runs.set_index("event")["hit"].to_dict() == {HMI.key: True, MDI.key: False}
     gap = index.assign(frame=index["frame"] + (np.arange(8) >= 4) * 3)
     assert len(duration.runs(gap, said)) == 3
-    assert duration.found(index, said) == (1, 1)
-    assert duration.found(index, said, 130.0) == (1, 0)
-    assert duration.found(index, said, 500.0) == (0, 0)
+    found = [duration.exchange(index, said, [0.5], shortest)[["events", "false"]] for shortest in (0.0, 130.0, 500.0)]
+    assert np.concatenate(found).tolist() == [[1, 1], [1, 0], [0, 0]]
 
 
 def test_a_run_of_eight_frames_is_kept_and_one_of_eleven_meets_the_rule_of_eight_minutes():

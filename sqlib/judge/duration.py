@@ -107,18 +107,14 @@ def runs(index: pd.DataFrame, said, shortest: float = 0.0, least: int = 1) -> pd
     return found[(found["seconds"] >= shortest) & (found["frames"] >= least)].reset_index(drop=True)
 
 
-def found(index: pd.DataFrame, said, shortest: float = 0.0) -> tuple[int, int]:
-    """Number of annotated events whose annotation one of their `runs` touches, and number of runs that touch none."""
-    kept = runs(index, said, shortest)
-    return kept.loc[kept["hit"], "event"].nunique(), int((~kept["hit"]).sum())
+def exchange(index: pd.DataFrame, decision, thresholds, shortest: float = 0.0) -> pd.DataFrame:
+    """What `runs` above each of some thresholds of decision values (M,) find: threshold, events, false.
 
-
-def exchange(index: pd.DataFrame, decision, shortest: float = 0.0, most: float = 0.2, steps: int = 40) -> pd.DataFrame:
-    """`found` at `steps` thresholds of decision values (M,), from the strictest on: threshold, events, false.
-
-    At the last one the share `most` of the frames is positive. With many more, all runs of an event merge into one,
-    which touches the annotation and tells nothing.
+    events : number of annotated events whose annotation a run touches; false : of runs that touch none. Where most
+    frames are positive, all runs of an event merge into one, which touches the annotation and tells nothing.
     """
-    share = np.geomspace(1 / len(decision), most, steps)
-    rows = [(cut, *found(index, np.asarray(decision) > cut, shortest)) for cut in np.quantile(decision, 1 - share)]
+    rows = []
+    for threshold in thresholds:
+        kept = runs(index, np.asarray(decision) > threshold, shortest)
+        rows.append((threshold, kept.loc[kept["hit"], "event"].nunique(), int((~kept["hit"]).sum())))
     return pd.DataFrame(rows, columns=["threshold", "events", "false"])
