@@ -138,8 +138,8 @@ def test_a_box_that_is_covered_or_cut_away_is_gone_and_one_that_is_turned_is_not
 def test_what_survives_is_counted_per_augmentation(rng):
     frameset = movies(rng)
     positives = np.flatnonzero(frameset.index["label"] == 1)
-    changes = {"none": (lambda part, g: part, True), "black": (lambda part, g: torch.zeros_like(part), True),
-               "filter": (lambda part, g: torch.zeros_like(part), False)}
+    changes = {"none": lambda part, g: part, "black": lambda part, g: torch.zeros_like(part),
+               "filter": lambda part, g: torch.cat([torch.zeros_like(part[:, :1]), part[:, 1:]], 1)}
     found = pitfalls.survives(frameset, positives, changes, 2, 0).set_index("augmentation")
     assert (found["views with a label"] == 60).all()
     assert found.loc["none", ["source kept", "brightest", "told apart"]].tolist() == [1, 1, 1]

@@ -121,22 +121,21 @@ def changed(frames: torch.Tensor, marked: torch.Tensor, change: Change,
             seed: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
     """After `change`: frames uint8 (P, S, S), their annotated pixels (bool), and whether a box's middle is left (P,).
 
-    The `marks` go through the same change as two more channels, so whatever moves or covers the frame does it to them
-    too. `change` of (B, C, H, W) must treat channels alike.
+    `change` is given the frame as the first of three channels, (B, 3, H, W), and its `marks` as the others. What moves
+    or covers the frame does it to them too; a filter leaves them as they are.
     """
     generator = torch.Generator().manual_seed(seed)
     new = torch.cat([change(part, generator) for part in torch.cat([frames[:, None], marked], 1).split(64)])
     return new[:, 0], new[:, 1] > 127, (new[:, 2] > 127).flatten(1).any(1).numpy()
 
 
-def survives(frameset: FrameSet, positives, changes: dict[str, tuple[Change, bool]], views: int,
-             seed: int) -> pd.DataFrame:
-    """What `changes` {name: (change, whether it moves pixels)} leave of annotated sources: a row each, mean of `views`.
+def survives(frameset: FrameSet, positives, changes: dict[str, Change], views: int, seed: int) -> pd.DataFrame:
+    """What `changes`, as for `changed`, leave of annotated sources: a row each, mean of `views`.
 
     views with a label: how many samples would be called positive; source kept: share whose box keeps its middle;
     brightest: share whose brightest pixel is in the box; told apart: mean over events of the share of pairs in which
     the source has more contrast than the same place of a quiet frame (`sources.told_apart`), a source that is gone
-    having none. A filter moves and covers nothing, so the annotation stays as it was.
+    having none.
     """
     places = np.r_[positives, sources.controls(frameset, positives)[0]]
     table, labels = frameset.index.iloc[places], np.arange(len(places)) < len(positives)
@@ -144,12 +143,10 @@ def survives(frameset: FrameSet, positives, changes: dict[str, tuple[Change, boo
     near = table[labels].groupby("event")["boxes"].agg(lambda own: tuple({box for boxes in own for box in boxes}))
     boxes = [own if yes else near[event] for own, event, yes in zip(table["boxes"], table["event"], labels)]
     marked, rows = marks(boxes, frames.shape[-1]), []
-    for name, (change, moves) in changes.items():
+    for name, change in changes.items():
         found = []
         for view in range(views):
             new, inside, left = changed(frames, marked, change, seed + view)
-            if not moves:
-                inside, left = marked[:, 0] > 127, (marked[:, 1] > 127).flatten(1).any(1).numpy()
             contrast = np.nan_to_num(sources.contrast(new, inside))
             told = sources.told_apart(contrast, labels, table["event"].to_numpy()).mean()
             found.append((left[labels].mean(), sources.brightest(new, inside)[labels].mean(), told))
