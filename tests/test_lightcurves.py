@@ -126,3 +126,7 @@ def test_a_dark_place_and_frames_that_are_only_rim_are_refused(rng):
         light.usual(np.zeros(50))
     with pytest.raises(SqError, match="edge"):
         light.regions_of(exponential(rng, size=16).mean(0))
+    power, dark = exponential(rng), np.hypot(*np.mgrid[-24:24, -24:24]) < 9  # a region that ends near the source
+    power[:, dark] *= 0.2
+    with pytest.raises(SqError, match="no five places"):
+        light.measure(power, 24.5, 24.5, (0, 1), (2,), 45, rng)

@@ -117,6 +117,8 @@ def measure(power: np.ndarray, x: float, y: float, during: tuple[int, int], radi
         curves[radius] = own / average[radius]
     least = radii[0]
     region = deviation(power, areas.active, x, y, least, rng)
+    if np.isnan(region):
+        raise SqError(f"the active region has no five places {APART:g} px from the source: its noise is not known")
     quiet = deviation(power, areas.quiet, x, y, least, rng, average[least])
     run, n = above(curves[least], 1 + 3 * region, during), 1 / region**2
     peak, places = float(curves[least].max()), power[0].size / (np.pi * least**2)
