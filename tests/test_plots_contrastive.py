@@ -35,7 +35,7 @@ def test_scores_stand_beside_the_printed_ones_of_the_same_row_and_one_who_says_n
     codes, labels, events = clusters(0, 3)
     answers = {on: classify.classify(codes, labels, codes, on, 0, NAMES) for on in (False, True)}
     printed = published.table("table2")
-    table = plots.beside(tables.with_always_no(tables.score(answers, labels, events, 0, 20), labels), printed)
+    table = plots.beside(tables.score(answers, labels, events, 0, 20, always_no=True), printed)
     row = table[(table["classifier"] == "logistic regression") & (table["balancing"] == "SMOTE")].iloc[0]
     assert row["P, paper"] == 0.64
     assert row["F1, here"] > 0.9
