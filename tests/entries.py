@@ -78,7 +78,8 @@ def a_folder(name: str):
         fits.writeto(home / "mine/two.fits", two)
         rows = "one.npy,2003-06-01T12:00:00,60,1.45,yes,observed\ntwo.fits,2014-06-02T12:00:30,45,0.36,no,observed\n"
         text("mine/cubes.csv", f"# a remark\n{','.join(own_cubes.CubeRow.model_fields)}\n{rows}")(home)
-        text("mine/regions.csv", f"{','.join(own_cubes.RegionRow.model_fields)}\none.npy,1,2,2,1.5,6,5\none.npy,3,3,,,,\n")(home)
+        head = ",".join(own_cubes.RegionRow.model_fields)
+        text("mine/regions.csv", f"{head}\none.npy,1,2,2,1.5,6,5\none.npy,3,3,,,,\n")(home)
         return home / "mine" / name
 
     return make

@@ -59,7 +59,7 @@ def test_further_columns_and_odd_letters_are_left_out_where_that_is_allowed(tmp_
 
 
 @pytest.mark.parametrize(("old", "new", "told"), [
-    ("2014-06-01T12:00:30", "1 June 2014", "line 3, column when: '1 June 2014': a time is written like 2014-03-29T16:48"),
+    ("2014-06-01T12:00:30", "1 June 2014", "line 3, column when: '1 June 2014': a time is written like 2014-03-29T"),
     ("2014-06-01T12:00:30", "", "line 3, column when: '': a time is written like"),
     ("2014-06-01T12:00:30", "0001-01-01T00:00+14:00", r"line 3, column when: '0001.*': a time is written like"),
     ("2,4", "2.5,4", "line 3, column first: '2.5': input should be a valid integer"),
