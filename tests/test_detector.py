@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from sqlib.data import catalogue, paper_split
+from sqlib.data import catalogue
 from sqlib.data.frames import FrameSet, make_frameset, make_index
 from sqlib.errors import SqError
 from sqlib.judge import detection
@@ -63,13 +63,6 @@ def test_what_was_cut_and_dropped_is_counted_and_double_sources_are_kept():
     assert counts == {"frames": 10, "boxes": 11, "clipped": 1, "dropped": 1, "without": 2}
     assert table["boxes"].iloc[0] == double
     assert table["place"].tolist() == [0, 1, *range(4, 12)]
-
-
-def test_events_are_divided_by_the_rule_of_the_catalogue():
-    own = [event for event in catalogue() if event.cycle == 23]
-    assert [[event.key for event in part] for part in paper_split(own)] == list(
-        boxes.divide([event.key for event in own])
-    )
 
 
 def test_no_event_is_trained_on_and_tested_and_cycle_24_tests_a_detector_of_cycle_23():

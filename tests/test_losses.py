@@ -260,30 +260,16 @@ def test_a_temperature_that_is_none_is_refused(z, tau):
             loss()
 
 
-def test_a_batch_of_one_is_refused(z):
-    with pytest.raises(SqError, match="at least 2"):
-        simclr(z[:1], z[1:2], 0.1)
-    with pytest.raises(SqError, match="at least 2"):
-        supcon(z[:1], LABELS[:1], 0.1)
-
-
-def test_views_and_labels_that_do_not_belong_together_are_refused(z):
-    with pytest.raises(SqError, match="two views"):
-        simclr(z, z[1:], 0.1)
-    with pytest.raises(SqError, match=r"\(10, 5\) and \(9,\)"):
-        supcon(z, LABELS[1:], 0.1)
-
-
-def test_a_label_without_a_class_or_a_weight_is_refused(z):
-    with pytest.raises(SqError, match="labels from -1 to 1"):
-        supcon(z, LABELS.clamp(max=1) * torch.tensor([-1, 1] * 5), 0.1)
-    with pytest.raises(SqError, match="labels from 0 to 2"):
-        weighted_supcon(z, LABELS, 0.1, torch.ones(2))
-
-
-def test_an_unknown_form_is_refused(z):
-    with pytest.raises(SqError, match="anchor, authors"):
-        weighted_supcon(z, LABELS, 0.1, torch.ones(3), form="both")
+@pytest.mark.parametrize(("loss", "words"), [
+    (lambda z: simclr(z[:1], z[1:2], 0.1), "at least 2"), (lambda z: supcon(z[:1], LABELS[:1], 0.1), "at least 2"),
+    (lambda z: simclr(z, z[1:], 0.1), "two views"), (lambda z: supcon(z, LABELS[1:], 0.1), r"\(10, 5\) and \(9,\)"),
+    (lambda z: supcon(z, LABELS.clamp(max=1) * torch.tensor([-1, 1] * 5), 0.1), "labels from -1 to 1"),
+    (lambda z: weighted_supcon(z, LABELS, 0.1, torch.ones(2)), "labels from 0 to 2"),
+    (lambda z: weighted_supcon(z, LABELS, 0.1, torch.ones(3), form="both"), "anchor, authors"),
+])
+def test_views_labels_and_forms_that_do_not_fit_are_refused(z, loss, words):
+    with pytest.raises(SqError, match=words):
+        loss(z)
 
 
 @pytest.mark.parametrize(

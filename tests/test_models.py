@@ -37,11 +37,6 @@ def test_what_is_contrasted_is_exact_to_float32_under_autocast():
     assert {code.dtype, projection.dtype, logits.dtype} == {torch.float32}
 
 
-def test_the_features_themselves_are_the_encoding_where_the_sizes_agree():
-    net = ContrastiveNet(Model("resnet18", encoding=512), 3)
-    assert not any(isinstance(layer, torch.nn.Linear) for layer in net.encoding)
-
-
 def test_the_class_head_only_watches_unless_it_is_to_learn():
     for watch in (True, False):
         net = ContrastiveNet(Model("resnet6", encoding=16, projection=8, width=4), 3, watch)

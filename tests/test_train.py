@@ -189,16 +189,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(samples, tmp_path, 
 class NoWait(TorchDispatchMode):
     """Fails at each operation for which a GPU would make the host wait: one whose result the host must read."""
 
-    WAITS = (
-        "_local_scalar_dense",
-        "nonzero",
-        "masked_select",
-        "_unique",
-        "unique_dim",
-        "bincount",
-        "equal",
-        "allclose",
-    )
+    WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "_unique", "unique_dim", "bincount", "equal", "allclose")
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         name = function.name().partition("::")[2].partition(".")[0]
@@ -230,19 +221,21 @@ def test_no_step_makes_the_host_wait_for_a_gpu(objective, samples, monkeypatch):
 
 
 @pytest.mark.parametrize(("kind", "change", "words"), [
-    (Settings, {"objective": "triplet"}, "objective='triplet': .*'simclr'"), (Settings, {"temperature": 0}, "temperature=0"),
-    (Settings, {"loop": {"batch": 1}}, "batch=1: .*at least 2"), (Loop, {"epochs": 0}, "epochs=0"),
-    (Loop, {"patience": 3}, "0 < validation < 1"), (Settings, {"thin": 0}, "thin=0"), (Settings, {"window": 2}, "1, 3, 5"),
+    (Settings, {"objective": "triplet"}, "objective='triplet': .*'simclr'"),
+    (Settings, {"temperature": 0}, "temperature=0"), (Settings, {"loop": {"batch": 1}}, "batch=1: .*at least 2"),
+    (Loop, {"epochs": 0}, "epochs=0"), (Loop, {"patience": 3}, "0 < validation < 1"),
+    (Settings, {"thin": 0}, "thin=0"), (Settings, {"window": 2}, "1, 3, 5"),
     (Loop, {"schedule": "linear"}, "schedule='linear': .*'cosine'"), (Model, {"width": 0}, "width=0"),
     (Settings, {"model": {"encoding": 0}}, "model.encoding=0"), (Model, {"projection": -1}, "projection=-1"),
     (Model, {"dropout": 1.0}, "dropout=1.0: .*less than 1"), (Loop, {"decay": -1e-4}, "decay"),
-    (Settings, {"seed": -1}, "seed=-1"), (Loop, {"decay": math.nan}, "decay=nan"), (Loop, {"warmup": math.inf}, "warmup"),
-    (Settings, {"objektive": "supcon"}, "objektive='supcon': Unexpected"), (Model, {"backbone": "resnet34"}, "resnet34"),
-    (Model, {"pool": "median"}, "pool='median': .*'avg' or 'max'"),
+    (Settings, {"seed": -1}, "seed=-1"), (Loop, {"decay": math.nan}, "decay=nan"),
+    (Loop, {"warmup": math.inf}, "warmup"), (Settings, {"objektive": "supcon"}, "objektive='supcon': Unexpected"),
+    (Model, {"backbone": "resnet34"}, "resnet34"), (Model, {"pool": "median"}, "pool='median': .*'avg' or 'max'"),
     (Model, {"backbone": "resnet6", "weights": "imagenet"}, "no ImageNet weights for resnet6"),
-    (Views, {"positional": "quarter"}, "'none', 'turns', 'published' or 'dihedral'"), (Views, {"variant": "square"}, "square"),
-    (Views, {"erasing": "all"}, "'paper' or 'none'"), (Views, {"extra": ("blurr",)}, "extra.0='blurr': .*'crop'"),
-    (Views, {"threshold": 51}, "multiple of 2"), (Views, {"threshold": 0}, "threshold=0"), (Views, {"low_pass": 1.5}, "to 1"),
+    (Views, {"positional": "quarter"}, "'none', 'turns', 'published' or 'dihedral'"),
+    (Views, {"variant": "square"}, "square"), (Views, {"erasing": "all"}, "'paper' or 'none'"),
+    (Views, {"extra": ("blurr",)}, "extra.0='blurr': .*'crop'"), (Views, {"threshold": 51}, "multiple of 2"),
+    (Views, {"threshold": 0}, "threshold=0"), (Views, {"low_pass": 1.5}, "to 1"),
     (Views, {"extra_probability": -0.1}, "extra_probability=-0.1"),
 ])
 def test_settings_that_cannot_be_trained_with_are_refused_by_name(kind, change, words):
