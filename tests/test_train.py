@@ -189,7 +189,8 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(samples, tmp_path, 
 class NoWait(TorchDispatchMode):
     """Fails at each operation for which a GPU would make the host wait: one whose result the host must read."""
 
-    WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "_unique", "unique_dim", "bincount", "equal", "allclose")
+    WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "_unique", "unique_dim", "bincount", "equal",
+             "allclose")
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         name = function.name().partition("::")[2].partition(".")[0]
