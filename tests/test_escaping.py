@@ -22,7 +22,10 @@ from sqlib.show import playground, publish, records
 from sqlib.show import provenance as card
 from sqlib.show.bundle import MIME
 from sqlib.show.bundle import render as show
+from sqlib.show.embedding_map import embedding_map
+from sqlib.show.movie import player
 from sqlib.show.provenance import make_card
+from sqlib.show.threshold import levels, slider
 
 matplotlib.use("agg")
 KEY = "0123456789abcdef"
@@ -42,11 +45,11 @@ def published(evil, home, monkeypatch) -> str:
     publish.figure(page, plt.subplots()[0], "fig01", **words, numbers={evil: 1.0}, compare={evil: (1, 2)},
                    made_by=[evil])
     publish.table(page, pd.DataFrame({evil: [evil], "b": [evil]}), "table1", label=evil, caption=evil)
-    publish.movie(page, FRAMES, "mov01", **words, times=[evil] * 4, boxes={evil: [()] * 4})
+    publish.figure(page, player(FRAMES, times=[evil] * 4, boxes={evil: [()] * 4}), "mov01", **words)
     index = pd.DataFrame({"event": [evil] * 4, "frame": range(4)})
-    publish.embedding_map(page, np.eye(4)[:, :2], index, FRAMES, [evil, "TN", "FP", "FN"], "fig02", **words,
-                          axes=(evil, evil))
-    publish.threshold(page, np.arange(4.0), [0, 1, 0, 1], [evil] * 4, "fig03", **words)
+    chart = embedding_map(np.eye(4)[:, :2], index, FRAMES, [evil, "TN", "FP", "FN"], (evil, evil))
+    publish.figure(page, chart, "fig02", **words)
+    publish.figure(page, slider(levels(np.arange(4.0), [0, 1, 0, 1], [evil] * 4)), "fig03", **words)
     publish.close(page, evil)
     return "".join(one if isinstance(one, str) else one["text/html"] for one in out)
 
@@ -103,7 +106,7 @@ def ground(evil, home, _) -> str:
     inside[:, 5:11, 7:13] = True
     facts = pd.DataFrame({"event": [evil], "frame": [1], "label": [1]})
     tried = playground.attempts(frames, inside, facts, torch.Generator().manual_seed(1))
-    return html_of(*playground.playground(tried), name=evil, alt=evil, still=b"")
+    return html_of(playground.playground(*tried), name=evil, alt=evil)
 
 
 PRODUCERS = {

@@ -16,6 +16,8 @@ from published import EVIL, FRAMES, caught, live
 from sqbook.site.build import _add_chapter
 from sqbook.site.pages import table
 from sqlib.show import publish
+from sqlib.show.embedding_map import embedding_map
+from sqlib.show.movie import player
 from sqlib.show.records import write_json
 
 matplotlib.use("agg")
@@ -55,7 +57,7 @@ def site(tmp_path_factory):
         rows = pd.DataFrame({"row": [evil, "b"], "power": [1.5, None],
                              "words": ["", "a text that is longer than others"]})
         publish.table(page, rows, "table1", label="Table 1", caption=f"Three {evil}.")
-        publish.movie(page, FRAMES, "mov01", label="Movie 1", caption="Four.", alt=evil, times=[evil] * 4)
+        publish.figure(page, player(FRAMES, times=[evil] * 4), "mov01", label="Movie 1", caption="Four.", alt=evil)
         index = pd.DataFrame({"event": [evil] * 4, "frame": range(4)})
         publish.embedding_map(page, np.eye(4)[:, :2], index, FRAMES, ["TP", "TN", "FP", "FN"], "fig02",
                               label="Figure 2",
