@@ -59,9 +59,8 @@ def site(tmp_path_factory):
         publish.table(page, rows, "table1", label="Table 1", caption=f"Three {evil}.")
         publish.figure(page, player(FRAMES, times=[evil] * 4), "mov01", label="Movie 1", caption="Four.", alt=evil)
         index = pd.DataFrame({"event": [evil] * 4, "frame": range(4)})
-        publish.embedding_map(page, np.eye(4)[:, :2], index, FRAMES, ["TP", "TN", "FP", "FN"], "fig02",
-                              label="Figure 2",
-                              caption="Five.", alt=evil)
+        chart = embedding_map(np.eye(4)[:, :2], index, FRAMES, ["TP", "TN", "FP", "FN"])
+        publish.figure(page, chart, "fig02", label="Figure 2", caption="Five.", alt=evil)
         publish.claim(page, "claim-C5", {"value": 1.0})
         publish.close(page, fingerprint="f" * 64)
         outputs = [new_output("display_data", one if isinstance(one, dict) else {"text/html": one}) for one in shown]

@@ -151,8 +151,9 @@ def checked(kinds: TypeAdapter, content, where: str, advice: str = "") -> dict:
         return kinds.validate_python(content)
     except ValidationError as error:
         wrong = error.errors()[0]
-        words = wrong.get("ctx", {}).get("error") or f"{wrong['msg']}, not {short(wrong['input'])}"
-        raise SqError(f"{where} ({''.join(map('{}: '.format, wrong['loc'][:1]))}{words}){advice}") from None
+        place = f"{wrong['loc'][0]}: " if wrong["loc"] else ""
+        words = wrong.get("ctx", {}).get("error") or f"{place}{wrong['msg']}, not {short(wrong['input'])}"
+        raise SqError(f"{where} ({words}){advice}") from None
 
 
 def read_as(kinds: TypeAdapter | dict, path: Path, what: str) -> dict:
