@@ -46,7 +46,7 @@ def address(data: bytes, kind: str = "webp") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def bundle(record: dict, *, still: bytes = b"", player: Player | None = None, table: dict | None = None) -> dict:
+def bundle(record: dict, *, still: bytes = b"", player: Player = Player({}), table: dict | None = None) -> dict:
     """The MIME bundle of a record: `text/html`, and `MIME` with the record, and its player or table.
 
     record : as `sqlib.show.records.record` returns it, with the words of its `mark`
@@ -56,8 +56,7 @@ def bundle(record: dict, *, still: bytes = b"", player: Player | None = None, ta
 
     if record["kind"] == "claim":  # has a place on the page, and nothing to see
         return {"text/html": "", MIME: {"record": record}}
-    shown = {"table": table} if table else {"player": player.shown} if player else {}
-    pictures = {"still": address(still, "png"), "sheet": address(player.sheet) if player else ""}
-    html = render("table.html" if table else "figure.html", record=record, **shown, **pictures,
-                  viewer=Markup(VIEWER.read_text(encoding="utf-8")))
+    shown = {"table": table} if table else {"player": player.shown} if player.shown else {}
+    html = render("table.html" if table else "figure.html", record=record, **shown, still=address(still, "png"),
+                  sheet=address(player.sheet), viewer=Markup(VIEWER.read_text(encoding="utf-8")))
     return {"text/html": html, MIME: {"record": record, **shown}}

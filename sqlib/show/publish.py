@@ -43,7 +43,7 @@ class Page:
     interactive: bool  # run by hand, not by `sq run`: a cell may publish again what it published before
     commit: str
     own: str = ""  # name of the folder whose cubes the frames were made of, where they are the reader's own
-    origin: str = "simulated"  # of the data set, a word of `records.SOURCES`
+    origin: str = "simulated"  # of the data set, a word of `records.MARKS`
     settings: Typed = field(default_factory=Typed)  # the shared settings of the chapter, see `sqlib.profiles`
     started: float = field(default_factory=time.monotonic)
 
@@ -94,21 +94,19 @@ def figure(page: Page, shown, name: str, *, series=None, **about) -> None:
     """
     import matplotlib.pyplot as plt
 
-    player = shown if isinstance(shown, Player) else None
-    fig = player.still if player else shown
-    about = ({"numbers": player.numbers} if player else {}) | about
-    kind = {"movie": "movie", "map": "map"}.get(player.shown["kind"] if player else "", "figure")
+    player = shown if isinstance(shown, Player) else Player({}, still=shown)
+    about, fig, still = {"numbers": player.numbers, **about}, player.still, b""
+    kind = {"movie": "movie", "map": "map"}.get(player.shown.get("kind"), "figure")
     record = _record(page, kind, name, file=f"figures/{name}.{'png' if fig else 'webp'}", **about)
-    still = b""
     if fig:
         figures.stamp(fig, record["mark"], figures.INK[record["source"][0]])
         still = figures.png(fig)
         plt.close(fig)
         _write(page.folder / "figures" / f"{name}.png", still)
-    if player and player.sheet:  # a movie's is what its record names; those of other players are for the book only
+    if player.sheet:  # a movie's is what its record names; those of other players are for the book only
         _write(page.folder / ("players" if fig else "figures") / f"{name}.webp", player.sheet)
-    series = player.table if player and series is None else series
-    numbers = about.get("numbers")
+    numbers = about["numbers"]
+    series = player.table if series is None else series
     if series is None and isinstance(numbers, dict):
         series = {"name": list(numbers), "value": list(numbers.values())}
     _write_csv(page, name, numbers if series is None else series)

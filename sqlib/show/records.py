@@ -8,18 +8,23 @@ import math
 from datetime import date
 from pathlib import Path
 from reprlib import repr as short
-from typing import Annotated, Any, Literal, NotRequired, get_args
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # the one that pydantic reads before Python 3.12
 
 from sqlib.errors import SqError, in_words
 from sqlib.paths import replacing
 
-# from the twin or another computation that stands for a measurement; measured on real frames; printed in the paper; a
-# closed form or a model without data; pictures of other things (digits, CIFAR-10); a reader's own cubes
-Source = Literal["simulated", "observed", "published", "theory", "everyday", "own-observed", "own-simulated"]
-SOURCES = get_args(Source)
+MARKS = {  # by where data come from
+    "simulated": "SIMULATED (twin, seed {seed})",  # or of another computation that stands for a measurement
+    "observed": "OBSERVED (real frames)",
+    "published": "PUBLISHED (Mercea et al. 2023)",  # printed in the paper
+    "theory": "CALCULATED (no data)",  # a closed form, or a model without data
+    "everyday": "EVERYDAY PICTURES (not of the Sun)",  # digits, CIFAR-10
+    "own-observed": "OBSERVED ({own})",  # a reader's own cubes
+    "own-simulated": "SIMULATED ({own})",
+}
 
 
 def plain(value, where: str = "numbers"):
@@ -45,16 +50,15 @@ def plain(value, where: str = "numbers"):
     raise SqError(f"{where} is a {type(value).__name__}: a record holds numbers, text, lists and dicts")
 
 
-def compared(compare: dict | None) -> dict[str, list[list[float]]]:
-    """What is declared of the paper and of here, as a record keeps it: {what: [[paper, here], [paper, here, low, high],
-    ...]}.
+def compared(compare: dict) -> dict[str, list[list[float]]]:
+    """What is declared of the paper and of here, as a record keeps it: {"F1": [[paper, here], [paper, here, low, high]]}.
 
-    compare : by what is compared ("F1"), a pair (paper, here), the same with the ends of an interval of ours (paper,
-        here, low, high), or a list of such. A pair of which a side is missing (None, NaN) is left out, and so is an
-        interval of which an end is missing or infinite. `SqError` for what is no pair of numbers.
+    compare : by what is compared, a pair (paper, here), the same with the ends of an interval of ours (paper, here,
+        low, high), or a list of such. A pair of which a side is missing (None, NaN) is left out, and so is an interval
+        of which an end is missing or infinite. `SqError` for what is no pair of numbers.
     """
     kept = {}
-    for what, given in (compare or {}).items():
+    for what, given in compare.items():
         rows = given if isinstance(given, list) else [given]
         if not all(isinstance(row, tuple | list) and len(row) in (2, 4) for row in rows):
             raise SqError(f"{what!r} holds {short(given)}: a pair is (paper, here) or (paper, here, low, high)")
@@ -81,31 +85,23 @@ def _said(value, info):
     return value
 
 
-SAID = Annotated[Any, BeforeValidator(_said)]
 def entries(**kinds) -> TypeAdapter:
     """What a JSON object has to have, by the types of its entries; it may have more."""
     return TypeAdapter(with_config(ConfigDict(strict=True, extra="allow"))(TypedDict("Entries", kinds)))
 
 
+SAID = Annotated[Any, BeforeValidator(_said)]
 RECORD = entries(  # name: its file's, and its place on a page; file: in the run's folder
     name=Annotated[str, Field(pattern="^[a-z][A-Za-z0-9_-]*$")], label=str, kind=str, numbers=SAID, paper=SAID,
-    compare=NotRequired[Annotated[dict, BeforeValidator(compared)]], source=Annotated[list[Source], Field(min_length=1)],
-    simulated=bool, data=str, profile=str, seed=int | None, commit=str, notebook=str, fingerprint=str,
+    compare=NotRequired[Annotated[dict, AfterValidator(compared)]],
+    source=Annotated[list[Literal[*MARKS]], Field(min_length=1)], simulated=bool, data=str, profile=str,
+    seed=int | None, commit=str, notebook=str, fingerprint=str,
     file=NotRequired[Annotated[str, Field(pattern=r"^(figures|tables)/[\w-]+\.\w+$")]])
 
 
 def mark(sources, seed: int, own: str = "") -> str:
     """Words that say where data come from: "SIMULATED (twin, seed 1265)"; `own`: the reader's folder."""
-    words = {
-        "simulated": f"SIMULATED (twin, seed {seed})",
-        "observed": "OBSERVED (real frames)",
-        "published": "PUBLISHED (Mercea et al. 2023)",
-        "theory": "CALCULATED (no data)",
-        "everyday": "EVERYDAY PICTURES (not of the Sun)",
-        "own-observed": f"OBSERVED ({own})",
-        "own-simulated": f"SIMULATED ({own})",
-    }
-    return " · ".join(words[source] for source in sources)
+    return " · ".join(MARKS[source].format(seed=seed, own=own) for source in sources)
 
 
 def record(name: str, numbers=None, paper=None, *, card: dict, folder: Path, source, label: str, kind: str,
@@ -121,7 +117,7 @@ def record(name: str, numbers=None, paper=None, *, card: dict, folder: Path, sou
     names = [one if isinstance(one, str) else f"{one.__module__}.{one.__qualname__}" for one in made_by]
     more = {"caption": caption, "alt": alt, "file": file, "own": own, "made_by": names}
     content = checked(RECORD, {
-        "name": name, "label": label or name, "kind": kind, "numbers": numbers, "paper": paper, "compare": compare,
+        "name": name, "label": label or name, "kind": kind, "numbers": numbers, "paper": paper, "compare": compare or {},
         "source": sources, "simulated": any("simulated" in word for word in sources),
         **{key: card[key] for key in ("data", "profile", "seed", "commit", "notebook", "fingerprint")},
         **{key: value for key, value in more.items() if value}}, f"record {name!r} is refused")
