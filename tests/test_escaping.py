@@ -19,7 +19,6 @@ from sqbook import compare, slides, student
 from sqbook.site.notes import add_notes
 from sqbook.site.pages import render
 from sqlib.show import playground, publish, records
-from sqlib.show import provenance as card
 from sqlib.show.bundle import MIME
 from sqlib.show.bundle import render as show
 from sqlib.show.embedding_map import embedding_map
@@ -112,7 +111,7 @@ def ground(evil, home, _) -> str:
 PRODUCERS = {
     "chapter": published,
     "playground": ground,
-    "run card": lambda evil, home, _: show("card.html", rows=card.rows(a_run(evil, home)[1])),
+    "run card": lambda evil, home, _: show("card.html", card=a_run(evil, home)[1], origin=evil),
     "note": note,
     "comparison": comparison,
     "slides": lambda evil, home, _: slides.write_slides(a_run(evil, home)[0]).read_text(),

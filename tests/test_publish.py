@@ -17,7 +17,7 @@ from sqlib.show import style as figures
 from sqlib.show.bundle import MIME, render
 from sqlib.show.embedding_map import embedding_map
 from sqlib.show.movie import player
-from sqlib.show.provenance import forget_peak, make_card, peak_memory, rows
+from sqlib.show.provenance import forget_peak, make_card, origin, peak_memory
 from sqlib.show.records import compared, plain, read_records
 
 matplotlib.use("agg")
@@ -99,7 +99,7 @@ def test_unknown_source_and_unknown_data_are_refused(page, fig):
 
 @pytest.mark.parametrize("what", ["label", "caption", "alt"])
 def test_figure_without_words_is_refused(page, fig, what, tmp_path):
-    with pytest.raises(SqError, match=f"{what} is empty"):
+    with pytest.raises(SqError, match=f"{what}: String should have at least 1 character"):
         publish.figure(page, fig, "fig01", **{**WORDS, what: "  "})
     assert read_records(tmp_path) == {}
 
@@ -166,8 +166,8 @@ def test_close_gives_every_record_the_fingerprint_and_shows_the_card(page, shown
 
 
 def test_card_escapes_what_it_shows():
-    html = render("card.html",
-                  rows=rows(make_card("x", {"data": "twin", "seed": 1, "profile": "<script>"}, made="abc")))
+    card = make_card("x", {"data": "twin", "seed": 1, "profile": "<script>"}, made="abc")
+    html = render("card.html", card=card, origin=origin(card))
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
 

@@ -86,20 +86,3 @@ def origin(card: dict) -> str:
 def read_card(folder: Path) -> dict:
     """The card of the finished run in `folder`; `SqError` where it is damaged."""
     return read_as(CARD, folder / "card.json", "a run card")
-
-
-def rows(card: dict) -> dict[str, str]:
-    """The card in words, an entry a row: what templates/card.html shows."""
-    return {
-        "Notebook": card["notebook"],
-        "Data": f"{card['data']} ({origin(card)})",
-        "Profile": card["profile"],
-        "Seed": str(card["seed"]),
-        "Parameters": ", ".join(f"{name}={value!r}" for name, value in card["parameters"].items()),
-        "Data fingerprint": card["fingerprint"] or "no data set was read",
-        "Duration": f"{card['seconds']:.1f} s",
-        "Device": f"{card['device']}, {card['threads']} threads",
-        "Memory": f"{card['memory_mb'] / 1e3:.1f} GB at most" if "memory_mb" in card else "not kept",
-        "Versions": ", ".join(f"{name} {version}" for name, version in card["versions"].items()),
-        "Commit": card["commit"] or "not in a git checkout",
-    }

@@ -95,21 +95,21 @@ def figure(page: Page, shown, name: str, *, series=None, **about) -> None:
     import matplotlib.pyplot as plt
 
     player = shown if isinstance(shown, Player) else Player({}, still=shown)
-    about, fig, still = {"numbers": player.numbers, **about}, player.still, b""
+    about, fig, still = {"caption": "", "alt": "", "numbers": player.numbers, **about}, player.still, b""
     kind = {"movie": "movie", "map": "map"}.get(player.shown.get("kind"), "figure")
     record = _record(page, kind, name, file=f"figures/{name}.{'png' if fig else 'webp'}", **about)
     if fig:
         figures.stamp(fig, record["mark"], figures.INK[record["source"][0]])
         still = figures.png(fig)
         plt.close(fig)
-        _write(page.folder / "figures" / f"{name}.png", still)
-    if player.sheet:  # a movie's is what its record names; those of other players are for the book only
-        _write(page.folder / ("players" if fig else "figures") / f"{name}.webp", player.sheet)
+    _write(page, f"figures/{name}.png", still)
+    # a movie's sheet is what its record names; those of other players are for the book only
+    _write(page, f"{'players' if fig else 'figures'}/{name}.webp", player.sheet)
     numbers = about["numbers"]
     series = player.table if series is None else series
     if series is None and isinstance(numbers, dict):
         series = {"name": list(numbers), "value": list(numbers.values())}
-    _write_csv(page, name, numbers if series is None else series)
+    _write(page, f"tables/{name}.csv", numbers if series is None else series)
     _display(record, still=still, player=player)
 
 
@@ -122,8 +122,8 @@ def table(page: Page, frame, name: str, *, formats=None, **about) -> None:
     """
     if frame.empty or not frame.columns.is_unique:
         raise SqError(f"{name}: a table has at least one row, and columns with different names")
-    record = _record(page, "table", name, file=f"tables/{name}.csv", **{"numbers": frame, **about})
-    _write_csv(page, name, frame)
+    record = _record(page, "table", name, file=f"tables/{name}.csv", **{"caption": "", "numbers": frame, **about})
+    _write(page, f"tables/{name}.csv", frame)
     numeric = [i > 0 and kind.kind in "iufb" for i, kind in enumerate(frame.dtypes)]
     columns = [{"text": str(column), "look": "sq-number"} if how else str(column)
                for column, how in zip(frame, numeric)]
@@ -149,7 +149,7 @@ def close(page: Page, fingerprint: str = "") -> None:
     card = cards.make_card(page.name, page.parameters, fingerprint=fingerprint, seconds=seconds, made=page.commit)
     card |= {"own": records.mark([page.origin], page.parameters["seed"], page.own)} if page.own else {}
     records.write_json(page.folder / "card.json", card)
-    display(HTML(render("card.html", rows=cards.rows(card))))
+    display(HTML(render("card.html", card=card, origin=cards.origin(card))))
 
 
 def pairs(frame, names=None) -> dict[str, list[tuple]]:
@@ -158,16 +158,11 @@ def pairs(frame, names=None) -> dict[str, list[tuple]]:
     return {name: list(zip(frame[f"{name}, paper"], frame[f"{name}, here"])) for name in names or known}
 
 
-def _record(page: Page, kind: str, name: str, *, label: str, caption: str = "", alt: str = "", source=None,
-            **about) -> dict:
-    """Check the words, write the record, and return it with the words of its mark."""
-    said = {} if kind == "claim" else {"caption": caption} if kind == "table" else {"caption": caption, "alt": alt}
-    for what, text in {"label": label, **said}.items():
-        if not str(text).strip():
-            raise SqError(f"{name}: {what} is empty; a reader who cannot see the picture has only these words")
+def _record(page: Page, kind: str, name: str, *, source=None, **about) -> dict:
+    """Write the record, and return it with the words of its mark."""
     card = {**page.parameters, "commit": page.commit, "notebook": page.name, "fingerprint": ""}
-    written = records.record(name, card=card, folder=page.folder, source=source or page.origin, label=label, kind=kind,
-                             replace=page.interactive, own=page.own, **said, **about)
+    written = records.record(name, kind=kind, source=source or page.origin, own=page.own, card=card,
+                             folder=page.folder, replace=page.interactive, **about)
     return {**written, "mark": records.mark(written["source"], written["seed"], page.own)}
 
 
@@ -177,18 +172,15 @@ def _display(record: dict, **shown) -> None:
     display(bundle(record, **shown), raw=True)
 
 
-def _write(path: Path, data: bytes) -> None:
-    with replacing(path) as aside:
-        aside.write_bytes(data)
-
-
-def _write_csv(page: Page, name: str, content) -> None:
-    """Write the columns or rows of `content` to tables/NAME.csv; None writes nothing."""
+def _write(page: Page, place: str, content) -> None:
+    """Write bytes, or columns or rows as CSV, to `place` in the folder of the run; None writes nothing."""
     import pandas as pd
 
-    if content is not None:
-        table = pd.DataFrame(content).to_csv(index=False, lineterminator="\n")
-        _write(page.folder / "tables" / f"{name}.csv", table.encode())
+    if content is not None and not isinstance(content, bytes):
+        content = pd.DataFrame(content).to_csv(index=False, lineterminator="\n").encode()
+    if content:
+        with replacing(page.folder / place) as aside:
+            aside.write_bytes(content)
 
 
 def _cell(value, form, place: int) -> str | dict[str, str]:

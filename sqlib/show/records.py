@@ -10,7 +10,7 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # the one that pydantic reads before Python 3.12
 
 from sqlib.errors import SqError, in_words
@@ -51,7 +51,7 @@ def plain(value, where: str = "numbers"):
 
 
 def compared(compare: dict) -> dict[str, list[list[float]]]:
-    """What is declared of the paper and of here, as a record keeps it: {"F1": [[paper, here], [paper, here, low, high]]}.
+    """What is declared of the paper and of here, as a record keeps it: {"F1": [[paper, here], …]}.
 
     compare : by what is compared, a pair (paper, here), the same with the ends of an interval of ours (paper, here,
         low, high), or a list of such. A pair of which a side is missing (None, NaN) is left out, and so is an interval
@@ -90,12 +90,14 @@ def entries(**kinds) -> TypeAdapter:
     return TypeAdapter(with_config(ConfigDict(strict=True, extra="allow"))(TypedDict("Entries", kinds)))
 
 
+WORDS = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]  # what is not seen has only these
 SAID = Annotated[Any, BeforeValidator(_said)]
 RECORD = entries(  # name: its file's, and its place on a page; file: in the run's folder
-    name=Annotated[str, Field(pattern="^[a-z][A-Za-z0-9_-]*$")], label=str, kind=str, numbers=SAID, paper=SAID,
+    name=Annotated[str, Field(pattern="^[a-z][A-Za-z0-9_-]*$")], label=WORDS, kind=str, numbers=SAID, paper=SAID,
     compare=NotRequired[Annotated[dict, AfterValidator(compared)]],
     source=Annotated[list[Literal[*MARKS]], Field(min_length=1)], simulated=bool, data=str, profile=str,
     seed=int | None, commit=str, notebook=str, fingerprint=str,
+    caption=NotRequired[WORDS], alt=NotRequired[WORDS],
     file=NotRequired[Annotated[str, Field(pattern=r"^(figures|tables)/[\w-]+\.\w+$")]])
 
 
@@ -105,8 +107,8 @@ def mark(sources, seed: int, own: str = "") -> str:
 
 
 def record(name: str, numbers=None, paper=None, *, card: dict, folder: Path, source, label: str, kind: str,
-           replace: bool, compare: dict | None = None, made_by=(), caption: str = "", alt: str = "", file: str = "",
-           own: str = "") -> dict:
+           replace: bool, compare: dict | None = None, made_by=(), caption: str | None = None, alt: str | None = None,
+           file: str | None = None, own: str = "") -> dict:
     """Write the record `name` (`table1`, `fig01`, `claim-C1`) to `folder`/records, and return it.
 
     card : where the numbers come from: data, profile, seed, commit, notebook, fingerprint
@@ -115,12 +117,13 @@ def record(name: str, numbers=None, paper=None, *, card: dict, folder: Path, sou
     """
     sources = [source] if isinstance(source, str) else list(source)
     names = [one if isinstance(one, str) else f"{one.__module__}.{one.__qualname__}" for one in made_by]
-    more = {"caption": caption, "alt": alt, "file": file, "own": own, "made_by": names}
-    content = checked(RECORD, {
-        "name": name, "label": label or name, "kind": kind, "numbers": numbers, "paper": paper, "compare": compare or {},
+    more = {"caption": caption, "alt": alt, "file": file, "own": own or None, "made_by": names or None}
+    content = {
+        "name": name, "label": label, "kind": kind, "numbers": numbers, "paper": paper, "compare": compare or {},
         "source": sources, "simulated": any("simulated" in word for word in sources),
         **{key: card[key] for key in ("data", "profile", "seed", "commit", "notebook", "fingerprint")},
-        **{key: value for key, value in more.items() if value}}, f"record {name!r} is refused")
+        **{key: value for key, value in more.items() if value is not None}}
+    content = checked(RECORD, content, f"record {name!r} is refused")
     path = folder / "records" / f"{name}.json"
     if path.exists() and not replace:
         raise SqError(f"record {name!r} is published twice in {card['notebook']}: give the second another name")
