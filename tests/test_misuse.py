@@ -147,7 +147,8 @@ def test_a_record_or_a_card_that_names_a_file_outside_its_run_is_refused(sq_home
             records.read_records(folder)
     for number in ("NaN", "1e999"):
         path.write_text(json.dumps({**good, "numbers": {"a": 7}}).replace('"a": 7', f'"a": {number}'))
-        with pytest.raises(SqError, match=r"fig01\.json is not a record of this run \(numbers\.a is .* run its notebook again"):
+        words = r"fig01\.json is not a record of this run \(numbers\.a is .* run its notebook again"
+        with pytest.raises(SqError, match=words):
             records.read_records(folder)
     records.write_json(path, good)
     card = records.read_json(folder / "card.json")

@@ -98,5 +98,5 @@ def test_stretch_makes_the_lower_level_black_and_the_upper_one_white(frameset):
 
 
 def test_layers_of_a_movie_must_fit_its_frames(frameset):
-    with pytest.raises(SqError, match="a movie of 11 frames, {.*10.*} labels or boxes"):
+    with pytest.raises(SqError, match=r"a movie of 11 frames, \{.*10.*\} labels or boxes"):
         made(frameset, boxes={"box": [()] * 10})

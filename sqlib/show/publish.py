@@ -124,9 +124,8 @@ def table(page: Page, frame, name: str, *, formats=None, **about) -> None:
         raise SqError(f"{name}: a table has at least one row, and columns with different names")
     record = _record(page, "table", name, file=f"tables/{name}.csv", **{"caption": "", "numbers": frame, **about})
     _write(page, f"tables/{name}.csv", frame)
-    numeric = [i > 0 and kind.kind in "iufb" for i, kind in enumerate(frame.dtypes)]
-    columns = [{"text": str(column), "look": "sq-number"} if how else str(column)
-               for column, how in zip(frame, numeric)]
+    columns = [{"text": str(column), "look": "sq-number"} if i and kind.kind in "iufb" else str(column)
+               for i, (column, kind) in enumerate(frame.dtypes.items())]
     forms = [(formats or {}).get(column) for column in frame]
     body = [[_cell(value, form, i) for i, (value, form) in enumerate(zip(values, forms))]
             for values in frame.itertuples(index=False, name=None)]
