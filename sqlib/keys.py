@@ -74,7 +74,7 @@ def plain_code(source: str) -> str:
 
 
 def _files(name: str, package: Path) -> list[Path]:
-    """File of the module of sqlib that a full name means, or lies in: "sqlib.learn.losses.supcon" is in learn/losses.py."""
+    """The file that a full name means or lies in: "sqlib.learn.losses.supcon" is in learn/losses.py."""
     parts = name.split(".")[1:]
     for end in range(len(parts), 0, -1):
         path = package.joinpath(*parts[:end])

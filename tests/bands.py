@@ -1,4 +1,4 @@
-"""Bands for the key numbers of the smoke chapters: derives tests/bands.csv, to which test_bands.py holds the smoke book.
+"""Bands for the key numbers of the smoke chapters: derives bands.csv, to which test_bands.py holds the smoke book.
 
     sq sweep 03_contrastive --profile smoke -p seed=1..8   # runs a chapter for each seed; likewise the others
     python tests/bands.py 03_contrastive                   # derives its bands from all runs of it that are there

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-if os.environ.get("PYTEST_XDIST_WORKER"):  # each worker has a core of its own: more threads would only wait for each other
+if os.environ.get("PYTEST_XDIST_WORKER"):  # each worker has a core of its own: more threads would wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports torch; processes that a test starts have it too
 
 from sqlib.data.cubes import Cube

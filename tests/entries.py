@@ -29,7 +29,7 @@ from sqbook.scorecard import scorecard_page
 from sqbook.site import build as pages
 from sqbook.site.notes import add_notes
 from sqbook.site.pages import facts_of
-from sqlib.data import corona, cubes, frames, own_cubes, sunquakenet
+from sqlib.data import corona, cubes, own_cubes, sunquakenet
 from sqlib.learn import checkpoint, encoders, locator, trained
 from sqlib.learn.objectives import make_net
 from sqlib.paths import remove
@@ -77,8 +77,9 @@ def a_folder(name: str):
         np.save(home / "mine/one.npy", one)
         fits.writeto(home / "mine/two.fits", two)
         rows = "one.npy,2003-06-01T12:00:00,60,1.45,yes,observed\ntwo.fits,2014-06-02T12:00:30,45,0.36,no,observed\n"
-        text("mine/cubes.csv", f"# a remark\n{','.join(own_cubes.CUBES)}\n{rows}")(home)
-        text("mine/regions.csv", f"{','.join(own_cubes.REGIONS)}\none.npy,1,2,2,1.5,6,5\none.npy,3,3,,,,\n")(home)
+        text("mine/cubes.csv", f"# a remark\n{','.join(own_cubes.CubeRow.model_fields)}\n{rows}")(home)
+        head = ",".join(own_cubes.RegionRow.model_fields)
+        text("mine/regions.csv", f"{head}\none.npy,1,2,2,1.5,6,5\none.npy,3,3,,,,\n")(home)
         return home / "mine" / name
 
     return make
@@ -134,14 +135,6 @@ def a_picture(suffix: str):
 
 def read_picture(path: Path):
     return sunquakenet.load_sunquakenet(path.parents[2], progress=False)
-
-
-def a_frame_set(name: str):
-    def make(home: Path) -> Path:
-        frames.save_frames(small_frames(events=2, frames=3), home / "set")
-        return home / "set" / name
-
-    return make
 
 
 def a_notebook(home: Path) -> Path:
@@ -280,9 +273,6 @@ ENTRIES = {
     "frame, PNG": (a_picture(".png"), read_picture),
     "frame, JPEG": (a_picture(".jpg"), read_picture),
     "region table": (text("data_c23.csv", f"{','.join(sunquakenet.COLUMNS)},Obs\n{ROW}"), sunquakenet.read_regions),
-    "frame set, card": (a_frame_set("card.json"), lambda path: frames.load_frames_from(path.parent)),
-    "frame set, index": (a_frame_set("index.csv"), lambda path: frames.load_frames_from(path.parent)),
-    "frame set, pixels": (a_frame_set("pixels.npy"), lambda path: frames.load_frames_from(path.parent)),
     "notebook": (a_notebook, lambda path: params.resolve(path, "laptop", {})),
     "profile": (a_profile, lambda path: params.resolve("01_second", "smoke", {})),
     "contents": (a_toc, lambda path: pages.chapters()),

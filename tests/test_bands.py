@@ -42,8 +42,7 @@ def test_a_band_of_many_seeds_is_students_and_of_few_the_runs_own_interval():
     low, high, derived = band("r", "x", "seeds", many)
     assert (low + high) / 2 == 2.0 and high - 2.0 == pytest.approx(8.610302 * 0.7071068 * (6 / 5) ** 0.5)
     assert derived.startswith("5 seeds")
-    few = {1: {("r", "value"): 0.5, ("r", "low"): 0.3, ("r", "high"): 0.692}, 2: {("r", "value"): 0.5, ("r", "low"): 0.3,
-           ("r", "high"): 0.692}}  # fmt: skip
+    few = {seed: {("r", "value"): 0.5, ("r", "low"): 0.3, ("r", "high"): 0.692} for seed in (1, 2)}
     assert band("r", "value", "interval", few)[:2] == pytest.approx((0.1, 0.9))
     named = {1: {("r", "[0].ap"): 0.5, ("r", "[0].ap_low"): 0.3, ("r", "[0].ap_high"): 0.692}}
     assert band("r", "[0].ap", "interval", named)[:2] == pytest.approx((0.1, 0.9))

@@ -48,13 +48,15 @@ def test_a_benchmark_gives_its_rows(name, monkeypatch):
 
 def test_training_is_set_beside_two_libraries(monkeypatch):
     module = load("training")
-    monkeypatch.setattr(module, "seconds", lambda ways, *_, **__: {name: 1e-3 * bool([call()]) for name, call in ways.items()})
+    once = lambda ways, *_, **__: {name: 1e-3 * bool([call()]) for name, call in ways.items()}  # noqa: E731
+    monkeypatch.setattr(module, "seconds", once)
     found = module.losses_alone(64, 16, 0.07, torch.device("cpu")), module.throughput(32, 4, torch.device("cpu"))
     monkeypatch.setattr(module, "losses_alone", lambda *_: found[0])
     monkeypatch.setattr(module, "throughput", lambda *_: found[1])
     rows = module.rows()
     check(rows)
-    assert {"lightly NTXentLoss", "pytorch-metric-learning SupConLoss", "lightly as shipped"} <= {row[3] for row in rows}
+    libraries = {"lightly NTXentLoss", "pytorch-metric-learning SupConLoss", "lightly as shipped"}
+    assert libraries <= {row[3] for row in rows}
 
 
 def test_what_a_gpu_does_is_measured_the_same_way_and_its_absence_is_said(monkeypatch):
@@ -91,7 +93,8 @@ def test_the_book_is_made_three_times_and_a_changed_parameter_runs_one_chapter(t
     rows = module.rows(measure=lambda profile, home: module.measure(profile, home, stand_in(["01_dataset"])))
     check(rows)
     values = {what: value for what, value, *_ in rows}
-    assert values["book, smoke, events of 01_dataset changed: beyond the chapter"] == pytest.approx(12.0)  # (18 - 6) of 100 s
+    beyond = values["book, smoke, events of 01_dataset changed: beyond the chapter"]
+    assert beyond == pytest.approx(12.0)  # (18 - 6) of 100 s
     module.lay_out(tmp_path)
     with pytest.raises(SystemExit, match="02_other"):
         module.measure("smoke", tmp_path, stand_in(["01_dataset", "02_other"]))
@@ -114,7 +117,8 @@ def test_the_changed_value_is_known_to_the_chapter_and_new_to_every_profile():
 
     chapter, name, value = load("book").CHANGED
     known = {p.name: p for p in parameters(FOLDER.parent / "notebooks" / f"{chapter}.ipynb")}
-    used = [load_profile(profile)["notebooks"].get(chapter, {}).get(name, known[name].default) for profile in profiles.names()]
+    own = [load_profile(profile)["notebooks"].get(chapter, {}) for profile in profiles.names()]
+    used = [values.get(name, known[name].default) for values in own]
     assert type(value) is type(known[name].default) and value not in used
 
 

@@ -13,12 +13,12 @@ import pytest
 from standin import Settings, simulate
 
 from sqlib.data import build
-from sqlib.data.build import build_twin, cube_path, info, load_frames, physics, recipe, twin_folder, twin_key
+from sqlib.data.build import build_twin, cube_path, info, load_frames, twin_folder
 from sqlib.data.catalogue import catalogue, find_event
 from sqlib.data.cubes import read_cube
 from sqlib.data.frames import load_frames_from
 from sqlib.errors import SqError
-from sqlib.keys import PACKAGE
+from sqlib.keys import PACKAGE, code_hash
 from sqlib.paths import alone
 from sqlib.sun.twin import TwinSettings
 
@@ -50,12 +50,8 @@ def test_the_twin_has_the_papers_events_and_positives(sq_home):
     double = next(one for one in facts["per_event"] if one["event"] == "2014_02_02_06_24_00")
     assert double["intervals"] == [[90, 108], [105, 114]] and double["positives"] == 25
     assert sum(one["frames"] for one in facts["per_event"]) == facts["frames"] == 57 * 256
-
-
-def test_a_cube_says_where_it_comes_from(logged):
-    folder = build_twin(logged, **QUIET)
     for event in (catalogue()[0], catalogue()[-1]):
-        cube = read_cube(cube_path(folder, event))
+        cube = read_cube(cube_path(twin_folder(Settings(), simulate), event))
         assert (cube.event, cube.instrument, cube.cadence) == (event.key, event.instrument, event.cadence)
         assert (cube.start, cube.source, cube.truth) == (event.start, "simulated", {"event": event.key})
 
@@ -105,7 +101,8 @@ def test_a_script_without_a_guard_is_told_instead_of_waiting_for_itself(sq_home,
 
 
 def test_other_settings_are_another_twin():
-    assert len({twin_key(TwinSettings()), twin_key(TwinSettings(seed=1)), twin_key(TwinSettings(), simulate)}) == 3
+    assert twin_folder() == twin_folder(TwinSettings())
+    assert len({twin_folder(), twin_folder(TwinSettings(seed=1)), twin_folder(simulate=simulate)}) == 3
 
 
 @pytest.mark.parametrize(("file", "old", "new", "cubes", "frames"), [
@@ -125,7 +122,8 @@ def test_another_physics_is_another_twin_and_other_words_are_not(tmp_path, file,
     text = (copy / file).read_text(encoding="utf-8")
     assert old in text
     (copy / file).write_text(text.replace(old, new, 1), encoding="utf-8")
-    assert (physics(copy) != build.PHYSICS, recipe(copy) != build.RECIPE) == (cubes, frames)
+    physics, recipe = (code_hash(*what, package=copy) for what in (build.PHYSICS_OF, build.RECIPE_OF))
+    assert (physics != build.PHYSICS, recipe != build.RECIPE) == (cubes, frames)
 
 
 def test_cubes_and_frames_of_another_code_are_made_anew(logged, monkeypatch):
@@ -187,9 +185,8 @@ def test_a_disk_that_is_too_small_is_refused_before_the_work(logged, monkeypatch
     assert not Path(logged.log).exists()
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("SQ_HOME", str(tmp_path / "file"))
+def test_a_folder_that_cannot_be_made_is_told(monkeypatch):
+    monkeypatch.setenv("SQ_HOME", __file__)
     with pytest.raises(SqError, match="SQ_HOME"):
         build_twin(Settings(frames=4), **QUIET)
 

@@ -1,6 +1,6 @@
 """Who says when and where: runs, windows, one place, agreement and the whole way, on cases worked out by hand."""
 
-from typing import NamedTuple
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,11 +14,6 @@ from sqlib.learn.lowpass import solarized_low_pass
 ONE, OTHER = "2012_05_08_13_02_00", "2012_07_06_13_26_00"
 
 
-class Found(NamedTuple):
-    frames: pd.DataFrame
-    runs: pd.DataFrame
-
-
 def brightest(frames, runs):
     """A detector that names the brightest pixel, of a frame and of a run's mean."""
 
@@ -29,7 +24,8 @@ def brightest(frames, runs):
 
     runs = np.asarray(runs)
     own = [place(frames[runs == run].mean(0)) | {"run": run} for run in np.unique(runs)]
-    return Found(pd.DataFrame([place(one) | {"run": run} for one, run in zip(frames, runs)]), pd.DataFrame(own))
+    each = [place(one) | {"run": run} for one, run in zip(frames, runs)]
+    return SimpleNamespace(frames=pd.DataFrame(each), runs=pd.DataFrame(own))
 
 
 def table(event, frames, labels=None, boxes=()):
@@ -44,27 +40,10 @@ def places(points):
 
 
 def test_windows_are_rows_of_consecutive_frames_of_one_event():
-    index = pd.concat([table(ONE, [3, 1, 2, 5]), table(OTHER, [4, 5, 6])], ignore_index=True)
-    found = cases.windows(index, 3)
-    assert found.rows.tolist() == [[1, 2, 0], [4, 5, 6]]  # in the order of time; 3 to 5 has a gap
-    assert found.event.tolist() == [ONE, OTHER]
+    index = pd.concat([table(ONE, [1, 2, 3, 5]), table(OTHER, [4, 5, 6])], ignore_index=True)
+    assert cases.windows(index, 3).tolist() == [[0, 1, 2], [4, 5, 6]]  # 3 to 5 has a gap
     with pytest.raises(SqError, match="8 consecutive"):
         cases.windows(index)
-
-
-def test_a_run_of_eight_frames_is_kept_and_one_of_eleven_meets_the_rule_of_eight_minutes():
-    said = np.zeros(60, bool)
-    said[[*range(2, 9), *range(15, 23), *range(30, 41)]] = True  # 7, 8 and 11 frames
-    labels = np.where(np.isin(np.arange(60), [22, 23]), 1, 0)
-    found = cases.spells(table(ONE, np.arange(60), labels), said)
-    assert found[["first", "last", "frames"]].to_numpy().tolist() == [[15, 22, 8], [30, 40, 11]]
-    assert found["rule"].tolist() == [False, True]
-    assert found["hit"].tolist() == [True, False]
-
-
-def test_ranks_are_half_by_chance():
-    assert cases.rank(np.array([5.0, 1, 3])).tolist() == pytest.approx([5 / 6, 1 / 6, 0.5])
-    assert cases.rank(np.ones(4)).tolist() == [0.5] * 4
 
 
 def test_models_choose_together_and_none_counts_more_for_its_larger_numbers():
@@ -72,23 +51,25 @@ def test_models_choose_together_and_none_counts_more_for_its_larger_numbers():
     quiet, loud = np.zeros(30), np.zeros(30)
     quiet[4:12] = 1
     loud[20:28] = 1000
-    among = cases.windows(index)
-    assert cases.chosen(among, {"a": quiet})[ONE] == 4
-    assert cases.chosen(among, {"a": quiet, "b": 1e-6 * loud + quiet})[ONE] == 4
+    rows = cases.windows(index)
+
+    def window(**decisions):
+        spots = cases.same_spot(places([(5, 5, 1)] * 30), rows)
+        return cases.agreement(index, rows, decisions, spots)["window"].tolist()
+
+    assert window(a=quiet) == window(a=quiet, b=1e-6 * loud + quiet) == [4]
     loud[4:12] = 2000
-    assert cases.chosen(among, {"a": quiet, "b": loud})[ONE] == 4
+    assert window(a=quiet, b=loud) == [4]
 
 
 def test_one_place_has_the_sum_of_the_scores_that_agree():
     # four frames name (10, 10) or 3 px from it, with .5 each; two name (40, 40) with .9; the support is 2.0 against 1.8
     points = [(10, 10, 0.5), (40, 40, 0.9), (10, 13, 0.5), (10, 10, 0.5), (40, 40, 0.9), (10, 10, 0.5)]
-    spot = cases.same_spot(places(points), cases.Windows(np.arange(6)[None], np.array([ONE]))).iloc[0]
-    assert (spot["x"], spot["y"]) == (10, pytest.approx(10.75))
+    spot = cases.same_spot(places(points), np.arange(6)[None]).iloc[0]
     assert spot["score"] == pytest.approx(2.0 / 6)
     assert spot["frames"] == 4
     jumping = places([(20 * i, 0, 1.0) for i in range(8)])
-    spot = cases.same_spot(jumping, cases.Windows(np.arange(8)[None], np.array([ONE]))).iloc[0]
-    assert spot["score"] == pytest.approx(1 / 8)
+    assert cases.same_spot(jumping, np.arange(8)[None])["score"][0] == pytest.approx(1 / 8)
 
 
 def test_agreement_is_the_rank_of_the_detector_s_score_where_the_models_look():
@@ -100,22 +81,14 @@ def test_agreement_is_the_rank_of_the_detector_s_score_where_the_models_look():
 
     def agreed(scores):
         spots = cases.same_spot(places([(5, 5, score) for score in scores]), among)
-        return cases.agreement(among, {"a": decision}, spots).iloc[0]
+        return cases.agreement(index, among, {"a": decision}, spots).iloc[0]
 
+    assert cases.rank(np.array([5.0, 1, 3, 3])).tolist() == [0.875, 0.125, 0.5, 0.5]
     there = agreed(score)
     assert there["rank"] == pytest.approx(1 - 0.5 / 33)  # 33 windows, and no other is as good
     assert there["frames"] == 8
     assert agreed(1 - score)["rank"] == pytest.approx(0.5 / 33)
     assert agreed([0.3] * 40)["rank"] == pytest.approx(0.5)
-
-
-def test_the_rank_of_models_and_detectors_that_know_nothing_is_half(rng):
-    ranks = []
-    among = cases.windows(table(ONE, np.arange(60)))
-    for _ in range(200):
-        spots = cases.same_spot(places(np.column_stack([rng.uniform(0, 60, (60, 2)), rng.random(60)])), among)
-        ranks.append(cases.agreement(among, {"a": rng.normal(size=60)}, spots)["rank"].item())
-    assert np.mean(ranks) == pytest.approx(0.5, abs=4 * np.std(ranks) / np.sqrt(200))
 
 
 def test_inside_counts_the_edge_and_the_tolerance():
@@ -140,20 +113,20 @@ def test_the_spot_of_the_low_pass_is_where_the_filtered_frame_is_turned_round():
     assert (faint["x"], faint["y"]) == (pytest.approx(40.5, abs=1), pytest.approx(90.5, abs=1))
 
 
-def test_the_detector_sees_frames_in_the_order_of_time_and_answers_in_that_of_the_index(rng):
+def test_the_detector_is_told_which_frames_belong_together(rng):
     frames = np.zeros((6, 64, 64), np.uint8)
     spots = rng.integers(5, 59, (6, 2))
     frames[np.arange(6), spots[:, 0], spots[:, 1]] = 250
-    index = pd.concat([table(OTHER, [3, 1, 2]), table(ONE, [7, 20, 8])], ignore_index=True)
-    seen = {}
+    index = pd.concat([table(ONE, [7, 8, 20]), table(OTHER, [21, 22, 23])], ignore_index=True)
+    seen = []
 
     def watching(pixels, runs):
-        seen["runs"] = np.asarray(runs).tolist()
+        seen.extend(runs)
         return brightest(pixels, runs)
 
     found = cases.look(frames, index, watching)
     assert found[["x", "y"]].to_numpy() == pytest.approx(spots[:, ::-1] + 0.5)
-    assert seen["runs"] == [0, 0, 1, 2, 2, 2]  # 7, 8; then 20, twelve frames later; then the other event
+    assert seen == [0, 0, 1, 2, 2, 2]  # 7, 8; then 20, twelve frames later; then the other event
     with pytest.raises(SqError, match="one place a frame"):
         cases.look(frames, index, lambda pixels, runs: brightest(pixels[1:], runs[1:]))
 
@@ -169,17 +142,20 @@ def test_the_whole_way_counts_when_where_and_what_is_false():
     said = np.zeros(100, bool)
     said[[*range(22, 32), *range(40, 49), *range(50 + 18, 50 + 27)]] = True
     found = cases.way(index, said, pixels, brightest).set_index("event")
-    assert found.loc[ONE].tolist() == [2, True, True, 1, True]
-    assert found.loc[OTHER].tolist() == [1, True, False, 0, False]
+    assert found.loc[ONE].tolist()[:-1] == [2, True, True, 1, True]
+    assert found.loc[OTHER].tolist()[:-1] == [1, True, False, 0, False]
     silent = cases.way(index, np.zeros(100, bool), pixels, brightest).set_index("event")
-    assert silent.loc[ONE].tolist() == [0, False, False, 0, True]
+    assert silent.loc[ONE].tolist() == [0, False, False, 0, True, 0]
 
 
 def test_who_always_says_yes_finds_every_event_by_chance():
     frames = np.arange(40)
     index = table(ONE, frames, np.where((frames >= 10) & (frames < 20), 1, 0), ((1, 1, 5, 5),))
-    assert cases.by_chance(index, np.ones(40, bool)) == 1
-    assert cases.by_chance(index, np.zeros(40, bool)) == 0
-    eight = (frames >= 30) & (frames < 38)  # moved to 40 starts, it meets the ten frames at 17 of them
-    assert cases.by_chance(index, eight) == pytest.approx(17 / 40)
-    assert cases.by_chance(index, (frames >= 30) & (frames < 37)) == 0  # seven are no run
+    pixels = np.zeros((40, 8, 8), np.uint8)
+
+    def chance(*span):
+        return cases.way(index, (frames >= span[0]) & (frames < span[1]), pixels, brightest)["chance"][0]
+
+    assert chance(0, 40) == 1
+    assert chance(30, 38) == pytest.approx(17 / 40)  # moved to 40 starts, eight meet the ten frames at 17 of them
+    assert chance(30, 37) == 0  # seven are no run

@@ -1,14 +1,10 @@
-"""Table 5's measures: cases worked out by hand, and the libraries that know the same."""
+"""Table 5's measures: cases worked out by hand."""
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from torchvision.ops import box_iou
 
-from sqlib.errors import SqError
 from sqlib.judge import detection as d
-from sqlib.judge.claims import claims
 from sqlib.judge.published import table
 
 BOX = (10.0, 10.0, 20.0, 20.0)
@@ -28,13 +24,6 @@ def asked(*boxes, scores=None):
 
 def at(x, y, side=4.0):
     return (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
-
-
-def test_iou_is_that_of_torchvision(rng):
-    one, other = (np.sort(rng.uniform(0, 30, (40, 2, 2)), axis=1).reshape(-1, 4) for _ in range(2))
-    theirs = box_iou(torch.tensor(one), torch.tensor(other)).numpy()
-    assert (theirs > 0).mean() > 0.2
-    np.testing.assert_allclose(d.iou(one, other), theirs, atol=1e-12)
 
 
 def test_iou_by_hand():
@@ -68,13 +57,8 @@ def test_of_two_annotated_sources_the_nearer_one_counts():
 def test_a_low_iou_can_be_a_correct_signature_and_the_definitions_part():
     # within the annotation but a twenty-fifth of it; 1 px off its edge; touching; nowhere
     found = d.compare(truth(4), asked(at(15, 15, 2), at(21, 15), at(22.5, 15, 6), at(50, 50)))
-    said = {name: d.correct(found, name).tolist() for name in d.DEFINITIONS}
-    assert said["centre in the annotated box"] == [True, False, False, False]
-    assert said["centre in it, or 2 px off"] == [True, True, False, False]
-    assert said["boxes touch"] == [True, True, True, False]
-    assert said["IoU of 0.2 or more"] == said["IoU of 0.5 or more"] == [False] * 4
-    with pytest.raises(SqError, match="unknown"):
-        d.correct(found, "by eye")
+    said = [d.correct(found, name).tolist() for name in d.DEFINITIONS]  # centre, 2 px off, touch, IoU of 0.2 and of 0.5
+    assert said == [[True] + [False] * 3, [True] * 2 + [False] * 2, [True] * 3 + [False], [False] * 4, [False] * 4]
 
 
 def test_the_longest_row_of_frames_at_one_place():
@@ -90,12 +74,6 @@ def test_the_longest_row_of_frames_at_one_place():
     gap = found.iloc[[0, 2]]  # frames 5 and 7: the one between was never asked about
     assert d.longest(gap, [True, True]) == 1
     assert d.longest(found, [False] * 10) == 0
-
-
-def test_the_order_of_rows_does_not_matter_for_durations(rng):
-    found = d.compare(truth(10), asked(*[at(15, 15)] * 6, *[at(40, 40)] * 4))
-    mixed = found.iloc[rng.permutation(10)]
-    assert d.longest(mixed, d.correct(mixed)) == 6
 
 
 def test_table_5_by_hand_from_two_events_of_a_cycle():
@@ -178,20 +156,3 @@ def test_one_box_for_an_event_is_where_the_scores_add_up():
     assert fused["score"].tolist() == pytest.approx([1.2 / 4, 0.2])
     empty = d.fuse(boxes.iloc[:0], ["a"])
     assert len(empty) == 0
-
-
-@pytest.mark.parametrize(("boxes", "words"), [
-    (pd.concat([asked(BOX), asked(BOX)]), "at most one"), (asked(BOX).assign(position=7), "at most one"),
-])
-def test_boxes_of_unknown_frames_and_two_of_one_are_refused(boxes, words):
-    with pytest.raises(SqError, match=words):
-        d.compare(truth(2), boxes)
-
-
-def test_frames_without_annotation_are_refused():
-    with pytest.raises(SqError, match="no annotated box"):
-        d.compare(truth(2, boxes=()), asked(BOX))
-
-
-def test_the_claims_of_this_chapter_have_their_rules():
-    assert claims().loc[["C19", "C20"], "kind"].eq("above").all()

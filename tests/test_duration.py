@@ -21,15 +21,6 @@ def test_noise_in_a_band_of_2_mhz_is_forgotten_after_500_s_and_half_of_it_after_
     assert duration.correlation([0, 221.5, 500]) == pytest.approx([1, 0.5, 0], abs=0.002)
 
 
-def test_noise_drawn_in_the_band_correlates_by_the_law(rng):
-    waves = np.zeros((400, 1000), complex)  # 1000 frames of 45 s: bins of 1 / 45000 s
-    waves[:, :90] = rng.normal(size=(400, 90)) + 1j * rng.normal(size=(400, 90))  # 90 bins are 2 mHz
-    power = np.abs(np.fft.ifft(waves, axis=1)) ** 2
-    d = power - power.mean()
-    measured = [(d[:, : 1000 - lag] * d[:, lag:]).mean() / (d * d).mean() for lag in range(12)]
-    assert measured == pytest.approx(duration.correlation(45.0 * np.arange(12)), abs=0.06)
-
-
 def test_frames_far_apart_are_as_many_looks_and_near_ones_are_one():
     assert duration.looks(7, 500.0) == pytest.approx(7)
     assert duration.looks(7, 1e-3) == pytest.approx(1)
@@ -55,9 +46,15 @@ def test_runs_break_at_gaps_and_events_and_last_as_long_as_their_frames():
     assert runs.set_index("event")["hit"].to_dict() == {HMI.key: True, MDI.key: False}
     gap = index.assign(frame=index["frame"] + (np.arange(8) >= 4) * 3)
     assert len(duration.runs(gap, said)) == 3
-    assert duration.found(index, said) == (1, 1)
-    assert duration.found(index, said, 130.0) == (1, 0)
-    assert duration.found(index, said, 500.0) == (0, 0)
+    found = [duration.exchange(index, said, [0.5], shortest)[["events", "false"]] for shortest in (0.0, 130.0, 500.0)]
+    assert np.concatenate(found).tolist() == [[1, 1], [1, 0], [0, 0]]
+
+
+def test_a_run_of_eight_frames_is_kept_and_one_of_eleven_meets_the_rule_of_eight_minutes():
+    said = np.isin(np.arange(60), [*range(2, 9), *range(15, 23), *range(30, 41)])  # 7, 8 and 11 frames
+    found = duration.runs(index_of(np.isin(np.arange(60), [22, 23]), first=0), said, least=8)
+    assert found[["first", "last", "frames"]].to_numpy().tolist() == [[15, 22, 8], [30, 40, 11]]
+    assert found["rule"].tolist() == [False, True] and found["hit"].tolist() == [True, False]
 
 
 def test_a_median_forgets_one_wrong_frame_and_asks_no_other_event():

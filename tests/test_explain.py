@@ -10,7 +10,7 @@ from torch import nn
 
 from sqlib.data import catalogue, frames_from_cube
 from sqlib.data.cubes import Cube
-from sqlib.data.frames import join
+from sqlib.data.frames import make_frameset
 from sqlib.errors import SqError
 from sqlib.learn import classify, encoders, explain
 from sqlib.learn.models import ContrastiveNet, Model
@@ -202,7 +202,8 @@ def test_grad_cam_and_occlusion_find_the_twins_source_in_events_that_a_contrasti
     settings = Settings("supcon", Model("resnet6", encoding=16, projection=16, pool="max", width=8),
                         replace(PLAIN, positional="turns"), Loop(6, 64, "adam", 3e-3, decay=0, warmup=0, upsample=0),
                         cycles=(24,), joint=True)
-    frameset = join(parts)
+    index = pd.concat([part.index for part in parts], ignore_index=True)
+    frameset = make_frameset(np.concatenate([part.pixels for part in parts]), index, "twin", "cube")
     samples = encoders.samples_for(settings, frameset, "cpu")
     run = encoders.train(settings, frameset, samples=samples, device="cpu", progress=False)
     net = encoders.load_net(run, SIZE, "cpu")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sqlib.data.frames import frames_from_cube, join, load_frames_from, make_frameset, save_frames, select
+from sqlib.data.frames import frames_from_cube, load_frames_from, make_frameset, save_frames
 from sqlib.errors import SqError
 
 
@@ -26,9 +26,12 @@ def other(cube, rng):
     return replace(cube, power=power, start=start, boxes=(), **facts)
 
 
-def same(a, b):
-    pd.testing.assert_frame_equal(a.index, b.index)
-    return np.array_equal(a.pixels, b.pixels) and (a.fingerprint, a.source) == (b.fingerprint, b.source)
+@pytest.fixture
+def saved(square, other, tmp_path):
+    """The folder of the frames of both cubes, saved one after the other."""
+    parts = (frames_from_cube(one, size=24) for one in (square, other))
+    save_frames(parts, tmp_path / "frames", {"note": "a test"})
+    return tmp_path / "frames"
 
 
 def test_minmax_per_cube_is_the_papers_recipe(square):
@@ -100,37 +103,14 @@ def test_bad_settings_are_refused(cube, bad):
         frames_from_cube(cube, **bad)
 
 
-def test_a_saved_frame_set_loads_back(square, tmp_path):
-    frames = frames_from_cube(square, size=24)
-    save_frames(frames, tmp_path / "frames", {"note": "a test"})
-    back = load_frames_from(tmp_path / "frames")
-    assert same(frames, back) and isinstance(back.pixels, np.memmap)
-    assert json.loads((tmp_path / "frames" / "card.json").read_text())["note"] == "a test"
-
-
-def test_parts_saved_one_at_a_time_are_their_join(square, other, tmp_path):
-    parts = [frames_from_cube(one, size=24) for one in (square, other)]
-    save_frames(iter(parts), tmp_path / "frames")
-    assert same(join(parts), load_frames_from(tmp_path / "frames"))
-
-
-def test_only_frame_sets_of_one_kind_are_joined(square, other):
-    with pytest.raises(SqError, match="joined"):
-        join([frames_from_cube(square, size=24), frames_from_cube(other, size=32)])
-    with pytest.raises(SqError, match="joined"):
-        join([frames_from_cube(square, size=24), frames_from_cube(other, size=24, scaling="frame")])
-
-
-def test_selecting_an_event_gives_its_frames_back(square, other):
-    parts = [frames_from_cube(one, size=24) for one in (square, other)]
-    both = join(parts)
-    assert same(select(both, events=[other.event]), parts[1]) and same(select(both, cycle=23), parts[0])
-    assert np.shares_memory(select(both, events=other.event).pixels, both.pixels)
-    positives = select(both, labels=1)
-    assert positives.index["frame"].tolist() == list(range(21, 37))
-    assert np.array_equal(positives.pixels, both.pixels[(both.index["label"] == 1).to_numpy()])
-    with pytest.raises(SqError, match="no frame of 1999"):
-        select(both, events=["1999"])
+def test_parts_saved_one_at_a_time_load_back_as_one_frame_set(square, other, saved):
+    parts, back = [frames_from_cube(one, size=24) for one in (square, other)], load_frames_from(saved)
+    pixels, index = np.concatenate([part.pixels for part in parts]), pd.concat([part.index for part in parts])
+    wanted = make_frameset(pixels, index.reset_index(drop=True), "twin", "cube")
+    pd.testing.assert_frame_equal(back.index, wanted.index)
+    assert np.array_equal(back.pixels, pixels) and isinstance(back.pixels, np.memmap)
+    assert (back.fingerprint, back.source, back.scaling) == (wanted.fingerprint, "twin", "cube")
+    assert json.loads((saved / "card.json").read_text())["note"] == "a test"
 
 
 def test_the_fingerprint_depends_on_content_and_on_nothing_else(square):
@@ -146,24 +126,16 @@ def test_the_fingerprint_depends_on_content_and_on_nothing_else(square):
     assert len(prints) == 4 and frames.fingerprint not in prints
 
 
-@pytest.mark.parametrize("name", ["pixels.npy", "index.csv", "card.json"])
-def test_an_incomplete_folder_is_refused(square, tmp_path, name):
-    folder = tmp_path / "frames"
-    save_frames(frames_from_cube(square, size=24), folder)
-    (folder / name).write_bytes((folder / name).read_bytes()[:100])
+@pytest.mark.parametrize("name", ["pixels.u8", "index.csv", "card.json"])
+def test_an_incomplete_folder_is_refused(saved, name):
+    content = (saved / name).read_bytes()
+    for broken in (content[:100], content + content):
+        (saved / name).write_bytes(broken)
+        with pytest.raises(SqError, match="no complete frame set"):
+            load_frames_from(saved)
+    (saved / name).unlink()
     with pytest.raises(SqError, match="no complete frame set"):
-        load_frames_from(folder)
-    (folder / name).unlink()
-    with pytest.raises(SqError, match="no complete frame set"):
-        load_frames_from(folder)
-
-
-def test_pickled_pixels_are_refused(square, tmp_path):
-    folder = tmp_path / "frames"
-    save_frames(frames_from_cube(square, size=24), folder)
-    np.save(folder / "pixels.npy", np.array([{"a": 1}] * 40, dtype=object), allow_pickle=True)
-    with pytest.raises(SqError, match="no complete frame set"):
-        load_frames_from(folder)
+        load_frames_from(saved)
 
 
 def test_a_save_that_fails_leaves_nothing(square, tmp_path):
@@ -172,5 +144,5 @@ def test_a_save_that_fails_leaves_nothing(square, tmp_path):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(SqError, match="No space left"):
-        save_frames(parts(), tmp_path / "frames")
+        save_frames(parts(), tmp_path / "frames", {})
     assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sqlib.data import load_sunquakenet, select
+from sqlib.data import load_sunquakenet
 from sqlib.errors import SqError
 from sqlib.learn import locator, practice
 from sqlib.learn import locator_training as training
@@ -197,11 +197,12 @@ def test_the_shipped_locator_finds_simulated_sources_that_it_was_not_taught_with
 def test_the_shipped_locator_finds_real_sunquakes(real):
     """It has seen no real frame; nine events of cycle 23 are in the sample, with boxes of 2 to 24 px. Six were found
     when this was written; a place at random is right for one event in 300."""
-    positives = select(load_sunquakenet(real, progress=False)[0], labels=1)
-    found = find_sources(positives.pixels)
-    assert len(found.frames) == len(positives.pixels) == 115
-    assert len(found.runs) == positives.index["event"].nunique() == 9
-    right = hits(found.frames, positives.index["boxes"])
+    frames = load_sunquakenet(real, progress=False)[0]
+    positives = frames.index[frames.index["label"] == 1]
+    found = find_sources(frames.pixels[positives.index])
+    assert len(found.frames) == len(positives) == 115
+    assert len(found.runs) == positives["event"].nunique() == 9
+    right = hits(found.frames, positives["boxes"])
     assert sum(np.logical_or.reduceat(right, found.runs["first"])) >= 5
 
 

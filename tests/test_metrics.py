@@ -6,8 +6,9 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, average_precision_score, precision_recall_fscore_support, roc_auc_score
 
 from sqlib.errors import SqError
-from sqlib.judge.metrics import average_precision, difference, interval, macro, middle, possible, scores, share
-from sqlib.judge.tables import choose, compare, with_always_no
+from sqlib.judge.metrics import average_precision, interval, macro, middle, possible, scores, share
+from sqlib.judge.tables import score
+from sqlib.learn.classify import classify
 
 
 def mean(labels, values):
@@ -48,20 +49,16 @@ def test_scores_are_those_of_scikit_learn_on_random_predictions(rng, share):
         assert ours["auc"] == pytest.approx(roc_auc_score(labels, decision))
 
 
-def test_without_decision_values_or_with_one_class_there_is_no_ranking():
+def test_there_is_no_ranking_without_decision_values_or_with_one_class():
     assert np.isnan([scores([1, 0], [1, 0])[name] for name in ("ap", "auc")]).all()
     assert np.isnan([scores([0, 0], [1, 0], [0.2, 0.1])[name] for name in ("ap", "auc")]).all()
+    assert average_precision([1, 1], [0.3, 0.2]) == 1 and average_precision([0, 0], [0.3, 0.2]) == 0
 
 
 def test_scores_refuse_what_they_cannot_count():
-    with pytest.raises(SqError, match="unlabelled"):
-        scores([1, 0, -1], [1, 0, 0])
-    with pytest.raises(SqError, match=r"shape \(2,\)"):
-        scores([1, 0], [1, 0, 0])
-
-
-def test_average_precision_takes_a_class_for_granted_and_no_nonsense():
-    assert average_precision([1, 1], [0.3, 0.2]) == 1 and average_precision([0, 0], [0.3, 0.2]) == 0
+    for labels, predictions in (([1, 0, -1], [1, 0, 0]), ([1, 0], [1, 0, 0]), ([], [])):
+        with pytest.raises(SqError, match="unlabelled"):
+            scores(labels, predictions)
     with pytest.raises(SqError, match="finite"):
         average_precision([1, 0], [0.5, np.nan])
 
@@ -73,7 +70,7 @@ def slow(labels, values, events, statistic, seed, draws):
         rows = np.concatenate([np.flatnonzero(events == names[i]) for i in rng.integers(0, len(names), len(names))])
         if set(labels[rows]) == set(labels):
             found.append(statistic(labels[rows], values[rows]))
-    return [*np.quantile(found, [(1 - 0.95) / 2, (1 + 0.95) / 2]), draws - len(found)]
+    return tuple(np.quantile(found, [(1 - 0.95) / 2, (1 + 0.95) / 2]))
 
 
 @pytest.mark.parametrize("events", [2, 9])
@@ -83,11 +80,11 @@ def test_intervals_are_to_the_last_digit_those_of_drawing_frames_and_sorting_the
     labels = np.r_[1, (rng.random(len(event) - 1) < 0.15).astype(int)]
     one, other = (labels + rng.normal(size=len(event)).round(digits) for _ in range(2))  # with ties
     expected = slow(labels, one, event, average_precision_score, 3, 40)
-    assert list(interval(labels, one, event, average_precision, 3, 40)) == expected
-    assert list(interval(labels, one, event, roc_auc_score, 3, 40)) == slow(labels, one, event, roc_auc_score, 3, 40)
+    assert interval(labels, one, event, average_precision, 3, 40) == expected
+    assert interval(labels, one, event, roc_auc_score, 3, 40) == slow(labels, one, event, roc_auc_score, 3, 40)
     both = slow(labels, np.column_stack([one, other]), event,
                 lambda y, v: average_precision_score(y, v[:, 0]) - average_precision_score(y, v[:, 1]), 3, 40)
-    assert list(difference(labels, one, other, event, average_precision, 3, 40)) == both
+    assert interval(labels, one, event, average_precision, 3, 40, less=other) == both
 
 
 def test_a_bootstrap_interval_by_event_covers_a_known_value_at_about_its_level(rng):
@@ -95,36 +92,19 @@ def test_a_bootstrap_interval_by_event_covers_a_known_value_at_about_its_level(r
         held = 0
         for trial in range(trials):
             values, events = events_of(rng, events=40, frames=frames, between=1.0)  # the true mean is 0
-            clusters = events if clustered else np.arange(len(values))
-            low, high, _ = interval(np.zeros(len(values)), values, clusters, mean, trial, draws=150, level=0.9)
+            _, low, high = middle(values, events if clustered else None, trial, draws=150)
             held += low <= 0 <= high
         return held / trials
 
-    assert 0.82 < coverage(200, frames=4, clustered=True) < 0.95
-    assert coverage(40, frames=10, clustered=False) < 0.7  # frames taken as independent promise far too much
+    assert 0.88 < coverage(200, frames=4, clustered=True) < 0.99
+    assert coverage(40, frames=10, clustered=False) < 0.8  # frames taken as independent promise far too much
 
 
-def test_the_interval_by_event_is_wider_than_by_frame_only_where_frames_of_an_event_resemble_each_other(rng):
-    def ratio(between):
-        values, events = events_of(rng, events=60, frames=20, between=between)
-        widths = [
-            np.diff(interval(np.zeros(len(values)), values, clusters, mean, 0, draws=400)[:2])[0]
-            for clusters in (events, np.arange(len(values)))
-        ]
-        return widths[0] / widths[1]
-
-    assert ratio(between=1.0) > 2.5  # root of 1 + 19 * 0.5 = 3.2
-    assert 0.75 < ratio(between=0.0) < 1.3
-
-
-def test_a_paired_difference_is_surer_than_two_intervals_and_that_of_equals_is_nothing(rng):
+def test_a_paired_difference_is_surer_than_one_interval(rng):
     hard, events = events_of(rng, events=20, frames=10, between=3.0)
     labels, better = np.zeros(len(hard)), hard + 0.5
-    low, high, _ = difference(labels, better, hard, events, mean, 0, draws=200)
-    assert low == pytest.approx(0.5) and high == pytest.approx(0.5)
-    one = interval(labels, better, events, mean, 0, draws=200)
-    assert one.low < hard.mean()  # alone, it would not be told from the other
-    assert difference(labels, hard, hard, events, mean, 0, draws=50)[:2] == (0, 0)
+    assert interval(labels, better, events, mean, 0, draws=200, less=hard) == pytest.approx((0.5, 0.5))
+    assert interval(labels, better, events, mean, 0, draws=200)[0] < hard.mean()  # alone, it would not be told apart
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 3), (3, 3), (2, 7), (0, 1), (40, 41)])
@@ -155,22 +135,20 @@ def test_the_interval_of_a_share_over_few_events_covers_it_where_the_bootstrap_d
     assert held / 120 > 0.93 > 0.9 > drawn / 120
 
 
-def test_draws_without_a_class_are_skipped_and_counted():
+def test_draws_without_a_class_are_skipped():
     labels, events = np.array([1, 1, 0, 0, 0, 0]), np.array([0, 0, 1, 1, 2, 2])  # only event 0 has positives
-    low, high, skipped = interval(labels, labels + 0.0, events, average_precision, 0, draws=500)
-    assert (low, high) == (1, 1)
+    counted = []
+    interval(labels, labels, events, lambda y, v: counted.append(set(y)) or 0.0, 0, draws=500)
+    assert counted == [{0, 1}] * len(counted)
     lacking = (2**3 + 1) / 3**3  # draws of events 1 and 2 only, and of event 0 three times
-    assert skipped / 500 == pytest.approx(lacking, abs=0.07)
+    assert 1 - len(counted) / 500 == pytest.approx(lacking, abs=0.07)
 
 
 def test_one_event_gives_no_interval_and_one_seed_one_interval(rng):
-    low, high, skipped = interval(np.ones(4), np.arange(4), np.zeros(4), mean, 0, draws=7)
-    assert np.isnan([low, high]).all() and skipped == 7
+    assert np.isnan(interval(np.ones(4), np.arange(4), np.zeros(4), mean, 0, draws=7)).all()
     values, events = events_of(rng, 6, 5, 1.0)
     one, same, other = (interval(np.ones(30), values, events, mean, seed, draws=50) for seed in (1, 1, 2))
     assert one == same != other
-    with pytest.raises(SqError, match="level"):
-        interval(np.ones(30), values, events, mean, 0, level=95)
     with pytest.raises(SqError, match="29 events"):
         interval(np.ones(30), values, events[1:], mean, 0)
 
@@ -183,21 +161,14 @@ def test_the_table_of_classifiers_has_a_row_for_each_with_and_without_smote(rng)
     train, labels, _ = part(5)
     test, truth, events = part(4)
     names = ["SVC (poly)", "logistic regression"]
-    table, again = (compare(train, labels, test, truth, events, 0, names, draws=50) for _ in range(2))
-    assert table.equals(again)
+    answers = {smote: classify(train, labels, test, smote, 0, names) for smote in (False, True)}
+    table = score(answers, truth, events, 0, draws=50)
+    assert table.equals(score(answers, truth, events, 0, draws=50, always_no=True).iloc[:-1].astype(table.dtypes))
     assert list(zip(table["classifier"], table["smote"])) == [(name, on) for name in names for on in ("None", "SMOTE")]
     assert table["positives"].tolist() == [20, 36] * 2 and table["negatives"].tolist() == [180, 48] * 2
     assert ((table["ap_low"] <= table["ap"]) & (table["ap"] <= table["ap_high"])).all()
     assert (table["ap_low"] < table["ap_high"]).all()
-    always = with_always_no(table, truth).iloc[-1]
+    always = score(answers, truth, events, 0, draws=50, always_no=True).iloc[-1]
     assert (always["yes"], always["ap"], always["precision"]) == (0, 0.1, 0.45)
     four = table[["precision", "recall", "f1", "accuracy"]]
     assert np.allclose(four.mean(axis=1), table["average"]) and four.to_numpy().min() > 0.5
-
-
-def test_the_classifier_is_chosen_on_training_events_alone(rng):
-    labels, events = np.tile([1, 0, 0, 0], 60), np.repeat(np.arange(6), 40)
-    codes = rng.normal(size=(240, 2)) + 3 * np.column_stack([labels, events])
-    assert choose(codes, labels, events, 0, ["SVC (RBF)", "logistic regression"]).idxmax() == "logistic regression"
-    with pytest.raises(SqError, match="one training event"):
-        choose(codes, labels * (events == 0), events, 0, ["logistic regression"])

@@ -3,16 +3,21 @@
 import errno
 import json
 import os
+import pickle
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
-from entries import KEY, a_run
+from astropy.io import fits
+from entries import ENTRIES, KEY, a_run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tinybook import make_home
 
 from sqbook.cli import main
 from sqlib.errors import SqError
-from sqlib.show import records
+from sqlib.learn.pictures import cifar10
+from sqlib.show import publish, records
 from sqlib.show.provenance import read_card
 
 
@@ -159,10 +164,6 @@ def test_a_record_or_a_card_that_names_a_file_outside_its_run_is_refused(sq_home
 
 
 def test_a_figure_whose_name_climbs_is_refused_before_anything_is_written(sq_home, monkeypatch):
-    import matplotlib.pyplot as plt
-
-    from sqlib.show import publish
-
     page = publish.begin("x", data="twin", seed=1, profile="smoke", out=str(sq_home / "a/b/run"))
     words = {"label": "a", "caption": "b"}
     with pytest.raises(SqError, match=r"record '\.\./\.\./x' is refused \(name: "):
@@ -170,36 +171,22 @@ def test_a_figure_whose_name_climbs_is_refused_before_anything_is_written(sq_hom
     assert not sq_home.exists()
 
 
-def test_a_folder_of_pickles_that_is_not_the_published_one_is_not_opened(tmp_path):
+class Evil:
+    """What, unpickled, makes the folder "opened"."""
+
+    def __reduce__(self):
+        return os.mkdir, ("opened",)
+
+
+def test_what_is_a_pickle_is_not_opened(sq_home, monkeypatch):
     """CIFAR-10 comes as pickles: torchvision unpickles only what has the published checksum."""
-    import pickle
-
-    from sqlib.learn.pictures import cifar10
-
-    class Evil:
-        def __reduce__(self):
-            return (os.mkdir, (str(tmp_path / "opened"),))
-
-    folder = tmp_path / "cifar-10-batches-py"
-    folder.mkdir()
+    folder = sq_home / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(sq_home)
     for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"):
         (folder / name).write_bytes(pickle.dumps(Evil()))
     with pytest.raises(SqError, match="holds no CIFAR-10"):
-        cifar10(tmp_path)
-    assert not (tmp_path / "opened").exists()
-
-
-def test_a_cube_that_is_a_pickle_is_not_opened(sq_home):
-    import pickle
-
-    import numpy as np
-    from entries import ENTRIES
-
-    class Evil:
-        def __reduce__(self):
-            return (os.mkdir, (str(sq_home / "opened"),))
-
-    sq_home.mkdir()
+        cifar10(sq_home)
     make, read = ENTRIES["own cube, NumPy"]
     path = make(sq_home)
     np.save(path, np.array([Evil()], dtype=object), allow_pickle=True)
@@ -212,20 +199,15 @@ def test_a_cube_that_is_a_pickle_is_not_opened(sq_home):
 
 
 @pytest.mark.parametrize("keys", [{"NAXIS1": 200_000, "NAXIS2": 200_000}, {"NAXIS1": 2**31 - 1}])
-def test_a_fits_file_that_claims_to_be_huge_is_refused(sq_home, keys):
-    from astropy.io import fits
-    from entries import ENTRIES
-
-    for name in ("cube", "own cube, FITS", "record of HMI", "coronal image"):
-        sq_home = sq_home.parent / name
-        sq_home.mkdir()
-        make, read = ENTRIES[name]
-        path = make(sq_home)
-        content = bytearray(path.read_bytes())
-        start = 0 if name != "record of HMI" else 2880
-        for key, value in keys.items():
-            at = content.index(key.encode(), start)
-            content[at : at + 80] = str(fits.Card(key, value)).encode()
-        path.write_bytes(content)
-        with pytest.raises(SqError, match=path.name):
-            read(path)
+@pytest.mark.parametrize("name", ["cube", "own cube, FITS", "record of HMI", "coronal image"])
+def test_a_fits_file_that_claims_to_be_huge_is_refused(sq_home, name, keys):
+    sq_home.mkdir()
+    make, read = ENTRIES[name]
+    path = make(sq_home)
+    content = bytearray(path.read_bytes())
+    for key, value in keys.items():
+        at = content.index(key.encode(), 2880 if name == "record of HMI" else 0)
+        content[at : at + 80] = str(fits.Card(key, value)).encode()
+    path.write_bytes(content)
+    with pytest.raises(SqError, match=path.name):
+        read(path)

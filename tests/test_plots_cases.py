@@ -2,25 +2,22 @@
 
 from datetime import datetime
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import to_hex
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.patches import Circle
 
 from sqlib.data import corona
 from sqlib.show import plots_cases as plots
 from sqlib.show import style as figures
 
-matplotlib.use("Agg")
 EVENT, OTHER = "2012_05_08_13_02_00", "2011_12_30_03_03_00"
 
 
 @pytest.fixture(autouse=True)
 def style():
-    with matplotlib.style.context(figures.STYLE):
+    with plt.style.context(figures.STYLE):
         yield
     plt.close("all")
 
@@ -36,8 +33,6 @@ def test_a_strip_has_a_box_on_every_frame_and_a_circle_on_its_low_pass(rng):
     assert corners == [(i - 0.5, 1.5) for i in range(6)]  # edges of pixels, on a picture whose first pixel is at 0
     circles = [patch for ax in fig.axes for patch in ax.patches if isinstance(patch, Circle)]
     assert sorted(circle.center[0] for circle in circles) == [i + 6.5 for i in range(6)]
-    boxed = plots.strip(frames[:2], frames[:2], [1, 2], places, spots, [(1, 1, 4, 4)])
-    assert sum(isinstance(patch, Rectangle) for patch in boxed.axes[0].patches) == 2
 
 
 def test_the_timeline_has_a_panel_per_event_and_a_bar_per_run():
@@ -93,7 +88,7 @@ def test_the_box_lies_on_the_picture_of_the_atmosphere_where_the_place_is_seen(r
     assert [len(plots.corona(some, None).axes) for some in (maps[:1], [])] == [1, 0]  # no images is no error
 
 
-def test_shifts_maps_and_shares_are_labelled(rng):
+def test_shifts_and_maps_are_labelled(rng):
     fig = plots.offsets(np.arange(0, 90, 10), {"12 Mm": np.arange(9.0)}, {"an event": (60, 14.0)}, (10, 15))
     assert "arcsec" in fig.axes[0].get_ylabel() and "degrees" in fig.axes[0].get_xlabel()
     frames = rng.exponential(20, (2, 16, 16))
@@ -102,10 +97,3 @@ def test_shifts_maps_and_shares_are_labelled(rng):
     assert len(fig.axes) == 6
     assert [len(ax.patches) for ax in fig.axes] == [1, 1, 1, 0, 0, 0]
     assert fig.axes[3].get_xlim() == (-0.5, 15.5)  # a place outside of the frame does not widen it
-    values = {f"{key}{end}": 0.5 for key in ("excess", "points") for end in ("", "_low", "_high")}
-    rows = [{"label": name, "luck": 0.1, **values} for name in ("Grad-CAM, annotated", "Grad-CAM, untrained network")]
-    fig = plots.attention(pd.DataFrame(rows))
-    chance = [ax.lines[-1].get_xdata()[0] for ax in fig.axes]
-    assert chance == [1.0, pytest.approx(0.1)]
-    inks = fig.axes[0].collections[0].get_facecolors()
-    assert to_hex(inks[0]) != to_hex(inks[1]) == figures.GRAY  # the control

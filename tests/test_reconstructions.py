@@ -104,15 +104,6 @@ def test_company_knows_codes_of_events_from_codes_of_sunquakes():
     assert one.loc[quakes, "sunquakes"].mean() < 0.7 and other.loc[quakes, "sunquakes"].mean() > 0.95
 
 
-def test_the_halves_of_table_6_fit_test_sets_with_different_shares_of_positives():
-    printed, shares = table("table6"), np.array([0.013, 0.016, 0.018, 0.132])
-    fits = dict(zip(printed["model"] + printed["classifier"], rc.fitting(printed, shares)))
-    plain = np.array([fit for name, fit in fits.items() if name.startswith("AE")])
-    other = np.array([fit for name, fit in fits.items() if name.startswith("log")])
-    assert not plain[:, 3].any() and plain[:, :3].any(axis=1).all()
-    assert not other[:, :3].any() and other[:, 3].all()
-
-
 def test_departures_name_what_differs_and_what_the_paper_does_not_say():
     parameters = {"resolution": 224, "crop": 0, "width": 8, "latents": [32], "batch": 64, "rate": 1e-3, "epochs": 2,
                   "epochs_tuned": 1, "neighbours": [250, 8], "test": "26 positives, 171 negatives"}

@@ -106,9 +106,9 @@ def copied(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("name", "old", "new", "rerun"), [
-    ("show/plots_pitfalls.py", "\n", "\n# a remark\n", ()),
+    ("show/plots_detection.py", "\n", "\n# a remark\n", ()),
     ("sun/rays.py", '"""', '"""Other words. ', ()),
-    ("show/plots_pitfalls.py", "\ndef ", "\nCOLOUR = 1\ndef ", ("08_pitfalls",)),
+    ("show/plots_detection.py", "\ndef ", "\nCOLOUR = 1\ndef ", ("06_object_detection",)),
     ("show/plots_dataset.py", "\ndef ", "\nCOLOUR = 1\ndef ", ("01_dataset",)),
     ("learn/locator.json", "{", "{ ", ("06_object_detection", "07_case_studies")),
     ("sun/rays.py", "\ndef ", "\nSPEED = 1\ndef ", "all"),

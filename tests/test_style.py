@@ -39,7 +39,8 @@ def test_panels_draw_the_boxes_of_each_picture_and_hide_what_is_over():
 
 def test_a_mark_outside_of_a_picture_does_not_widen_it():
     ax = plt.figure().subplots()
-    style.picture(ax, np.zeros((8, 8)))
+    style.picture(ax, None)
+    style.picture(ax, np.zeros((8, 8)))  # fills the place that was empty before
     ax.plot(30, 2, "x")
     assert ax.get_xlim() == (-0.5, 7.5)
 
@@ -58,6 +59,20 @@ def test_what_has_the_same_words_looks_the_same_in_every_panel_and_is_said_once(
     assert (low, high) == (-1, 3)  # the range is shaded
     for ax in fig.axes:
         assert [text.get_text().strip() for text in ax.texts] == ["end", "chance"]
+
+
+def test_panels_with_one_label_for_all_have_titles_and_a_place_of_their_own_for_a_line():
+    seeds = pd.DataFrame({1: [0.2, 0.3], 2: [0.4, 0.5]}, index=[1, 2])
+    fig = style.curves({"crop": {"mask": seeds}, "shift": {"none": seeds, "mask": seeds}}, "epoch", "loss",
+                       share="xy", across={"chance": (None, 1)})
+    left, right = fig.axes
+    assert [(ax.get_title(loc="left"), ax.get_ylabel()) for ax in fig.axes] == [("crop", ""), ("shift", "")]
+    assert (fig.get_supxlabel(), fig.get_supylabel()) == ("epoch", "loss")
+    assert [line.get_ydata()[0] for line in left.lines] == [0.2, 0.4]  # a line a seed, in one look
+    assert len({line.get_color() for line in [*left.lines, *right.lines[2:4]]}) == 1 and words(fig) == ["mask", "none"]
+    assert right.lines[4].get_ydata()[0] == 1 and left.get_ylim() == right.get_ylim()
+    apart = style.curves({name: {"": seeds} for name in "abcd"}, "epoch", "loss", share="x", columns=2).axes
+    assert [ax.yaxis.get_tick_params()["labelleft"] for ax in apart] == [True] * 4  # each has numbers of its own
 
 
 @pytest.mark.parametrize("last", [1, 4, 20])

@@ -13,17 +13,9 @@ import pandas as pd
 from sqlib import __version__
 from sqlib.data.catalogue import Event, catalogue
 from sqlib.data.cubes import Cube, read_cube, write_cube
-from sqlib.data.frames import (
-    FrameSet,
-    check_scaling,
-    check_size,
-    events_of,
-    frames_from_cube,
-    load_frames_from,
-    save_frames,
-)
+from sqlib.data.frames import FrameSet, check_frames, events_of, frames_from_cube, load_frames_from, save_frames
 from sqlib.errors import SqError
-from sqlib.keys import PACKAGE, code_hash, key
+from sqlib.keys import code_hash, key
 from sqlib.paths import alone, clean, home, replacing
 from sqlib.sun.twin import TwinSettings, check_settings
 from sqlib.sun.twin import simulate as simulate_twin
@@ -33,32 +25,23 @@ SMALL = 100e6  # pixels of all cubes together, below which starting workers cost
 GUARD = "a script that builds the twin with workers must do so under “if __name__ == '__main__'”"
 
 
-def physics(package: Path = PACKAGE) -> str:
-    """Hash of the code and the table that decide what a cube holds."""
-    modules = ("sqlib.sun.twin", "sqlib.data.catalogue", "sqlib.data.cubes")
-    return code_hash(modules, ("sun",), ("data/table1.csv",), package)
-
-
-def recipe(package: Path = PACKAGE) -> str:
-    """Hash of the code that decides how frames are made of a cube."""
-    return code_hash(("sqlib.data.frames",), (), package=package)
-
-
-# taken when the code is loaded: a file edited since then says nothing about the cubes that this process makes
-PHYSICS, RECIPE = physics(), recipe()
-
-
-def twin_key(settings, simulate=None) -> str:
-    """Short name of the twin that `settings` make with this physics: a changed physics makes other data."""
-    return key(asdict(settings), PHYSICS, simulate and f"{simulate.__module__}.{simulate.__qualname__}")
+# Code and tables that decide what a cube holds, and how frames are made of it. They are hashed when this module is
+# loaded: a file edited since then says nothing about the cubes that this process makes.
+PHYSICS_OF = ("sqlib.sun.twin", "sqlib.data.catalogue", "sqlib.data.cubes"), ("sun",), ("data/table1.csv",)
+RECIPE_OF = ("sqlib.data.frames",), ()
+PHYSICS, RECIPE = code_hash(*PHYSICS_OF), code_hash(*RECIPE_OF)
 
 
 def twin_folder(settings=None, simulate=None) -> Path:
-    """Where the twin of these settings lies, made yet or not. Raises `SqError` for settings out of range."""
+    """Where the twin of these settings lies, made yet or not; a changed physics makes another one.
+
+    Raises `SqError` for settings out of range.
+    """
     settings = settings or TwinSettings()
     if isinstance(settings, TwinSettings):
         check_settings(settings)
-    return home() / "data" / "twin" / twin_key(settings, simulate)
+    made_by = simulate and f"{simulate.__module__}.{simulate.__qualname__}"
+    return home() / "data" / "twin" / key(asdict(settings), PHYSICS, made_by)
 
 
 def cube_path(folder: Path, event: Event) -> Path:
@@ -148,8 +131,7 @@ def load_frames(data: str = "twin", root: str | os.PathLike = "", size: int = 22
     """
     from tqdm import tqdm
 
-    check_size(size)
-    check_scaling(scaling)
+    check_frames(size, scaling)
     if data == "sunquakenet":
         from sqlib.data.sunquakenet import fetch, load_sunquakenet
 
@@ -173,22 +155,20 @@ def load_frames(data: str = "twin", root: str | os.PathLike = "", size: int = 22
 
 def info(frameset: FrameSet) -> dict:
     """Counts of a frame set, JSON-able: in all, per solar cycle and per event."""
-    index, events = frameset.index, events_of(frameset.index)
-    per_event = []
-    for name, rows in index.groupby("event", sort=False):
-        event, labelled = events[name], bool((rows["label"] >= 0).any())
-        facts = {"event": name, "name": event.name, "cycle": int(rows["cycle"].iloc[0]), "labelled": labelled}
-        per_event.append({**facts, **_counts(rows), "intervals": [list(interval) for interval in event.intervals]})
+    index, per_event = frameset.index, []
+
+    def counts(rows: pd.DataFrame) -> dict:
+        kinds = {"positives": 1, "negatives": 0, "unlabelled": -1}
+        return {"frames": len(rows)} | {kind: int((rows["label"] == label).sum()) for kind, label in kinds.items()}
 
     def summed(rows: pd.DataFrame) -> dict:
-        labelled = [one["labelled"] for one in per_event if one["event"] in set(rows["event"])]
-        return {"events": len(labelled), "labelled": sum(labelled), **_counts(rows)}
+        labelled = rows["event"][rows["label"] >= 0].nunique()
+        return {"events": rows["event"].nunique(), "labelled": labelled, **counts(rows)}
 
+    for event in events_of(index).values():
+        rows, facts = index[index["event"] == event.key], {"event": event.key, "name": event.name, "cycle": event.cycle}
+        facts["labelled"] = bool((rows["label"] >= 0).any())
+        per_event.append({**facts, **counts(rows), "intervals": [list(interval) for interval in event.intervals]})
     facts = {"source": frameset.source, "scaling": frameset.scaling, "size": int(frameset.pixels.shape[1])}
     cycles = {str(cycle): summed(rows) for cycle, rows in index.groupby("cycle")}
     return {**facts, "fingerprint": frameset.fingerprint, **summed(index), "cycles": cycles, "per_event": per_event}
-
-
-def _counts(rows: pd.DataFrame) -> dict:
-    names = {"positives": 1, "negatives": 0, "unlabelled": -1}
-    return {"frames": len(rows)} | {name: int((rows["label"] == label).sum()) for name, label in names.items()}

@@ -16,11 +16,6 @@ from sqlib.errors import SqError
 INSTRUMENTS = {"MDI": (60.0, 1.45), "HMI": (45.0, 1.09)}
 
 
-def cycle_of(time: datetime) -> int:
-    """Solar cycle, 23 or 24; the minimum between them was in December 2008."""
-    return 23 if time.year < 2009 else 24
-
-
 @dataclass(frozen=True)
 class Event:
     """One row of Table 1.
@@ -59,11 +54,11 @@ class Event:
 
 
 def make_event(time: datetime, intervals=(), labelled: bool = False) -> Event:
-    """Event at `time`, with the instrument of its solar cycle."""
-    instrument = "MDI" if cycle_of(time) == 23 else "HMI"
+    """Event at `time`, with the solar cycle (23 or 24; the minimum was in December 2008) and its instrument."""
+    cycle, instrument = (23, "MDI") if time.year < 2009 else (24, "HMI")
     cadence, pixel = INSTRUMENTS[instrument]
     key = f"{time:%Y_%m_%d_%H_%M_%S}"
-    return Event(key, time, cycle_of(time), instrument, cadence, pixel, labelled, tuple(intervals))
+    return Event(key, time, cycle, instrument, cadence, pixel, labelled, tuple(intervals))
 
 
 @cache

@@ -26,7 +26,11 @@ with warnings.catch_warnings():
     from sunpy.map.header_helper import make_fitswcs_header
 
 SOLAR_RADIUS = 695.7  # Mm, sunpy's
-AIA = {304: (3, 0.6, 2.0), 94: (4, 0.6, 2.9)}  # Å: telescope, arcsec a pixel, exposure in s (Lemen et al. 2012)
+IMAGES = {  # arcsec a pixel and what headers say, of AIA by its wavelength in Å (Lemen et al. 2012)
+    304: (0.6, {"telescope": "SDO/AIA", "instrument": "AIA_4", "wavelength": 304 * u.angstrom, "exposure": 2.0 * u.s}),
+    94: (0.6, {"telescope": "SDO/AIA", "instrument": "AIA_4", "wavelength": 94 * u.angstrom, "exposure": 2.9 * u.s}),
+    "x-ray": (4.0, {"telescope": "RHESSI", "instrument": "RHESSI"}),
+}
 XRAY = (6, 12)  # keV; the paper prints eV
 LARGEST = 2**28  # bytes of an image, unpacked: twice 4096 × 4096 in float64
 NEEDED = [f"{word}{axis}" for word in ("CTYPE", "CDELT", "CRPIX", "CRVAL") for axis in (1, 2)]  # or sunpy guesses
@@ -91,22 +95,15 @@ def simulated(channel: int | str, where, time: datetime, minutes: float, rng, ha
     arcsec wide. Shapes and courses are made up, for their geometry: nothing is to be learned from them about flares.
     Raises `SqError` for another channel.
     """
-    if channel not in (*AIA, "x-ray"):
-        raise SqError(f"channel {channel!r} is not simulated: {', '.join(map(str, AIA))} (Å) or x-ray")
-    earth, own = get_earth(time), seen_from_earth(where)
-    scale = 4.0 if channel == "x-ray" else AIA[channel][1]
-    side = round(2 * half / scale)
-    frame = Helioprojective(observer=earth, obstime=time)
+    if channel not in IMAGES:
+        raise SqError(f"channel {channel!r} is not simulated: {', '.join(map(str, IMAGES))} (Å) are")
+    scale, facts = IMAGES[channel]
+    side, own = round(2 * half / scale), seen_from_earth(where)
+    frame = Helioprojective(observer=get_earth(time), obstime=time)
     middle = SkyCoord(float(own.tx) * u.arcsec, float(own.ty) * u.arcsec, frame=frame)
-    facts = {"scale": [scale] * 2 * u.arcsec / u.pix, "telescope": "RHESSI", "instrument": "RHESSI"}
+    header = make_fitswcs_header((side, side), middle, scale=[scale] * 2 * u.arcsec / u.pix, **facts)
     if channel == "x-ray":
-        header = make_fitswcs_header((side, side), middle, **facts)
         header |= {"energy_l": float(XRAY[0]), "energy_h": float(XRAY[1]), "origin": "RHESSI", "ctype1": "HPLN-TAN"}
-    else:
-        telescope, _, exposure = AIA[channel]
-        facts |= {"telescope": "SDO/AIA", "instrument": f"AIA_{telescope}"}
-        facts |= {"wavelength": channel * u.angstrom, "exposure": exposure * u.s}
-        header = make_fitswcs_header((side, side), middle, **facts)
     empty = sunpy.map.Map(np.zeros((side, side)), header)
 
     lon, lat, height, weight = _shape(channel, minutes)
@@ -179,36 +176,28 @@ def distances(here, source=None, xrays=None) -> dict[str, float | None]:
     return facts
 
 
-def as_map(data: np.ndarray, header: fits.Header, name: str):
-    """sunpy map of an image (H, W) and its header, by sunpy's own rules, which know RHESSI's files.
-
-    `SqError` where sunpy would guess place, scale or time, and for what is no view of the Sun in angles.
-    """
-    advice = "take the file as the archive has it, level 1 or later"
-    if missing := [key for key in NEEDED if key not in header]:
-        raise SqError(f"{name}: no world coordinates, the header lacks {', '.join(missing)}; {advice}")
-    comments = {card.keyword: card.comment for card in header.cards}  # one tells sunpy how RHESSI counts time
-    with in_words(f"{name}: its header cannot be used", advice), warnings.catch_warnings(action="ignore"):
-        warnings.filterwarnings("error", message="Missing metadata for observation time")  # or it would be now
-        one = sunpy.map.Map(data, dict(header) | {"keycomments": comments})
-        if not (one.date and isinstance(one.coordinate_frame, Helioprojective)):
-            raise ValueError(f"coordinates {', '.join(one.coordinate_system)} are not helioprojective")
-    return one
-
-
 def read_maps(folder: Path) -> list:
-    """All images of a folder (FITS) as sunpy maps, by time. `SqError` for none, and for headers that cannot be used."""
+    """All images of a folder (FITS) as sunpy maps, by time.
+
+    `SqError` for none, and for one of which sunpy would guess place, scale or time, or that is no view in angles.
+    """
     found = []
     files = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in (".fits", ".fts", ".fit"))
     if not files:
         raise SqError(f"{folder} holds no FITS file: put AIA and RHESSI images there, or name none to simulate them")
     for file in files:
-        told = in_words(f"{file} holds no image that can be used", "fetch it again")
-        with told, warnings.catch_warnings(action="ignore"):
+        advice = "take the file as the archive has it, level 1 or later"
+        with in_words(f"{file} holds no image that can be used", advice), warnings.catch_warnings(action="ignore"):
             with fits.open(unpacked(file, LARGEST, "an image of the Sun")) as units:  # what is torn raises an error
                 unit = [unit for unit in units if unit.is_image and unit.header["NAXIS"] == 2][0]  # noqa: RUF015
                 data, header = np.array(unit.data), unit.header.copy()
-            found.append(as_map(data, header, str(file)))
+            if missing := [key for key in NEEDED if key not in header]:
+                raise ValueError(f"no world coordinates, the header lacks {', '.join(missing)}")
+            warnings.filterwarnings("error", message="Missing metadata for observation time")  # or it would be now
+            comments = {card.keyword: card.comment for card in header.cards}  # one tells sunpy how RHESSI counts time
+            found.append(one := sunpy.map.Map(data, dict(header) | {"keycomments": comments}))
+            if not (one.date and isinstance(one.coordinate_frame, Helioprojective)):
+                raise ValueError(f"coordinates {', '.join(one.coordinate_system)} are not helioprojective")
     return sorted(found, key=lambda one: one.date.datetime)
 
 
@@ -230,9 +219,9 @@ def pick(maps: list, channel: int | str, start: datetime, end: datetime) -> list
     """The maps of a channel (304, 94, "x-ray") taken from `start` to `end`. `SqError`, with what is there, for none."""
     own = [one for one in maps if channel_of(one) == channel and start <= one.date.datetime <= end]
     if not own:
-        kinds = ", ".join(sorted({str(channel_of(one)) for one in maps})) or "none"
-        times = [f"{one.date.datetime:%Y-%m-%d %H:%M}" for one in maps]
-        held = f"{kinds}, from {min(times)} to {max(times)}" if times else kinds
+        held = ", ".join(sorted({str(channel_of(one)) for one in maps})) or "none"
+        if times := sorted(one.date.datetime for one in maps):
+            held += f", from {times[0]:%Y-%m-%d %H:%M} to {times[-1]:%Y-%m-%d %H:%M}"
         raise SqError(f"no image of channel {channel} from {start:%Y-%m-%d %H:%M} to {end:%H:%M}; there are: {held}")
     return own
 
@@ -243,9 +232,7 @@ def cut_out(one, where, half: float = 60.0):
     with warnings.catch_warnings(action="ignore"):
         own = where.transform_to(frame)
         tx, ty = own.Tx.to_value("arcsec"), own.Ty.to_value("arcsec")
-        x, y = one.wcs.world_to_pixel(SkyCoord(own.Tx, own.Ty, frame=frame))
-        high, wide = one.data.shape
-        if not (0 <= x < wide and 0 <= y < high):
+        if not sunpy.map.contains_coordinate(one, SkyCoord(own.Tx, own.Ty, frame=frame)):
             place = f"the source at ({tx:.0f}″, {ty:.0f}″)"
             raise SqError(f"the image of {one.date.datetime:%Y-%m-%d %H:%M} does not show {place}")
         corners = SkyCoord([tx - half, tx + half] * u.arcsec, [ty - half, ty + half] * u.arcsec, frame=frame)

@@ -6,32 +6,37 @@ import warnings
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
-import pandas as pd
+from pydantic import Field
 
 from sqlib import __version__
-from sqlib.data.tables import ABOVE, FROM, Column, typed
+from sqlib.data.tables import Above0, Count, From0, Row, Text, Time, row_of
 from sqlib.errors import SqError, in_words
 from sqlib.paths import replacing
 
 LARGEST = 2**28  # values of a cube: 256 frames of 1024×1024, the widest that `sq data ingest` makes; 1 GiB as float32
-SOURCES = ("simulated", "observed")
-HEADER = {  # beside the numbers themselves, in this order
-    "EVENT": Column(says="key of the event"),
-    "INSTRUME": Column(says="instrument of the Dopplergrams"),
-    "DATE-OBS": Column(datetime, says="UTC, start of frame number 0"),
-    "FRAME0": Column(int, FROM, says="number of the first frame kept here"),
-    "CADENCE": Column(float, ABOVE, says="[s] time between frames"),
-    "PIXSCALE": Column(float, ABOVE, says="[Mm] side of a pixel"),
-    "BANDLO": Column(float, FROM, says="[mHz] lower end of the band"),
-    "BANDHI": Column(float, ABOVE, says="[mHz] upper end of the band"),
-    "PUPILIN": Column(float, FROM, says="[Mm] inner radius of the pupil"),
-    "PUPILOUT": Column(float, ABOVE, says="[Mm] outer radius of the pupil"),
-    "SOURCE": Column(words=SOURCES, says="simulated or observed"),
-    "VERSION": Column(says="sqlib that made this cube"),
-}
-ASSUMED = {"FRAME0": 0, "VERSION": "unknown"}  # where a header lacks them
+
+
+class Header(Row):
+    """What the header of a cube says beside the numbers themselves, in this order."""
+
+    event: Text = Field(alias="EVENT", description="key of the event")
+    instrument: Text = Field(alias="INSTRUME", description="instrument of the Dopplergrams")
+    start: Time = Field(alias="DATE-OBS", description="UTC, start of frame number 0")
+    first_frame: Count = Field(0, alias="FRAME0", description="number of the first frame kept here")
+    cadence: Above0 = Field(alias="CADENCE", description="[s] time between frames")
+    pixel: Above0 = Field(alias="PIXSCALE", description="[Mm] side of a pixel")
+    band_low: From0 = Field(alias="BANDLO", description="[mHz] lower end of the band")
+    band_high: Above0 = Field(alias="BANDHI", description="[mHz] upper end of the band")
+    pupil_inner: From0 = Field(alias="PUPILIN", description="[Mm] inner radius of the pupil")
+    pupil_outer: Above0 = Field(alias="PUPILOUT", description="[Mm] outer radius of the pupil")
+    source: Literal["simulated", "observed"] = Field(alias="SOURCE", description="simulated or observed")
+    version: Text = Field("unknown", alias="VERSION", description="sqlib that made this cube")
+
+
+HEADER = {one.alias: one for one in Header.model_fields.values()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +81,11 @@ def write_cube(cube: Cube, path: Path) -> None:
     """Write `cube` as 16-bit scaled FITS: values come back within half a step, (max - min) / 65535 / 2.
 
     Boxes go to the table extension BOXES, `truth` as JSON to TRUTH. Raises `SqError` for cubes that are not finite or
-    not three-dimensional, an unknown source, and disks that are full or read-only.
+    not three-dimensional, and for disks that are full or read-only.
     """
     from astropy.io import fits
 
     low, high = check_power(cube.power, str(path))
-    if cube.source not in SOURCES:
-        raise SqError(f"{path}: the source of a cube is one of {', '.join(SOURCES)}, not {cube.source!r}")
     step = (high - low) / 65535 or 1.0
     stored = np.empty(cube.power.shape, ">i2")
     for i, frame in enumerate(cube.power):  # by frame, so that no second cube of floats is needed
@@ -97,7 +100,7 @@ def write_cube(cube: Cube, path: Path) -> None:
             ("BSCALE", step, "step of the stored integers"),
             ("BZERO", low + 32768 * step, "value of a stored zero"),
             ("BUNIT", "1", "egression power over its quiet-Sun mean"),
-            *((key, value, HEADER[key].says) for key, value in zip(HEADER, facts, strict=True)),
+            *((key, value, HEADER[key].description) for key, value in zip(HEADER, facts, strict=True)),
         ],
         strip=False,  # or astropy drops BSCALE and BZERO
     )
@@ -107,7 +110,7 @@ def write_cube(cube: Cube, path: Path) -> None:
     table = fits.BinTableHDU(np.array(rows, dtype=kinds), name="BOXES")
     for i, unit in enumerate(("frame", "frame", "pixel", "pixel", "pixel", "pixel"), 1):
         table.header[f"TUNIT{i}"] = unit
-    truth = json.dumps(cube.truth)
+    truth = json.dumps(cube.truth, default=lambda value: value.tolist())
     truth = fits.BinTableHDU.from_columns([fits.Column("JSON", f"{len(truth)}A", array=[truth])], name="TRUTH")
     with replacing(path) as new:
         fits.HDUList([image, table, truth]).writeto(new)
@@ -159,11 +162,10 @@ def _from_fits(path: Path) -> tuple[np.ndarray, dict, tuple, dict]:
 def read_cube(path: Path) -> Cube:
     """Read a FITS cube. Raises `SqError` as `read_power` does, and for missing or impossible header keys."""
     power, header, boxes, truth = read_power(path)
-    header = ASSUMED | header
-    if missing := [key for key in HEADER if key not in header]:
+    if missing := [key for key, field in HEADER.items() if field.is_required() and key not in header]:
         raise SqError(f"{path}: the header lacks {', '.join(missing)}; add each with astropy.io.fits.setval(file, key, "
                       "value=…) (units: s, Mm, mHz; DATE-OBS is the start of frame 0)")
-    words = pd.DataFrame([[str(header[key]) for key in HEADER]], [f"{path}, header,"], list(HEADER), dtype=str)
-    event, instrument, start, first_frame, cadence, pixel, *ends, source, version = typed(words, HEADER).iloc[0]
-    facts = (event, instrument, cadence, pixel, start.to_pydatetime(), tuple(ends[:2]), tuple(ends[2:]), source)
-    return Cube(power, *facts, int(first_frame), boxes, version, truth)
+    own = row_of(Header, {key: str(header[key]) for key in HEADER if key in header}, f"{path}, header,")
+    band, pupil = (own.band_low, own.band_high), (own.pupil_inner, own.pupil_outer)
+    facts = (own.event, own.instrument, own.cadence, own.pixel, own.start, band, pupil, own.source, own.first_frame)
+    return Cube(power, *facts, boxes, own.version, truth)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sqlib.data.catalogue import Event, catalogue, cycle_of, make_event
+from sqlib.data.catalogue import Event, catalogue, make_event
 from sqlib.data.cubes import Cube, check_power
 from sqlib.errors import SqError, in_words
 from sqlib.paths import replacing
@@ -40,14 +40,10 @@ class FrameSet:
     scaling: str
 
 
-def check_size(size) -> None:
-    """Raise `SqError` unless `size` is a whole number above 0."""
+def check_frames(size: int, scaling: str = "cube") -> None:
+    """Raise `SqError` unless `size` is a whole number above 0, and `scaling` one that frames are made with."""
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size <= 0:
         raise SqError(f"size is a whole number above 0, not {size!r}")
-
-
-def check_scaling(scaling: str) -> None:
-    """Raise `SqError` unless `scaling` is one that frames are made with."""
     if scaling not in SCALINGS:
         raise SqError(f"scaling is one of {', '.join(SCALINGS)}, not {scaling!r}")
 
@@ -58,7 +54,7 @@ def make_index(content) -> pd.DataFrame:
     return pd.DataFrame(content).astype(kinds)
 
 
-def frame_time(start: datetime, number: int, cadence: float) -> np.datetime64:
+def frame_time(start: datetime, cadence: float, number: int) -> np.datetime64:
     """Time (UTC) of frame `number` to the millisecond, of frames `cadence` s apart, frame 0 at `start`."""
     return np.datetime64(start, "ms") + np.timedelta64(round(1000 * number * cadence), "ms")
 
@@ -82,18 +78,18 @@ def _unlisted(key: str, rows: pd.DataFrame) -> Event:
 
 def make_frameset(pixels: np.ndarray, index: pd.DataFrame, source: str, scaling: str) -> FrameSet:
     """Frame set of `pixels` uint8 (N, H, W) and `index` (N rows), with its fingerprint."""
-    digest = hashlib.sha256(np.ascontiguousarray(pixels))
-    return FrameSet(pixels, index, source, _fingerprint(digest, index, pixels.shape[1:], source, scaling), scaling)
-
-
-def _fingerprint(digest, index: pd.DataFrame, shape, source: str, scaling: str) -> str:
-    digest.update((_csv(index) + json.dumps([list(map(int, shape)), source, scaling])).encode())
-    return digest.hexdigest()
+    facts = _csv(index), pixels.shape[1:], source, scaling
+    return FrameSet(pixels, index, source, _fingerprint(hashlib.sha256(np.ascontiguousarray(pixels)), *facts), scaling)
 
 
 def _csv(index: pd.DataFrame) -> str:
     index = index.assign(boxes=[json.dumps(boxes) for boxes in index["boxes"]])
     return index.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%dT%H:%M:%S.%f")
+
+
+def _fingerprint(digest, rows: str, *facts) -> str:
+    digest.update((rows + json.dumps(facts)).encode())
+    return digest.hexdigest()
 
 
 def resize(frames, size: int) -> torch.Tensor:
@@ -117,8 +113,7 @@ def frames_from_cube(cube: Cube, size: int = 224, scaling: str = "cube") -> Fram
     intervals where Table 1 does not list its event. Raises `SqError` for a cube that is constant, not finite or not
     (T, H, W), an unknown scaling, and a size that is none.
     """
-    check_size(size)
-    check_scaling(scaling)
+    check_frames(size, scaling)
     check_power(cube.power, f"cube {cube.event}")
     lows, highs = cube.power.min(axis=(1, 2)), cube.power.max(axis=(1, 2))
     kept = np.flatnonzero(lows < highs)
@@ -147,9 +142,9 @@ def _index(cube: Cube, numbers: list[int], size: int) -> pd.DataFrame:
         near = [box for (first, last), own in cube.boxes if first <= number <= last for box in own]
         rows.append({
             "event": cube.event,
-            "cycle": event.cycle if event else cycle_of(cube.start),
+            "cycle": (event or make_event(cube.start)).cycle,
             "frame": number,
-            "time": frame_time(cube.start, number, cube.cadence),
+            "time": frame_time(cube.start, cube.cadence, number),
             "label": int(inside) if intervals else -1,
             "boxes": tuple(dict.fromkeys(tuple((box * scale).tolist()) for box in near)),  # shaken twice, listed once
         })
@@ -175,76 +170,26 @@ def own_card(root: Path) -> dict:
         return card
 
 
-def _kind(frameset: FrameSet) -> tuple:
-    return frameset.source, frameset.scaling, frameset.pixels.shape[1:]
+def save_frames(parts: Iterable[FrameSet], folder: Path, card: dict) -> None:
+    """Write frame sets of one kind, made one at a time, as one, to a new folder that appears when it is complete.
 
-
-def join(framesets: Iterable[FrameSet]) -> FrameSet:
-    """One frame set of several of one source, scaling and frame size, in their order; `SqError` for others and none."""
-    framesets = list(framesets)
-    kinds = set(map(_kind, framesets))
-    if len(kinds) != 1:
-        raise SqError(f"only frame sets of one source, scaling and size can be joined, not {sorted(kinds) or 'none'}")
-    pixels = np.concatenate([one.pixels for one in framesets])
-    index = pd.concat([one.index for one in framesets], ignore_index=True)
-    return make_frameset(pixels, index, framesets[0].source, framesets[0].scaling)
-
-
-def select(frameset: FrameSet, events=None, cycle: int | None = None, labels=None) -> FrameSet:
-    """The frames of some events (`Event`s or keys), of one cycle, or of some labels; neighbours share memory.
-
-    Raises `SqError` for an event of which there is no frame.
+    `pixels.u8` (bytes), `index.csv` (boxes as JSON) and `card.json` (fingerprint, source, scaling, shape of a frame,
+    and the entries of `card`). Raises `SqError` where the folder cannot be written.
     """
-    index = frameset.index
-    keep = np.ones(len(index), bool)
-    if events is not None:
-        keys = [getattr(event, "key", event) for event in ([events] if isinstance(events, str) else events)]
-        if absent := sorted(set(keys) - set(index["event"])):
-            raise SqError(f"the frame set holds no frame of {', '.join(absent)}")
-        keep &= index["event"].isin(keys).to_numpy()
-    if cycle is not None:
-        keep &= (index["cycle"] == cycle).to_numpy()
-    if labels is not None:
-        keep &= index["label"].isin(np.atleast_1d(labels)).to_numpy()
-    rows = np.flatnonzero(keep)
-    together = len(rows) and rows[-1] - rows[0] + 1 == len(rows)
-    pixels = frameset.pixels[rows[0] : rows[-1] + 1] if together else frameset.pixels[rows]
-    return make_frameset(pixels, index[keep].reset_index(drop=True), frameset.source, frameset.scaling)
-
-
-def save_frames(parts: FrameSet | Iterable[FrameSet], folder: Path, card: dict | None = None) -> None:
-    """Write a frame set, or the join of several made one at a time, to a new folder that appears when it is complete.
-
-    `pixels.npy`, `index.csv` (boxes as JSON) and `card.json` (fingerprint, source, scaling, and the entries of `card`).
-    Raises `SqError` for sets that `join` would refuse, and where the folder cannot be written.
-    """
-    digest, indices, kind = hashlib.sha256(), [], None
+    digest, indices = hashlib.sha256(), []
     with replacing(folder) as new:
         new.mkdir()
-        with open(new / "pixels.npy", "wb") as file:
-            for part in [parts] if isinstance(parts, FrameSet) else parts:
-                if kind is None:
-                    _npy_header(file, 0, part.pixels.shape[1:])
-                elif kind != _kind(part):
-                    raise SqError("only frame sets of one source, scaling and size can be saved together")
-                kind = source, scaling, shape = _kind(part)
+        with open(new / "pixels.u8", "wb") as file:
+            for part in parts:
                 pixels = np.ascontiguousarray(part.pixels)
                 digest.update(pixels)
                 file.write(pixels)
                 indices.append(part.index)
-            index = pd.concat(indices, ignore_index=True)
-            file.seek(0)
-            _npy_header(file, len(index), shape)
-        (new / "index.csv").write_text(_csv(index), encoding="utf-8")
-        fingerprint = _fingerprint(digest, index, shape, source, scaling)
-        facts = {"fingerprint": fingerprint, "source": source, "scaling": scaling, **(card or {})}
+        rows = _csv(pd.concat(indices, ignore_index=True))
+        (new / "index.csv").write_text(rows, encoding="utf-8")
+        facts = {"shape": part.pixels.shape[1:], "source": part.source, "scaling": part.scaling}
+        facts |= {"fingerprint": _fingerprint(digest, rows, *facts.values()), **card}
         (new / "card.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
-
-
-def _npy_header(file, count: int, shape) -> None:
-    # numpy leaves room for the first axis to grow, so the header keeps its length when the count is known at last
-    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *map(int, shape))}
-    np.lib.format.write_array_header_1_0(file, header)
 
 
 def load_frames_from(folder: Path) -> FrameSet:
@@ -255,10 +200,10 @@ def load_frames_from(folder: Path) -> FrameSet:
     folder = Path(folder)
     with in_words(f"{folder} holds no complete frame set", "delete it and make it again"):
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
         index = pd.read_csv(folder / "index.csv", keep_default_na=False)
         boxes = [tuple(tuple(box) for box in json.loads(text)) for text in index["boxes"]]
         index = make_index(index.assign(boxes=boxes, time=pd.to_datetime(index["time"], format="ISO8601")))
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or len(pixels) != len(index):
-            raise ValueError(f"{pixels.dtype} pixels of shape {pixels.shape} for {len(index)} rows")
+        pixels = np.memmap(folder / "pixels.u8", np.uint8, "r", shape=(len(index), *card["shape"]))
+        if pixels.size != (folder / "pixels.u8").stat().st_size:
+            raise ValueError(f"it is not {len(index)} frames of the shape {card['shape']}")
         return FrameSet(pixels, index, card["source"], card["fingerprint"], card["scaling"])

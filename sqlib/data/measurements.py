@@ -89,9 +89,8 @@ def curves(views: list[View]) -> dict[str, np.ndarray]:
         if run.any():
             time.append(temporal_acf(ratio[run], view.numbers[run], lags))
     time = pd.DataFrame(time, columns=np.arange(lags + 1), dtype=float).mean()  # of what is there at each lag
-    space = {"pixels": np.arange(6), "space": np.mean(space, 0)}
-    time = {"seconds": cadence * time.index.to_numpy(), "time": time.to_numpy()}
-    return {"level": level, "survival": np.mean(survival, 0), **space, **time}
+    curve = {"level": level, "survival": np.mean(survival, 0), "pixels": np.arange(6), "space": np.mean(space, 0)}
+    return curve | {"seconds": cadence * time.index.to_numpy(), "time": time.to_numpy()}
 
 
 def pick(frameset: FrameSet, label: int, count: int, rng: np.random.Generator) -> list[int]:
@@ -149,19 +148,17 @@ def frame_correlations(frameset: FrameSet, rng: np.random.Generator, lags=(1, 8,
     Columns: which frames, pairs, as they are, and with the speckle blurred away (Gaussian, sigma 1/45 of the frame).
     Means over at most `pairs` random pairs; None where there is no pair.
     """
-    index = frameset.index
+    index, kinds = frameset.index, {}
     place = {pair: i for i, pair in enumerate(zip(index["event"], index["frame"]))}
-    kinds = {
-        f"{lag} frame{'s' * (lag > 1)} apart": [(i, place.get((e, f + lag))) for (e, f), i in place.items()]
-        for lag in lags
-    }
+    for lag in lags:
+        found = [(i, place.get((event, frame + lag))) for (event, frame), i in place.items()]
+        kinds[f"{lag} frame{'s' * (lag > 1)} apart"] = [pair for pair in found if pair[1] is not None]
     one, two = rng.integers(0, len(index), (2, 20 * pairs))
     event, cycle = index["event"].to_numpy(), index["cycle"].to_numpy()
     foreign = (event[one] != event[two]) & (cycle[one] == cycle[two])
     kinds["of different events"] = list(zip(one[foreign], two[foreign]))
     rows = []
     for name, found in kinds.items():
-        found = [pair for pair in found if pair[1] is not None]
         found = [found[i] for i in rng.permutation(len(found))[:pairs]]
         shown = [np.asarray(frameset.pixels[list(pair)], dtype=np.float32) for pair in found]
         row = {"frames": name, "pairs": len(found)}

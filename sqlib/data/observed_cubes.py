@@ -18,19 +18,14 @@ def observed_frames(event, target, settings, *, folder: Path | None = None, **ho
 
     kept = home() / "data" / "observed"
     path, frames = kept / "cubes" / f"{event.key}.fits", kept / "frames" / event.key
-    place = [target.longitude, target.latitude]
+    place = [float(target.longitude), float(target.latitude)]
     asked = {"settings": vars(settings), "folder": str(folder or ""), "place": place, "rows": "north first"}
-    asked = _plain(asked)
+    asked = json.dumps(asked)  # as text, to be compared with what the cube says
     if not (path.is_file() and read_cube(path).truth.get("asked") == asked):
         done = observe(event, target, settings, folder=folder, **how)
         remove(frames)
         facts = (event.key, event.instrument, event.cadence, event.pixel, done.start, settings.band, settings.pupil)
-        write_cube(Cube(done.power, *facts, source="observed", truth=_plain({**done.truth, "asked": asked})), path)
+        write_cube(Cube(done.power, *facts, source="observed", truth={**done.truth, "asked": asked}), path)
     if not frames.exists():
         export_frames(frames_from_cube(read_cube(path), settings.size, "frame"), frames)
     return path, frames
-
-
-def _plain(content: dict) -> dict:
-    """Return `content` as it will be read back from the cube's JSON."""
-    return json.loads(json.dumps(content, default=lambda value: value.tolist()))

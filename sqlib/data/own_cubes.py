@@ -5,38 +5,52 @@ begin with # are remarks. The frames go to `FOLDER/frames`, in SunquakeNet's lay
 """
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from sqlib.data.catalogue import catalogue, make_event
 from sqlib.data.cubes import Cube, read_power
 from sqlib.data.export import export_frames
-from sqlib.data.frames import check_size, frames_from_cube, make_frameset
-from sqlib.data.tables import FROM, Column, intervals, read_table
+from sqlib.data.frames import frames_from_cube, make_frameset
+from sqlib.data.tables import Count, From0, Row, Text, Time, empty, intervals, read_table
 from sqlib.errors import SqError
 from sqlib.paths import new_folder, real, replacing
 
-YEARS = pd.Interval(pd.Timestamp(1900, 1, 1), pd.Timestamp(2200, 1, 1), "left")
-CUBES = {
-    "file": Column(says="the cube, .fits or .npy: numbers of the shape (frames, height, width), height equal to width"),
-    "start": Column(datetime, YEARS, says="UTC of frame 0, such as 2014-03-29T16:48:00; no two of the same minute"),
-    "cadence": Column(float, pd.Interval(0, 86_400), says="seconds from one frame to the next"),
-    "pixel": Column(float, pd.Interval(0, 696), says="side of a pixel, Mm (HMI: 0.36; the paper: 1.09 and 1.45)"),
-    "annotated": Column(words=("yes", "no"), says="yes: no sunquake outside the intervals of regions.csv; no: unknown"),
-    "source": Column(words=("observed", "simulated"), says="observed or simulated; every figure says it"),
-}
+Side = Annotated[From0 | None, empty]
 SIDES = ("x0", "y0", "x1", "y1")
-REGIONS = {
-    "file": Column(says="a cube of cubes.csv with annotated = yes"),
-    "first": Column(int, FROM, says="first annotated frame; the first frame of a cube has the number 0"),
-    "last": Column(int, FROM, says="last annotated frame, included"),
-    **{side: Column(float, FROM, optional=True) for side in SIDES},
-}
-BOX = "x0 ... y1: a box round the source, in pixels of the cube: x right, y down, from 0; leave all empty if unknown"
+BOX = "with y0, x1 and y1 a box round the source, in pixels of the cube: x right, y down, from 0; all empty if unknown"
+
+
+class CubeRow(Row):
+    """A row of cubes.csv; the template explains the columns by these descriptions."""
+
+    file: Text = Field(description="the cube, .fits or .npy: numbers (frames, height, width), height equal to width")
+    start: Time = Field(description="UTC of frame 0, such as 2014-03-29T16:48:00; no two of the same minute")
+    cadence: float = Field(gt=0, le=86_400, description="seconds from one frame to the next")
+    pixel: float = Field(gt=0, le=696, description="side of a pixel, Mm (HMI: 0.36; the paper: 1.09 and 1.45)")
+    annotated: Literal["yes", "no"] = Field(
+        description="yes: no sunquake outside the intervals of regions.csv; no: unknown"
+    )
+    source: Literal["observed", "simulated"] = Field(description="observed or simulated; every figure says it")
+
+
+class RegionRow(Row):
+    """A row of regions.csv."""
+
+    file: Text = Field(description="a cube of cubes.csv with annotated = yes")
+    first: Count = Field(description="first annotated frame; the first frame of a cube has the number 0")
+    last: Count = Field(description="last annotated frame, included")
+    x0: Side = Field(description=BOX)
+    y0: Side
+    x1: Side
+    y1: Side
+
+
 README = """# Your own cubes
 
 Here lie small cubes of egression power that `sq data template` has SIMULATED, and the two tables that describe them:
@@ -51,66 +65,44 @@ The page "Your own data" of the book says more.
 """
 
 
-@dataclass(frozen=True)
-class OwnCube:
-    """One row of cubes.csv, and what regions.csv says of it ((first, last) with its boxes, as `Cube` has them).
+def read_tables(folder: Path) -> list:
+    """What cubes.csv and regions.csv in `folder` say, a named tuple per cube; no cube is read.
 
-    `start` is in UTC, `cadence` in s, `pixel` in Mm.
-    """
-
-    path: Path
-    start: datetime
-    cadence: float
-    pixel: float
-    annotated: bool
-    source: str
-    boxes: tuple
-
-    @property
-    def key(self) -> str:
-        """Key of its event: the minute of its start."""
-        return make_event(self.start.replace(second=0, microsecond=0)).key
-
-
-def read_tables(folder: Path) -> tuple[OwnCube, ...]:
-    """The cubes that cubes.csv and regions.csv in `folder` describe; no cube is read.
-
+    Its fields are those of `CubeRow`, path, key (of its event: the minute of its start) and boxes (as `Cube` has them).
     Raises `SqError` as `tables.read_table` does, for a file that leads out of `folder`, by itself or by a link, and
     where the tables contradict each other or cubes.csv mixes sources.
     """
     folder, regions = Path(folder), {}
-    for row in intervals(read_table(folder / "regions.csv", REGIONS), "first", "last", (SIDES,)).itertuples():
-        boxes = regions.setdefault(row.file, {}).setdefault((row.first, row.last), [])
-        boxes += row.boxes
-    cubes, found = [], {event.key: "an event of Table 1" for event in catalogue()}
-    table = read_table(folder / "cubes.csv", CUBES)
-    for row in table.itertuples():
-        name, place = Path(row.file), row.Index
-        out = "\0" in row.file or name.is_absolute() or ".." in name.parts
+    for row in intervals(read_table(folder / "regions.csv", RegionRow), "first", "last", (SIDES,)).itertuples():
+        own = regions.setdefault(row.file, {})
+        own[row.first, row.last] = own.get((row.first, row.last), ()) + row.boxes
+    table = read_table(folder / "cubes.csv", CubeRow)
+    found = {event.key: "an event of Table 1" for event in catalogue()}
+    paths, keys, boxes = [], [], []
+    for place, name, start, annotated in zip(table.index, table["file"], table["start"], table["annotated"]):
+        paths.append(folder / name)
+        out = "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts
         if out or not real(folder / name).is_relative_to(real(folder)):
-            advice = "copy the cube into that folder"
-            raise SqError(f"{place} file: {row.file!r} is absolute or leads out of {folder}; {advice}")
-        boxes = tuple((interval, tuple(own)) for interval, own in regions.pop(row.file, {}).items())
-        if boxes and row.annotated == "no":
-            raise SqError(f"{place} annotated: no, but regions.csv has intervals of {row.file}")
-        facts = (row.start.to_pydatetime(), row.cadence, row.pixel, row.annotated == "yes", row.source, boxes)
-        own = OwnCube(folder / name, *facts)
-        if own.key in found:
+            raise SqError(f"{place} file: {name!r} is absolute or leads out of {folder}; copy the cube into it")
+        boxes.append(tuple(regions.pop(name, {}).items()))
+        if boxes[-1] and annotated == "no":
+            raise SqError(f"{place} annotated: no, but regions.csv has intervals of {name}")
+        keys.append(make_event(start.to_pydatetime().replace(second=0, microsecond=0)).key)
+        if keys[-1] in found:
             advice = "which names the event; shift one by a minute"
-            raise SqError(f"{place} start: {found[own.key]} has the same minute, {advice}")
-        found[own.key] = row.file
-        cubes.append(own)
+            raise SqError(f"{place} start: {found[keys[-1]]} has the same minute, {advice}")
+        found[keys[-1]] = name
     if regions:
         names = ", ".join([*regions][:5])
         raise SqError(f"{folder / 'regions.csv'} has intervals of {names}, which cubes.csv does not list")
     if table["source"].nunique() != 1:
-        held = "simulated and observed cubes" if cubes else "no cube"
+        held = "simulated and observed cubes" if keys else "no cube"
         raise SqError(f"{folder / 'cubes.csv'} lists {held}: a folder holds cubes of one source, at least one")
-    return tuple(cubes)
+    return list(table.assign(path=paths, key=keys, boxes=boxes).itertuples(index=False))
 
 
-def read_own(own: OwnCube) -> np.ndarray:
-    """The cube's power, float32 (T, H, H).
+def read_own(own) -> np.ndarray:
+    """The power, float32 (T, H, H), of a cube of `read_tables`.
 
     Raises `SqError` as `cubes.read_power` does, for frames that are not square, and where the tables contradict it.
     """
@@ -136,7 +128,6 @@ def import_cubes(folder: Path, size: int = 256, progress: bool = True) -> Path:
     """
     from tqdm import tqdm
 
-    check_size(size)
     folder = real(folder)
     cubes, target, shape = read_tables(folder), folder / "frames", None
     if target.exists() and not (target / "own.json").is_file():
@@ -149,9 +140,9 @@ def import_cubes(folder: Path, size: int = 256, progress: bool = True) -> Path:
             if power.shape[1:] != shape:
                 raise SqError(f"{own.path} has frames of {power.shape[1]} pixels a side, {cubes[0].path.name} of "
                               f"{shape[0]}; give each size a folder of its own")
-            cube = Cube(power, own.key, "", own.cadence, own.pixel, own.start, source=own.source, boxes=own.boxes)
-            frames = frames_from_cube(cube, size, "frame")
-            index = frames.index if own.boxes or not own.annotated else frames.index.assign(label=0)
+            facts = (own.key, "", own.cadence, own.pixel, own.start.to_pydatetime())
+            frames = frames_from_cube(Cube(power, *facts, source=own.source, boxes=own.boxes), size, "frame")
+            index = frames.index if own.boxes or own.annotated == "no" else frames.index.assign(label=0)
             export_frames(make_frameset(frames.pixels, index, own.source, "frame"), new / own.key, progress=False)
         facts = {own.key: {"file": str(own.path.relative_to(folder)), "start": own.start.isoformat(),
                            "cadence": own.cadence, "pixel": own.pixel} for own in cubes}
@@ -183,10 +174,10 @@ def write_template(folder: Path, seed: int = 1265) -> Path:
             for (first, last), boxes in made.boxes:
                 interval = (first - made.first_frame, last - made.first_frame)
                 regions += [(name, *interval, *np.clip(box, 0, 64).round(1).tolist()) for box in boxes]
-        for table, columns, rows in (("cubes.csv", CUBES, cubes), ("regions.csv", REGIONS, regions)):
-            says = [f"{name}: {column.says}" for name, column in columns.items() if column.says]
-            remarks = [f"# {words}\n" for words in (says if columns is CUBES else [*says, BOX])]
-            content = pd.DataFrame(rows, columns=list(columns)).to_csv(index=False, lineterminator="\n")
-            (new / table).write_text("".join(remarks) + content, encoding="utf-8")
+        for table, model, rows in (("cubes.csv", CubeRow, cubes), ("regions.csv", RegionRow, regions)):
+            says = {name: field.description for name, field in model.model_fields.items() if field.description}
+            remarks = "".join(f"# {name}: {words}\n" for name, words in says.items())
+            content = pd.DataFrame(rows, columns=list(model.model_fields)).to_csv(index=False, lineterminator="\n")
+            (new / table).write_text(remarks + content, encoding="utf-8")
         (new / "README.md").write_text(README.format(folder=folder), encoding="utf-8")
     return Path(folder)

@@ -6,10 +6,7 @@ from sqlib.data.catalogue import Event
 
 
 def paper_split(events) -> tuple[tuple[Event, ...], tuple[Event, ...]]:
-    """Training and test events (Section 4.1.1), divided as in the authors' code: 42 and 11, the 11 of Table 3.
-
-    The labelled events, sorted by time and `divide`d.
-    """
+    """Training and test events (Section 4.1.1): 42 and 11 of the labelled ones, the 11 of Table 3."""
     first, rest = divide(sorted((event for event in events if event.labelled), key=lambda event: event.time))
     return tuple(first), tuple(rest)
 

@@ -43,12 +43,12 @@ def as_published(frames: np.ndarray, quality: int = 85) -> np.ndarray:
     """Frames (N, H, W) as they are published, uint8: each scaled to its maximum, and through JPEG of a `quality`."""
     from PIL import Image
 
-    def through(frame: np.ndarray) -> np.ndarray:
+    published = []
+    for frame in frames:
         gray = (frame * (255 / max(float(frame.max()), 1e-12)) + 0.5).astype(np.uint8)
         Image.fromarray(gray).save(file := io.BytesIO(), "JPEG", quality=quality)
-        return np.asarray(Image.open(file))
-
-    return np.stack([through(frame) for frame in frames])
+        published.append(np.asarray(Image.open(file)))
+    return np.stack(published)
 
 
 def relative(frames: np.ndarray) -> np.ndarray:

@@ -11,13 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from pydantic import BeforeValidator, create_model
 
-from sqlib.data.catalogue import Event, catalogue, make_event
-from sqlib.data.frames import FrameSet, check_size, frame_time, make_frameset, make_index, own_card, resize, to_bytes
-from sqlib.data.tables import FROM, Column, intervals, read_table
+from sqlib.data.catalogue import catalogue, make_event
+from sqlib.data.frames import FrameSet, check_frames, frame_time, make_frameset, make_index, own_card, resize, to_bytes
+from sqlib.data.tables import Count, Row, empty, intervals, read_table
 from sqlib.errors import SqError, in_words
 from sqlib.paths import real
 
@@ -28,13 +30,11 @@ LARGEST = 4096  # pixels a side; a larger picture is no frame, and might be a de
 CORNERS = tuple(tuple(f"b{box}_{corner}" for corner in ("x0", "y0", "x1", "y1")) for box in (1, 2))
 CENTRES = tuple(tuple(f"b{box}_{part}" for part in ("cx", "cy", "w", "h")) for box in (1, 2))
 COLUMNS = ("Time", "FS", "FE", *CENTRES[0], *CENTRES[1], "box_cnt", *CORNERS[0], *CORNERS[1])
-REGIONS = {
-    "Time": Column(datetime, format="%d.%m.%Y %H:%M"),
-    "FS": Column(int, FROM),
-    "FE": Column(int, FROM),
-    **{name: Column(optional=True) for name in COLUMNS[3:12]},  # said again by the corners, which are what is read
-    **{name: Column(float, optional=True) for name in COLUMNS[12:]},
-}
+
+# Of a region table what is read: the other columns say again what the corners say.
+Day = Annotated[datetime, BeforeValidator(lambda word: datetime.strptime(word, "%d.%m.%Y %H:%M"))]
+Side = Annotated[float | None, empty]
+REGION = create_model("Region", __base__=Row, Time=Day, FS=Count, FE=Count, **dict.fromkeys(sum(CORNERS, ()), Side))
 
 
 @dataclass(frozen=True)
@@ -85,33 +85,14 @@ def _walk(root: Path) -> list[Path]:
     return sorted(found)
 
 
-def _picture(path: Path) -> np.ndarray:
-    """Gray pixels uint8 (H, W) of a JPEG or PNG."""
-    from PIL import Image
-
-    told = in_words(f"{path} is truncated or no JPEG or PNG", "fetch it again or delete it")
-    with told, Image.open(path, formats=("JPEG", "PNG")) as image:
-        if max(image.size) > LARGEST:
-            raise SqError(f"{path} has {image.width}×{image.height} pixels; a frame has 256×256")
-        if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
-            raise SqError(f"{path} has pixels of mode {image.mode}; a frame is 8-bit gray or RGB")
-        return np.asarray(image.convert("L"))
-
-
 def read_regions(path: Path) -> pd.DataFrame:
     """Rows of a region table (`data_c23.csv`, `data_c24.csv`): event (key), first, last (annotated frames), boxes.
 
     A row has up to two boxes (x0, y0, x1, y1), in pixels. Raises `SqError` as `tables.read_table` and `intervals` do.
     """
-    table = intervals(read_table(path, REGIONS, more=True), "FS", "FE", CORNERS)
+    table = intervals(read_table(path, REGION, more=True), "FS", "FE", CORNERS)
     table["event"] = [make_event(time.to_pydatetime()).key for time in table["Time"]]
     return table[["event", "first", "last", "boxes"]]
-
-
-def _simulated(files: list[Path]) -> bool:
-    """Whether an export of simulated frames is among `files`: it must never pass for the Sun."""
-    readmes = (path.read_text(encoding="utf-8", errors="replace") for path in files if path.name == "README.txt")
-    return any("SIMULATED:" in text for text in readmes)
 
 
 def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True) -> tuple[FrameSet, Report]:
@@ -126,8 +107,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     Raises `SqError` for a folder that is absent or holds no frame, unreadable or huge pictures, several sizes (region
     tables fit only one), links that lead out of the folder, and malformed region tables.
     """
-    if size is not None:
-        check_size(size)
+    check_frames(1 if size is None else size)
     files, root = _walk(Path(root)), real(root)
     own, events = own_card(root), {event.key: event for event in catalogue()}
     named = _named(files, root)
@@ -150,12 +130,16 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
         inside = _clip(region, shape, pixels.shape[1:], outside)
         for place in frames.index[(frames["key"] == region.event) & frames["frame"].between(region.first, region.last)]:
             boxes[place] += inside
-    time = [_time(row.event, row.frame, own.get("cubes", {})) for row in frames.itertuples()]
+    clocks = {event.key: (event.start, event.cadence) for event in frames["event"]}
+    own_clocks = own.get("cubes", {}).items()
+    clocks |= {key: (datetime.fromisoformat(cube["start"]), cube["cadence"]) for key, cube in own_clocks}
+    time = [frame_time(*clocks[key], frame) for key, frame in zip(frames["key"], frames["frame"])]
     facts = {"cycle": [event.cycle for event in frames["event"]], "time": time, "boxes": boxes.values()}
     columns = ["event", "cycle", "frame", "time", "label", "boxes"]
     index = make_index(frames.assign(**facts, event=frames["key"])[columns]).reset_index(drop=True)
-    source = own.get("source", "sunquakenet")
-    source = "twin" if source != "simulated" and _simulated(files) else source
+    source, readmes = own.get("source", "sunquakenet"), [path for path in files if path.name == "README.txt"]
+    if source != "simulated" and any("SIMULATED:" in path.read_text("utf-8", "replace") for path in readmes):
+        source = "twin"  # an export of simulated frames never passes for the Sun
     annotated = [(row.event, (row.first, row.last)) for row in regions.itertuples() if row.event in events]
     return make_frameset(pixels, index, source, "frame" if own else "published"), Report(
         frames=len(frames),
@@ -191,20 +175,23 @@ def _named(files: list[Path], root: Path) -> pd.DataFrame:
     return table[table["key"].notna() | table["folder"].notna()]
 
 
-def _time(event: Event, frame: int, cubes: dict) -> np.datetime64:
-    """Time of a frame, by its own cube where there is one."""
-    cube = cubes.get(event.key) or {"start": event.start.isoformat(), "cadence": event.cadence}
-    return frame_time(datetime.fromisoformat(cube["start"]), frame, cube["cadence"])
-
-
 def _pictures(paths, size: int | None, progress: bool) -> tuple[np.ndarray, tuple[int, int]]:
-    """Pixels uint8 (N, H, W) of all files, and the shape (H, W) that they have on disk."""
+    """Gray pixels uint8 (N, H, W) of JPEG and PNG files, and the shape (H, W) that all have on disk."""
+    from PIL import Image
     from tqdm import tqdm
 
-    shape = _picture(paths[0]).shape
-    pixels = np.empty((len(paths), size or shape[0], size or shape[1]), np.uint8)
+    pixels = shape = None
     for i, path in enumerate(tqdm(paths, desc="reading frames", unit="frame", disable=not progress, delay=1)):
-        picture = _picture(path)
+        told = in_words(f"{path} is truncated or no JPEG or PNG", "fetch it again or delete it")
+        with told, Image.open(path, formats=("JPEG", "PNG")) as image:
+            if max(image.size) > LARGEST:
+                raise SqError(f"{path} has {image.width}×{image.height} pixels; a frame has 256×256")
+            if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
+                raise SqError(f"{path} has pixels of mode {image.mode}; a frame is 8-bit gray or RGB")
+            picture = np.asarray(image.convert("L"))
+        if pixels is None:
+            shape = picture.shape
+            pixels = np.empty((len(paths), size or shape[0], size or shape[1]), np.uint8)
         if picture.shape != shape:
             sizes = f"{picture.shape[1]}×{picture.shape[0]} pixels, others {shape[1]}×{shape[0]}"
             raise SqError(f"{path} has {sizes}: region boxes would not fit; put each size in its own folder")
@@ -214,12 +201,11 @@ def _pictures(paths, size: int | None, progress: bool) -> tuple[np.ndarray, tupl
 
 def _clip(region, shape, stored, outside: list) -> tuple:
     """Boxes of a region inside a frame of `shape`, in pixels of the `stored` frames; what was cut goes to `outside`."""
-    limits, kept = np.array([shape[1], shape[0]] * 2), []
-    scale = np.array([stored[1], stored[0]] * 2) / limits
+    limits, kept = np.array(shape[::-1] * 2), []
     for box in region.boxes:
         x0, y0, x1, y1 = cut = np.clip(box, 0, limits)
         inside = x0 < x1 and y0 < y1
-        kept += [tuple((cut * scale).tolist())] * bool(inside)
+        kept += [tuple((cut * (np.array(stored[::-1] * 2) / limits)).tolist())] * bool(inside)
         if tuple(cut.tolist()) != box:
             outside.append((region.event, box, "clipped" if inside else "dropped"))
     return tuple(kept)

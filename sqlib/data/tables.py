@@ -1,51 +1,55 @@
-"""Tables that people write as CSV, read against one declaration of what they may hold."""
+"""Tables that people write as CSV, read against one declaration of what their rows may hold (a pydantic model)."""
 
 import csv
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
-import numpy as np
 import pandas as pd
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sqlib.errors import SqError
 
-LONGEST = 4096  # characters of a value; no path has more
-EXAMPLE = datetime(2014, 3, 29, 16, 48)
-ABOVE, FROM = pd.Interval(0, np.inf, "neither"), pd.Interval(0, np.inf, "left")
+
+class Row(BaseModel):
+    """What a row of a table, or a header, may hold, made from words by `row_of`; what else stands there is left out."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
-@dataclass(frozen=True)
-class Column:
-    """What a column may hold: values of a `kind` (str, int, float, datetime) in a `span`, or one of `words`.
-
-    `format`: of a time, as strptime has it. `optional`: may be empty. `says`: what it is, for whoever fills it in.
-    """
-
-    kind: type = str
-    span: pd.Interval | None = None
-    words: tuple[str, ...] = ()
-    format: str = "ISO8601"
-    optional: bool = False
-    says: str = ""
-
-    def __str__(self) -> str:
-        if self.kind is str:
-            return " or ".join(self.words) or f"text of 1 to {LONGEST} characters"
-        if self.kind is datetime:
-            return f"time like {EXAMPLE.isoformat() if self.format == 'ISO8601' else EXAMPLE.strftime(self.format)}"
-        words = "whole number" if self.kind is int else "number"
-        if self.span is not None:
-            words += f" {'above' if self.span.open_left else 'from'} {self.span.left:g}"
-            words += f", up to {self.span.right:g}" if self.span.right < np.inf else ""
-        return words
+def _time(word: str) -> datetime:
+    with suppress(ValueError, OverflowError):
+        time = datetime.fromisoformat(word)
+        time = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+        if 1900 <= time.year < 2200:
+            return time
+    raise ValueError("a time is written like 2014-03-29T16:48:00")
 
 
-def read_table(path: Path, columns: dict[str, Column], more: bool = False) -> pd.DataFrame:
-    """Rows of a table, `typed` by its `columns`; their index is their place ("FILE, line 3, column").
+Text = Annotated[str, Field(min_length=1, max_length=4096)]  # no path is longer
+Time = Annotated[datetime, BeforeValidator(_time)]  # UTC, without a zone
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+Above0 = Annotated[float, Field(gt=0)]
+From0 = Annotated[float, Field(ge=0)]
+empty = BeforeValidator(lambda word: None if word == "" else word)  # what may be, for Annotated[… | None, empty]
+
+
+def row_of(model: type[Row], words: dict[str, str], where: str) -> Row:
+    """The row that `words` make; `SqError` for the first that is not as expected, with its place."""
+    try:
+        return model(**words)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name, told = first["loc"][0], first["msg"].removeprefix("Value error, ")
+        raise SqError(f"{where} {name}: {str(words.get(name))[:80]!r}: {told[0].lower()}{told[1:]}") from None
+
+
+def read_table(path: Path, model: type[Row], more: bool = False) -> pd.DataFrame:
+    """Rows of a table, a column per field of `model`; their index is their place ("FILE, line 3, column").
 
     Empty lines and those that begin with # are left out, and `more` columns, where they are allowed: then odd letters
-    are, too. Raises `SqError` for what is no text in UTF-8, for missing and unknown columns, and as `typed` does.
+    are, too. Raises `SqError` for what is no text in UTF-8, for missing and unknown columns, and as `row_of` does.
     """
     try:
         content = Path(path).read_bytes()
@@ -64,43 +68,20 @@ def read_table(path: Path, columns: dict[str, Column], more: bool = False) -> pd
             line = reader.line_num + 1  # a quoted value may go on in the next line
     except csv.Error as error:
         raise SqError(f"{path}, line {line}: {error}; is a quote not closed, or this no table?") from error
-    where = next(iter(rows), f"{path}, line 1")
+    where, columns = next(iter(rows), f"{path}, line 1"), list(model.model_fields)
     head = rows.pop(where, [])
     wrong = [f"lacks {name}" for name in columns if name not in head]
     wrong += [f"has {name!r} twice" for name in columns if head.count(name) > 1]
     wrong += [f"has {name[:80]!r}" for name in head if not (more or name in columns)]
     if wrong:
         raise SqError(f"{where}: its columns are {','.join(columns)}; this one {', '.join(wrong[:9])}")
+    found = {}
     for where, words in rows.items():
         if len(words) != len(head) and not more:
             raise SqError(f"{where}: {len(words)} values for {len(head)} columns")
-    whole = ((words + [""] * len(head))[: len(head)] for words in rows.values())
-    table = pd.DataFrame(whole, index=[f"{where}, column" for where in rows], columns=head, dtype=str)
-    return typed(table[list(columns)], columns)
-
-
-def typed(table: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
-    """The table (of text) with its columns' types; `SqError` for a value that is not as expected, with its place."""
-    result = table.copy()
-    for name, column in columns.items():
-        result[name] = _values(table[name], column)
-        wrong = result[name].isna() & ~((table[name] == "") & column.optional)
-        if wrong.any():
-            raise SqError(f"{wrong.idxmax()} {name}: {table[name][wrong.idxmax()][:80]!r} is no {column}")
-    return result
-
-
-def _values(cells: pd.Series, column: Column) -> pd.Series:
-    """Values of a column; missing where they are not as expected."""
-    if column.kind is str:
-        return cells.where(cells.isin(column.words) if column.words else cells.str.len().between(1, LONGEST))
-    if column.kind is datetime:
-        values = pd.to_datetime(cells, format=column.format, errors="coerce", utc=True).dt.tz_localize(None)
-    else:
-        values = cells.where(pd.to_numeric(cells, errors="coerce").notna()).astype(float)
-        values = values.where(values % 1 == 0 if column.kind is int else np.isfinite(values))
-    span = column.span
-    return values if span is None else values.where(values.between(span.left, span.right, inclusive=span.closed))
+        place = f"{where}, column"
+        found[place] = dict(row_of(model, dict.fromkeys(head, "") | dict(zip(head, words)), place))
+    return pd.DataFrame.from_dict(found, orient="index", columns=columns)
 
 
 def intervals(table: pd.DataFrame, first: str, last: str, corners: tuple[tuple[str, ...], ...]) -> pd.DataFrame:
@@ -109,14 +90,13 @@ def intervals(table: pd.DataFrame, first: str, last: str, corners: tuple[tuple[s
     `corners`: the columns of each box that a row may have; all four are empty where it has none. Raises `SqError`, with
     the place, for an interval that ends before it begins, and for boxes without area.
     """
-    if (wrong := table[first] > table[last]).any():
-        row = table.loc[wrong.idxmax()]
-        raise SqError(f"{row.name} {first}, {last}: {row[first]:g} to {row[last]:g} is no interval of frames")
-    boxes = []
+    table, boxes = table.astype(dict.fromkeys(sum(corners, ()), float)), []
     for place, row in table.iterrows():
+        if row[first] > row[last]:
+            raise SqError(f"{place} {first}, {last}: {row[first]} to {row[last]} is no interval of frames")
         found = {four: tuple(row[list(four)]) for four in corners if row[list(four)].notna().any()}
         boxes.append(tuple(found.values()))
         for four, (x0, y0, x1, y1) in found.items():
             if not (x0 < x1 and y0 < y1):
                 raise SqError(f"{place} {four[0]}…{four[3]}: {found[four]} is no box with x0 < x1 and y0 < y1")
-    return table.assign(first=table[first].astype(int), last=table[last].astype(int), boxes=boxes)
+    return table.assign(first=table[first], last=table[last], boxes=boxes)

@@ -1,11 +1,11 @@
 """Case studies: when a sunquake is seen, where it is seen, and whether the two agree (Section 4.3).
 
 The contrastive models say when: frames that their classifier takes for a sunquake, eight in a row or more. A detector
-says where: a place (px) per frame, which must stay. `index` has a row per frame (event, frame, label, boxes).
+says where: a place (px) per frame, which must stay. `index` has a row per frame (event, frame, label, boxes), those of
+an event in the order of time, as frame sets and samples have them.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,34 +24,15 @@ TOLERANCE = 2.0  # px beyond a box that still count as inside
 PLACE = ["x", "y", "score", "x0", "y0", "x1", "y1"]
 
 
-class Windows(NamedTuple):
-    """Rows of consecutive frames of one event: positions int64 (W, length) in the index, and event (W,) of each."""
-
-    rows: np.ndarray
-    event: np.ndarray
-
-
-def windows(index: pd.DataFrame, length: int = LENGTH) -> Windows:
-    """All rows of `length` consecutive frames. `SqError` where no event has so many."""
-    order, event, frame = _in_time(index)
-    last = np.arange(length - 1, len(order))
-    first = last - (length - 1)
-    starts = first[(event[first] == event[last]) & (frame[last] - frame[first] == length - 1)]
-    if not len(starts):
+def windows(index: pd.DataFrame, length: int = LENGTH) -> np.ndarray:
+    """Positions int64 (W, length) of all rows of `length` consecutive frames of an event; `SqError` without any."""
+    event, frame = index["event"].to_numpy(), index["frame"].to_numpy()
+    rows = np.arange(len(index) - length + 1)[:, None] + np.arange(length)
+    first, last = rows[:, 0], rows[:, -1]
+    rows = rows[(event[first] == event[last]) & (frame[last] - frame[first] == length - 1)]
+    if not len(rows):
         raise SqError(f"no event has {length} consecutive frames: its candidates cannot be told from single frames")
-    return Windows(order[starts[:, None] + np.arange(length)], event[starts])
-
-
-def _in_time(index: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The order of event and time, and events and frame numbers in it."""
-    order = np.lexsort((index["frame"], index["event"]))
-    return order, index["event"].to_numpy()[order], index["frame"].to_numpy()[order]
-
-
-def spells(index: pd.DataFrame, said, length: int = LENGTH) -> pd.DataFrame:
-    """The `duration.runs` of `length` or more frames that were `said` (bool, (M,)) to be positive."""
-    found = duration.runs(index, said)
-    return found[found["frames"] >= length].reset_index(drop=True)
+    return rows
 
 
 def rank(values: np.ndarray) -> np.ndarray:
@@ -59,32 +40,18 @@ def rank(values: np.ndarray) -> np.ndarray:
     return (rankdata(values) - 0.5) / len(values)
 
 
-def chosen(among: Windows, decisions: dict[str, np.ndarray]) -> dict[str, int]:
-    """Per event, the window (its number) that the models like best: greatest mean of ranks, over frames and models.
-
-    decisions : values (M,) of each model, greater the more like a sunquake. Ranks are within the event, so that no
-    model counts for more because its numbers are larger. Of equal windows the first.
-    """
-    best = {}
-    for event, own in pd.Series(range(len(among.event))).groupby(among.event, sort=False).indices.items():
-        frames, place = np.unique(among.rows[own], return_inverse=True)
-        mean = np.mean([rank(np.asarray(values)[frames]) for values in decisions.values()], axis=0)
-        best[event] = int(own[mean[place].mean(1).argmax()])
-    return best
-
-
 def look(pixels, index: pd.DataFrame, find: Callable) -> pd.DataFrame:
-    """The detector's place in each frame (M rows, in the index's order): x, y, score, x0, y0, x1, y1.
+    """The detector's place in each frame (M rows): x, y, score, x0, y0, x1, y1.
 
-    pixels : uint8 (M, H, W); find : `sqlib.learn.locator.find_sources`, or another with its answer. It is told which
-    frames belong together, and sees them in the order of time. `SqError` where it does not answer with a place a frame.
+    pixels : uint8 (M, H, W); find : `sqlib.learn.locator.find_sources`, or another with its answer, which is told what
+    frames belong together. `SqError` where it does not answer with a place a frame.
     """
-    order, event, frame = _in_time(index)
-    runs = np.cumsum(np.r_[False, (event[1:] != event[:-1]) | (np.diff(frame) > GAP)])
-    found = find(np.ascontiguousarray(pixels[order]), runs=runs).frames
+    event, frame = index["event"].to_numpy(), index["frame"].to_numpy()
+    apart = (event[1:] != event[:-1]) | (np.diff(frame) > GAP)
+    found = find(np.ascontiguousarray(pixels), runs=np.cumsum(np.r_[False, apart])).frames
     if len(found) != len(index):
         raise SqError(f"the detector answered for {len(found)} of {len(index)} frames; it must say one place a frame")
-    return pd.DataFrame(found[PLACE].to_numpy(float)[np.argsort(order)], columns=PLACE)
+    return found[PLACE].astype(float).reset_index(drop=True)
 
 
 def one_place(pixels, find: Callable) -> pd.Series:
@@ -93,33 +60,36 @@ def one_place(pixels, find: Callable) -> pd.Series:
     return found.loc[found["score"].idxmax(), PLACE].astype(float)
 
 
-def same_spot(places: pd.DataFrame, among: Windows, near: float = NEAR) -> pd.DataFrame:
-    """The one place that a window (of W) has most to say for: x, y (weighted by score), score, frames that name it.
+def same_spot(places: pd.DataFrame, rows: np.ndarray, near: float = NEAR) -> pd.DataFrame:
+    """How much each window has to say for one place (W rows): score, and frames that name that place.
 
-    Of the places in a window's frames, the one about which (within `near` px) the scores sum to most; that sum over the
-    window's length is its score: a detector that jumps about has little, however sure it is of each frame.
+    places : of `look`; rows : (W, length) of `windows`. Of the places in a window's frames the one counts about which,
+    within `near` px, the scores sum to most; that sum over the window's length is its score: a detector that jumps
+    about has little, however sure it is of each frame.
     """
-    x, y, score = (places[name].to_numpy()[among.rows] for name in ("x", "y", "score"))
+    x, y, score = (places[name].to_numpy()[rows] for name in ("x", "y", "score"))
     close = np.hypot(x[:, :, None] - x[:, None], y[:, :, None] - y[:, None]) <= near  # (W, length, length)
     support = (close * score[:, None]).sum(2)
-    member = close[np.arange(len(close)), support.argmax(1)]
-    weight = np.maximum(member * score, 1e-12 * member)
-    x, y = ((weight * at).sum(1) / weight.sum(1) for at in (x, y))
-    return pd.DataFrame({"event": among.event, "x": x, "y": y, "score": support.max(1) / among.rows.shape[1],
-                         "frames": member.sum(1)})
+    frames = close[np.arange(len(close)), support.argmax(1)].sum(1)
+    return pd.DataFrame({"score": support.max(1) / rows.shape[1], "frames": frames})
 
 
-def agreement(among: Windows, decisions: dict[str, np.ndarray], spots: pd.DataFrame) -> pd.DataFrame:
-    """Claim C21, per event: the window that the models choose, the detector's one place in it, and where that stands.
+def agreement(index: pd.DataFrame, rows: np.ndarray, decisions: dict[str, np.ndarray],
+              spots: pd.DataFrame) -> pd.DataFrame:
+    """Claim C21, per event: the window that the models like best, and what the detector has to say in it.
 
-    decisions : as for `chosen`; spots : (W rows) of `same_spot`. Columns: event, window, x, y, score, frames, and rank,
-    that of the place's score among all windows of the event (0.5 by chance).
+    rows : (W, length) of `windows`; spots : of `same_spot`; decisions : values (M,) of each model, greater the more
+    like a sunquake. The models choose by the greatest mean of ranks, over frames and models: ranks within the event, so
+    that no model counts for more because its numbers are larger; of equal windows the first. Columns: event, window
+    (its number), score and frames of `spots`, and rank, that of the score among all of the event (0.5 by chance).
     """
-    best = pd.Series(chosen(among, decisions))
-    ranks = spots.groupby("event")["score"].transform(rank)
-    found = spots.iloc[best.to_numpy()].reset_index(drop=True).assign(rank=ranks.iloc[best.to_numpy()].to_numpy())
-    found.insert(1, "window", best.to_numpy())
-    return found
+    event, best = index["event"].to_numpy()[rows[:, 0]], []
+    for own in pd.Series(range(len(event))).groupby(event, sort=False).indices.values():
+        frames, place = np.unique(rows[own], return_inverse=True)
+        mean = np.mean([rank(np.asarray(values)[frames]) for values in decisions.values()], axis=0)
+        best.append(own[mean[place].mean(1).argmax()])
+    found = spots.assign(event=event, window=range(len(event)), rank=spots["score"].groupby(event).transform(rank))
+    return found.iloc[best].reset_index(drop=True)
 
 
 def inside(x, y, boxes, tolerance: float = TOLERANCE) -> np.ndarray:
@@ -147,43 +117,30 @@ def low_pass_spots(pixels, threshold: int = 50) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["x", "y", "level", "area", "spots"])
 
 
-def by_chance(index: pd.DataFrame, said, length: int = LENGTH) -> float:
-    """Share of annotated events that runs touch if each event's answers are moved in time: the mean over all moves.
-
-    What passes the end comes in again at the beginning. A classifier that says yes to everything finds every event:
-    this is what its finds are worth. NaN without annotated events.
-    """
-    order, event, _ = _in_time(index)
-    yes, marked, shares = np.asarray(said, bool)[order], (index["label"] == 1).to_numpy()[order], []
-    for own in pd.Series(range(len(order))).groupby(event).indices.values():
-        if marked[own].any():
-            kept = np.zeros(len(own), bool)
-            for run in duration.unbroken(np.flatnonzero(yes[own])):
-                kept[run] = len(run) >= length
-            shares.append(np.mean([(np.roll(kept, by) & marked[own]).any() for by in range(len(own))]))
-    return float(np.mean(shares)) if shares else float("nan")
-
-
 def way(index: pd.DataFrame, said, pixels, find: Callable, length: int = LENGTH) -> pd.DataFrame:
     """The paper's way on events whose truth is known, a row an event: does it find them, when and where?
 
-    said : bool (M,), the classifier's answer; pixels : uint8 (M, H, W); find : as in `look`. Columns: event, runs
-    (spells of `length` frames), when (a spell touches the annotation), where (the one place over it is inside the box),
-    false (spells that touch none), told (where, had the annotated interval been told: the detector's part alone).
+    said : bool (M,), the classifier's answer; pixels : uint8 (M, H, W); find : as in `look`. Columns: event, runs (of
+    `length` frames or more), when (a run touches the annotation), where (the one place over it is inside the box),
+    false (runs that touch none), told (where, had the annotated interval been told: the detector's part alone), chance
+    (when, if the answers are moved in time: share of all moves; what passes the end comes in again at the beginning. A
+    classifier that says yes to everything finds every event: this is what its finds are worth).
     """
-    found, rows = spells(index, said, length), []
+    found, rows = duration.runs(index, said, least=length), []
     for event, own in index.groupby("event", sort=False):
-        own = own.sort_values("frame")
-        marked = own[own["label"] == 1]
-        if len(marked):
-            boxes = {box for some in marked["boxes"] for box in some}
+        marked = (own["label"] == 1).to_numpy()
+        if marked.any():
+            boxes = {box for some in own["boxes"][marked] for box in some}
 
             def right(among, boxes=boxes):
                 place = one_place(pixels[index.index.get_indexer(among.index)], find)
                 return bool(inside([place["x"]], [place["y"]], [boxes])[0])
 
-            spell = found[found["event"] == event]
-            hits = [own[own["frame"].between(run.first, run.last)] for run in spell[spell["hit"]].itertuples()]
-            false = int((~spell["hit"]).sum())
-            rows.append((event, len(spell), bool(hits), any(map(right, hits)), false, right(marked)))
-    return pd.DataFrame(rows, columns=["event", "runs", "when", "where", "false", "told"])
+            runs = found[found["event"] == event]
+            spans = [own["frame"].between(run.first, run.last).to_numpy() for run in runs.itertuples()]
+            where = any(right(own[span]) for span, hit in zip(spans, runs["hit"]) if hit)
+            kept = np.any([np.zeros(len(own), bool), *spans], axis=0)
+            chance = np.mean([(np.roll(kept, by) & marked).any() for by in range(len(own))])
+            when, false = bool(runs["hit"].any()), int((~runs["hit"]).sum())
+            rows.append((event, len(runs), when, where, false, right(own[marked]), chance))
+    return pd.DataFrame(rows, columns=["event", "runs", "when", "where", "false", "told", "chance"])

@@ -22,8 +22,8 @@ from torchvision.ops import box_iou
 
 from sqlib.data.catalogue import catalogue
 from sqlib.data.statistics import LOCAL
-from sqlib.errors import SqError
 from sqlib.judge.metrics import middle, share
+from sqlib.learn.detector import best
 
 SPOT = 4.0  # px, how far the centre may go from one frame to the next
 DURATIONS = (1, 4, 6, 8)
@@ -56,12 +56,8 @@ def compare(table: pd.DataFrame, boxes: pd.DataFrame, scale: float = 1.0) -> pd.
     annotated box (px, 0 inside); pixels and Mm, distance of the centre from that of the nearest annotated box; inside,
     whether the whole box lies in an annotated one; ratio, its area over that of the annotated box that it overlaps most
     or is nearest to. Without a box iou is 0, outside infinite, inside False, the others NaN; Mm is NaN for events not
-    in Table 1. `SqError` for positions outside the table, two boxes of a frame, and a frame without annotation.
+    in Table 1.
     """
-    if len(boxes) and not (boxes["position"].between(0, len(table) - 1).all() and boxes["position"].is_unique):
-        raise SqError(f"best boxes have at most one row for each of the {len(table)} frames, with its position")
-    if len(table) and not table["boxes"].map(len).all():
-        raise SqError(f"{int((table['boxes'].map(len) == 0).sum())} frames have no annotated box to compare with")
     table, size = table.reset_index(drop=True), {event.key: scale * event.pixel for event in catalogue()}
     found = boxes.set_index("position").reindex(range(len(table)))[[*CORNERS, "score"]].astype(float)
     rows = [_beside(np.asarray(truth, float), own) for truth, own in zip(table["boxes"], found[CORNERS].to_numpy())]
@@ -84,16 +80,14 @@ def _beside(truth: np.ndarray, box: np.ndarray) -> tuple[float, float, float, bo
 
 
 def correct(found: pd.DataFrame, definition: str = CENTRE) -> pd.Series:
-    """Whether the box of each frame of `compare` marks the signature, by one of `DEFINITIONS`; else `SqError`."""
-    if definition not in DEFINITIONS:
-        raise SqError(f"definition {definition!r} is unknown: {', '.join(DEFINITIONS)}")
+    """Whether the box of each frame of `compare` marks the signature, by one of `DEFINITIONS`."""
     return DEFINITIONS[definition](found)
 
 
 def longest(found: pd.DataFrame, said, spot: float = SPOT) -> int:
-    """Most frames in a row of one event `said` (bool) to be correct, each centre within `spot` px of the one before."""
-    order = np.argsort(found["frame"].to_numpy())
-    frame, place, said = found["frame"].to_numpy()[order], _centres(found)[order], np.asarray(said, bool)[order]
+    """Most frames in a row of one event, in the order of time, `said` (bool) to be correct, each centre within `spot`
+    px of the one before."""
+    frame, place, said = found["frame"].to_numpy(), _centres(found), np.asarray(said, bool)
     goes_on = said[1:] & said[:-1] & (np.diff(frame) == 1) & (np.hypot(*np.diff(place, axis=0).T) <= spot)
     run = np.cumsum(np.r_[True, ~goes_on])[: len(said)]
     return int(np.bincount(run[said]).max()) if said.any() else 0
@@ -123,17 +117,12 @@ def table5(events: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
     """
     rows = []
     for cycle, own in events.groupby("cycle"):
-        found = {"IoU": mean_over_events(own["IoU"], seed, draws)}
+        found = {"IoU": middle(own["IoU"], None, seed, draws)}
         found["correct-signature coverage"] = share(own["correct-signature coverage"], samples=own["frames"])
         found |= {f"minimum duration {n}": share(own[f"minimum duration {n}"]) for n in DURATIONS}
         found["boxes inside the truth"] = share(own["boxes inside the truth"], samples=own["frames"])
         rows += [(cycle, metric, *values, len(own)) for metric, values in found.items()]
     return pd.DataFrame(rows, columns=["cycle", "metric", "value", "low", "high", "events"])
-
-
-def mean_over_events(values, seed: int, draws: int = 1000) -> tuple[float, float, float]:
-    """Mean of one value an event (E,), and its 95 % interval with events drawn anew; NaN without any event."""
-    return middle(values, np.arange(len(values)), seed, draws)
 
 
 def errors(found: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
@@ -214,8 +203,7 @@ def fuse(detections: pd.DataFrame, groups, spot: float = SPOT) -> pd.DataFrame:
 def method(table: pd.DataFrame, detections: pd.DataFrame, definition: str, scale: float = 1.0) -> dict[str, float]:
     """A way to find the place on the frames of `table`: value, low, high (coverage, mean over events, 95 %), fused
     (share of events that one box for all frames marks rightly), median (px, distance of the best boxes' centres)."""
-    own = detections.sort_values(["position", "score"], ascending=[True, False], kind="stable")
-    found = compare(table, own.drop_duplicates("position"), scale)
+    found = compare(table, best(detections), scale)
     events = by_event(found, definition)
     value, low, high = share(events["correct-signature coverage"], samples=events["frames"])
     groups = table.groupby("event", sort=False)  # each event as one frame, with all of its boxes

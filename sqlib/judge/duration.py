@@ -1,4 +1,7 @@
-"""How long things last: courses of sunquakes and speckles, a classical detector, runs of frames (Sections 2.1, 3.3)."""
+"""How long things last: courses of sunquakes and speckles, a classical detector, runs of frames (Sections 2.1, 3.3).
+
+`index` has a row per frame (event, frame, label), those of an event in the order of time, as frame sets have them.
+"""
 
 import numpy as np
 import pandas as pd
@@ -36,7 +39,6 @@ def courses(frameset: FrameSet, rng: np.random.Generator, reach: float = 720.0, 
         marked = own[(own["label"] == 1) & (own["boxes"].map(len) > 0)]
         if marked.empty:
             continue
-        own = own.sort_values("frame")
         power = np.asarray(frameset.pixels[own.index.to_numpy()], np.float32)
         power /= np.maximum(power.mean((1, 2), keepdims=True), 1e-6)
         times, inside = events_of(own)[event].cadence * own["frame"].to_numpy(), own["frame"].isin(marked["frame"])
@@ -88,35 +90,31 @@ def unbroken(numbers: np.ndarray) -> list[np.ndarray]:
     return np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1) if len(numbers) else []
 
 
-def runs(index: pd.DataFrame, said, shortest: float = 0.0) -> pd.DataFrame:
-    """Runs of consecutive frames that were `said` (bool, (M,)) to be positive and last at least `shortest` seconds.
+def runs(index: pd.DataFrame, said, shortest: float = 0.0, least: int = 1) -> pd.DataFrame:
+    """Runs of `least` consecutive frames or more, `shortest` seconds or longer, that were `said` (bool, (M,)) positive.
 
     A row per run: event, first, last (frame numbers), frames, seconds, rule (whether it lasts 480 s, Section 2.1), hit
     (whether an annotated frame is among its own).
     """
     rows, events = [], events_of(index)
-    for event, own in index.assign(said=np.asarray(said, bool)).sort_values("frame").groupby("event"):
+    for event, own in index.assign(said=np.asarray(said, bool)).groupby("event"):
         annotated = own["frame"][own["label"] == 1]
         for run in unbroken(own["frame"][own["said"]].to_numpy()):
             seconds, hit = len(run) * events[event].cadence, np.isin(run, annotated).any()
             rows.append((event, run[0], run[-1], len(run), seconds, seconds >= RULE, hit))
     found = pd.DataFrame(rows, columns=["event", "first", "last", "frames", "seconds", "rule", "hit"])
     found = found.astype({"rule": bool, "hit": bool})  # also where empty
-    return found[found["seconds"] >= shortest].reset_index(drop=True)
+    return found[(found["seconds"] >= shortest) & (found["frames"] >= least)].reset_index(drop=True)
 
 
-def found(index: pd.DataFrame, said, shortest: float = 0.0) -> tuple[int, int]:
-    """Number of annotated events whose annotation one of their `runs` touches, and number of runs that touch none."""
-    kept = runs(index, said, shortest)
-    return kept.loc[kept["hit"], "event"].nunique(), int((~kept["hit"]).sum())
+def exchange(index: pd.DataFrame, decision, thresholds, shortest: float = 0.0) -> pd.DataFrame:
+    """What `runs` above each of some thresholds of decision values (M,) find: threshold, events, false.
 
-
-def exchange(index: pd.DataFrame, decision, shortest: float = 0.0, most: float = 0.2, steps: int = 40) -> pd.DataFrame:
-    """`found` at `steps` thresholds of decision values (M,), from the strictest on: threshold, events, false.
-
-    At the last one the share `most` of the frames is positive. With many more, all runs of an event merge into one,
-    which touches the annotation and tells nothing.
+    events : number of annotated events whose annotation a run touches; false : of runs that touch none. Where most
+    frames are positive, all runs of an event merge into one, which touches the annotation and tells nothing.
     """
-    share = np.geomspace(1 / len(decision), most, steps)
-    rows = [(cut, *found(index, np.asarray(decision) > cut, shortest)) for cut in np.quantile(decision, 1 - share)]
+    rows = []
+    for threshold in thresholds:
+        kept = runs(index, np.asarray(decision) > threshold, shortest)
+        rows.append((threshold, kept.loc[kept["hit"], "event"].nunique(), int((~kept["hit"]).sum())))
     return pd.DataFrame(rows, columns=["threshold", "events", "false"])

@@ -1,17 +1,18 @@
 """Readings of embeddings (M, D): distances in time, moments, maps, and numbers per event for claims C1, C2, C16–C18.
 
-`index` has a row per embedding (event, frame, label) in any order; tables are per frame in that order, or per event, so
-that an interval can be had by resampling events. Embeddings that are not finite or do not fit the index: `SqError`.
+`index` has a row per embedding (event, frame, label), those of an event in the order of time, as samples have them.
+Tables are per frame, or per event, so that an interval can be had by resampling events. Embeddings that are not finite
+or do not fit the index: `SqError`.
 """
 
 import warnings
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score, silhouette_samples
-from sklearn.metrics.pairwise import cosine_similarity as similarity  # noqa: F401  (M, M), −1…1
+from sklearn.metrics import silhouette_samples
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from sqlib.errors import SqError
@@ -20,19 +21,16 @@ from sqlib.learn.sequences import own_threads, reducer
 SECTORS = 12  # of 30 degrees, in which a ring is looked for
 
 
-def consecutive(embeddings, index: pd.DataFrame, metric: str = "cosine") -> pd.DataFrame:
-    """Distance of each embedding to that of the event's frame before (Fig. 6); metric "cosine" (0…2) or "euclidean".
+def consecutive(embeddings, index: pd.DataFrame, metric: Literal["cosine", "euclidean"] = "cosine") -> pd.DataFrame:
+    """Distance of each embedding to that of the event's frame before (Fig. 6), cosine (0…2) or Euclidean.
 
     Returns event, frame, step (frames between the two, above 1 at a gap), distance; NaN at an event's first frame.
-    `SqError` for another metric.
     """
     vectors, frames = _checked(embeddings, index), index["frame"].to_numpy()
     if metric == "cosine":
         vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
-    elif metric != "euclidean":
-        raise SqError(f"metric={metric!r} is unknown: cosine or euclidean")
     step, distance = np.full((2, len(vectors)), np.nan)
-    for _, own in _events(index):
+    for _, own in index.groupby("event").indices.items():
         apart = np.linalg.norm(np.diff(vectors[own], axis=0), axis=1)
         # half the squared chord of unit vectors is 1 − cos, without its loss of digits where they are nearly parallel
         distance[own[1:]] = apart**2 / 2 if metric == "cosine" else apart
@@ -51,33 +49,28 @@ def moments(embeddings, index: pd.DataFrame) -> pd.DataFrame:
 def edge_peaks(distances: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
     """Claim C16, per annotated event: where distances (of `consecutive`) at onset and end stand among all of its own.
 
-    Returns event, onset (first annotated frame against the one before), end (first frame after against the last) and
-    edges (mean of all these) as percentile ranks, 0…1 with chance at 0.5 (NaN: no such edge), and top: the share of the
-    k edges that are among the k largest distances. Distances across gaps do not enter.
+    Returns event and edges: mean percentile rank, 0…1 with chance at 0.5, of the first annotated frame's distance from
+    the one before, and of the first one's after from the last. Distances across gaps do not enter.
     """
     labels, rows = index["label"].to_numpy(), []
-    for event, own in _events(index):
+    for event, own in index.groupby("event").indices.items():
         step, distance = (distances[name].to_numpy()[own] for name in ("step", "distance"))
         valid, inside = step == np.fmin.reduce(step), labels[own] == 1
         change = valid & (inside != np.roll(inside, 1))
         if change.any():
             rank = np.where(valid, rankdata(np.where(valid, distance, np.inf)) - 0.5, np.nan) / valid.sum()
-            means = [rank[at].mean() if at.any() else np.nan for at in (change & inside, change & ~inside, change)]
-            rows.append((event, *means, (rank[change] * valid.sum() > valid.sum() - change.sum()).mean()))
-    return pd.DataFrame(rows, columns=["event", "onset", "end", "edges", "top"])
+            rows.append((event, rank[change].mean()))
+    return pd.DataFrame(rows, columns=["event", "edges"])
 
 
 def mean_shift(embeddings, index: pd.DataFrame, chosen) -> pd.DataFrame:
     """Claim C17, per event: how far the chosen frames' means lie above the other frames', on average.
 
-    chosen : bool (M,), such as the true positives
-    Returns event, chosen (count), shift in standard deviations over the event's other frames. Left out: events without
-    chosen frames, without others, or whose others are all alike. `SqError` for a choice of another shape or type.
+    chosen : bool (M,), such as the true positives. Returns event, chosen (count), shift in standard deviations over the
+    event's other frames. Left out: events without chosen frames, without others, or whose others are all alike.
     """
     values, rows = moments(embeddings, index)["mean"].to_numpy(), []
-    if np.shape(chosen) != values.shape or np.asarray(chosen).dtype != bool:
-        raise SqError(f"chosen is one bool for each of {len(values)} embeddings, not of shape {np.shape(chosen)}")
-    for event, own in _events(index):
+    for event, own in index.groupby("event").indices.items():
         here, others = own[chosen[own]], own[~chosen[own]]
         if len(here) and len(others) and np.ptp(values[others]) > 0:
             rows.append((event, len(here), (values[here].mean() - values[others].mean()) / values[others].std()))
@@ -88,10 +81,8 @@ def separability(embeddings, groups, events, seed: int, folds: int = 5, most: in
     """Claims C1 and C18, per frame: how a linear discriminant that never saw the frame's event tells two groups apart.
 
     groups : two values (M,), such as cycle or label; events : event of each embedding (M,)
-
     Returns event, group (1: the larger value), score (above 0: taken for group 1) and silhouette (of `most` frames
-    drawn by `seed`, NaN elsewhere); `separated` turns it, or a resample of its events, into numbers. `SqError` unless
-    there are two groups of two events or more.
+    drawn by `seed`, NaN elsewhere; −1…1, 0: mixed). `SqError` unless there are two groups of two events or more.
     """
     frame = pd.DataFrame({"event": np.asarray(events), "group": np.asarray(groups)})
     vectors, values = _checked(embeddings, frame), np.unique(frame["group"])
@@ -106,13 +97,6 @@ def separability(embeddings, groups, events, seed: int, folds: int = 5, most: in
     drawn = np.random.default_rng(seed).permutation(len(frame))[:most]
     silhouette = pd.Series(silhouette_samples(vectors[drawn], frame["group"].iloc[drawn]), drawn)
     return frame.assign(score=score, silhouette=silhouette)
-
-
-def separated(table: pd.DataFrame) -> dict[str, float]:
-    """Balanced accuracy and AUC (chance 0.5) and mean silhouette (−1…1; 0: mixed) of `separability`'s table."""
-    group, score = table["group"], table["score"]
-    return {"balanced_accuracy": float(balanced_accuracy_score(group, score > 0)),
-            "auc": float(roc_auc_score(group, score)), "silhouette": float(table["silhouette"].mean())}
 
 
 @own_threads()
@@ -144,7 +128,7 @@ def ring(map2d, index: pd.DataFrame) -> pd.DataFrame:
     the annotation moved to other times, which a map that only keeps the order of time has too (NaN: no room to move).
     """
     points, inside, rows = _checked(map2d, index), index["label"].to_numpy() == 1, []
-    for event, own in _events(index):
+    for event, own in index.groupby("event").indices.items():
         at, where, frames = np.flatnonzero(inside[own]), points[own], index["frame"].to_numpy()[own]
         if 0 < len(at) < len(own):
             x, y = (where[~inside[own]] - np.median(where[at], axis=0)).T
@@ -160,13 +144,6 @@ def _rho(points, frames, at) -> float:
     far = np.linalg.norm(points - np.median(points[at], axis=0), axis=1)
     far, away = rankdata(far), rankdata(remoteness(frames, at))
     return float(np.corrcoef(far, away)[0, 1]) if np.ptp(far) and np.ptp(away) else 0.0
-
-
-def _events(index: pd.DataFrame):
-    """Each event with the positions of its rows, in the order of time."""
-    order = np.lexsort((index["frame"], index["event"]))
-    for event, own in pd.Series(order).groupby(index["event"].to_numpy()[order], sort=True):
-        yield event, own.to_numpy()
 
 
 def _checked(vectors, index: pd.DataFrame | None = None) -> np.ndarray:

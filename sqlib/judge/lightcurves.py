@@ -11,7 +11,6 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, label
 from scipy.optimize import brentq
 from scipy.special import gammaln
-from scipy.stats import gamma, norm
 
 from sqlib.data.statistics import SMOOTH
 from sqlib.errors import SqError
@@ -28,36 +27,18 @@ class Regions(NamedTuple):
     quiet: np.ndarray
 
 
-class Above(NamedTuple):
-    """An unbroken time above a level: positions of the first and the last frame (-1: none), and its seconds."""
-
-    first: int
-    last: int
-    seconds: float
-
-
 class Light(NamedTuple):
     """Light curves of a place, one a radius in px, as P/P_avg (T,); the rest is of the first, smallest kernel.
 
-    `sigma`: deviation of such kernels in the active region and in the quiet Sun, in P_avg; `run`: the candidate's time
-    above three of the former; `n`: its independent pixels, 1/σ²; `facts`: what a table says of it, by column.
+    `sigma`: deviation of such kernels in the active region and in the quiet Sun, in P_avg; `run`: positions (K,) of the
+    candidate's frames `above` three of the former; `n`: its independent pixels, 1/σ²; `facts`: a row of a table.
     """
 
     curves: dict[float, np.ndarray]
     sigma: tuple[float, float]
-    run: Above
+    run: np.ndarray
     n: float
     facts: dict[str, float | str]
-
-
-def check(power: np.ndarray) -> np.ndarray:
-    """Power (T, H, W) as an array, or `SqError`: too few frames for an average in time, not finite, or no cube."""
-    power = np.asarray(power)
-    if power.ndim != 3 or len(power) < LEAST:
-        raise SqError(f"a light curve needs {LEAST} frames or more (T, H, W), to know what is usual; not {power.shape}")
-    if not np.isfinite(power).all():
-        raise SqError("a light curve needs finite power; fill the gaps first")
-    return power
 
 
 def kernel(shape, x: float, y: float, radius: float) -> np.ndarray:
@@ -119,11 +100,16 @@ def deviation(power: np.ndarray, where: np.ndarray, x: float, y: float, radius: 
 
 def measure(power: np.ndarray, x: float, y: float, during: tuple[int, int], radii, cadence: float,
             rng: np.random.Generator) -> Light:
-    """The light curves of a place of power (T, H, W) and what they say (Section 4.3.3); `SqError` as above.
+    """The light curves of a place of power (T, H, W) and what they say (Section 4.3.3).
 
     during : positions in the cube of the candidate's first and last frame; cadence : s
+    `SqError` for too few frames to know what is usual, power that is not finite, and as above.
     """
-    power, curves, average = check(power), {}, {}
+    if np.ndim(power) != 3 or len(power) < LEAST:
+        raise SqError(f"a light curve needs {LEAST} frames or more (T, H, W), not power of {np.shape(power)}")
+    if not np.isfinite(power).all():
+        raise SqError("a light curve needs finite power; fill the gaps first")
+    curves, average = {}, {}
     areas = regions_of(power.mean(0, dtype=np.float64))
     for radius in radii:
         own = power[:, kernel(power.shape[1:], x, y, radius)].mean(1, dtype=np.float64)
@@ -131,57 +117,42 @@ def measure(power: np.ndarray, x: float, y: float, during: tuple[int, int], radi
         curves[radius] = own / average[radius]
     least = radii[0]
     region = deviation(power, areas.active, x, y, least, rng)
+    if np.isnan(region):
+        raise SqError(f"the active region has no five places {APART:g} px from the source: its noise is not known")
     quiet = deviation(power, areas.quiet, x, y, least, rng, average[least])
-    run, n = above(curves[least], 1 + 3 * region, cadence, during), 1 / region**2
-    peak, seconds, places = float(curves[least].max()), len(power) * cadence, power[0].size / (np.pi * least**2)
+    run, n = above(curves[least], 1 + 3 * region, during), 1 / region**2
+    peak, places = float(curves[least].max()), power[0].size / (np.pi * least**2)
+    lasting, seconds = len(run) * cadence, len(power) * cadence  # frames times cadence, as the paper counts
     facts = {"peak P/P_avg": peak, "in σ of the region": (peak - 1) / region,
-             "in σ of the quiet Sun": (peak - 1) / quiet, "above 3σ (s)": run.seconds,
-             "480 s": "yes" if run.seconds >= RULE else "no", "noise once in this cube": once(seconds, n),
+             "in σ of the quiet Sun": (peak - 1) / quiet, "above 3σ (s)": lasting,
+             "480 s": "yes" if lasting >= RULE else "no", "noise once in this cube": once(seconds, n),
              "anywhere in the frame": once(seconds * places, n)}
     return Light(curves, (region, quiet), run, n, facts)
 
 
-def above(values: np.ndarray, level: float, cadence: float, during: tuple[int, int]) -> Above:
-    """How long a light curve (T,) is above `level` without a break: the longest such time that touches `during`.
+def above(values: np.ndarray, level: float, during: tuple[int, int]) -> np.ndarray:
+    """Positions (K,) of the longest unbroken time of a light curve (T,) above `level` that touches the candidate.
 
-    during : first and last position of the candidate. Frames times `cadence` (s), as the paper counts.
+    during : first and last position of the candidate. None, K = 0, where it is never above.
     """
     first, last = during
     runs = [run for run in unbroken(np.flatnonzero(np.asarray(values) > level)) if run[0] <= last and run[-1] >= first]
-    best = max(runs, key=len, default=[])
-    return Above(int(best[0]), int(best[-1]), len(best) * cadence) if len(best) else Above(-1, -1, 0.0)
-
-
-def sigma_level(k: float, n: float) -> float:
-    """P/P_avg at k deviations for the mean of n independent exponentials: 1 + k/√n."""
-    return 1 + k / np.sqrt(n)
-
-
-def chance(level, n: float):
-    """Share of the time that noise is above `level` (P/P_avg): the upper tail of Gamma(n) with mean 1."""
-    return gamma.sf(np.asarray(level, float), n, scale=1 / n)
-
-
-def honest_level(k: float, n: float) -> float:
-    """P/P_avg that noise exceeds as rarely as a Gaussian exceeds k deviations; above `sigma_level` by Gamma's tail."""
-    return float(gamma.isf(norm.sf(k), n, scale=1 / n))
-
-
-def log_upcrossings(level, n: float):
-    """Logarithm of how often (1/s) the mean power of n independent waves in the band rises through `level` (P/P_avg).
-
-    √(λ/π) (n u)^(n − 1/2) exp(−n u) / Γ(n), with λ = (2π Δν)²/12 of a flat band of width Δν. Source: Rice (1945), DOI
-    10.1002/j.1538-7305.1945.tb00453.x, for the sum of n squared envelopes.
-    """
-    return np.log(np.sqrt(np.pi / 3) * BAND) + (n - 0.5) * np.log(n * level) - n * level - gammaln(n)
+    return max(runs, key=len, default=np.empty(0, int))
 
 
 def once(seconds: float, n: float) -> float:
-    """P/P_avg through which noise in a kernel of n independent pixels rises once in so many seconds, on average."""
+    """P/P_avg through which noise in a kernel of n independent pixels rises once in so many seconds, on average.
+
+    The mean power of n independent waves in the band rises through a level u so often in a second:
+    √(λ/π) (n u)^(n − 1/2) exp(−n u) / Γ(n), with λ = (2π Δν)²/12 of a flat band of width Δν. Source: Rice (1945), DOI
+    10.1002/j.1538-7305.1945.tb00453.x, for the sum of n squared envelopes.
+    """
+    def expected(u):  # its logarithm, in so many seconds
+        often = np.log(np.sqrt(np.pi / 3) * BAND) + (n - 0.5) * np.log(n * u) - n * u - gammaln(n)
+        return often + np.log(seconds)
+
     busiest = max((n - 0.5) / n, 0.1)  # below this level the rate falls again
-    if log_upcrossings(busiest, n) + np.log(seconds) <= 0:
-        return busiest
-    return float(brentq(lambda u: log_upcrossings(u, n) + np.log(seconds), busiest, 200 + 1e3 / n))
+    return busiest if expected(busiest) <= 0 else float(brentq(expected, busiest, 200 + 1e3 / n))
 
 
 def noise(seconds: float, cadence: float, n: float, rng: np.random.Generator) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Scores of predictions (Section 3), and how sure they are: bootstrap intervals by event, and Wilson's for shares."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -67,11 +66,10 @@ def scores(labels, predictions, decision=None) -> dict[str, float]:
     Raises `SqError` for unequal lengths, no samples, and labels or predictions other than 0 and 1.
     """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
-    if labels.ndim != 1 or labels.shape != predictions.shape or not len(labels):
-        raise SqError(f"labels of shape {labels.shape} and predictions of shape {predictions.shape}: "
-                      "scores need one each a sample")
-    if not (np.isin(labels, (0, 1)).all() and np.isin(predictions, (0, 1)).all()):
-        raise SqError("labels and predictions are 0 and 1; leave out frames of unlabelled events (-1) before scoring")
+    alike = labels.ndim == 1 and labels.shape == predictions.shape and len(labels)
+    if not (alike and np.isin(labels, (0, 1)).all() and np.isin(predictions, (0, 1)).all()):
+        raise SqError(f"labels {labels.shape} and predictions {predictions.shape} are 0 or 1, one each a sample; "
+                      "leave out frames of unlabelled events (-1) before scoring")
     tp, fp, fn, tn = (np.sum((labels == y) & (predictions == p)) for y, p in ((1, 1), (0, 1), (1, 0), (0, 0)))
     found = {name.lower(): float(value) for name, value in macro(tp, fp, fn, tn).iloc[0].items()}
     found["average"] = float(np.mean(list(found.values())))
@@ -81,76 +79,57 @@ def scores(labels, predictions, decision=None) -> dict[str, float]:
     return found
 
 
-class Interval(NamedTuple):
-    """Bootstrap interval, and how many of the draws were skipped for want of a class."""
-
-    low: float
-    high: float
-    skipped: int
-
-
 def interval(labels, values, events, statistic: Callable[..., float], seed: int, draws: int = 1000,
-             level: float = 0.95) -> Interval:
-    """Percentile interval of `statistic(labels, values)` with events drawn anew with replacement (cluster bootstrap).
+             less=None) -> tuple[float, float]:
+    """95 % percentile interval of `statistic(labels, values)` with events drawn anew with replacement (low, high).
 
     `labels` (M,) classes, `values` (M,) or (M, K), `events` (M,): the event of each sample. Frames of one event
-    resemble each other, so events are drawn and each brings all its frames. A draw that lacks a class of the whole set
-    is skipped. NaN where there are fewer than two events or every draw is skipped: one event does not tell how events
-    differ. With few events (the paper's test set has 11) percentile intervals come out somewhat short.
-    Raises `SqError` for unequal lengths, no samples, fewer than one draw, and a level outside of 0…1.
+    resemble each other, so events are drawn and each brings all its frames (cluster bootstrap). With `less`, like
+    `values`, the interval is of the difference of both statistics, the same events being drawn for both: what makes an
+    event hard makes it hard for both. A draw that lacks a class of the whole set is skipped. NaN where there are fewer
+    than two events or every draw is skipped: one event does not tell how events differ. With few events (the paper's
+    test set has 11) percentile intervals come out somewhat short. `SqError` for unequal lengths and no samples.
     Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13, DOI 10.1201/9780429246593.
     """
-    return _percentiles(_resampled(labels, values, events, statistic, seed, draws, level), draws, level)
-
-
-def difference(labels, one, other, events, statistic: Callable[..., float], seed: int, draws: int = 1000,
-               level: float = 0.95) -> Interval:
-    """Interval of `statistic(labels, one) - statistic(labels, other)` with the same events drawn for both.
-
-    Paired, because what makes an event hard makes it hard for both. `one`, `other`: (M,). The rest as for `interval`.
-    """
-    first, second = (_resampled(labels, own, events, statistic, seed, draws, level) for own in (one, other))
-    return _percentiles(first - second, draws, level)
-
-
-def _resampled(labels, values, events, statistic, seed: int, draws: int, level: float) -> np.ndarray:
-    """The statistic of each draw that has every class."""
-    labels, values, events = np.asarray(labels), np.asarray(values), np.asarray(events)
+    labels, events = np.asarray(labels), np.asarray(events)
     if not len(labels) == len(values) == len(events) > 0:
         raise SqError(f"{len(labels)} labels, {len(values)} values and {len(events)} events: "
                       "an interval needs one each a sample")
-    if draws < 1 or not 0 < level < 1:
-        raise SqError(f"draws={draws}, level={level}: a bootstrap needs at least one draw and a level between 0 and 1")
     which, names = pd.factorize(events)
-    if len(names) < 2:
-        return np.empty(0)
     classes, kind = np.unique(labels, return_inverse=True)
     holds = np.zeros((len(names), len(classes)), bool)
     holds[which, kind] = True
     drawn = np.random.default_rng(seed).integers(0, len(names), (draws, len(names)))
     drawn = drawn[holds[drawn].any(1).all(1)]
-    if statistic is average_precision:  # by weights: the same numbers without a sort for each draw
-        return _average_precisions(labels, values, (np.bincount(own, minlength=len(names))[which] for own in drawn))
+    if len(names) < 2 or not len(drawn):
+        return np.nan, np.nan
     members = [np.flatnonzero(which == event) for event in range(len(names))]
-    rows = (np.concatenate([members[event] for event in own]) for own in drawn)
-    return np.array([statistic(labels[own], values[own]) for own in rows])
 
+    def resampled(own):
+        if statistic is average_precision:  # by weights: the same numbers without a sort for each draw
+            return _average_precisions(labels, own, (np.bincount(one, minlength=len(names))[which] for one in drawn))
+        rows = (np.concatenate([members[event] for event in one]) for one in drawn)
+        return np.array([statistic(labels[some], own[some]) for some in rows])
 
-def _percentiles(found: np.ndarray, draws: int, level: float) -> Interval:
-    if not len(found):
-        return Interval(float("nan"), float("nan"), draws)
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high), draws - len(found))
+    found = resampled(np.asarray(values))
+    if less is not None:
+        found = found - resampled(np.asarray(less))
+    low, high = np.quantile(found, [(1 - 0.95) / 2, (1 + 0.95) / 2])
+    return float(low), float(high)
 
 
 def middle(values, events, seed: int, draws: int = 1000,
            statistic: Callable[..., float] = np.mean) -> tuple[float, float, float]:
-    """A statistic of `values` (M,) that have no classes, and its 95 % `interval` (low, high); NaN without any value."""
+    """A statistic of `values` (M,) that have no classes, and its 95 % `interval` (low, high); NaN without any value.
+
+    `events` (M,): the event of each, or None for one each.
+    """
     values = np.asarray(values, float)
     if not len(values):
         return np.nan, np.nan, np.nan
-    low, high, _ = interval(np.zeros(len(values)), values, events, lambda _, v: float(statistic(v)), seed, draws)
-    return float(statistic(values)), low, high
+    events = np.arange(len(values)) if events is None else events
+    each = interval(np.zeros(len(values)), values, events, lambda _, v: float(statistic(v)), seed, draws)
+    return float(statistic(values)), *each
 
 
 def share(values, events=None, samples=1) -> tuple[float, float, float]:

@@ -5,15 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import avg_pool2d, normalize
 
 from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError
-from sqlib.judge import detection, duration, metrics, sources
+from sqlib.judge import detection, metrics, sources
 from sqlib.learn.samples import Samples
 
 DOT = 3.0  # px, side of the dot that stands for the middle of a source
@@ -30,26 +26,6 @@ def blocks(samples: Samples, block: int = 4) -> np.ndarray:
     parts = [avg_pool2d(part.float()[:, None], block)[:, 0] for part in samples.pixels[samples.rows].cpu().split(512)]
     means = torch.cat(parts).flatten(1)
     return (means / means.mean(1, keepdim=True).clamp(min=1e-6)).numpy()
-
-
-def ratios(samples: Samples, widths=(1, 5, 9)) -> np.ndarray:
-    """(M, W): logarithm of `duration.classical` with each of `widths`, on the samples' middle frames."""
-    pixels = samples.pixels[samples.rows].cpu().numpy()
-    return np.log(np.maximum(np.stack([duration.classical(pixels, samples.index, w) for w in widths], 1), 1e-6))
-
-
-def nearest(train, labels, test, neighbours: int = 5) -> np.ndarray:
-    """(T,): share of positives, by closeness, among the `neighbours` rows of `train` (N, D) nearest to `test`."""
-    return KNeighborsRegressor(min(neighbours, len(train)), weights="distance").fit(train, labels).predict(test)
-
-
-def logistic(train, labels, test, smote: bool = False, seed: int = 0) -> np.ndarray:
-    """(T,): decision of a logistic regression on scaled features; `smote` first makes both classes equally many."""
-    if smote:
-        from imblearn.over_sampling import SMOTE
-
-        train, labels = SMOTE(random_state=seed).fit_resample(train, labels)
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(train, labels).decision_function(test)
 
 
 def calendar(index: pd.DataFrame, train, test) -> pd.DataFrame:
@@ -90,8 +66,7 @@ def reading(labels, decision, limit: float, events, seed: int, draws: int) -> di
     found = {"yes": int(yes.sum()), **metrics.scores(labels, yes, decision)}
     for name, values, statistic in (("f1", yes, lambda y, v: metrics.scores(y, v)["f1"]),
                                     ("ap", decision, metrics.average_precision)):
-        low, high, _ = metrics.interval(labels, values, events, statistic, seed, draws)
-        found |= {f"{name}_low": low, f"{name}_high": high}
+        found[f"{name}_low"], found[f"{name}_high"] = metrics.interval(labels, values, events, statistic, seed, draws)
     return found
 
 
@@ -146,22 +121,21 @@ def changed(frames: torch.Tensor, marked: torch.Tensor, change: Change,
             seed: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
     """After `change`: frames uint8 (P, S, S), their annotated pixels (bool), and whether a box's middle is left (P,).
 
-    The `marks` go through the same change as two more channels, so whatever moves or covers the frame does it to them
-    too. `change` of (B, C, H, W) must treat channels alike.
+    `change` is given the frame as the first of three channels, (B, 3, H, W), and its `marks` as the others. What moves
+    or covers the frame does it to them too; a filter leaves them as they are.
     """
     generator = torch.Generator().manual_seed(seed)
     new = torch.cat([change(part, generator) for part in torch.cat([frames[:, None], marked], 1).split(64)])
     return new[:, 0], new[:, 1] > 127, (new[:, 2] > 127).flatten(1).any(1).numpy()
 
 
-def survives(frameset: FrameSet, positives, changes: dict[str, tuple[Change, bool]], views: int,
-             seed: int) -> pd.DataFrame:
-    """What `changes` {name: (change, whether it moves pixels)} leave of annotated sources: a row each, mean of `views`.
+def survives(frameset: FrameSet, positives, changes: dict[str, Change], views: int, seed: int) -> pd.DataFrame:
+    """What `changes`, as for `changed`, leave of annotated sources: a row each, mean of `views`.
 
     views with a label: how many samples would be called positive; source kept: share whose box keeps its middle;
     brightest: share whose brightest pixel is in the box; told apart: mean over events of the share of pairs in which
     the source has more contrast than the same place of a quiet frame (`sources.told_apart`), a source that is gone
-    having none. A filter moves and covers nothing, so the annotation stays as it was.
+    having none.
     """
     places = np.r_[positives, sources.controls(frameset, positives)[0]]
     table, labels = frameset.index.iloc[places], np.arange(len(places)) < len(positives)
@@ -169,12 +143,10 @@ def survives(frameset: FrameSet, positives, changes: dict[str, tuple[Change, boo
     near = table[labels].groupby("event")["boxes"].agg(lambda own: tuple({box for boxes in own for box in boxes}))
     boxes = [own if yes else near[event] for own, event, yes in zip(table["boxes"], table["event"], labels)]
     marked, rows = marks(boxes, frames.shape[-1]), []
-    for name, (change, moves) in changes.items():
+    for name, change in changes.items():
         found = []
         for view in range(views):
             new, inside, left = changed(frames, marked, change, seed + view)
-            if not moves:
-                inside, left = marked[:, 0] > 127, (marked[:, 1] > 127).flatten(1).any(1).numpy()
             contrast = np.nan_to_num(sources.contrast(new, inside))
             told = sources.told_apart(contrast, labels, table["event"].to_numpy()).mean()
             found.append((left[labels].mean(), sources.brightest(new, inside)[labels].mean(), told))

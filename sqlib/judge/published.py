@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from sqlib.errors import SqError
-
 FOLDER = Path(__file__).with_name("printed")
 WORDS = {
     "crop": lambda n: f"middle {n}×{n}" if n else "whole",
@@ -16,11 +14,6 @@ WORDS = {
     "upsample": lambda n: str(n) if n else "until classes are equal",
     "joint": lambda on: "teaches the backbone too" if on else "watches only",
 }
-
-
-def names() -> list[str]:
-    """What `table` knows."""
-    return sorted(path.stem for path in FOLDER.glob("*.csv"))
 
 
 def table(name: str) -> pd.DataFrame:
@@ -34,13 +27,9 @@ def table(name: str) -> pd.DataFrame:
     samples : set, positives, negatives: the test sets of the captions, "balanced" (trained on after SMOTE and
         under-sampling, Section 4.1.1) and "all" (Section 2.3)
     settings : part, parameter (its name in the notebooks), setting (what it sets), value: of "contrastive" (Section
-    4.1; where it prints none, the authors' published code), "autoencoders" (Appendix A) and "detector" (their published
-    code; where that says nothing, torchvision's default)
-
-    Raises `SqError` for any other name.
+        4.1; where it prints none, the authors' published code), "autoencoders" (Appendix A) and "detector" (their
+        published code; where that says nothing, torchvision's default)
     """
-    if name not in names():
-        raise SqError(f"no printed table {name!r}; there are: {', '.join(names())}")
     return pd.read_csv(FOLDER / f"{name}.csv", keep_default_na=False)
 
 

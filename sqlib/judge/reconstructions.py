@@ -71,10 +71,10 @@ def reconstruct(trained: Trained, samples: Samples, which, batch: int = 256) -> 
         stack = gather(samples, some).float().contiguous(memory_format=torch.channels_last)
         copies, frames, mean, log_variance, _ = net(stack)
         middle = frames.shape[1] // 2
-        code = (mean,) if log_variance is None else (mean, log_variance)
-        parts.append([part.float().cpu().numpy() for part in (frames[:, middle], copies[:, middle], *code)])
-    found = [np.concatenate(part) for part in zip(*parts)]
-    return Copies(*found, *[None] * (4 - len(found)), tuple(net.level.tolist()))
+        found = frames[:, middle], copies[:, middle], mean, log_variance
+        parts.append([None if part is None else part.float().cpu() for part in found])
+    whole = [None if part[0] is None else torch.cat(part).numpy() for part in zip(*parts)]
+    return Copies(*whole, tuple(net.level.tolist()))
 
 
 def yardsticks(train: np.ndarray, test: np.ndarray, sizes, seed: int) -> pd.DataFrame:
@@ -84,15 +84,12 @@ def yardsticks(train: np.ndarray, test: np.ndarray, sizes, seed: int) -> pd.Data
     """
     train, test = (part.reshape(len(part), -1) for part in (train, test))
     most = min(max(sizes), len(train) - 1, train.shape[1])
-    made, rows = PCA(most, random_state=seed).fit(train), []
-    parts = {"train": train - made.mean_, "test": test - made.mean_}
-    kept = {name: np.square(part @ made.components_.T) for name, part in parts.items()}
-    for size in (0, *sizes):
-        count = min(size, most)  # the components are orthonormal: what is kept of the square is that of the weights
-        left = {name: float((np.square(part).sum() - kept[name][:, :count].sum()) / part.size)
-                for name, part in parts.items()}
-        rows.append({"size": size, "components": count, **left})
-    return pd.DataFrame(rows)
+    made, found = PCA(most, random_state=seed).fit(train), pd.DataFrame({"size": [0, *sizes]})
+    found["components"] = np.minimum(found["size"], most)
+    for name, part in {"train": train - made.mean_, "test": test - made.mean_}.items():
+        kept = np.square(part @ made.components_.T)  # orthonormal: what is kept of the square is that of the weights
+        found[name] = [float((np.square(part).sum() - kept[:, :n].sum()) / part.size) for n in found["components"]]
+    return found
 
 
 def dimensions(mean: np.ndarray, log_variance: np.ndarray) -> pd.DataFrame:
@@ -103,18 +100,14 @@ def dimensions(mean: np.ndarray, log_variance: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"divergence": divergence, "variance": spread, "used": spread > LEAST})
 
 
-def log_cosh(error: np.ndarray) -> np.ndarray:
-    """The trainer's `losses.log_cosh` on an array of any shape."""
-    return losses.log_cosh(torch.as_tensor(error)).numpy()
-
-
-LOSSES = {"square": lambda error: np.square(error) / 2, "log-cosh": log_cosh, "absolute": np.abs}
+LOSSES = {"square": lambda error: np.square(error) / 2,
+          "log-cosh": lambda error: losses.log_cosh(torch.as_tensor(error)).numpy(), "absolute": np.abs}
 
 
 def best_constant(values: np.ndarray) -> dict[str, float]:
     """The one number for all `values` that each of `LOSSES` likes best: mean, something between, median."""
     bounds = (float(values.min()), float(values.max()))
-    between = minimize_scalar(lambda at: log_cosh(values - at).mean(), bounds=bounds, method="bounded").x
+    between = minimize_scalar(lambda at: LOSSES["log-cosh"](values - at).mean(), bounds=bounds, method="bounded").x
     return {"square": float(values.mean()), "log-cosh": float(between), "absolute": float(np.median(values))}
 
 
@@ -172,17 +165,14 @@ def standing(index: pd.DataFrame, found: Copies, full: int, seed: int, count: in
     for event, boxes in event_boxes(index, full, size).items():
         own = np.flatnonzero((index["event"] == event).to_numpy())
         frames, copies = found.frames[own], found.copies[own]
-        pictures = {"": frames, "_copy": copies, "error": np.square(frames - copies)}
         for box in boxes:
             places, row = np.vstack([box, elsewhere(box, size, count, rng)]), {}
-            for name, picture in pictures.items():
-                means = box_means(picture, places)
-                here, others = means[:, :1], means[:, 1:]
-                if name == "error":
-                    row |= {"error": here[:, 0], "error_elsewhere": others.mean(axis=1)}
-                else:
-                    row[f"rank{name}"] = ((others < here) + 0.5 * (others == here)).mean(axis=1)
-                    row[f"contrast{name}"] = here[:, 0] - others.mean(axis=1)
+            for name, picture in {"": frames, "_copy": copies}.items():
+                here, others = np.split(box_means(picture, places), [1], axis=1)
+                row[f"rank{name}"] = ((others < here) + 0.5 * (others == here)).mean(axis=1)
+                row[f"contrast{name}"] = here[:, 0] - others.mean(axis=1)
+            error = box_means(np.square(frames - copies), places)
+            row |= {"error": error[:, 0], "error_elsewhere": error[:, 1:].mean(axis=1)}
             rows.append(pd.DataFrame({"event": event, "inside": index["label"].to_numpy()[own] == 1, **row}))
     if not rows:
         raise SqError("no annotated box lies wholly inside the part of the frames that the networks see: enlarge crop")
@@ -212,14 +202,3 @@ def company(embeddings: np.ndarray, index: pd.DataFrame, count: int = 10) -> pd.
         near = NearestNeighbors(n_neighbors=min(count, len(others))).fit(vectors[others])
         sunquakes[here] = (labels[others][near.kneighbors(vectors[here], return_distance=False)] == 1).mean(axis=1)
     return index[["event", "frame", "label"]].assign(own=own, sunquakes=sunquakes)
-
-
-def fitting(printed: pd.DataFrame, shares, total: int = 1000) -> np.ndarray:
-    """Which `shares` of positives in a test set of `total` allow the four scores of each printed row.
-
-    Returns bool (rows, shares): whether any outcome on such a test set has its precision, recall, f1 and accuracy,
-    rounded to two decimals.
-    """
-    rows = printed.rename(columns={"f1": "F1"})[["precision", "recall", "F1", "accuracy"]].to_dict("records")
-    counts = [round(share * total) for share in shares]
-    return np.array([[len(metrics.possible(n, total - n, **scores)) > 0 for n in counts] for scores in rows])

@@ -86,18 +86,16 @@ def altered(kind: str, frames: torch.Tensor, inside: torch.Tensor,
 
     kind : "low-pass", "erasing", one of `augment.SYMMETRIES` or `augment.EXTRAS`; `SqError` for another
     """
+    changes = {"low-pass": lambda part, _: solarized_low_pass(part), "erasing": augment.random_erasing,
+               **augment.EXTRAS}
+    augment.known("alteration", kind, (*augment.SYMMETRIES, *changes))
     if kind in augment.SYMMETRIES:
         number = torch.full((len(frames),), augment.SYMMETRIES[kind])
         return augment.turn(frames, number), augment.turn(inside[:, None], number)[:, 0]
     if kind in ("crop", "shift"):  # the annotation goes through it as one more channel
-        both = augment.EXTRAS[kind](torch.cat([frames, 255 * inside[:, None].to(torch.uint8)], 1), generator)
+        both = changes[kind](torch.cat([frames, 255 * inside[:, None].to(torch.uint8)], 1), generator)
         return both[:, :-1], both[:, -1] > 127
-    if kind == "low-pass":
-        return solarized_low_pass(frames), inside
-    if kind == "erasing":
-        return augment.random_erasing(frames, generator), inside
-    augment.known("alteration", kind, augment.EXTRAS)
-    return augment.EXTRAS[kind](frames, generator), inside
+    return changes[kind](frames, generator), inside
 
 
 def hidden(erased: torch.Tensor, inside: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,5 @@
 """Tables 2, 4 and 6: every classifier, with and without SMOTE, scored on the test set, and the choice of one."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
@@ -11,40 +9,28 @@ from sqlib.judge.metrics import average_precision, interval, scores
 from sqlib.learn.classify import Answer, classify
 
 
-def compare(train, labels, test, labels_test, events_test, seed: int, names: Iterable[str] | None = None,
-            draws: int = 1000) -> pd.DataFrame:
-    """`score` of all classifiers of `names` (default: all), trained on `train` (N, D), asked about `test` (T, D).
-
-    `labels`: (N,). `labels_test`, `events_test`: (T,). Raises `SqError` as `classify` and `scores` do.
-    """
-    names = None if names is None else list(names)
-    answers = {smote: classify(train, labels, test, smote, seed, names) for smote in (False, True)}
-    return score(answers, labels_test, events_test, seed, draws)
-
-
-def score(answers: dict[bool, dict[str, Answer]], labels, events, seed: int, draws: int = 1000) -> pd.DataFrame:
+def score(answers: dict[bool, dict[str, Answer]], labels, events, seed: int, draws: int = 1000,
+          always_no: bool = False) -> pd.DataFrame:
     """A row per classifier and balancing ("None", "SMOTE") of `answers` {smote: {name: Answer}} about T test rows.
 
     `labels` (T,) of 0 and 1, `events` (T,) the event of each row. Columns: classifier, smote; macro precision, recall,
     f1, accuracy and their average; ap with its 95 % interval ap_low, ap_high over events; auc; yes, how often it said
-    so; positives and negatives trained on; note. Raises `SqError` as `scores` does.
+    so; positives and negatives trained on; note. With `always_no` a last row for a no to every test row, whose ap is
+    the prevalence. Raises `SqError` as `scores` does.
     """
     rows = []
     for name in dict.fromkeys(name for own in answers.values() for name in own):
         for smote, own in answers.items():
             said = own[name]
-            low, high, _ = interval(labels, said.decision, events, average_precision, seed, draws)
+            low, high = interval(labels, said.decision, events, average_precision, seed, draws)
             rows.append({"classifier": name, "smote": "SMOTE" if smote else "None",
                          **scores(labels, said.predictions, said.decision), "ap_low": low, "ap_high": high,
                          "yes": int(said.predictions.sum()), "positives": said.positives,
                          "negatives": said.negatives, "note": said.note})
+    if always_no:
+        lazy = scores(labels, np.zeros_like(labels)) | {"ap": float(np.mean(labels)), "yes": 0}
+        rows.append({"classifier": "always no", "smote": "–", **lazy})
     return pd.DataFrame(rows)
-
-
-def with_always_no(table: pd.DataFrame, labels) -> pd.DataFrame:
-    """A table of `score`, and a last row for a no to every test row of `labels` (T,): its ap is the prevalence."""
-    lazy = scores(labels, np.zeros_like(labels)) | {"ap": float(np.mean(labels)), "yes": 0}
-    return pd.concat([table, pd.DataFrame([{"classifier": "always no", "smote": "–", **lazy}])], ignore_index=True)
 
 
 def choose(codes, labels, events, seed: int, names, folds: int = 3) -> pd.Series:

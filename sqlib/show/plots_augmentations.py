@@ -34,13 +34,6 @@ def steps(frame: np.ndarray, low: np.ndarray, done: np.ndarray, threshold: int, 
     return fig
 
 
-def spectra(amplitudes: dict[str, np.ndarray], reach: int):
-    """Amplitude against the number of waves a frame, a line per kind of frame, with the edge of the low-pass."""
-    shown = {words: (np.arange(1, len(own)), np.maximum(own[1:], 1e-3)) for words, own in amplitudes.items()}
-    return style.curves({"amplitude (gray levels)": shown}, "waves a frame", marks={"end of the low-pass": reach},
-                        how={"marker": ""}, yscale="log", ylim=(0.5, None))
-
-
 def violins(groups: dict[str, dict[str, np.ndarray]], label: str):
     """Distributions by kind, a panel per group; the bar is the median, the thick line the middle half."""
     fig, axes = style.grid(len(groups), len(groups), 4, sharey=True)
@@ -63,8 +56,7 @@ def square(pictures: dict[str, np.ndarray], found: pd.DataFrame):
     """A picture in the eight symmetries of the square, over how often each is drawn (columns of `found`)."""
     fig = plt.figure(figsize=(7, 4.6))
     top, bottom = fig.subfigures(2, 1, height_ratios=[1, 2.2])
-    titles = [name.replace("other t", "other\nt") for name in pictures]
-    panels(list(pictures.values()), titles, len(pictures), fig=top)
+    panels(list(pictures.values()), [name.replace("other ", "other\n") for name in pictures], len(pictures), fig=top)
     ax = bottom.subplots()
     (100 * found).rename(lambda name: name.replace("other ", "other\n")).plot.bar(
         ax=ax, color=[GREEN, VERMILION, GRAY], width=0.8, ec="white", rot=0, fontsize=9, ylabel="share of samples (%)")
@@ -74,44 +66,19 @@ def square(pictures: dict[str, np.ndarray], found: pd.DataFrame):
     return fig
 
 
-def training(history: pd.DataFrame):
-    """Loss over its chance level by epoch, a panel per variant and a line per seed (columns variant, seed, …)."""
-    variants = history.assign(share=history["loss"] / history["chance"]).groupby("variant", sort=False)
-    fig, axes = style.grid(len(variants), min(3, len(variants)), 1.7, 0.6, sharex=True, sharey=True)
-    for ax, (name, own) in zip(axes, variants):
-        style.lines(ax, style.series(own, "seed", "epoch", "share"), how={"color": BLUE})
-        style.guide(ax, y=1, ink=VERMILION, ls="-")
-        ax.set(title=name, xlim=(0.5, history["epoch"].max() + 0.5))
-        style.whole_numbers(ax)
-    fig.supxlabel("epoch", fontsize=10)
-    fig.supylabel("loss / chance level", fontsize=10)
-    return fig
-
-
 def ablation(scores: pd.DataFrame, prevalence: float):
     """Fall of the loss, spread of the projections and average precision per variant: a mark a seed, the mean.
 
     `scores`: a row per run with variant, fall (%), spread, AP; low and high, of the mean AP, the same for a variant.
     """
     mean = scores.groupby("variant", sort=False)[["fall", "spread", "AP", "low", "high"]].mean()
-    words, columns = "mean, 95 % interval", ("fall", "spread", "AP")
+    words = "mean, 95 % interval"
     fig = style.rows(mean.reset_index(), "variant", {
         "fall of the loss\nbelow chance (%)": {words: ("fall",)}, "spread of\nprojections": {words: ("spread",)},
         "average precision,\nheld-out events": {words: ("AP", "low", "high")}},
         [("", 0), ("", None), ("", prevalence)])
     places = len(mean) - 1 - mean.index.get_indexer(scores["variant"])
-    for ax, column in zip(fig.axes, columns):
+    for ax, column in zip(fig.axes, ("fall", "spread", "AP")):
         ax.plot(scores[column], places, "o", mfc="none", color=GRAY, label="a seed")
     style.legend(fig)
-    return fig
-
-
-def everyday(history: pd.DataFrame):
-    """Loss over chance and macro F1 on test pictures by epoch, a line per way and seed (columns way, seed, …)."""
-    history = history.assign(share=history["loss"] / history["chance"])
-    ways = {way: own.pivot(index="epoch", columns="seed") for way, own in history.groupby("way", sort=False)}
-    parts = {"loss / chance level": "share", "macro F1 on test pictures": "f1"}
-    shown = {words: {way: own[name] for way, own in ways.items()} for words, name in parts.items()}
-    fig = style.curves(shown, "epoch", looks=((GRAY, "-", "o"), (BLUE, "--", "s"), (VERMILION, ":", "^")), whole=True)
-    style.guide(fig.axes[0], y=1, ink="black", ls="-")
     return fig

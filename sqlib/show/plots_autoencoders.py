@@ -4,14 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sqlib.judge.reconstructions import LOSSES
 from sqlib.show import style
 from sqlib.show.plots_contrastive import SCORES
-from sqlib.show.style import BLUE, GRAY, GREEN, PINK, VERMILION
+from sqlib.show.style import BLUE, GRAY, GREEN, VERMILION
 
 MODELS = {"AE": (BLUE, "-", "o"), "VAE": (VERMILION, "--", "s"), "log-cosh VAE": (GREEN, "-.", "D")}
 PARTS = {"input": GRAY, "encoder": BLUE, "latent": VERMILION, "decoder": GREEN}
-LEVELS = 12  # of gray, see `style.LEVELS`
 
 
 def reconstructions(table: pd.DataFrame, frames: np.ndarray, copies: dict[str, np.ndarray], titles, boxes):
@@ -20,10 +18,10 @@ def reconstructions(table: pd.DataFrame, frames: np.ndarray, copies: dict[str, n
     left, right = fig.subfigures(1, 2, width_ratios=[2, 1 + len(copies)])
     low, high = np.quantile(frames, (0.002, 0.998), axis=(1, 2))[..., None, None]
     shown = [np.clip((part - low) / (high - low), 0, 1) for part in (frames, *copies.values())]
-    titled = ["frame", *copies]
-    shown[0] = np.floor(LEVELS * shown[0]) / LEVELS
-    style.panels([part[row] for row in range(len(frames)) for part in shown], titled + [""] * len(frames) * len(shown),
-                 len(shown), [own for own in boxes for _ in shown], titles, fig=right)
+    shown[0] = style.stretched(shown[0], 1, levels=12)
+    style.panels([part[row] for row in range(len(frames)) for part in shown],
+                 ["frame", *copies] + [""] * len(frames) * len(shown), len(shown),
+                 [own for own in boxes for _ in shown], titles, fig=right)
     ax = left.subplots()
     for place, row in enumerate(table.itertuples()):  # a bar for each layer, as long as the root of its side
         long = (row.side / table["side"].max()) ** 0.5
@@ -51,30 +49,9 @@ def by_size(errors: pd.DataFrame, yardsticks: pd.DataFrame):
     ax.set_xscale("log", base=2)
     ax.set_xticks(pca["size"], [f"{size:,}" for size in pca["size"]])
     ax.minorticks_off()
-    ax.margins(x=0.12)
-    ax.set_title("filled: held-out events; hollow: training events; dotted: mean frame")
-    ax.set_ylim(0, 1.05 * ax.get_ylim()[1])
+    ax.set(title="filled: held-out events; hollow: training events; dotted: mean frame", xmargin=0.12,
+           ylim=(0, 1.05 * ax.get_ylim()[1]))
     return fig
-
-
-def losses(borne: pd.DataFrame):
-    """The losses against the error (left), and the share of each that the brightest pixels bear (right)."""
-    error, words = np.linspace(-5, 5, 201), {"square": "½ x²", "log-cosh": "log cosh x", "absolute": "|x|"}
-    fig, (left, right) = style.grid(2, 2, 3.6)
-    looks = ((BLUE, "-", ""), (GREEN, "-.", ""), (PINK, "--", ""))
-    style.lines(left, {words[name]: (error, loss(error)) for name, loss in LOSSES.items()}, looks,
-                xlabel="error x (deviations of gray levels)", ylabel="loss", ylim=(0, 6))
-    style.lines(right, {words[name]: (100 * borne["share"], 100 * borne[name]) for name in LOSSES}, looks, xscale="log",
-                xlabel="brightest pixels (%)", ylabel="their share of the loss (%)", ylim=(0, 102))
-    right.xaxis.set_major_formatter("{x:g}")
-    style.legend(fig, 3)
-    return fig
-
-
-def training(losses: pd.DataFrame):
-    """Loss per epoch as a share of that of a constant picture: columns run, epoch, share."""
-    return style.curves({"loss / loss of a constant": style.series(losses, "run", "epoch", "share")}, "epoch", ncols=3,
-                        whole=True, across={"constant gray": 1}, xlim=(0.5, losses["epoch"].max() + 0.5))
 
 
 def dimensions(found: dict[str, pd.DataFrame], least: float):
@@ -90,23 +67,6 @@ def dimensions(found: dict[str, pd.DataFrame], least: float):
         ax.xaxis.set_major_formatter("{x:g}")
     style.guide(fig.axes[1], "above: used", y=least)
     return fig
-
-
-def standing(table: pd.DataFrame):
-    """Rank of the annotated place among random ones during the sunquake and at other times, and the difference."""
-    fig = style.rows(table, "picture", {
-        "rank among random places": {"other times": ("otherwise", "otherwise", "during"),
-                                     "during the sunquake": ("during",)},
-        "difference, 95 % interval": {"": ("difference", "low", "high")}}, [("", 0.5), ("", 0)])
-    fig.axes[0].set_xlim(0, 1)
-    return fig
-
-
-def rings(table: pd.DataFrame, names: tuple[str, str]):
-    """Rank correlation of the distance in the map with that in time per event (event, many, few, elsewhere)."""
-    return style.rows(table, "event", {"rank correlation of distance in the map with distance in time": {
-        f"{names[1]} neighbours": ("few", "few", "many"), f"{names[0]} neighbours": ("many",),
-        f"annotation moved, {names[0]} neighbours": ("elsewhere",)}}, [("", 0)], xlim=(-1, 1))
 
 
 def printed(fits: dict[str, np.ndarray], shares, caption: float):

@@ -13,25 +13,22 @@ VIOLET, RED = "#6a3d9a", "#c00000"
 LOOKS = ((VIOLET, "-", ""), (BLUE, "--", ""), (GREEN, "-.", ""), (VERMILION, ":", ""))
 
 
-def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame, boxes=()):
+def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame):
     """Figures 12 and 14: frames (N, H, W) with the detector's box, and below each its Solarized Low-Pass with its spot.
 
-    places : a row a frame with x0, y0, x1, y1; spots : a row a frame with x and y; boxes : annotated ones
+    places : a row a frame with x0, y0, x1, y1; spots : a row a frame with x and y
     """
     rows = -(-len(frames) // 4)
-    fig, axes = style.grid(8 * rows, 4, 1.82, 0.35)
-    for ax in axes:
-        style.bare(ax)
+    fig, axes = style.grid(8 * rows, 4, 1.82, 0.35, subplot_kw={"xticks": [], "yticks": [], "frame_on": False})
     upper, lower = axes.reshape(rows, 2, 4).swapaxes(0, 1).reshape(2, -1)
     found, spot = places[["x0", "y0", "x1", "y1"]].to_numpy(), spots[["x", "y"]].to_numpy() - 0.5
     for i, (ax, below, number) in enumerate(zip(upper, lower, numbers)):
-        style.picture(ax, style.stretched(frames[i], share=0.998), f"frame {number}", boxes, 10, "left", width=1.2)
-        style.draw_boxes(ax, [found[i]], SKY, 1.6)
+        bright = style.stretched(frames[i], share=0.998)
+        style.picture(ax, bright, f"frame {number}", [found[i]], 10, "left", colour=SKY, width=1.6)
         style.picture(below, np.round(low[i] / 16) / 16)
         below.add_patch(Circle(spot[i], 0.05 * low.shape[1], fill=False, ec=VERMILION, lw=1.6))
-    words = {"detector's box": SKY, "brightest spot of the Solarized Low-Pass": VERMILION}
-    words |= {"annotated box": AMBER} if boxes else {}
-    style.legend(fig, 3, {name: {"color": ink} for name, ink in words.items()})
+    style.legend(fig, 3, {"detector's box": {"color": SKY},
+                          "brightest spot of the Solarized Low-Pass": {"color": VERMILION}})
     return fig
 
 
@@ -41,19 +38,16 @@ def timeline(index: pd.DataFrame, ranks: dict[str, np.ndarray], spells: dict[str
     spells : per model a table of event, first, last; windows : per event the first and last frame that are looked at
     """
     table = index[["event", "frame"]].assign(**{name: np.asarray(values) for name, values in ranks.items()})
-    events = index["event"].unique()
-    fig, axes = style.grid(len(events), 1, 1.75, 0.9)
-    for ax, event in zip(axes, events):
-        own = table[table["event"] == event].sort_values("frame")
+    events = {event: own.sort_values("frame") for event, own in table.groupby("event", sort=False)}
+    parts = {event_name(event): {name: (own["frame"], own[name]) for name in ranks} for event, own in events.items()}
+    fig = style.curves(parts, "frame number", "rank", columns=1, high=1.95, looks=LOOKS, how={"lw": 1.1}, ncols=3,
+                       ylim=(-0.03, 1.15 + 0.12 * len(ranks)), yticks=[0, 0.5, 1])
+    for ax, event in zip(fig.axes, events):
         style.shade(ax, [np.add(windows[event], (-0.5, 0.5))] if event in windows else [])
-        style.lines(ax, {name: (own["frame"], own[name]) for name in ranks}, LOOKS, {"lw": 1.1}, ylabel="rank",
-                    ylim=(-0.03, 1.15 + 0.12 * len(ranks)), yticks=[0, 0.5, 1], title=event_name(event))
         for place, (name, (ink, *_)) in enumerate(zip(ranks, LOOKS)):
             if name in spells:
                 said = spells[name][spells[name]["event"] == event]
                 ax.hlines([1.1 + 0.12 * place] * len(said), said["first"] - 0.4, said["last"] + 0.4, color=ink, lw=4)
-    axes[-1].set_xlabel("frame number")
-    style.legend(fig, 3)
     return fig
 
 
@@ -78,13 +72,12 @@ def light(ratio: np.ndarray, place: tuple, radii, minutes, kernels: dict, levels
     fig.colorbar(image, ax=[axes["m"], ax], label="P / P_avg", shrink=0.9)
 
     ax, first = axes["c"], next(iter(kernels.values()))
-    style.lines(ax, {words: (minutes, own) for words, own in kernels.items()}, LOOKS, {"lw": 1.5}, ylabel="P / P_avg",
-                xlabel="time from the start of the cube (min)", xlim=(minutes[0], minutes[-1]))
-    for words, level in levels.items():
+    for words, level in levels.items():  # before the lines: the axis reaches up to the highest level too
         style.guide(ax, words, y=level)
+    style.lines(ax, {words: (minutes, own) for words, own in kernels.items()}, LOOKS, {"lw": 1.5}, ylabel="P / P_avg",
+                xlabel="time from the start of the cube (min)", xlim=(minutes[0], minutes[-1]), ylim=(0, None))
     if run is not None:
         ax.plot(run, [next(iter(levels.values()))] * 2, color=RED, lw=3.5, solid_capstyle="butt")
-    ax.set_ylim(0, None)  # the highest level included
     ax.legend(loc="upper left", fontsize=9)
 
     ax, (when, noise, start, level, anywhere) = axes["d"], day
@@ -94,8 +87,8 @@ def light(ratio: np.ndarray, place: tuple, radii, minutes, kernels: dict, levels
                      "noise exceeds it once a day": ((0, 24), (level, level)),
                      "… once in the cube, anywhere in the frame": ((0, 24), (anywhere, anywhere))},
                 ((GRAY, "-", ""), (VIOLET, "-", ""), (VERMILION, "--", ""), (VERMILION, "-.", "")), {"lw": 0.8},
-                xlabel="time (h)", ylabel="P / P_avg", xlim=(0, 24))
-    ax.set_ylim(0, 1.5 * max(*noise, *first, level, anywhere))
+                xlabel="time (h)", ylabel="P / P_avg", xlim=(0, 24),
+                ylim=(0, 1.5 * max(*noise, *first, level, anywhere)))
     ax.legend(loc="upper right", fontsize=9, ncols=2)
     return fig
 
@@ -167,12 +160,3 @@ def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles):
     style.legend(fig, 2, {"true box": {"color": AMBER},
                           "detector's place": {"color": SKY, "ls": "", "marker": "x", "ms": 9, "mew": 2}})
     return fig
-
-
-def attention(table: pd.DataFrame):
-    """Does the model look at the sunquake? Per row (label) `excess` and `points` with intervals; dashed: chance."""
-    return style.rows(table, "label", {
-        "evidence in the box\nover its share of the area": {"": ("excess", "excess_low", "excess_high")},
-        "share of frames whose\npeak is in the box": {"": ("points", "points_low", "points_high")}},
-        [("", 1), ("", table["luck"].mean())], xlim=(0, None),
-        inks=[GRAY if "untrained" in label else BLUE for label in table["label"]])

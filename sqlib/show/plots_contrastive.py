@@ -1,14 +1,13 @@
-"""Figures and tables of the chapter on contrastive learning; each takes what was computed and draws or arranges it."""
-
-import math
+"""Figures and tables of the chapters on contrastive learning and on leaks: what was computed, drawn or arranged."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sqlib.show.style import BLUE, GREEN, VERMILION, bare, curves, grid, guide, legend, picture, stretched
+from sqlib.show.style import BLUE, GREEN, VERMILION, grid, guide, legend, picture, stretched
 
 SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
+SPLITS = {"sample": ("frames shuffled", VERMILION, "//"), "event": ("whole events held out", BLUE, "")}
 
 
 def contrast(views: np.ndarray, others: np.ndarray):
@@ -24,7 +23,7 @@ def contrast(views: np.ndarray, others: np.ndarray):
         half.suptitle(title, fontsize=12, fontweight="bold")
         axes = half.subplots(3, 3)
         for ax in axes.flat:
-            bare(ax)
+            picture(ax, None)
         for own, head, ink, shown in ((axes[0, 1:], "", BLUE, [(views, 0)]), (axes[1], "pulled near:", GREEN, near),
                                       (axes[2], "pushed away:", VERMILION, away)):
             own[0].set_title(head, color=ink, fontsize=10, fontweight="bold")
@@ -35,48 +34,15 @@ def contrast(views: np.ndarray, others: np.ndarray):
     return fig
 
 
-def histories(runs: dict[str, pd.DataFrame], floor: float):
-    """Loss as a share of its chance level, and spread of the projections, per epoch of each run.
-
-    floor : least share of a supervised loss where both classes are equally many
-    """
-    losses = {name: (own["epoch"], own["loss"] / own["chance"]) for name, own in runs.items()}
-    spreads = {name: (own["epoch"], own["spread"]) for name, own in runs.items()}
-    fig = curves({"loss / chance level": losses, "spread of the projections": spreads}, "epoch", high=4.6, whole=True,
-                 xlim=(0.5, max(map(len, runs.values())) + 0.5))
-    left, right = fig.axes
-    guide(left, "chance", y=1, ink="black", ls="-")
-    guide(left, "two points, equal classes", y=floor)
-    left.set_ylim(min(0.8, left.get_ylim()[0]), None)
-    right.set_ylim(-0.03, 1.05)
-    return fig
-
-
-def temperatures(table: pd.DataFrame, prevalence: float, limits: dict[str, float]):
-    """Fall of the loss below chance, and average precision, against temperature (columns τ, fall, ap, low, high)."""
-    ticks = [t for i, t in enumerate(table["τ"]) if i == 0 or t / table["τ"].iloc[i - 1] > 1.5]
-    fig = curves({"fall of the loss below chance (%)": {"": (table["τ"], 100 * table["fall"])},
-                  "average precision, 95 % interval": {"": (table["τ"], table["ap"], table["low"], table["high"])},
-                  }, "temperature τ", xscale="log")
-    for ax, level in zip(fig.axes, (0, prevalence)):
-        guide(ax, y=level, ls="--")
-        ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
-        ax.minorticks_off()
-        for (words, at), style in zip(limits.items(), (":", "-")):
-            ax.axvline(at, color=VERMILION, lw=1, ls=style, label=words, zorder=0)
-    fig.axes[1].set_ylim(0, None)
-    legend(fig)
-    return fig
-
-
 def leak(scores: dict[str, float], away: pd.DataFrame):
     """Macro F1 with and without a leak, and the score of test frames by their distance in time from training frames.
 
     scores : {words of the split: macro F1}; away : columns distance (words), ap, prevalence, frames
     """
     fig, (top, bottom) = grid(2, 1, 3.1, height_ratios=[1.25, 1])
-    drawn = top.barh(list(scores)[::-1], list(scores.values())[::-1], 0.62,
-                     color=[VERMILION if "sample" in words else BLUE for words in reversed(scores)])
+    inks = [VERMILION if "sample" in words else BLUE for words in scores]
+    drawn = top.barh(list(scores), list(scores.values()), 0.62, color=inks)
+    top.invert_yaxis()
     top.bar_label(drawn, fmt="{:.2f}", padding=3, fontsize=9)
     top.set(xlabel="macro F1 (orange: split by samples; blue: split by events)", xlim=(0, 1.08))
     bottom.bar(away["distance"], away["ap"], 0.55,
@@ -85,6 +51,24 @@ def leak(scores: dict[str, float], away: pd.DataFrame):
         bottom.hlines(row.prevalence, place - 0.4, place + 0.4, color="black", lw=1.4)
         bottom.text(place, max(row.ap, row.prevalence) + 0.02, f"{row.frames:,}", ha="center", fontsize=9)
     bottom.set(ylabel="average precision", xlabel="nearest training frame (black: share of positives)", ylim=(0, 1.12))
+    return fig
+
+
+def splits(table: pd.DataFrame, least: float):
+    """Macro F1 of readers on two splits (columns reader, split, f1, f1_low, f1_high); `least`: of always no."""
+    readers = list(dict.fromkeys(table["reader"]))
+    fig, (ax,) = grid(1, 1, 4)
+    for shift, (split, (words, ink, hatch)) in zip((-0.19, 0.19), SPLITS.items()):
+        own = table[table["split"] == split].set_index("reader").loc[readers]
+        places = np.arange(len(readers)) + shift
+        ax.bar(places, own["f1"], 0.36, color=ink, hatch=hatch, ec="white", lw=0, label=words)
+        ax.vlines(places, own["f1_low"], own["f1_high"], color="black", lw=1.5)
+        for x, value, top in zip(places, own["f1"], own[["f1", "f1_high"]].max(axis=1)):
+            ax.text(x, top + 0.01, f"{value:.2f}", ha="center", va="bottom", fontsize=9)
+    ax.set_xticks(range(len(readers)), readers, fontsize=9)
+    guide(ax, "always no", y=least, ls="--")
+    ax.set(ylabel="macro F1 on test frames", ylim=(0, 1.12), xlim=(-0.5, len(readers)))
+    legend(fig)
     return fig
 
 
@@ -102,4 +86,4 @@ def beside(ours: pd.DataFrame, printed: pd.DataFrame | None = None) -> pd.DataFr
 
 def words(low, high) -> str | None:
     """An interval in words, or None where there is none."""
-    return None if low is None or not (math.isfinite(low) and math.isfinite(high)) else f"{low:.2f} … {high:.2f}"
+    return None if pd.isna([low, high]).any() else f"{low:.2f} … {high:.2f}"

@@ -6,24 +6,21 @@ import pandas as pd
 from sqlib.data.frames import FrameSet
 from sqlib.show import style
 from sqlib.show.plots_embedding import event_name
-from sqlib.show.style import BLUE, DARK, GRAY, GREEN, PINK, VERMILION
+from sqlib.show.style import BLUE, GREEN, PINK, VERMILION
 
 LOOKS = {23: (BLUE, "-", "o"), 24: (VERMILION, "--", "s")}
-COLOURS = {cycle: ink for cycle, (ink, *_) in LOOKS.items()}
 NAMES = {23: "cycle 23 (MDI)", 24: "cycle 24 (HMI)"}
 
 
 def examples(frameset: FrameSet, negatives: list[int], positives: list[int]):
     """Frames at the given positions in two rows, each stretched to its own contrast, with the annotated boxes."""
-    pictures, titles, boxes = [], [], []
+    shown, empty = [], (None, "", ())
     for word, places in (("negative", negatives), ("positive", positives)):
-        facts = frameset.index.iloc[places]
-        pictures += [style.stretched(np.asarray(frameset.pixels[place])) for place in places]
-        titles += [f"{event_name(event)}\nframe {frame}" for event, frame in zip(facts["event"], facts["frame"])]
-        boxes += list(facts["boxes"])
-        missing = 3 - len(places)
-        pictures, boxes = pictures + [None] * missing, boxes + [()] * missing
-        titles += (["", "", ""] if places else ["", f"no {word} frame\nin this folder", ""])[:missing]
+        facts = zip(places, frameset.index.iloc[places].itertuples())
+        own = [(style.stretched(np.asarray(frameset.pixels[place])), f"{event_name(row.event)}\nframe {row.frame}",
+                row.boxes) for place, row in facts]
+        shown += [*(own or [empty, (None, f"no {word} frame\nin this folder", ())]), empty, empty, empty][:3]
+    pictures, titles, boxes = zip(*shown)
     return style.panels(pictures, titles, 3, boxes, ("negative", "positive"), high=2.65, size=10, width=1.8)
 
 
@@ -31,16 +28,15 @@ def counts(facts: dict):
     """Positives and negatives per cycle, and annotated frames per event, of `info(frameset)`."""
     fig, (left, right) = style.grid(2, 2, 3.9, width_ratios=[1, 2.1])
     for place, (cycle, own) in enumerate(facts["cycles"].items()):
-        inks = ["#bbbbbb", COLOURS[int(cycle)]]
+        inks = ["#bbbbbb", LOOKS[int(cycle)][0]]
         drawn = left.bar([place - 0.2, place + 0.2], [own["negatives"], own["positives"]], 0.38, color=inks)
         left.bar_label(drawn, fmt="{:,.0f}", fontsize=9, padding=2)
     left.set_xticks(range(len(facts["cycles"])), [NAMES[int(cycle)].replace(" (", "\n(") for cycle in facts["cycles"]])
-    left.set(ylabel="frames", title="gray: negative")
-    left.margins(y=0.1)
+    left.set(ylabel="frames", title="gray: negative", ymargin=0.1)
     left.yaxis.set_major_formatter("{x:,.0f}")
     events = pd.DataFrame([one for one in facts["per_event"] if one["labelled"]], columns=["cycle", "positives"])
     for cycle, own in events[events["positives"] > 0].groupby("cycle"):
-        right.bar(own.index, own["positives"], 0.8, color=COLOURS[cycle], label=NAMES[cycle])
+        right.bar(own.index, own["positives"], 0.8, color=LOOKS[cycle][0], label=NAMES[cycle])
     right.set(xlabel="labelled event, in the order of time", ylabel="positive frames", xlim=(-1, max(3, len(events))),
               ylim=(0, 1.22 * max([*events["positives"], 1])))
     if right.containers:
@@ -56,18 +52,19 @@ def gaps(found, delays: tuple[float, float]):
     parts = {"error / fluctuations of P": found.errors, "mean P / mean without gap": found.means}
     fig = style.curves({words: {f"{length} frames missing": (found.minutes, own) for length, own in values.items()}
                         for words, values in parts.items()}, "time of the egression-power frame after the gap (min)",
-                       columns=1, high=2.7, share=True, marks={"": 0}, ncols=3, how={"marker": ""}, ylim=(0, None))
+                       columns=1, high=2.7, share="x", marks={"": 0}, ncols=3, how={"marker": ""}, ylim=(0, None))
     for ax in fig.axes:
         style.shade(ax, [(-delays[1], -delays[0])])
     top = fig.axes[0]
     top.set_ylim(0, 1.3 * top.get_ylim()[1])
-    for x, words, side in ((-sum(delays) / 2, "travel time\nto the pupil", "center"), (0.4, "gap", "left")):
-        top.text(x, 0.97, words, ha=side, va="top", fontsize=9, transform=top.get_xaxis_transform())
+    style.guide(top, "gap", x=0)
+    top.text(-sum(delays) / 2, 0.97, "travel time\nto the pupil", ha="center", va="top", fontsize=9,
+             transform=top.get_xaxis_transform())
     return fig
 
 
 def scaling(kinds: dict[str, pd.DataFrame], event: str, name: str, intervals):
-    """Greatest pixel of each frame under each scaling, and the mean of one event's frames, from `measurements.levels`."""
+    """Greatest pixel of each frame under each scaling, and the mean of one event's frames (`measurements.levels`)."""
     fig, (left, right) = style.grid(2, 2, 3.8)
     for (kind, table), ink in zip(kinds.items(), (GREEN, PINK)):
         left.hist(table["greatest"], bins=np.arange(0, 265, 8), color=ink, alpha=0.75, label=kind)
@@ -81,7 +78,7 @@ def scaling(kinds: dict[str, pd.DataFrame], event: str, name: str, intervals):
 
 
 def statistics(found: dict[int, dict], reference: pd.DataFrame):
-    """Values, and autocorrelation in space and time, per cycle (`measurements.curves`), beside laws and published spreads."""
+    """Values, and autocorrelation in space and time, per cycle (`measurements.curves`), with laws and real spreads."""
     level, lag = np.linspace(0, 9, 50), np.linspace(0, 600, 200)
     parts = (("level", "survival", {"exponential law": (level, np.exp(-level))},
               {"xlabel": "P / local mean", "ylabel": "share of pixels above", "yscale": "log", "ylim": (5e-5, 1.5)}),
@@ -90,12 +87,11 @@ def statistics(found: dict[int, dict], reference: pd.DataFrame):
               {"xlabel": "time lag τ (s)", "ylabel": "autocorrelation of P", "xlim": (0, 610)}))
     fig, axes = style.grid(3, 1, 2.87)
     for ax, (x, y, law, axis) in zip(axes, parts):
+        how = {"marker": ""} if y == "survival" else {}
         for cycle, own in found.items():
-            if y == "survival":
-                shown = own[y] > 0  # a logarithmic axis has no place for the levels that no pixel reaches
-                style.lines(ax, {NAMES[cycle]: (own[x][shown], own[y][shown])}, [LOOKS[cycle]], {"marker": ""})
-            elif np.isfinite(own[y]).sum() > 3:
-                style.lines(ax, {NAMES[cycle]: (own[x], own[y])}, [LOOKS[cycle]])
+            shown = np.where(own[y] > 0, own[y], np.nan) if how else own[y]  # a logarithmic axis has no place for 0
+            if np.isfinite(shown).sum() > 3:
+                style.lines(ax, {NAMES[cycle]: (own[x], shown)}, [LOOKS[cycle]], how)
         style.lines(ax, law, how={"color": "black", "lw": 1, "marker": ""}, **axis)
         if ax.lines:
             ax.legend(loc="upper right")
@@ -104,7 +100,7 @@ def statistics(found: dict[int, dict], reference: pd.DataFrame):
     for row in reference[reference["quantity"].isin(places)].itertuples():
         ax, place, apart = places[row.quantity]
         ax.errorbar(place + (row.cycle - 23.5) * apart, row.middle, [[row.middle - row.low], [row.high - row.middle]],
-                    color=COLOURS[row.cycle], capsize=4, lw=1.4, fmt="D", ms=4, mfc="white")
+                    color=LOOKS[row.cycle][0], capsize=4, lw=1.4, fmt="D", ms=4, mfc="white")
     return fig
 
 
@@ -112,14 +108,11 @@ def pixel_scale(pixels: np.ndarray, expected: dict[str, np.ndarray], marks: dict
     """Expected correlation of neighbouring pixels against their size, the sizes in question and observed spreads."""
     shown = {name: (pixels, values) for name, values in expected.items()}
     fig = style.curves({"correlation of neighbouring pixels": shown}, "pixel size (Mm)", high=4.2,
-                       how={"color": "black", "marker": ""}, ylim=(0, 1), xlim=pixels[[0, -1]])
+                       how={"color": "black", "marker": ""}, marks=marks, ylim=(0, 1), xlim=pixels[[0, -1]])
     (ax,) = fig.axes
     for row in reference[reference["quantity"] == "spatial ACF at 1 px"].itertuples():
-        ink = COLOURS[row.cycle]
+        ink = LOOKS[row.cycle][0]
         ax.axhspan(row.low, row.high, color=ink, alpha=0.18, lw=0)
         ax.axhline(row.middle, color=ink, lw=1, ls=":")
         ax.text(0.6, row.middle, f"real frames, {NAMES[row.cycle]}", va="bottom", fontsize=9, color=ink)
-    for name, value in marks.items():
-        ax.axvline(value, color=GRAY, lw=1)
-        ax.text(value, 0.015, f" {name}", rotation=90, ha="right", va="bottom", fontsize=10, color=DARK)
     return fig

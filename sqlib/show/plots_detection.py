@@ -4,22 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sqlib.show import style
-from sqlib.show.style import AMBER, GRAY, GREEN, LOOKS, SKY
-
-PARTS = {"objectness": "1: source or not", "rpn_box_reg": "1: place of the region", "classifier": "2: source or not",
-         "box_reg": "2: place of the box"}
-SIDES = ["x0", "y0", "x1", "y1"]
-
-
-def losses(histories: dict[str, pd.DataFrame]):
-    """Left: the whole loss of each detector against epochs. Right: the four parts of the first detector's."""
-    first = next(iter(histories.values())).set_index("epoch")
-    parts = {words: first[part].clip(lower=1e-5) for part, words in PARTS.items()}
-    fig = style.curves({"loss": {name: own.set_index("epoch")["loss"] for name, own in histories.items()},
-                        "parts, first detector": parts}, "epoch", high=4.4, whole=True)
-    fig.axes[0].set_ylim(0, None)
-    fig.axes[1].set_yscale("log")
-    return fig
+from sqlib.show.style import AMBER, LOOKS, SKY
 
 
 def boxes_on_frames(frames: np.ndarray, truth: list, found: pd.DataFrame, titles: list[str], reach: int = 32):
@@ -29,7 +14,8 @@ def boxes_on_frames(frames: np.ndarray, truth: list, found: pd.DataFrame, titles
     """
     columns, size = min(len(frames), 4 if len(frames) > 6 else 3), frames.shape[-1]
     fig, axes = style.grid(len(frames), columns, 7 / columns * 1.14, 0.5)
-    for ax, frame, own, box, title in zip(axes, frames, truth, found[SIDES].to_numpy(float), titles):
+    places = found[["x0", "y0", "x1", "y1"]].to_numpy(float)
+    for ax, frame, own, box, title in zip(axes, frames, truth, places, titles):
         detected = [] if np.isnan(box[0]) else [box]
         corners = np.array([*own, *detected])
         low, high = corners[:, :2].min(0), corners[:, 2:].max(0)
@@ -50,37 +36,11 @@ def boxes_on_frames(frames: np.ndarray, truth: list, found: pd.DataFrame, titles
     return fig
 
 
-def area_and_iou(found: pd.DataFrame, correct):
-    """IoU against the ratio r of detected to annotated area, and the most that it allows: min(r, 1/r)."""
-    law, correct = np.geomspace(0.02, 50, 400), np.asarray(correct, bool)
-    shown = {"one box within the other: the most there can be": (law, np.minimum(law, 1 / law))}
-    for words, own in {"centre elsewhere": ~correct, "centre in the annotated box": correct}.items():
-        shown[f"{words}: {own.sum()} frames"] = found["ratio"][own], found["iou"][own]
-    return style.curves({"intersection over union": shown}, "area of the detected box / area of the annotated box",
-                        looks=(("black", "-", ""), (GRAY, "", "x"), (GREEN, "", "o")), across={"usual threshold": 0.5},
-                        high=4.6, ncols=1, xscale="log", xlim=(0.02, 50), ylim=(-0.03, 1.05))
-
-
-def beside_the_printed(table: pd.DataFrame):
-    """Table 5 as marks (columns metric, cycle, value, low, high, printed; in %), a panel per cycle."""
-    wide = table.pivot(index="metric", columns="cycle").loc[table["metric"].unique()].reset_index()
-    parts = {f"cycle {cycle} (%)": {"here, 95 %": [(name, cycle) for name in ("value", "low", "high")],
-                                    "printed": [("printed", cycle)]} for cycle in sorted(set(table["cycle"]))}
-    return style.rows(wide, "metric", parts, xlim=(-3, 103))
-
-
 def reach(distances: dict[str, np.ndarray], size: int, spot: float):
     """Share of frames whose place lies within so many pixels of an annotated centre, by method; NaN is never."""
     near = np.linspace(0, size / 2, 400)
     shown = {name: (near, (np.asarray(own, float)[:, None] <= near).mean(0)) for name, own in distances.items()}
     shown["a random place (but for edges)"] = near, np.minimum(np.pi * near**2 / size**2, 1)
-    looks = [*LOOKS[: len(distances)], ("black", "-", "")]
     return style.curves({"share of annotated frames": shown}, "distance from the nearest annotated centre (pixels)",
-                        marks={f"{spot:g} px": spot}, looks=looks, how={"marker": ""}, high=4.6, xlim=(0, size / 2),
-                        ylim=(0, 1.02))
-
-
-def methods(table: pd.DataFrame):
-    """Frames marked rightly (columns method, value, low, high: shares), and events with one box for all (fused)."""
-    return style.rows(table, "method", {"share with the centre in the annotated box, or 2 px off": {
-        "frame by frame, 95 %": ("value", "low", "high"), "one box an event": ("fused",)}}, xlim=(-0.02, 1.02))
+                        looks=[*LOOKS[: len(distances)], ("black", "-", "")], marks={f"{spot:g} px": spot}, high=4.6,
+                        how={"marker": ""}, xlim=(0, size / 2), ylim=(0, 1.02))

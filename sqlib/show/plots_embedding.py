@@ -6,7 +6,7 @@ import pandas as pd
 from sqlib.data.catalogue import catalogue
 from sqlib.errors import SqError
 from sqlib.judge.embeddings import remoteness
-from sqlib.show.style import AMBER, BLUE, GRAY, GREEN, PINK, VERMILION, curves, draw_boxes, grid, legend, rows, shade
+from sqlib.show.style import AMBER, BLUE, GRAY, GREEN, PINK, VERMILION, curves, draw_boxes, grid, legend, shade
 
 PALE = "#999999"  # of the common classes, drawn smaller, as crosses are
 # What a frame can be, in the order of drawing (the rare ones on top): colour, marker, words
@@ -58,17 +58,12 @@ def _marks(ax, x, y, status, size: float) -> None:
         ax.scatter(x[own], y[own], c=ink, marker=marker, label=f"{words} ({own.sum():,})", **look)
 
 
-def _map(ax, axes: tuple[str, str], title: str = "") -> None:
-    """Make `ax` a map, whose distances count and whose places do not."""
-    ax.set(xlabel=axes[0], ylabel=axes[1], xticks=[], yticks=[], title=title)
-    ax.set_aspect("equal", adjustable="datalim")
-
-
 def clusters(points, status, axes: tuple[str, str] = ("UMAP 1", "UMAP 2")):
     """A map of embeddings (M, 2), one mark a frame, colour and marker by its class (Figs. 5, 8 and 10)."""
     fig, (ax,) = grid(1, 1, 5.4)
     _marks(ax, *np.transpose(points), status, 30 if len(points) < 1500 else 22)
-    _map(ax, axes)
+    ax.set(xlabel=axes[0], ylabel=axes[1], xticks=[], yticks=[])  # distances count in a map, places do not
+    ax.set_aspect("equal", adjustable="datalim")
     legend(fig, reverse=True, markerscale=1.3)
     return fig
 
@@ -79,12 +74,12 @@ def along(index: pd.DataFrame, values: dict[str, np.ndarray], status, event: str
     values : {axis label: values}, such as distances of consecutive embeddings (Figs. 6, 9 and 11) or moments (Fig. 7)
     event : key of the event; `SqError` where the index has no frame of it
     """
-    values = {words: np.asarray(one, float) for words, one in values.items()}
-    table = index[["event", "frame", "label"]].assign(status=np.asarray(status), **values)
+    columns = {"status": np.asarray(status)} | {words: np.asarray(one, float) for words, one in values.items()}
+    table = index[["event", "frame", "label"]].assign(**columns)
     own = table[table["event"] == event].sort_values("frame")
     if own.empty:
         raise SqError(f"no frame of event {event} in the index")
-    fig = curves({words: {"": (own["frame"], own[words])} for words in values}, "frame number", columns=1, share=True,
+    fig = curves({words: {"": (own["frame"], own[words])} for words in values}, "frame number", columns=1, share="x",
                  high=1.9 + 1.9 / len(values), looks=[(GRAY, "-", "")], how={"lw": 0.8})
     spans = _annotated(own)
     for ax, words in zip(fig.axes, values):
@@ -116,37 +111,22 @@ def similarities(matrix, index: pd.DataFrame, event: str):
 
 
 def rings(maps: dict[int, np.ndarray], index: pd.DataFrame):
-    """Maps (M, 2) by number of neighbours, a row of panels per event, colour by frames from the sunquake (Fig. 19).
+    """Maps (M, 2) of one event by number of neighbours, side by side, colour by frames from the sunquake (Fig. 19).
 
-    `SqError` for an event without an annotated frame.
+    `SqError` where no frame of the event is annotated.
     """
-    events = index["event"].unique()
-    fig, axes = grid(len(events) * len(maps), len(maps), 3, 0.6)
-    for row, event in zip(axes.reshape(len(events), -1), events):
-        own = np.flatnonzero(index["event"] == event)
-        inside = index["label"].to_numpy()[own] == 1
-        if not inside.any():
-            raise SqError(f"event {event} has no annotated frame to measure from")
-        away = remoteness(index["frame"].to_numpy()[own], inside)
-        order = np.argsort(-away, kind="stable")  # the sunquake's own frames are drawn last
-        head = f"{event_name(event)}\n" if len(events) > 1 else ""
-        for ax, (neighbours, points) in zip(row, maps.items()):
-            x, y = np.asarray(points)[own][order].T
-            image = ax.scatter(x, y, 20, away[order], cmap="viridis_r")
-            rim = away[order] == 0
-            ax.scatter(x[rim], y[rim], 42, facecolors="none", edgecolors="black", linewidths=0.8)
-            _map(ax, ("UMAP 1", "UMAP 2"), f"{head}{neighbours} neighbours")
-        fig.colorbar(image, ax=row.tolist(), label="frames from the sunquake", shrink=0.85)
+    inside = index["label"].to_numpy() == 1
+    if not inside.any():
+        raise SqError(f"event {index['event'].iloc[0]} has no annotated frame to measure from")
+    away = remoteness(index["frame"].to_numpy(), inside)
+    order = np.argsort(-away, kind="stable")  # the sunquake's own frames are drawn last
+    fig, axes = grid(len(maps), len(maps), 3, 0.6)
+    for ax, (neighbours, points) in zip(axes, maps.items()):
+        x, y = np.asarray(points)[order].T
+        image = ax.scatter(x, y, 20, away[order], cmap="viridis_r")
+        rim = away[order] == 0
+        ax.scatter(x[rim], y[rim], 42, facecolors="none", edgecolors="black", linewidths=0.8)
+        ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[], title=f"{neighbours} neighbours")
+        ax.set_aspect("equal", adjustable="datalim")
+    fig.colorbar(image, ax=axes.tolist(), label="frames from the sunquake", shrink=0.85)
     return fig
-
-
-def precisions(table: pd.DataFrame, prevalence: float):
-    """Average precision with its interval over events; dashed: what knowing nothing gives.
-
-    table : names first, ap, low, high, and `group` where there are several
-    """
-    groups = table["group"] if "group" in table else pd.Series("", table.index)
-    inks = dict(zip(dict.fromkeys(groups), (BLUE, VERMILION, GREEN, PINK, GRAY)))
-    return rows(table, table.columns[0], {
-        "average precision on the test events, 95 % interval over events": {"": ("ap", "low", "high")}},
-        [("share of positives", prevalence)], inks=groups.map(inks), xlim=(0, None))

@@ -3,14 +3,22 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
+from matplotlib.patches import FancyBboxPatch
 
 from sqlib.data.catalogue import INSTRUMENTS
+from sqlib.judge.cases import LENGTH, NEAR
 from sqlib.judge.duration import correlation
+from sqlib.learn.settings import Settings
 from sqlib.show import style
-from sqlib.show.style import BLUE, DARK, GRAY, GREEN, LEVELS, LOOKS, VERMILION, curves
+from sqlib.show.style import BLUE, DARK, GRAY, GREEN, LEVELS, VERMILION
 
 INKS = {"MDI": (BLUE, "o"), "HMI": (VERMILION, "s")}
+# kinds of boxes: words, fill, edge, line
+KINDS = {"data": ("data", "#e3eef6", BLUE, "-"), "custom": ("the paper's own", "#fbe3cf", VERMILION, "-"),
+         "standard": ("standard", "#e6e6e6", "#555555", "-"), "learning": ("learning", "#d9f0e7", GREEN, "-"),
+         "off": ("off in this run", "white", "#999999", "--")}
+LOSSES = {"simclr": "SimCLR", "supcon": "SupCon", "weighted": "weighted SupCon", "authors": "SupCon"}
+PITCH, WIDE, HIGH, STEP = 0.98, 2.06, 0.66, 2.4  # inches: from row to row, of a box, from box to box
 
 
 def lifetimes(measured: dict, courses: pd.DataFrame):
@@ -49,18 +57,6 @@ def lifetimes(measured: dict, courses: pd.DataFrame):
     return fig
 
 
-@torch.no_grad()
-def responses(net, frames: torch.Tensor) -> list[np.ndarray]:
-    """A network's answer to one sample (1, window, H, W): the last (C, h, w) of each size, and the encoding (E,)."""
-    found = {}
-    hooks = [child.register_forward_hook(lambda _, __, out: found.update({out.shape[-2:]: out[0].float().cpu()}))
-             for child in net.trunk]
-    code = net.encode(frames.float())[0]
-    for hook in hooks:
-        hook.remove()
-    return [each.numpy() for each in found.values()] + [code.float().cpu().numpy()]
-
-
 def through_network(frames: np.ndarray, numbers, made: list[np.ndarray], boxes=()):
     """Figure 4: frames (window, H, W), their `numbers` and `boxes`, and a network's `responses`, first to last."""
     first, *layers, code = made
@@ -88,12 +84,60 @@ def _map(values: np.ndarray) -> np.ndarray:
     return style.colour(np.round(np.clip((values - low) / max(high - low, 1e-9), 0, 1) * LEVELS), "cividis", 0, LEVELS)
 
 
-def rule(runs: dict[str, pd.DataFrame], chosen: dict[str, tuple[int, int]], events: int):
-    """The most events found with so many false runs (`duration.exchange`), by detector; marks: at one threshold."""
-    most = {name: own.groupby("false")["events"].max().cummax() for name, own in runs.items()}
-    fig = curves({"test events found": most}, "false runs in all test events", across={"": events}, whole=True,
-                 how={"marker": "", "drawstyle": "steps-post"}, high=4.8, xlim=(-0.3, None), ylim=(0, events + 0.5))
-    for name, (ink, _, marker) in zip(runs, LOOKS):
-        if name in chosen:
-            fig.axes[0].plot(*chosen[name][::-1], marker, color=ink, ms=9, mec="black")
+def stages(run: Settings, resolution: int) -> list[list[tuple[str, str, str]]]:
+    """The chain of a run (and of the one it starts from), in rows of boxes: name, detail, and a key of `KINDS`.
+
+    Transforms that the paper made itself are "custom", others "standard"; what the run does not use is "off".
+    """
+    views, model, extra = run.views, run.model, ", ".join(name.replace("_", " ") for name in run.views.extra)
+
+    def part(name, on, detail, kind):
+        return (name, detail, kind) if on else (name, "not in this run", "off")
+
+    return [
+        [("egression power", "5–7 mHz", "data"), ("frames", f"{resolution}×{resolution}, 8 bits", "data"),
+         (f"split by {run.split}", f"middle {run.crop}×{run.crop}" if run.crop else "whole frames", "data")],
+        [part("Time-Based Mixing", run.window > 1, f"{run.window} frames", "custom"),
+         part("Solarized Low-Pass", views.low_pass > 0, f"p = {views.low_pass:g}", "custom"),
+         part("turns and flips", views.positional != "none", views.positional, "standard")],
+        [part("Random Erasing", views.erasing != "none", "up to 8 rectangles", "custom"),
+         *([("further transforms", extra, "standard")] if extra else [])],
+        [(model.backbone, f"{model.pool} pooling", "standard"), ("encoding", f"{model.encoding} numbers", "standard"),
+         ("projection", f"{model.projection} numbers", "standard")],
+        [*((LOSSES.get(one.objective, one.objective), f"step {number}, τ = {one.temperature:g}", "learning")
+           for number, one in enumerate(filter(None, (run.start, run)), 1)),
+         ("class head", "teaches too" if run.joint else "watches only", "learning")],
+        [("raw frames", "encoded once more", "data"), ("SMOTE", "and under-sampling", "standard"),
+         ("classifier", "sunquake or not", "standard")],
+        [("candidate", f"{LENGTH} frames in a row", "data"), ("detector", "says where", "standard"),
+         ("one place", f"within {NEAR:g} px", "standard")],
+    ]
+
+
+def chain(rows: list[list[tuple[str, str, str]]]):
+    """The chain of `stages`, read like text, row by row."""
+    fig, (ax,) = style.grid(1, 1, PITCH * len(rows), 0.3)
+    ax.set(xlim=(0, 7), ylim=(-PITCH * len(rows), 0))
+    ax.axis("off")
+    line, end = {"color": DARK, "lw": 1.4}, 0
+    arrow = {**line, "arrowstyle": "-|>", "mutation_scale": 13, "shrinkA": 0, "shrinkB": 0}
+    for row, boxes in enumerate(rows):
+        y = -PITCH * (row + 0.5)
+        for place, (name, detail, kind) in enumerate(boxes):
+            x, (_, fill, edge, dashes) = 1.1 + place * STEP, KINDS[kind]
+            ax.add_patch(FancyBboxPatch((x - WIDE / 2, y - HIGH / 2), WIDE, HIGH, "round,pad=0,rounding_size=0.06",
+                                        fc=fill, ec=edge, ls=dashes, lw=1.5))
+            look = {"ha": "center", "va": "center", "color": GRAY if kind == "off" else "#111111"}
+            ax.text(x, y + 0.11, name, fontsize=12, fontweight="bold", **look)
+            ax.text(x, y - 0.14, detail[:24], fontsize=11, **look)
+            if place:
+                ax.annotate("", (x - WIDE / 2, y), (x - STEP + WIDE / 2, y), arrowprops=arrow)
+            elif row:  # from the last box of the row above
+                turn = y + PITCH / 2
+                ax.plot([end, end, x], [y + PITCH - HIGH / 2, turn, turn], solid_joinstyle="round", **line)
+                ax.annotate("", (x, y + HIGH / 2), (x, turn), arrowprops=arrow)
+        end = x
+    drawn = {kind for boxes in rows for _, _, kind in boxes}
+    style.legend(fig, 5, {words: {"ls": "", "marker": "s", "ms": 11, "mfc": fill, "mec": edge}
+                          for kind, (words, fill, edge, _) in KINDS.items() if kind in drawn})
     return fig

@@ -44,7 +44,6 @@ def png(fig, limit: int = 150_000) -> bytes:
     """
     from PIL import Image
 
-    data = b""
     for dpi in (200, 160, 120, 90):
         buffer, small = io.BytesIO(), io.BytesIO()
         fig.savefig(buffer, format="png", dpi=dpi)
@@ -66,7 +65,7 @@ def stretched(frame: np.ndarray, top: float | None = None, share: float = 0.995,
 
 
 def colour(values, cmap: str = "gray", vmin: float | None = None, vmax: float | None = None) -> np.ndarray:
-    """Map `values` (..., H, W) through a colour map to uint8 (..., H, W, 3), for `publish.movie` and `picture`.
+    """Map `values` (..., H, W) through a colour map to uint8 (..., H, W, 3), for `movie.player` and `picture`.
 
     `vmin` and `vmax` default to the extremes of `values`; `SqError` where they are not finite, or do not rise.
     """
@@ -99,16 +98,11 @@ def picture(ax, shown, title: str = "", boxes=(), size: float = 9, loc: str = "c
     """
     if shown is not None:
         ax.imshow(shown, cmap="gray", vmin=0, vmax=1)
-    bare(ax)
-    ax.autoscale(False)
-    ax.set_title(title, fontsize=size, loc=loc)
-    draw_boxes(ax, boxes, **look)
-
-
-def bare(ax) -> None:
-    """Take ticks and frame from `ax`."""
+        ax.autoscale(False)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
+    ax.set_title(title, fontsize=size, loc=loc)
+    draw_boxes(ax, boxes, **look)
 
 
 def grid(count: int, columns: int, high: float, extra: float = 0.0, fig=None, **how):
@@ -154,27 +148,32 @@ def lines(ax, curves: dict, looks=LOOKS, how: dict | None = None, **axis) -> Non
     ax.set(**axis)
 
 
-def curves(parts: dict[str, dict], xlabel: str, *, columns: int = 0, high: float = 3.8, looks=LOOKS, how=None,
-           marks=None, across=None, whole: bool = False, ncols: int = 2, share: bool = False, **axis):
+def curves(parts: dict[str, dict], xlabel: str, ylabel: str = "", *, columns: int = 0, high: float = 3.8, looks=LOOKS,
+           how=None, marks=None, across=None, whole: bool = False, ncols: int = 2, share: str = "", **axis):
     """A figure of curves against `xlabel`: for each {label of the vertical axis: curves} a panel of `lines`.
 
-    What has the same words looks the same in each.
-    marks, across : {words: place}, vertical lines and horizontal ones in every panel; columns, high (inches), share :
-    of the panels, which may share the horizontal axis; whole : ticks at whole numbers only; ncols : of the legend above
+    What has the same words looks the same in each. With `ylabel`, which is for all panels, their words are titles.
+    marks, across : {words: place}, vertical lines and horizontal ones in every panel (across: or a place for each, or
+    None); columns, high (inches), share : of the panels, "x" or "xy"; whole : ticks at whole numbers only; ncols : of
+    the legend above
     """
-    fig, axes = grid(len(parts), columns or len(parts), high, sharex=share)
+    fig, axes = grid(len(parts), columns or len(parts), high, sharex="x" in share, sharey="y" in share)
     look = dict(zip(dict.fromkeys(words for own in parts.values() for words in own), cycle(looks)))
-    for ax, (ylabel, own) in zip(axes, parts.items()):
+    for at, (ax, (label, own)) in enumerate(zip(axes, parts.items())):
         lines(ax, own, [look[words] for words in own], how)
         for words, place in (marks or {}).items():
             guide(ax, words, x=place)
         for words, place in (across or {}).items():
-            guide(ax, words, y=place, ink="black", ls="--")
-        ax.set(xlabel=xlabel, ylabel=ylabel, **axis)  # after the guides: an open limit leaves room for them
+            guide(ax, words, y=np.broadcast_to(place, len(parts))[at], ink="black", ls="--")
+        # after the guides: an open limit leaves room for them
+        ax.set(**({"title": label} if ylabel else {"xlabel": xlabel, "ylabel": label}), **axis)
         if whole:
-            whole_numbers(ax)
-        if share:
-            ax.label_outer()
+            ax.xaxis.get_major_locator().set_params(integer=True, nbins=7, min_n_ticks=1)
+        if share and not ax.get_subplotspec().is_last_row():
+            ax.set_xlabel("")
+    if ylabel:
+        fig.supxlabel(xlabel)
+        fig.supylabel(ylabel)
     legend(fig, ncols)
     return fig
 
@@ -214,11 +213,6 @@ def rows(table, name: str, parts: dict[str, dict], levels=(), *, inks=BLUE, ncol
         ax.set_yticks(places, table[name])
     legend(fig, ncols)
     return fig
-
-
-def whole_numbers(ax) -> None:
-    """At most seven ticks, at whole numbers only: of epochs, frames, events."""
-    ax.xaxis.get_major_locator().set_params(integer=True, nbins=7, min_n_ticks=1)
 
 
 def legend(fig, ncols: int = 2, entries: dict[str, dict] | None = None, **how) -> None:
