@@ -10,8 +10,16 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import (AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter,
-                      ValidationError, with_config)
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
 from typing_extensions import TypedDict  # the one that pydantic reads before Python 3.12
 
 from sqlib.errors import SqError, in_words
