@@ -104,7 +104,7 @@ def _claim(name: str, rule: pd.Series, record: dict | None) -> list:
     known = all(type(one) in (int, float) for one in (value, printed))
     if "verdict" in own:
         why = f": {own['note']}" if own["verdict"] == "not possible" and own.get("note") else ""
-        said = [*_coloured(own["verdict"], f"claim-{name}"), why]
+        said = [*_coloured(own["verdict"], _place(record)), why]
     return [head, said, _words(value), "–" if None in ends else "{:.2f} … {:.2f}".format(*ends), _said(paper),
             _signed(value - printed) if known else "–", sought, _mark(record)]
 
@@ -125,8 +125,12 @@ def _item(label: str, record: dict | None) -> list:
         known = sum(pair[3] is not None for pair in pairs)
         cells = [str(len(pairs)), *values, f"{relative(pairs):.2f}"]
     within = f"{sum(map(_within, pairs))} of {known}" if known else "–"
-    link = {"text": record["chapter"], "to": record["name"]}
+    link = {"text": record["chapter"], "to": _place(record)}
     return [label, link, _coloured(verdict(record)), *cells, within, _mark(record)]
+
+
+def _place(record: dict) -> str:
+    return f"../notebooks/{record['chapter']}.html#{record['name']}"
 
 
 def _coloured(verdict: str, to: str = "") -> list:

@@ -32,7 +32,7 @@ def frames(monkeypatch):
             rows.append(facts | {"time": np.datetime64("2001-04-06T19:13", "ms") + 60_000 * frame})
     pixels = np.arange(6 * 64, dtype=np.uint8).reshape(6, 8, 8)
     frameset = make_frameset(pixels, make_index(rows), "twin", "cube")
-    monkeypatch.setattr(cli_data, "read_frames", lambda *_, build: (frameset, {}))
+    monkeypatch.setattr(cli_data, "read_frames", lambda **_: (frameset, {}))
     return frameset
 
 
@@ -109,9 +109,9 @@ def test_data_and_root_reach_the_notebook(home, tmp_path, capfd, monkeypatch):
         (["run", "00_first", "-p", "sise=8"], "did you mean 'size'"),
         (["run", "00_first", "-p", "size=8.5"], "size must be int, not 8.5 (float)"),
         (["run", "00_first", "-p", "level=1e999"], "level must be a finite number"),
-        (["rnu", "00_first"], "there is no command 'rnu'; did you mean 'run'"),
-        (["data", "bild"], "there is no command 'bild'; did you mean 'build'"),
-        (["data", "info", "--data", "twn"], "did you mean 'twin'"),
+        (["rnu", "00_first"], "No such command 'rnu'. Did you mean 'run'?"),
+        (["data", "bild"], "No such command 'bild'. Did you mean 'build'?"),
+        (["data", "info", "--data", "twn"], "'twn' is not one of 'twin', 'sunquakenet'"),
         (["run", "00_first", "--dta", "twin"], "--data"),
         (["run"], "Missing argument"),
         (["data", "ingest", "2014-03-29T17:48"], "give one of --region"),

@@ -234,7 +234,7 @@ def test_what_a_notebook_needs_is_prepared_beforehand_as_its_metadata_say(home, 
         raise SqError("these data cannot teach it")
 
     monkeypatch.setattr(build, "build_twin", lambda settings, progress: built.append((settings.seed, settings.size)))
-    monkeypatch.setattr(module, "train", train)
+    monkeypatch.setattr("sqlib.learn.chapters.train_chapter", train)
     path = write_notebook(home / "notebooks/02_quick.ipynb", "load_frames = recipes = None  # words decide nothing")
     run_notebook("02_quick", {}, "smoke", progress=False)
     assert (built, trained) == ([], [])

@@ -68,4 +68,4 @@ def test_a_run_that_fails_costs_no_other(home, workers):
 
 def test_no_workers_are_refused(home, capsys):
     assert main(["run", "00_first", "--workers", "0"]) == 2
-    assert "--workers 0: at least 1" in capsys.readouterr().err
+    assert "'--workers': 0 is not in the range x>=1" in capsys.readouterr().err

@@ -47,11 +47,7 @@ class FromTheBuild(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         folder = Path(self.env.srcdir) / PUBLISHED
         if len(self.arguments) == 1:
-            made = _read(folder / "tables" / f"{self.arguments[0]}.json")
-            words = [nodes.Text(made["caption"])]
-            shown = ours.table(made["label"], words, made["columns"], made["rows"], self.env.docname, made["classes"])
-            shown["ids"] = [self.arguments[0]]
-            return [shown]
+            return [ours.table(name=self.arguments[0], **_read(folder / "tables" / f"{self.arguments[0]}.json"))]
         chapter, name = self.arguments
         path = folder / chapter / "records" / f"{name}.json"
         if not path.is_file():  # a run of other data or another size need not have it
