@@ -56,11 +56,11 @@ def params_(notebook, everything, profile, as_json) -> None:
     from sqbook import parameters
 
     path = parameters.notebook_path(notebook)
-    found = [vars(one) for one in parameters.parameters(path)]
+    found = parameters.described(parameters.parameters(path))
     own = len(found)
     if everything:
         values = parameters.resolve(path, profile, {})[1]
-        found += [vars(one) for one in parameters.shared(path)]
+        found += parameters.described(parameters.shared(path))
         found = [one | {"value": values.get(one["name"], one["default"])} for one in found]
     lines = columns([("", p["name"], p["type"], repr(p.get("value", p["default"])), p["help"]) for p in found])
     titles = [f"parameters of {path.name}:"], [f"shared settings, as the profile {profile} has them:"] * everything

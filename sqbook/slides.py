@@ -29,6 +29,7 @@ HERE = Path(__file__).parent
 REVEAL = Path(sysconfig.get_path("purelib"), "sphinx_revealjs/_static/revealjs")  # no package holds reveal.js alone
 MATHJAX = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax/tex-svg.js")
 BEGINS = ("slide", "subslide")
+SENTENCES = 2  # of a text's first paragraph
 
 
 def write_slides(run_folder: Path) -> Path:
@@ -61,38 +62,35 @@ def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
     """
     made, title, filled = [], "", False
 
-    def add(source: str, kind: str) -> None:
-        made.append(new_markdown_cell(source, metadata={"slideshow": {"slide_type": kind}}))
-
-    def show(html: str, kind: str) -> None:
-        output = new_output("display_data", {"text/html": html})
-        made.append(new_code_cell(outputs=[output], metadata={"slideshow": {"slide_type": kind}}))
+    def add(kind: str, source: str = "", html: str | None = None) -> None:
+        shown = [new_output("display_data", {"text/html": html})]
+        made.append(new_markdown_cell(source) if html is None else new_code_cell(outputs=shown))
+        made[-1].metadata["slideshow"] = NotebookNode(slide_type=kind)
 
     for cell in notebook.cells:
         slideshow = cell.metadata.get("slideshow", {})
-        kind = slideshow.get("slide_type", "-") if made else "slide"
-        whole = slideshow.get("whole", False)
+        kind, whole = slideshow.get("slide_type", "-") if made else "slide", slideshow.get("whole", False)
         if kind == "skip":
             continue
         if cell.cell_type == "markdown" and kind in (*BEGINS, "fragment"):
             heading, words = lead(cell.source, whole)
             title = heading or title
-            add(f"{'##' if made else '#'} {title}\n\n{words}" if kind in BEGINS else words, kind)
+            add(kind, f"{'##' if made else '#'} {title}\n\n{words}" if kind in BEGINS else words)
             filled = filled and kind == "fragment"
             if len(made) == 1:
-                show(facts, "-")
+                add("-", html=facts)
         if not title:
             break
         if cell.cell_type == "markdown" and not whole:
-            add(cell.source, "notes")
+            add("notes", cell.source)
         for output in cell.get("outputs", []):
-            if output.get("data", {}).get("text/html"):  # a claim has nothing to see
+            if html := output.get("data", {}).get("text/html"):  # a claim has nothing to see
                 if filled or kind in BEGINS:
-                    add(f"## {title}", "subslide")
-                show(output.data["text/html"], kind if kind == "fragment" else "-")
+                    add("subslide", f"## {title}")
+                add(kind if kind == "fragment" else "-", html=html)
                 filled = True
             elif "text" in output:
-                add(f"```text\n{output.text}\n```", "notes")
+                add("notes", f"```text\n{output.text}\n```")
     if not title:
         raise SqError("a deck begins with the chapter's title: the first cell must be text that begins with '# '")
     return new_notebook(cells=made, metadata={"heading": lead(made[0].source)[0]})
@@ -118,15 +116,10 @@ def lead(text: str, whole: bool = False) -> tuple[str, str]:
         elif token.type == "math_block":
             formula = formula or block
         elif token.type == "paragraph_open":
-            words = words or first_sentences(block)
+            words = words or " ".join(re.split(r"(?<=[.!?])\s+(?=[A-Z*$\[<“*])", block)[:SENTENCES])
         elif token.type.endswith(("list_open", "table_open")):
             words = words or block
     return heading, text if whole else f"{words}\n\n{formula}".strip()
-
-
-def first_sentences(text: str, most: int = 2) -> str:
-    """The first sentences of a paragraph."""
-    return " ".join(re.split(r"(?<=[.!?])\s+(?=[A-Z*$\[<“*])", text)[:most])
 
 
 def markdown() -> MarkdownIt:

@@ -99,15 +99,16 @@ def rerun_page(chapters: list[str]) -> tuple[str, dict[str, dict]]:
     loaded = {profile: load_profile(profile) for profile in names}
     for block, model in profiles.BLOCKS.items():
         values = {profile: content[block] for profile, content in loaded.items()}
-        tables[f"settings-{block}"] = _parameters_table(f"Shared settings, {block}", described(model), values)
+        tables[f"settings-{block}"] = _parameters_table(f"Shared settings, {block}", model, values)
     page = render("rerun.md", blocks=blocks, settings=list(profiles.BLOCKS), profile=names[-1], repository=known,
                   name=known[0].rsplit("/", 1)[-1] if known else "")
     return page, tables
 
 
-def _parameters_table(label: str, known, values: dict[str, dict]) -> dict:
-    rows = [[_code(p.name), {"text": p.help, "look": "sq-words"}, p.type, _literal(p.default),
-             *(_literal(own[p.name]) if p.name in own else "" for own in values.values())] for p in known]
+def _parameters_table(label: str, model, values: dict[str, dict]) -> dict:
+    rows = [[_code(p["name"]), {"text": p["help"], "look": "sq-words"}, p["type"], _literal(p["default"]),
+             *(_literal(own[p["name"]]) if p["name"] in own else "" for own in values.values())]
+            for p in described(model)]
     caption = f"{label}; a profile's column is empty where it leaves the default"
     return table(label, caption, ("Parameter", "What it is", "Type", "Default", *values), rows)
 
