@@ -74,12 +74,9 @@ TWIN = options("A setting of the twin, such as seed=7")
 @workers_options("Processes to share the work among (default: by cores).")
 def build(workers, scheduler, **given) -> None:
     """Make the simulated data set, or load and report the real one."""
-    from sqlib.data.build import build_twin, info
+    from sqlib.data.build import info
 
-    if given["data"] != "sunquakenet":
-        twin = twin_settings(given["profile"], given["settings"])
-        click.echo(build_twin(twin, workers=workers, scheduler=scheduler, progress=True))
-    frames, report = read_frames(**given, build=True)
+    frames, report = read_frames(**given, build={"workers": workers, "scheduler": scheduler})
     click.echo(_in_words(info(frames), report))
 
 
@@ -170,30 +167,26 @@ def ingest(when, region, stonyhurst, carrington, folder, email, magnetogram, set
     click.echo(f"{path}\n{frames}\nnotebooks read it as: --data sunquakenet --root {frames.parent}")
 
 
-def twin_settings(profile: str, settings):
-    """Return the TwinSettings of a profile with the -p values over them, checked by name and type."""
-    from sqlib import profiles
-    from sqlib.sun.twin import TwinSettings
-    from sqlib.typed import of_dataclass, parse
-
-    model = of_dataclass(TwinSettings)
-    values = {name: value for name, value in profiles.load(profile)["data"].items() if name in model.model_fields}
-    return TwinSettings(**values | parse(model, settings, "the twin"))
-
-
-def read_frames(data, root, profile: str, settings, build: bool = False):
+def read_frames(data, root, profile: str, settings, build: dict | None = None):
     """Return the frame set that the options name, and for real frames the report of what is odd there.
 
-    Only `build` makes a twin that is missing.
+    build : how to build a twin that is missing, `workers` and `scheduler`; without it `SqError` says what builds it
     """
-    from sqlib.data.build import load_frames, twin_folder
+    from sqlib import profiles
+    from sqlib.data.build import build_twin, load_frames, twin_folder
     from sqlib.data.sunquakenet import fetch, load_sunquakenet
+    from sqlib.sun.twin import TwinSettings
+    from sqlib.typed import of_dataclass, parse
 
     if data == "sunquakenet":
         frames, report = load_sunquakenet(Path(root) if root else fetch(), size=None, progress=True)
         return frames, vars(report)
-    twin = twin_settings(profile, settings)
-    if not build and not (twin_folder(twin) / "card.json").is_file():
+    model = of_dataclass(TwinSettings)
+    values = {name: value for name, value in profiles.load(profile)["data"].items() if name in model.model_fields}
+    twin = TwinSettings(**values | parse(model, settings, "the twin"))
+    if build is not None:
+        click.echo(build_twin(twin, progress=True, **build))
+    elif not (twin_folder(twin) / "card.json").is_file():
         raise SqError(f"this twin is not built yet: sq data build --profile {profile}")
     return load_frames("twin", settings=twin, size=min(224, twin.size), progress=True), {}
 

@@ -20,9 +20,8 @@ def home(tmp_path, monkeypatch):
     return make_home(tmp_path / "home")
 
 
-@pytest.fixture
-def frames(monkeypatch):
-    """Two events' frames in place of the data set, whatever is asked for."""
+def two_events():
+    """Frames of two events."""
     from sqlib.data.frames import make_frameset, make_index
 
     rows = []
@@ -31,7 +30,13 @@ def frames(monkeypatch):
             facts = {"event": key, "cycle": cycle, "frame": frame, "label": label, "boxes": ()}
             rows.append(facts | {"time": np.datetime64("2001-04-06T19:13", "ms") + 60_000 * frame})
     pixels = np.arange(6 * 64, dtype=np.uint8).reshape(6, 8, 8)
-    frameset = make_frameset(pixels, make_index(rows), "twin", "cube")
+    return make_frameset(pixels, make_index(rows), "twin", "cube")
+
+
+@pytest.fixture
+def frames(monkeypatch):
+    """Two events' frames in place of the data set, whatever is asked for."""
+    frameset = two_events()
     monkeypatch.setattr(cli_data, "read_frames", lambda **_: (frameset, {}))
     return frameset
 
@@ -196,11 +201,12 @@ def test_data_export_writes_pictures_that_load_back(home, frames, tmp_path, caps
     assert "not empty" in capsys.readouterr().err
 
 
-def test_data_build_hands_over_settings_workers_and_scheduler(home, frames, monkeypatch, capsys):
+def test_data_build_hands_over_settings_workers_and_scheduler(home, monkeypatch, capsys):
     from sqlib.data import build
 
     asked = []
     monkeypatch.setattr(build, "build_twin", lambda settings, **more: asked.append((settings, more)) or "folder")
+    monkeypatch.setattr(build, "load_frames", lambda *_, **__: two_events())
     workers = ["--workers", "2", "--scheduler", "tcp://x:1"]
     assert main(["data", "build", "--profile", "smoke", "-p", "seed=9", *workers]) == 0
     settings, more = asked[0]

@@ -25,33 +25,40 @@ class sized_image(nodes.image):
 
 
 def published(document: nodes.document, docname: str, folder: Path, content: dict) -> list[nodes.Element]:
-    """Nodes of what a notebook published: `content` of its bundle (see `sqlib.show.bundle`), its files in `folder`."""
+    """Nodes of what a notebook published: `content` of its bundle (see `sqlib.show.bundle`), its files in `folder`.
+
+    Their id is the record's name, which is also a label that all of the book can refer to.
+    """
     record, player = content["record"], content.get("player")
     if record["kind"] == "claim":
-        return [_named(document, nodes.container(classes=["sq-claim"]), record["name"])]
-    if "table" in content:
+        shown = nodes.container(classes=["sq-claim"])
+    elif "table" in content:
         about = {name: record[name] for name in ("name", "label", "caption", "mark")}
         shown = table(**about, source=record["source"][0], **content["table"])
+    elif player:
+        place = "../" * docname.count("/") + f"players/{record['notebook']}/{record['name']}"
+        pictures = {"sheet": f"{place}.webp", "still": f"{place}.png"}
+        html = bundle.render(f"{player['kind']}.html", record=record, player=player, **pictures)
+        shown = figure(record, nodes.raw("", html, format="html"))
     else:
-        shown = published_figure("", label=record["label"], classes=["sq-figure"])
-        if player:
-            place = "../" * docname.count("/") + f"players/{record['notebook']}/{record['name']}"
-            pictures = {"sheet": f"{place}.webp", "still": f"{place}.png"}
-            html = bundle.render(f"{player['kind']}.html", record=record, player=player, **pictures)
-            shown += nodes.raw("", html, format="html")
-        else:
-            shown += image(record, folder)
-        shown += nodes.caption("", "", *caption(record))
-    return [_named(document, shown, record["name"])]
+        shown = figure(record, image(record, folder))
+    shown["ids"], shown["names"] = [record["name"]], [nodes.fully_normalize_name(record["name"])]
+    document.note_explicit_target(shown, shown)
+    return [shown]
 
 
 def borrowed(docname: str, folder: Path, record: dict) -> nodes.Element:
     """A chapter's figure on a page of prose: its picture, its caption, and where it comes from."""
     link = addnodes.pending_xref("", nodes.inline("", "Where it comes from"), refdomain="std", reftype="ref",
                                  refdoc=docname, reftarget=record["name"].lower(), refexplicit=True, refwarn=True)
-    shown = published_figure("", label=record["label"], classes=["sq-figure"])
-    shown += [image(record, folder), nodes.caption("", "", *caption(record), nodes.Text(" "), link, nodes.Text("."))]
-    return shown
+    return figure(record, image(record, folder), nodes.Text(" "), link, nodes.Text("."))
+
+
+def figure(record: dict, shown: nodes.Node, *more: nodes.Node) -> published_figure:
+    """A figure with its label, caption and mark, and what `more` there is to say."""
+    mark = nodes.inline("", record["mark"], classes=["sq-mark", f"sq-{record['source'][0]}"])
+    words = [nodes.strong("", f"{record['label']}."), nodes.Text(f" {record['caption']} "), mark, *more]
+    return published_figure("", shown, nodes.caption("", "", *words), label=record["label"], classes=["sq-figure"])
 
 
 def image(record: dict, folder: Path) -> sized_image:
@@ -60,27 +67,14 @@ def image(record: dict, folder: Path) -> sized_image:
 
     width, height = Image.open(folder / record["file"]).size
     uri = "/" + posixpath.join(folder.parent.name, folder.name, record["file"])
-    plain = ["no-scaled-link"]  # else Sphinx links it to its file
-    return sized_image(uri=uri, alt=record["alt"], width=str(width), height=str(height), classes=plain)
-
-
-def caption(record: dict) -> list[nodes.Node]:
-    """Label, caption and mark of a record."""
-    mark = nodes.inline("", record["mark"], classes=["sq-mark", f"sq-{record['source'][0]}"])
-    return [nodes.strong("", f"{record['label']}."), nodes.Text(f" {record['caption']} "), mark]
+    return sized_image(uri=uri, alt=record["alt"], width=str(width), height=str(height),
+                       classes=["no-scaled-link"])  # else Sphinx links it to its file
 
 
 def table(label: str, **facts) -> published_table:
     """The table of templates/table.html, filled with `facts`."""
     html = render("table.html", label=label, **facts)
     return published_table("", nodes.raw("", html, format="html"), label=label)
-
-
-def _named(document: nodes.document, node: nodes.Element, name: str) -> nodes.Element:
-    """The node with its record's name as id, and as a label that all of the book can refer to."""
-    node["ids"], node["names"] = [name], [nodes.fully_normalize_name(name)]
-    document.note_explicit_target(node, node)
-    return node
 
 
 def _visit_image(self, node) -> None:
