@@ -35,7 +35,8 @@ def scorecard_page(run_folders: dict[str, Path]) -> tuple[str, dict[str, dict]]:
     def add(name: str, caption: str, columns, rows: list[list], *classes: str) -> None:
         tables[f"scorecard-{name}"] = table(caption, caption, columns, rows, ["sq-score", *classes])
 
-    with in_words(f"the records in {', '.join(map(str, run_folders.values()))} cannot be judged", "run the notebooks again"):
+    folders = ", ".join(map(str, run_folders.values()))
+    with in_words(f"the records in {folders} cannot be judged", "run the notebooks again"):
         rows = [_claim(name, rules.loc[name], found.get(f"claim-{name}")) for name in rules.index]
         add("claims", "Claims of the paper", CLAIMED, rows, "sq-claims")
         words = [record["numbers"].get("verdict") for name, record in found.items() if name.startswith("claim-")]
@@ -43,7 +44,8 @@ def scorecard_page(run_folders: dict[str, Path]) -> tuple[str, dict[str, dict]]:
         for title, names, word in (("Tables", TABLES, "Table"), ("Figures", FIGURES, "Figure")):
             own = {name: found.get(name) for name in names}
             rows = [_item(f"{word} {int(re.sub('[a-z]', '', name))}", record) for name, record in own.items()]
-            add(title.lower(), f"{title} of the paper; of more than {FEW} numbers the means", (word.lower(), *ITEM), rows)
+            caption = f"{title} of the paper; of more than {FEW} numbers the means"
+            add(title.lower(), caption, (word.lower(), *ITEM), rows)
             words = [re.split("[:,]", verdict(record))[0] for record in own.values()]
             parts.append({"title": title, "table": f"scorecard-{title.lower()}", "counts": _counts(words, SHOWN),
                           "made": sum(map(bool, own.values())), "total": len(names)})

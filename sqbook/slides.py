@@ -62,10 +62,12 @@ def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
     """
     made, title, filled = [], "", False
 
-    def add(kind: str, source: str = "", html: str | None = None) -> None:
-        shown = [new_output("display_data", {"text/html": html})]
-        made.append(new_markdown_cell(source) if html is None else new_code_cell(outputs=shown))
-        made[-1].metadata["slideshow"] = NotebookNode(slide_type=kind)
+    def add(kind: str, source: str, html: bool = False) -> None:
+        about = {"slideshow": {"slide_type": kind}}
+        if html:
+            made.append(new_code_cell(outputs=[new_output("display_data", {"text/html": source})], metadata=about))
+        else:
+            made.append(new_markdown_cell(source, metadata=about))
 
     for cell in notebook.cells:
         slideshow = cell.metadata.get("slideshow", {})
@@ -78,7 +80,7 @@ def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
             add(kind, f"{'##' if made else '#'} {title}\n\n{words}" if kind in BEGINS else words)
             filled = filled and kind == "fragment"
             if len(made) == 1:
-                add("-", html=facts)
+                add("-", facts, html=True)
         if not title:
             break
         if cell.cell_type == "markdown" and not whole:
@@ -87,7 +89,7 @@ def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
             if html := output.get("data", {}).get("text/html"):  # a claim has nothing to see
                 if filled or kind in BEGINS:
                     add("subslide", f"## {title}")
-                add(kind if kind == "fragment" else "-", html=html)
+                add(kind if kind == "fragment" else "-", html, html=True)
                 filled = True
             elif "text" in output:
                 add("notes", f"```text\n{output.text}\n```")

@@ -106,6 +106,25 @@ def smoke_book(tmp_path_factory):
     return once(tmp_path_factory, "smoke", make)
 
 
+REPOSITORY = "https://github.com/some-one/sun.quakes"
+
+
+@pytest.fixture(scope="session")
+def tiny_book(tmp_path_factory):
+    """A home folder with two tiny chapters and the book that the command makes of them, for `REPOSITORY`."""
+    from tinybook import add_prose, make_home
+
+    def make(home: Path) -> None:
+        add_prose(make_home(home))
+        command = [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke"]
+        environment = {**os.environ, "SQ_HOME": str(home), "SQ_REPOSITORY": REPOSITORY}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == str(home / "_build" / "html" / "index.html")
+
+    return once(tmp_path_factory, "tiny", make)
+
+
 def run_of(home: Path, name: str) -> Path:
     """The folder of the only run of a notebook in `home`."""
     return next(path.parent for path in (home / "runs" / name).glob("*/card.json"))

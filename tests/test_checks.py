@@ -1,7 +1,6 @@
 """Checks of built pages: nothing comes from the network, every link arrives, ids are single, pictures have words."""
 
 import pytest
-
 from lxml import html as parsed
 
 from sqbook.site.checks import check_links, check_offline, read_pages, remote

@@ -111,8 +111,7 @@ def test_labels_of_records_are_single_in_the_book_and_every_pair_is_declared(smo
     assert len(set(names)) == len(names)
     pairs = {record["name"]: sum(map(len, record["compare"].values())) for record in found if record["compare"]}
     wanted = {"table-counts": 9, "table-split": 1, "table2": 50, "table3": 33, "table4": 50, "table5": 14, "table6": 40,
-              "fig05": 4,
-              "fig10": 2, "fig10-cases": 2}
+              "fig05": 4, "fig10": 2, "fig10-cases": 2}
     assert {name: count for name, count in pairs.items() if name != "fig21"} == wanted  # which needs a weak detection
 
 
@@ -173,8 +172,8 @@ def test_slides_of_a_chapter_show_its_figures_whole_and_without_a_complaint(smok
         maths(page)
         records = read_records(run_of(smoke_book, name)).values()
         figures = {one["name"] for one in records if one["kind"] in ("figure", "movie", "map")}
-        shown = page.evaluate("[...document.querySelectorAll('section section')].map(s => s.querySelectorAll('.shown > [id]'))"
-                              ".map(all => [...all].map(one => one.id))")
+        shown = page.evaluate("[...document.querySelectorAll('section section')].map("
+                              "s => [...s.querySelectorAll('.shown > [id]')].map(one => one.id))")
         assert max(map(len, shown)) == 1  # one message a slide
         drawn = page.evaluate("[...document.querySelectorAll('figure')].map(f => f.id)")
         assert sorted(drawn) == sorted(figures)  # each once

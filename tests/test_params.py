@@ -8,8 +8,18 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from tinybook import CHECKOUT, PARAMETERS, make_home, write_notebook
 
-from sqbook.parameters import (described, load_profile, needs, notebook_path, parameters, parse_cell, resolve, settable,
-                               shared, to_inject)
+from sqbook.parameters import (
+    described,
+    load_profile,
+    needs,
+    notebook_path,
+    parameters,
+    parse_cell,
+    resolve,
+    settable,
+    shared,
+    to_inject,
+)
 from sqlib import profiles
 from sqlib.errors import SqError
 from sqlib.learn.recipes import Common

@@ -218,7 +218,7 @@ def test_disk_that_fills_up_while_a_run_is_kept_is_reported_and_leaves_no_run(ho
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "_tidy", full)
+    monkeypatch.setattr(module, "_complete", full)
     with pytest.raises(SqError, match="No space left on device"):
         run_notebook("02_quick", {}, "smoke", progress=False)
     assert runs() == []
