@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-if os.environ.get("PYTEST_XDIST_WORKER"):  # each worker has a core of its own: more threads would only wait for each other
+if os.environ.get("PYTEST_XDIST_WORKER"):  # each worker has a core of its own: more threads would wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports torch; processes that a test starts have it too
 
 from sqlib.data.cubes import Cube
@@ -38,6 +38,14 @@ def sq_home(tmp_path, monkeypatch):
     """An empty SQ_HOME."""
     monkeypatch.setenv("SQ_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture
+def home(sq_home):
+    """An SQ_HOME with two tiny notebooks and two profiles."""
+    from tinybook import make_home
+
+    return make_home(sq_home)
 
 
 @pytest.fixture

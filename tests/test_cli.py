@@ -7,17 +7,11 @@ import sys
 
 import numpy as np
 import pytest
-from tinybook import make_home, write_notebook
+from tinybook import write_notebook
 
 from sqbook import cli_data
 from sqbook.cli import main
 from sqlib.errors import SqError
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SQ_HOME", str(tmp_path / "home"))
-    return make_home(tmp_path / "home")
 
 
 def two_events():

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from tinybook import CHECKOUT, PARAMETERS, make_home, write_notebook
+from tinybook import CHECKOUT, PARAMETERS, write_notebook
 
 from sqbook.parameters import (
     described,
@@ -27,12 +27,6 @@ from sqlib.show import publish
 from sqlib.typed import check, parse
 
 CHAPTERS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SQ_HOME", str(tmp_path / "home"))
-    return make_home(tmp_path / "home")
 
 
 MODEL = parse_cell(PARAMETERS, "tiny.ipynb")
@@ -276,12 +270,6 @@ def test_faulty_profile_is_refused_with_the_place(home, text, complaint):
         load_profile("odd")
     assert complaint in str(error.value)
     assert "odd.yml" in str(error.value)
-
-
-def test_data_setting_of_the_wrong_type_is_refused(home):
-    (home / "profiles/odd.yml").write_text("data: {size: big}")
-    with pytest.raises(SqError, match=r"odd\.yml, data: size must be int, not 'big'"):
-        resolve("00_first", "odd", {})
 
 
 def test_unknown_profile_and_notebook_are_refused_with_the_nearest(home):

@@ -10,7 +10,7 @@ import time
 from shutil import copytree, ignore_patterns
 
 import pytest
-from tinybook import CHECKOUT, CODE, NEEDS, PARAMETERS, make_home, write_notebook
+from tinybook import CHECKOUT, CODE, NEEDS, PARAMETERS, write_notebook
 
 from sqbook import execute as module
 from sqbook.execute import run_notebook, runs
@@ -21,12 +21,6 @@ from sqlib.errors import SqError
 from sqlib.show.records import read_records
 
 QUICK = "from pathlib import Path\nPath(out, 'seed.txt').write_text(str(seed))"
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SQ_HOME", str(tmp_path / "home"))
-    return make_home(tmp_path / "home")
 
 
 def test_run_leaves_the_executed_notebook_its_records_figures_tables_and_card(home):
