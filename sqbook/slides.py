@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from sqbook.parameters import read_notebook
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 from sqlib.paths import home, replacing
 from sqlib.show.provenance import origin, read_card
 
@@ -37,7 +37,9 @@ def write_slides(run_folder: Path) -> Path:
     card = read_card(run_folder)
     facts = (f"data: {origin(card)}", f"profile: {card['profile']}", f"run {card['key']}, {card['made'][:10]}",
              f"commit {card['commit'] or '–'}")
-    made = deck(read_notebook(run_folder / "executed.ipynb"), f'<p class="facts">{escape(" · ".join(facts))}</p>')
+    executed = run_folder / "executed.ipynb"
+    with in_words(f"{executed} makes no deck", "run its notebook again", told=False):
+        made = deck(read_notebook(executed), f'<p class="facts">{escape(" · ".join(facts))}</p>')
     scripts = [REVEAL / "dist/reveal.js", REVEAL / "plugin/notes/notes.js", HERE / "slides.js", MATHJAX]
     sheets = [path for path in (home() / "book/static/custom.css", HERE / "slides.css") if path.is_file()]
     resources = {
