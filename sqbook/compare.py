@@ -24,6 +24,8 @@ def find_run(name: str) -> dict:
     if (Path(name) / "card.json").is_file():
         return {**read_card(Path(name)), "folder": str(real(name))}
     kept = execute.runs()
+    if not kept:
+        raise SqError("there are no runs yet: sq run NOTEBOOK")
     found = [card for card in kept if card["notebook"] == name][-1:]
     found = found or [card for card in kept if card["key"].startswith(name)]
     if not found:
