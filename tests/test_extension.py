@@ -72,7 +72,7 @@ def site(tmp_path_factory):
         patch.setattr("sqbook.site.build.resolve", lambda *about: (None, {}))
         (source / "notebooks").mkdir()
         facts = {"notebooks/00_first": [*_add_chapter(source, "00_first", run), evil]}
-    links = [{"text": "fig01", "to": "fig01"}, {"text": evil, "class": "sq-verdict"},
+    links = [{"text": "fig01", "to": "../notebooks/00_first.html#fig01"}, {"text": evil, "class": "sq-verdict"},
              {"text": "9", "look": "sq-number"}]
     write_json(source / "_published/tables/made.json",
                table(f"Made {evil}", f"Made {evil}", ["a", "b", evil], [links], ["sq-score"]))

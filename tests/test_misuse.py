@@ -39,8 +39,8 @@ def refused(words, capsys) -> str:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["rum", "00_first"], "there is no command 'rum'; did you mean 'run'?"),
-        (["data", "bild"], "there is no command 'bild'; did you mean 'build'?"),
+        (["rum", "00_first"], "No such command 'rum'. Did you mean 'run'?"),
+        (["data", "bild"], "No such command 'bild'. Did you mean 'build'?"),
         (["run"], "NOTEBOOK"),
         (["run", "../../etc/passwd"], "no notebook"),
         (["run", "x" * 5000], "x"),
@@ -48,7 +48,7 @@ def refused(words, capsys) -> str:
         (["run", "00_first", "-p", "level=" + "-" * 30_000 + "1"], "level must be float"),
         (["run", "00_first", "-p", "bins=[[1]]"], "bins[0] must be int"),
         (["run", "00_first", "--root", "/no/such/folder"], "/no/such/folder"),
-        (["run", "00_first", "--data", "moon"], "'moon' is not one of them"),
+        (["run", "00_first", "--data", "moon"], "'moon' is not one of 'twin', 'sunquakenet'"),
         (["train", "00_first", "--minutes", "soon"], "not a valid float"),
         (["params", "00_frist"], "did you mean '00_first'"),
         (["slides", "00_frist"], "did you mean '00_first'"),
