@@ -115,7 +115,7 @@ def test_labels_of_records_are_single_in_the_book_and_every_pair_is_declared(smo
     assert {name: count for name, count in pairs.items() if name != "fig21"} == wanted  # which needs a weak detection
 
 
-def test_nothing_is_fetched_every_link_arrives_and_every_page_has_a_title_a_description_and_orderly_headings(smoke_book):
+def test_nothing_is_fetched_every_link_arrives_and_every_page_has_title_description_and_orderly_headings(smoke_book):
     site = smoke_book / "_build/html"
     read = read_pages(site)
     assert check_offline(site, read) >= len(NOTEBOOKS) + len(PROSE) and check_links(site, read) > 500
