@@ -1,50 +1,22 @@
 """The part of the command `sq` that is about data, and the options that its commands share."""
 
 import json
+from functools import reduce
 from pathlib import Path
 
 import click
 
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program to read.")
 
 
-class Commands(click.Group):
-    """Commands in the order of their declaration, with the nearest of them for a misspelt one."""
+class InOrder(click.Group):
+    """Commands in the order of their declaration."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Names of the commands."""
         return list(self.commands)
-
-    def resolve_command(self, context: click.Context, args: list[str]):
-        """The command that `args` begin with."""
-        from sqlib.typed import nearest
-
-        if args[0] not in self.commands and not args[0].startswith("-"):
-            raise click.UsageError(f"there is no command {args[0]!r}{nearest(args[0], self.commands)}", context)
-        return super().resolve_command(context, args)
-
-
-class Choice(click.Choice):
-    """One of some words, with the nearest of them for another one."""
-
-    def get_invalid_choice_message(self, value, ctx) -> str:
-        """What is said of another word."""
-        from sqlib.typed import nearest
-
-        return f"{value!r} is not one of them{nearest(value, self.choices)}"
-
-
-def options(setting: str):
-    """Declare --data, --root, --profile and -p (help: `setting`) for a command."""
-    declared = [
-        click.option("--data", type=Choice(["twin", "sunquakenet"]), help="Simulated (twin, the default) or real."),
-        click.option("--root", metavar="FOLDER", help="Folder of SunquakeNet."),
-        click.option("--profile", default="laptop", help="Size of everything: smoke, laptop (default), paper."),
-        settings_option(setting),
-    ]
-    return lambda command: _decorated(command, declared)
 
 
 def settings_option(setting: str):
@@ -52,72 +24,85 @@ def settings_option(setting: str):
     return click.option("-p", "settings", metavar="NAME=VALUE", multiple=True, help=f"{setting}; may be repeated.")
 
 
+def options(setting: str):
+    """Declare --data, --root, --profile and -p (help: `setting`) for a command."""
+    return _each(
+        click.option("--data", type=click.Choice(["twin", "sunquakenet"]), help="Simulated (twin, default) or real."),
+        click.option("--root", metavar="FOLDER", help="Folder of SunquakeNet."),
+        click.option("--profile", default="laptop", help="Size of everything: smoke, laptop (default), paper."),
+        settings_option(setting),
+    )
+
+
 def workers_options(meaning: str):
     """Declare --workers (help: `meaning`) and --scheduler for a command."""
-    declared = [
+    return _each(
         click.option("--workers", type=int, metavar="N", help=meaning),
         click.option("--scheduler", metavar="ADDR", help="Address of a running Dask scheduler to use instead."),
-    ]
-    return lambda command: _decorated(command, declared)
+    )
 
 
-def _decorated(command, declared: list):
-    for option in reversed(declared):
-        command = option(command)
-    return command
+def _each(*declared):
+    return lambda command: reduce(lambda inner, option: option(inner), reversed(declared), command)
 
 
-def print_json(content) -> None:
-    """Print `content` as JSON."""
-    from sqlib.show import records
+def show(content, as_json: bool, *lines) -> None:
+    """Print `content` as JSON, or else its `lines`."""
+    if as_json:
+        from sqlib.show import records
 
-    click.echo(json.dumps(records.plain(content, "output"), indent=1, ensure_ascii=False))
+        lines = [json.dumps(records.plain(content, "output"), indent=1, ensure_ascii=False)]
+    click.echo("\n".join(map(str, lines)))
 
 
-@click.group("data", cls=Commands)
+def columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows of words as lines in which the columns stand below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(f"{word:<{width}}" for word, width in zip(row, widths)).rstrip() for row in rows]
+
+
+@click.group("data", cls=InOrder)
 def group() -> None:
     """Build, describe, bring or export the frames."""
 
 
-@group.command()
-@options("A setting of the twin, such as seed=7")
-@workers_options("Processes to share the work among (default: by cores).")
-def build(data, root, profile, settings, workers, scheduler) -> None:
-    """Make the simulated data set, or load and report the real one."""
-    from sqlib.data.build import build_twin, info
+TWIN = options("A setting of the twin, such as seed=7")
 
-    if data != "sunquakenet":
-        twin = twin_settings(profile, settings)
-        click.echo(build_twin(twin, workers=workers, scheduler=scheduler, progress=True))
-    frames, report = read_frames(data, root, profile, settings, build=True)
-    _print_info(info(frames), report)
+
+@group.command()
+@TWIN
+@workers_options("Processes to share the work among (default: by cores).")
+def build(workers, scheduler, **given) -> None:
+    """Make the simulated data set, or load and report the real one."""
+    from sqlib.data.build import info
+
+    frames, report = read_frames(**given, build={"workers": workers, "scheduler": scheduler})
+    click.echo(_in_words(info(frames), report))
 
 
 @group.command("info")
-@options("A setting of the twin, such as seed=7")
+@TWIN
 @JSON
-def info_(data, root, profile, settings, as_json) -> None:
+def info_(as_json, **given) -> None:
     """Say what is in a data set: events, frames, labels."""
     from sqlib.data.build import info
 
-    frames, report = read_frames(data, root, profile, settings, build=False)
-    if as_json:
-        print_json(info(frames) | ({"report": report} if report else {}))
-    else:
-        _print_info(info(frames), report)
+    frames, report = read_frames(**given)
+    content = info(frames)
+    show(content | ({"report": report} if report else {}), as_json, _in_words(content, report))
 
 
 @group.command()
 @click.argument("folder", type=Path)
-@options("A setting of the twin, such as seed=7")
-def export(folder, data, root, profile, settings) -> None:
+@TWIN
+def export(folder, **given) -> None:
     """Write the frames as pictures, in SunquakeNet's layout.
 
     To FOLDER, which must be new or empty.
     """
     from sqlib.data.export import export_frames
 
-    click.echo(export_frames(read_frames(data, root, profile, settings, build=False)[0], folder))
+    click.echo(export_frames(read_frames(**given)[0], folder))
 
 
 @group.command("import")
@@ -182,30 +167,26 @@ def ingest(when, region, stonyhurst, carrington, folder, email, magnetogram, set
     click.echo(f"{path}\n{frames}\nnotebooks read it as: --data sunquakenet --root {frames.parent}")
 
 
-def twin_settings(profile: str, settings):
-    """Return the TwinSettings of a profile with the -p values over them, checked by name and type."""
-    from sqlib import profiles
-    from sqlib.sun.twin import TwinSettings
-    from sqlib.typed import of_dataclass, parse
-
-    model = of_dataclass(TwinSettings)
-    values = {name: value for name, value in profiles.load(profile)["data"].items() if name in model.model_fields}
-    return TwinSettings(**values | parse(model, settings, "the twin"))
-
-
-def read_frames(data, root, profile: str, settings, build: bool):
+def read_frames(data, root, profile: str, settings, build: dict | None = None):
     """Return the frame set that the options name, and for real frames the report of what is odd there.
 
-    Only `build` makes a twin that is missing.
+    build : how to build a twin that is missing, `workers` and `scheduler`; without it `SqError` says what builds it
     """
-    from sqlib.data.build import load_frames, twin_folder
+    from sqlib import profiles
+    from sqlib.data.build import build_twin, load_frames, twin_folder
     from sqlib.data.sunquakenet import fetch, load_sunquakenet
+    from sqlib.sun.twin import TwinSettings
+    from sqlib.typed import of_dataclass, parse
 
     if data == "sunquakenet":
         frames, report = load_sunquakenet(Path(root) if root else fetch(), size=None, progress=True)
         return frames, vars(report)
-    twin = twin_settings(profile, settings)
-    if not build and not (twin_folder(twin) / "card.json").is_file():
+    model = of_dataclass(TwinSettings)
+    values = {name: value for name, value in profiles.load(profile)["data"].items() if name in model.model_fields}
+    twin = TwinSettings(**values | parse(model, settings, "the twin"))
+    if build is not None:
+        click.echo(build_twin(twin, progress=True, **build))
+    elif not (twin_folder(twin) / "card.json").is_file():
         raise SqError(f"this twin is not built yet: sq data build --profile {profile}")
     return load_frames("twin", settings=twin, size=min(224, twin.size), progress=True), {}
 
@@ -220,24 +201,21 @@ def _observed_event(text: str):
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        try:
+        with in_words(f"no event {text!r}", "a time is written like 2014-03-29T17:48", told=False):
             return find_event(text)
-        except SqError as error:
-            raise SqError(f"{error} (a time is written like 2014-03-29T17:48)") from None
     time = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
     return {event.time: event for event in catalogue()}.get(time) or make_event(time)
 
 
-def _print_info(content: dict, report: dict) -> None:
-    """Print the counts of a frame set in words, then a row per cycle and per event, then what was odd."""
+def _in_words(content: dict, report: dict) -> str:
+    """The counts of a frame set, then a row per cycle and per event, then what was odd."""
     import pandas as pd
 
-    for name, value in content.items():
-        if not isinstance(value, dict | list):
-            click.echo(f"{name:<14}{value}")
+    lines = [f"{name:<14}{value}" for name, value in content.items() if not isinstance(value, dict | list)]
     cycles = [{"cycle": cycle, **counts} for cycle, counts in content["cycles"].items()]
     for rows in (cycles, content["per_event"]):
-        click.echo("\n" + pd.DataFrame(rows).drop(columns="event", errors="ignore").to_string(index=False))
+        lines += ["", pd.DataFrame(rows).drop(columns="event", errors="ignore").to_string(index=False)]
     for name, value in report.items():
         if isinstance(value, tuple) and name != "tables":
-            click.echo(f"{name.replace('_', ' '):<22}{len(value)}" + "".join(f"\n  {one}" for one in value[:10]))
+            lines += [f"{name.replace('_', ' '):<22}{len(value)}", *(f"  {one}" for one in value[:10])]
+    return "\n".join(lines)

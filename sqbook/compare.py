@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from sqbook import execute
+from sqbook.site.pages import render
 from sqlib.errors import SqError
 from sqlib.paths import home, real, replacing
 from sqlib.show.provenance import read_card
 from sqlib.show.records import read_records
 from sqlib.typed import nearest
+
+MOST = 60  # numbers that a terminal shows
 
 
 def find_run(name: str) -> dict:
@@ -23,17 +26,15 @@ def find_run(name: str) -> dict:
     kept = execute.runs()
     if not kept:
         raise SqError("there are no runs yet: sq run NOTEBOOK")
-    as_notebook = [card for card in kept if card["notebook"] == name]
-    if as_notebook:
-        return as_notebook[-1]
-    found = [card for card in kept if card["key"].startswith(name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
+    found = [card for card in kept if card["notebook"] == name][-1:]
+    found = found or [card for card in kept if card["key"].startswith(name)]
+    if not found:
+        known = [card[word] for word in ("notebook", "key") for card in kept]
+        raise SqError(f"there is no run {name!r}{nearest(name, dict.fromkeys(known))}; `sq runs` lists them")
+    if len(found) > 1:
         keys = ", ".join(card["key"] for card in found)
         raise SqError(f"{len(found)} runs begin with {name!r}: {keys}; write more of the key")
-    known = [*dict.fromkeys(card["notebook"] for card in kept), *(card["key"] for card in kept)]
-    raise SqError(f"there is no run {name!r}{nearest(name, known)}; `sq runs` lists them")
+    return found[0]
 
 
 def leaves(value: Any, name: str = "") -> dict[str, Any]:
@@ -77,54 +78,32 @@ def compare(first: dict, second: dict) -> dict:
 
 
 def _different(a: dict, b: dict) -> dict[str, list]:
-    return {name: [a.get(name), b.get(name)] for name in dict.fromkeys([*a, *b]) if a.get(name) != b.get(name)}
+    return {name: [a.get(name), b.get(name)] for name in a | b if a.get(name) != b.get(name)}
 
 
-def as_text(found: dict, most: int = 60) -> str:
-    """A comparison for a terminal; at most so many numbers, the rest are counted."""
-    lines = [f"{side}  {found[side]['key']}  {found[side]['notebook']}  {found[side]['made'][:16]}" for side in "ab"]
-    for part in ("parameters", "circumstances"):
-        changed = [f"  {name}: {_word(a)} -> {_word(b)}" for name, (a, b) in found[part].items()]
-        lines += [f"\n{part}", *(changed or ["  the same"])]
-    lines.append(f"\nnumbers: {found['same']} the same, {len(found['numbers'])} different")
-    for row in found["numbers"][:most]:
-        change = f"  ({row['difference']:+.4g})" if row["difference"] is not None else ""
-        lines.append(f"  {row['record']} {row['entry']}: {_word(row['a'])} -> {_word(row['b'])}{change}")
-    if len(found["numbers"]) > most:
-        lines.append(f"  and {len(found['numbers']) - most} more: see the page, or --json")
-    return "\n".join(lines)
-
-
-def _word(value) -> str:
-    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+def as_text(found: dict) -> str:
+    """A comparison for a terminal; at most `MOST` numbers, the rest are counted."""
+    return render("compare.txt", found=found, most=MOST)
 
 
 def write_page(found: dict) -> Path:
     """Write home()/runs/compare/A-B.html, which needs no other file, and return its path."""
-    from jinja2 import Environment, PackageLoader
-
-    environment = Environment(loader=PackageLoader("sqbook", "."), autoescape=True)
-    environment.filters |= {"word": _word, "address": _address}
-    environment.tests["numeric"] = lambda value: isinstance(value, int | float)
     pictures = {side: _pictures(Path(found[side]["folder"])) for side in "ab"}
     labels = {name: record["label"] for own in pictures.values() for name, record in own.items()}
-    template = environment.get_template("compare.html.j2")
     style = Path(__file__).with_name("compare.css").read_text(encoding="utf-8")
     path = home() / "runs" / "compare" / f"{found['a']['key']}-{found['b']['key']}.html"
     with replacing(path) as aside:
-        text = template.render(found=found, pictures=pictures, labels=labels, style=style)
+        text = render("compare.html", found=found, pictures=pictures, labels=labels, style=style)
         aside.write_text(text, encoding="utf-8")
     return path
 
 
 def _pictures(folder: Path) -> dict[str, dict]:
-    """The records of a run that have a picture, by name, with the path of it."""
-    kinds = ("figure", "map", "movie")
-    records = {name: one for name, one in read_records(folder).items() if one["kind"] in kinds and one.get("file")}
-    found = {name: {**record, "path": folder / record["file"]} for name, record in records.items()}
-    return {name: one for name, one in found.items() if one["path"].is_file()}
-
-
-def _address(path: Path) -> str:
-    """A picture as an address, for a page that loads nothing."""
-    return f"data:image/{path.suffix[1:]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    """The records of a run that have a picture, by name, with the picture as an address."""
+    found = {}
+    for name, record in read_records(folder).items():
+        path = folder / (record.get("file") or "")
+        if record["kind"] in ("figure", "map", "movie") and path.is_file():
+            content = base64.b64encode(path.read_bytes()).decode()
+            found[name] = {**record, "src": f"data:image/{path.suffix[1:]};base64,{content}"}
+    return found

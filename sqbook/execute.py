@@ -1,7 +1,6 @@
 """Runs of notebooks by papermill: executed aside, kept under a key of what went in, found again; several at once."""
 
 import json
-import math
 import shutil
 import sys
 import tempfile
@@ -24,20 +23,6 @@ from sqlib.workers import each, say
 EACH = 6e9  # bytes of memory that a chapter at the laptop profile and its kernel may take together
 
 
-def made(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop") -> Path | None:
-    """The folder of a finished run; None where there is none. Raises `SqError` for a wrong parameter."""
-    path, _, folder = _planned(notebook, params, profile)
-    if not (folder / "card.json").is_file():
-        return None
-    _refresh(path, folder / "executed.ipynb")
-    return folder
-
-
-def _planned(notebook, params, profile) -> tuple[Path, dict[str, Any], Path]:
-    path, values = resolve(notebook, profile, params or {})
-    return path, values, home() / "runs" / path.stem / run_key(path, values)
-
-
 def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop", *,
                  force: bool = False, progress: bool = True) -> Path:
     """Execute a notebook and return the folder of its run, home()/runs/NAME/KEY.
@@ -48,19 +33,24 @@ def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, pro
     """
     from filelock import FileLock
 
-    path, values, folder = _planned(notebook, params, profile)
+    path, values, folder = _planned(notebook, params or {}, profile)
     try:
         (folder.parent / ".locks").mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / ".locks" / folder.name):
-            if force or not (folder / "card.json").is_file():
-                for stale in folder.parent.glob(f".{folder.name}.*"):  # of a run that was killed
-                    remove(stale)
-                _execute(path, values, folder, progress)
-            else:
+            if (folder / "card.json").is_file() and not force:
                 _refresh(path, folder / "executed.ipynb")
+                return folder
+            for stale in folder.parent.glob(f".{folder.name}.*"):  # of a run that was killed
+                remove(stale)
+            _execute(path, values, folder, progress)
     except OSError as error:
         raise SqError(f"cannot write {folder}: {error.strerror or error}") from error
     return folder
+
+
+def _planned(notebook, params, profile) -> tuple[Path, dict[str, Any], Path]:
+    path, values = resolve(notebook, profile, params)
+    return path, values, home() / "runs" / path.stem / run_key(path, values)
 
 
 def runs() -> list[dict]:
@@ -93,8 +83,10 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
     forget_peak()
     build_data(path, values, progress)
     if needs(path).trains:
+        from sqlib.learn.chapters import train_chapter
+
         with suppress(*[SqError] * needs(path).may_lack):  # then its page says so, and goes on without
-            train(path.stem, values, progress)
+            train_chapter(path.stem, values, progress=progress)
     say(f"{path.stem}: executing", False)  # else papermill's bar says it
     started = time.monotonic()
     with replacing(folder) as aside, tempfile.TemporaryFile("w+") as log:
@@ -102,19 +94,47 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
         executed = aside / "executed.ipynb"
         injected = to_inject(path, {**values, "out": str(aside)})
         bar = {"desc": path.stem, "file": sys.stderr, "disable": not progress}
+        failed = ""
         try:
             papermill.execute_notebook(str(path), str(executed), injected, kernel_name="python3", cwd=str(home()),
                                        progress_bar=bar, kernel_manager_class=_kernel_manager(log))
         except papermill.PapermillExecutionError as error:
             last = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
-            cell = f"cell {error.cell_index + 1} (In [{error.exec_count}])"
-            raise SqError(_failure(path, executed, cell, last)) from None
+            failed = f"cell {error.cell_index + 1} (In [{error.exec_count}]): {last}"
         except DeadKernelError:
             log.seek(0)
             words = log.read().strip().splitlines()[-1:] or ["killed, perhaps for want of memory"]
-            raise SqError(_failure(path, executed, "a cell", f"the kernel died: {words[0]}")) from None
-        _tidy(executed, aside, folder)
-        _finish_card(aside, path, values, time.monotonic() - started, folder.name)
+            failed = f"a cell: the kernel died: {words[0]}"
+        if failed:
+            kept = folder.with_name("failed.ipynb")
+            if executed.is_file():
+                shutil.copyfile(executed, kept)
+            raise SqError(f"{path.name} failed in {failed}\n  what it reached is kept in {kept}")
+        _complete(aside, path, values, time.monotonic() - started, folder)
+
+
+def _complete(aside: Path, path: Path, values: dict[str, Any], seconds: float, folder: Path) -> None:
+    """Complete the run `aside`, which will be `folder`: its notebook and its card.
+
+    The notebook names the final folder, and is without papermill's times, which change. The card is the one that
+    `publish.close` wrote, or a new one for a notebook without it.
+    """
+    text = (aside / "executed.ipynb").read_text(encoding="utf-8")
+    content = json.loads(text.replace(str(aside), str(folder.relative_to(home()))))
+    for part in [content, *content["cells"]]:
+        for name in ("papermill", "execution"):
+            part["metadata"].pop(name, None)
+    _write(aside / "executed.ipynb", content)
+    written = aside / "card.json"
+    card = read_json(written) if written.is_file() else make_card(path.stem, values)
+    settings = {name: value for name, value in values.items() if name != "out"}
+    memory = max(card["memory_mb"], peak_memory())  # the notebook's process, or this one, where networks are trained
+    write_json(written, card | {"parameters": settings, "seconds_in_all": round(seconds, 2), "memory_mb": memory,
+                                "key": folder.name})
+
+
+def _write(path: Path, notebook: dict) -> None:
+    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _kernel_manager(log):
@@ -142,37 +162,6 @@ def build_data(path: Path, values: dict[str, Any], progress: bool) -> None:
         build_twin(TwinSettings(**{k: v for k, v in values.items() if k in names}), progress=progress)
 
 
-def train(chapter: str, values: dict[str, Any], progress: bool = True, minutes: float = math.inf) -> dict[str, dict]:
-    """Train the networks of a chapter that are not there yet, where progress can be seen; the card of each by name."""
-    from sqlib.learn.chapters import train_chapter
-
-    return train_chapter(chapter, values, progress=progress, minutes=minutes)
-
-
-def train_locator(minutes: float = math.inf) -> Path:
-    """Train the network that says where a source is; the path of its weights."""
-    from sqlib.learn.locator_training import train
-
-    return train(seconds=60 * minutes).weights
-
-
-def _failure(path: Path, executed: Path, cell: str, last: str) -> str:
-    kept = home() / "runs" / path.stem / "failed.ipynb"
-    if executed.is_file():
-        shutil.copyfile(executed, kept)
-    return f"{path.name} failed in {cell}: {last}\n  what it reached is kept in {kept}"
-
-
-def _tidy(executed: Path, aside: Path, folder: Path) -> None:
-    """Name the run's final folder where the notebook says the one aside, and drop papermill's times: they change."""
-    text = executed.read_text(encoding="utf-8").replace(str(aside), str(folder.relative_to(home())))
-    content = json.loads(text)
-    for part in [content, *content["cells"]]:
-        for key in ("papermill", "execution"):
-            part["metadata"].pop(key, None)
-    executed.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def _refresh(path: Path, executed: Path) -> None:
     """Give the notebook of a run that is found again the prose, tags and comments that its chapter has now.
 
@@ -190,27 +179,7 @@ def _refresh(path: Path, executed: Path) -> None:
             cells += injected if "parameters" in cell["metadata"].get("tags", []) else []
     if cells != kept["cells"]:
         with replacing(executed) as aside:
-            content = json.dumps({**kept, "cells": cells}, indent=1, ensure_ascii=False)
-            aside.write_text(content + "\n", encoding="utf-8")
-
-
-def _finish_card(aside: Path, path: Path, values: dict[str, Any], seconds: float, key: str) -> None:
-    """Complete the card that the notebook's `publish.close` wrote, or write one for a notebook without it."""
-    written = aside / "card.json"
-    card = read_json(written) if written.is_file() else make_card(path.stem, values)
-    settings = {name: value for name, value in values.items() if name != "out"}
-    memory = max(card["memory_mb"], peak_memory())  # the notebook's process, or this one, where networks are trained
-    card |= {"parameters": settings, "seconds_in_all": round(seconds, 2), "memory_mb": memory, "key": key}
-    write_json(written, card)
-
-
-def default_workers(jobs: int) -> int:
-    """Runs at a time: one a core, as far as memory reaches; a single one on a GPU, which they would share."""
-    import torch
-    from dask.system import CPU_COUNT
-    from distributed.system import MEMORY_LIMIT
-
-    return 1 if torch.cuda.is_available() else max(1, min(jobs, CPU_COUNT, int(MEMORY_LIMIT // EACH)))
+            _write(aside, {**kept, "cells": cells})
 
 
 def run_each(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, *, workers: int = 1,
@@ -230,22 +199,31 @@ def run_each(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, *, wor
     yield from each(run, jobs, workers, scheduler, "--workers 1 does without")
 
 
-def run_chapters(jobs: list[tuple[str, dict[str, Any]]], profile: str, workers: int, force: bool = False) -> list[Path]:
+def run_chapters(jobs: list[tuple[str, dict[str, Any]]], profile: str, workers: int | None,
+                 force: bool = False) -> list[Path]:
     """`run_each` with a bar over all; the folders in the order of `jobs`. `SqError` names all that failed.
 
-    Several workers begin with what trains no network, which is quick to show that all works, and go on with what trains
-    most, so that none is left alone with a long chapter at the end. What is there already needs no worker.
+    workers : None: one a core, as far as memory reaches, and a single one on a GPU, which they would share
+    Several begin with what trains no network, which is quick to show that all works, and go on with what trains most,
+    so that none is left alone with a long chapter at the end. What is there already needs no worker.
     """
     from tqdm import tqdm
 
     found: dict[int, Path | Exception] = {}
-    for place, (notebook, values) in enumerate(jobs if not force else []):
+    networks = [0] * len(jobs)  # to be trained
+    for place, (notebook, values) in enumerate(jobs):
         with suppress(SqError):  # the run will say it
-            found |= {place: folder} if (folder := made(notebook, values, profile)) else {}
+            path, own, folder = _planned(notebook, values, profile)
+            if (folder / "card.json").is_file() and not force:
+                found |= {place: run_notebook(notebook, values, profile)}
+            elif needs(path).trains and workers != 1:
+                from sqlib.learn import chapters
+
+                networks[place] = chapters.networks(path.stem, own)
     order = [place for place in range(len(jobs)) if place not in found]
-    workers = min(workers, max(len(order), 1))
+    workers = min(_default_workers() if workers is None else workers, max(len(order), 1))
     if workers > 1:
-        order.sort(key=lambda place: _turn(*jobs[place], profile, place))
+        order.sort(key=lambda place: (networks[place] > 0, -networks[place]))
     with tqdm(total=len(jobs), initial=len(found), desc="chapters", unit="chapter", disable=workers == 1) as bar:
         for turn, result in run_each([jobs[place] for place in order], profile, workers=workers, force=force):
             found[order[turn]] = result
@@ -261,13 +239,9 @@ def run_chapters(jobs: list[tuple[str, dict[str, Any]]], profile: str, workers: 
     return [found[place] for place in range(len(jobs))]
 
 
-def _turn(notebook: str, values: dict[str, Any], profile: str, place: int) -> tuple[bool, int, int]:
-    """What chapters are begun by: first those without networks in their order, then the others, most networks first."""
-    count = 0
-    with suppress(SqError):  # the run will say it
-        path, own = resolve(notebook, profile, values)
-        if needs(path).trains:
-            from sqlib.learn.chapters import networks
+def _default_workers() -> int:
+    import torch
+    from dask.system import CPU_COUNT
+    from distributed.system import MEMORY_LIMIT
 
-            count = networks(path.stem, own)
-    return count > 0, -count, -place if count else place
+    return 1 if torch.cuda.is_available() else max(1, min(CPU_COUNT, int(MEMORY_LIMIT // EACH)))

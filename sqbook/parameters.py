@@ -8,7 +8,6 @@ import ast
 import io
 import json
 import tokenize
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,16 +22,6 @@ from sqlib.typed import Typed, check, nearest, parse, type_name
 TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 TYPES |= {f"list[{name}]": list[kind] for name, kind in TYPES.items()}
 ALWAYS = ("data", "root", "seed", "profile", "out")
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One line of a parameter cell, `epochs: int = 6  # training epochs`, or one shared setting."""
-
-    name: str
-    type: str  # of TYPES
-    default: Any
-    help: str
 
 
 class Needs(Typed):
@@ -86,8 +75,8 @@ def read_notebook(path: Path):
         return nbformat.convert(notebook, 4)
 
 
-def parameters(notebook: Path) -> tuple[Parameter, ...]:
-    """Return the parameters of a notebook, from its one cell tagged `parameters`.
+def parameters(notebook: Path) -> type[Typed]:
+    """The model of what stands in the one cell tagged `parameters` of a notebook.
 
     Raises `SqError` with the notebook and the line for a cell that is not one typed literal a line, each with a
     comment, or that lacks one of `ALWAYS`.
@@ -95,32 +84,35 @@ def parameters(notebook: Path) -> tuple[Parameter, ...]:
     cells = [cell for cell in cells_of(notebook) if "parameters" in cell["tags"]]
     if len(cells) != 1:
         raise SqError(f"{Path(notebook).name} has {len(cells)} cells tagged `parameters`; it needs exactly one")
-    found = parse_cell(cells[0]["source"], Path(notebook).name)
+    model = parse_cell(cells[0]["source"], Path(notebook).name)
     always = (*ALWAYS, "settings") if needs(notebook).settings else ALWAYS
-    if missing := [name for name in always if name not in {p.name for p in found}]:
+    if missing := [name for name in always if name not in model.model_fields]:
         raise SqError(f"{Path(notebook).name}: its parameter cell lacks {', '.join(missing)}")
-    return found
+    return model
 
 
-def shared(notebook: Path) -> tuple[Parameter, ...]:
-    """The shared settings of a notebook, with the defaults that profiles change."""
-    return described(profiles.shared(needs(notebook).settings))
+def shared(notebook: Path) -> type[Typed]:
+    """The model of the shared settings of a notebook, with the defaults that profiles change."""
+    return profiles.shared(needs(notebook).settings)
 
 
-def described(model: type[Typed]) -> tuple[Parameter, ...]:
-    """The fields of a model as parameters."""
-    fields = model.model_fields.items()
-    return tuple(Parameter(name, type_name(one.annotation), one.default, one.description) for name, one in fields)
+def described(model: type[Typed]) -> list[dict[str, Any]]:
+    """The fields of a model: `name`, `type`, `default` and `help` of each."""
+    return [{"name": name, "type": type_name(one.annotation), "default": one.default, "help": one.description}
+            for name, one in model.model_fields.items()]
 
 
 @cache
-def parse_cell(source: str, where: str) -> tuple[Parameter, ...]:
-    """Parse the source of a parameter cell; `where` names the notebook in errors."""
+def parse_cell(source: str, where: str) -> type[Typed]:
+    """Parse the source of a parameter cell, lines such as `epochs: int = 6  # training epochs`.
+
+    `where` names the notebook in errors.
+    """
     with in_words(f"{where}: its parameter cell is not Python", "write `name: type = literal  # help`"):
         tree = ast.parse(source)
         tokens = tokenize.generate_tokens(io.StringIO(source).readline)
         comments = {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
-    found: dict[str, Parameter] = {}
+    found: dict[str, Any] = {}
     for node in tree.body:
         here = f"{where}, parameter cell, line {node.lineno}"
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None):
@@ -137,22 +129,18 @@ def parse_cell(source: str, where: str) -> tuple[Parameter, ...]:
             raise SqError(f"{here}: type {kind} is not one of {', '.join(TYPES)}")
         with in_words(f"{here}: the default of {name} is not a literal", "write a number, a text, a truth or a list"):
             default = ast.literal_eval(node.value)
-        one = Parameter(name, kind, default, help_text)
-        found[name] = Parameter(name, kind, check(model_of([one]), {name: default}, here)[name], help_text)
-    return tuple(found.values())
-
-
-def model_of(known) -> type[Typed]:
-    """The model that checks values of the parameters `known`."""
-    return create_model("Parameters", __base__=Typed, **{p.name: (TYPES[p.type], p.default) for p in known})
+        one = create_model("One", __base__=Typed, **{name: (TYPES[kind], ...)})
+        found[name] = TYPES[kind], Field(check(one, {name: default}, here)[name], description=help_text)
+    return create_model("Parameters", __base__=Typed, **found)
 
 
 def settable(notebook: Path) -> type[Typed]:
     """The model of all that can be set in a notebook: parameters and shared settings; `SqError` for a double name."""
     cell, others = parameters(notebook), shared(notebook)
-    if double := [p.name for p in cell if p.name in {other.name for other in others}]:
+    if double := [name for name in cell.model_fields if name in others.model_fields]:
         raise SqError(f"{Path(notebook).name}: {double[0]} is in its parameter cell, and a shared setting; drop one")
-    return model_of([*cell, *others])
+    both = cell.model_fields | others.model_fields
+    return create_model("Settable", __base__=Typed, **{name: (one.annotation, one) for name, one in both.items()})
 
 
 def load_profile(name: str) -> dict[str, dict[str, Any]]:
@@ -195,6 +183,7 @@ def resolve(notebook: str | Path, profile: str, overrides: dict[str, Any]) -> tu
 
 def to_inject(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     """What papermill writes into a notebook: the resolved values of its cell, and all its shared settings as texts."""
-    texts = [f"{p.name}={values[p.name] if p.type == 'str' else repr(values[p.name])}" for p in shared(path)]
-    cell = {p.name: values[p.name] for p in parameters(path) if p.name in values}
+    texts = [f"{name}={values[name] if one.annotation is str else repr(values[name])}"
+             for name, one in shared(path).model_fields.items()]
+    cell = {name: values[name] for name in parameters(path).model_fields if name in values}
     return cell | ({"settings": texts} if texts else {})

@@ -17,28 +17,23 @@ FILES = (
 """Files of sqlib that decide what a chapter shows just as code does, each with the modules that read it."""
 
 
-def folder_stamp(root: str) -> str:
-    """Cheap fingerprint of a data folder: names, sizes and times of change, without reading any file.
-
-    `SqError` where there is no such folder.
-    """
-    if not Path(root).is_dir():
-        raise SqError(f"there is no data folder {root}: root names a folder in SunquakeNet's layout")
-    files = [(path, path.stat()) for path in sorted(Path(root).rglob("*")) if path.is_file()]
-    lines = [f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}" for path, status in files]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
 def run_key(path: Path, values: dict[str, Any]) -> str:
     """Key of a run, over the code of its cells and of all of sqlib that they import, its values, the lock and the data.
 
-    Comments, prose, docstrings and modules that the chapter does not use are no part of it.
+    Comments, prose, docstrings and modules that the chapter does not use are no part of it. Of real data it has names,
+    sizes and times of change, so that no file is read; `SqError` where their folder is none.
     """
     code = [cell["source"] for cell in cells_of(path) if cell["cell_type"] == "code"]
     settings = {name: value for name, value in values.items() if name != "out"}
-    stamp = folder_stamp(values["root"]) if values["root"] else ""
-    lock = keys.PACKAGE.parent / "requirements.lock"
+    lock, root = keys.PACKAGE.parent / "requirements.lock", Path(values["root"])
     locked = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
+    stamp = ""
+    if values["root"]:
+        if not root.is_dir():
+            raise SqError(f"there is no data folder {root}: root names a folder in SunquakeNet's layout")
+        files = [(file, file.stat()) for file in sorted(root.rglob("*")) if file.is_file()]
+        lines = [f"{file.relative_to(root)} {status.st_size} {status.st_mtime_ns}" for file, status in files]
+        stamp = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     return keys.key(path.stem, [_bare(cell) or cell for cell in code], settings, library_hash(code), locked, stamp)
 
 

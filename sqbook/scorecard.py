@@ -8,6 +8,7 @@ from textwrap import shorten
 import pandas as pd
 
 from sqbook.site.pages import render, table
+from sqlib.errors import in_words
 from sqlib.judge.claims import VERDICTS, claims
 from sqlib.show.records import mark, read_records
 
@@ -29,25 +30,28 @@ def scorecard_page(run_folders: dict[str, Path]) -> tuple[str, dict[str, dict]]:
     """
     found = {name: record | {"chapter": chapter} for chapter, folder in run_folders.items()
              for name, record in read_records(folder).items()}
-    verdicts = [_numbers(record).get("verdict") for name, record in found.items() if name.startswith("claim-")]
-    verdicts, rules = list(filter(None, verdicts)), claims()
-    judged = {"total": len(rules), "judged": len(verdicts), "counts": _counts(verdicts, VERDICTS)}
-    rows = [_claim(name, rules.loc[name], found.get(f"claim-{name}")) for name in rules.index]
-    words = "Claims of the paper"
-    tables = {"scorecard-claims": table(words, words, CLAIMED, rows, ["sq-score", "sq-claims"])}
-    parts = []
-    for title, names, word in (("Tables", TABLES, "Table"), ("Figures", FIGURES, "Figure")):
-        own = {name: found.get(name) for name in names}
-        words = [re.split("[:,]", verdict(record))[0] for record in own.values()]
-        parts.append({"title": title, "table": f"scorecard-{title.lower()}", "made": sum(map(bool, own.values())),
-                      "total": len(names), "counts": _counts(words, SHOWN)})
-        rows = [_item(f"{word} {int(re.sub('[a-z]', '', name))}", record) for name, record in own.items()]
-        caption = f"{title} of the paper; of more than {FEW} numbers the means"
-        tables[parts[-1]["table"]] = table(caption, caption, (word.lower(), *ITEM), rows, ["sq-score"])
-    if slips := _rows(found.get("table-slips", {}).get("numbers")):
-        cells = [[_word(row.get(name)) for name in slips[0]] for row in slips]
-        words = "Slips of the printed text"
-        tables["scorecard-slips"] = table(words, words, slips[0], cells, ["sq-score"])
+    tables, parts, rules = {}, [], claims()
+
+    def add(name: str, caption: str, columns, rows: list[list], *classes: str) -> None:
+        tables[f"scorecard-{name}"] = table(caption, caption, columns, rows, ["sq-score", *classes])
+
+    folders = ", ".join(map(str, run_folders.values()))
+    with in_words(f"the records in {folders} cannot be judged", "run the notebooks again"):
+        rows = [_claim(name, rules.loc[name], found.get(f"claim-{name}")) for name in rules.index]
+        add("claims", "Claims of the paper", CLAIMED, rows, "sq-claims")
+        words = [record["numbers"].get("verdict") for name, record in found.items() if name.startswith("claim-")]
+        judged = {"total": len(rules), "judged": sum(map(bool, words)), "counts": _counts(words, VERDICTS)}
+        for title, names, word in (("Tables", TABLES, "Table"), ("Figures", FIGURES, "Figure")):
+            own = {name: found.get(name) for name in names}
+            rows = [_item(f"{word} {int(re.sub('[a-z]', '', name))}", record) for name, record in own.items()]
+            caption = f"{title} of the paper; of more than {FEW} numbers the means"
+            add(title.lower(), caption, (word.lower(), *ITEM), rows)
+            words = [re.split("[:,]", verdict(record))[0] for record in own.values()]
+            parts.append({"title": title, "table": f"scorecard-{title.lower()}", "counts": _counts(words, SHOWN),
+                          "made": sum(map(bool, own.values())), "total": len(names)})
+        if slips := found.get("table-slips", {}).get("numbers"):
+            cells = [[_words(row.get(name)) for name in slips[0]] for row in slips]
+            add("slips", "Slips of the printed text", slips[0], cells)
     audits = [chapter for chapter in SLIPS if chapter in run_folders]
     page = render("scorecard.md", claims=judged, near=f"{NEAR:g}", parts=parts, audits=audits, slips=bool(slips))
     return page, tables
@@ -87,18 +91,6 @@ def _within(pair: tuple) -> bool:
     return pair[3] is not None and pair[3] <= pair[1] <= pair[4]
 
 
-def _number(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _numbers(record: dict) -> dict:
-    return record["numbers"] if isinstance(record["numbers"], dict) else {}
-
-
-def _rows(numbers) -> list[dict]:
-    return [row for row in numbers if row and isinstance(row, dict)] if isinstance(numbers, list) else []
-
-
 def _counts(words: list[str], known) -> str:
     return ", ".join(f"{words.count(one)} {one}" for one in known)
 
@@ -108,16 +100,39 @@ def _claim(name: str, rule: pd.Series, record: dict | None) -> list:
     head = f"{name}: {rule['statement']}"
     if record is None:
         return [head, "not tried in this build", "–", "–", "–", "–", sought, "–"]
-    own, paper = _numbers(record), record["paper"]
-    ends = own.get("low"), own.get("high")
-    interval = "{:.2f} … {:.2f}".format(*ends) if all(map(_number, ends)) else "–"
+    own, paper, said = record["numbers"], record["paper"], "–"
+    value, *ends = (own.get(what) for what in ("value", "low", "high"))
     printed = next(iter(paper.values())) if isinstance(paper, dict) and len(paper) == 1 else paper
-    less = _signed(own["value"] - printed) if _number(own.get("value")) and _number(printed) else "–"
-    said = "–"
+    known = all(type(one) in (int, float) for one in (value, printed))
     if "verdict" in own:
         why = f": {own['note']}" if own["verdict"] == "not possible" and own.get("note") else ""
-        said = [*_coloured(own["verdict"], f"claim-{name}"), why]
-    return [head, said, _word(own.get("value")), interval, _said(paper), less, sought, _mark(record)]
+        said = [*_coloured(own["verdict"], _place(record)), why]
+    return [head, said, _words(value), "–" if None in ends else "{:.2f} … {:.2f}".format(*ends), _said(paper),
+            _signed(value - printed) if known else "–", sought, _mark(record)]
+
+
+def _item(label: str, record: dict | None) -> list:
+    if record is None:
+        return [label, "not in this build", _coloured(verdict(None)), *["–"] * (len(ITEM) - 2)]
+    pairs, known = compared(record), 0
+    cells = ["–", _said(record["paper"]), "–", "–", "–"]
+    if pairs:
+        columns = ((_words, [pair[1] for pair in pairs]), (_words, [pair[2] for pair in pairs]),
+                   (_signed, [pair[2] - pair[1] for pair in pairs]))
+        if len(pairs) > FEW:
+            values = [form(float(sum(column) / len(pairs))) for form, column in columns]
+        else:
+            values = [", ".join(f"{pair[0]} {form(value)}" for pair, value in zip(pairs, column))
+                      for form, column in columns]
+        known = sum(pair[3] is not None for pair in pairs)
+        cells = [str(len(pairs)), *values, f"{relative(pairs):.2f}"]
+    within = f"{sum(map(_within, pairs))} of {known}" if known else "–"
+    link = {"text": record["chapter"], "to": _place(record)}
+    return [label, link, _coloured(verdict(record)), *cells, within, _mark(record)]
+
+
+def _place(record: dict) -> str:
+    return f"../notebooks/{record['chapter']}.html#{record['name']}"
 
 
 def _coloured(verdict: str, to: str = "") -> list:
@@ -127,32 +142,9 @@ def _coloured(verdict: str, to: str = "") -> list:
     return [known, verdict.removeprefix(word) * bool(word)]
 
 
-def _item(label: str, record: dict | None) -> list:
-    if record is None:
-        return [label, "not in this build", _coloured(verdict(None)), "–", "–", "–", "–", "–", "–", "–"]
-    said, pairs = _coloured(verdict(record)), compared(record)
-    link = {"text": record["chapter"], "to": record["name"]}
-    if not pairs:
-        return [label, link, said, "–", _said(record["paper"]), "–", "–", "–", "–", _mark(record)]
-    columns = [pair[1] for pair in pairs], [pair[2] for pair in pairs], [pair[2] - pair[1] for pair in pairs]
-    forms = _word, _word, _signed
-    if len(pairs) > FEW:
-        values = [form(float(sum(column) / len(pairs))) for form, column in zip(forms, columns)]
-    else:
-        values = [", ".join(f"{pair[0]} {form(value)}" for pair, value in zip(pairs, column))
-                  for form, column in zip(forms, columns)]
-    known = sum(pair[3] is not None for pair in pairs)
-    within = f"{sum(map(_within, pairs))} of {known}" if known else "–"
-    return [label, link, said, str(len(pairs)), *values, f"{relative(pairs):.2f}", within, _mark(record)]
-
-
 def _mark(record: dict) -> list:
     words = mark(record["source"], record["seed"], record.get("own", ""))
     return [{"text": words, "class": f"sq-mark sq-{record['source'][0]}"}, f" {record['profile']}"]
-
-
-def _word(value) -> str:
-    return "–" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _signed(value: float) -> str:
@@ -164,9 +156,9 @@ def _said(value) -> str:
 
 
 def _words(value) -> str:
-    """A paper's value, which may be a dict of dicts, as plain words."""
+    """A value of a record, which may be a dict of dicts, as plain words."""
     if isinstance(value, dict):
         return "; ".join(f"{name}{':' * isinstance(own, dict)} {_words(own)}" for name, own in value.items())
     if isinstance(value, list):
         return ", ".join(map(_words, value))
-    return _word(value)
+    return "–" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)

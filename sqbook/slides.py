@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from sqbook.parameters import read_notebook
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 from sqlib.paths import home, replacing
 from sqlib.show.provenance import origin, read_card
 
@@ -29,6 +29,7 @@ HERE = Path(__file__).parent
 REVEAL = Path(sysconfig.get_path("purelib"), "sphinx_revealjs/_static/revealjs")  # no package holds reveal.js alone
 MATHJAX = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax/tex-svg.js")
 BEGINS = ("slide", "subslide")
+SENTENCES = 2  # of a text's first paragraph
 
 
 def write_slides(run_folder: Path) -> Path:
@@ -36,7 +37,9 @@ def write_slides(run_folder: Path) -> Path:
     card = read_card(run_folder)
     facts = (f"data: {origin(card)}", f"profile: {card['profile']}", f"run {card['key']}, {card['made'][:10]}",
              f"commit {card['commit'] or '–'}")
-    made = deck(read_notebook(run_folder / "executed.ipynb"), f'<p class="facts">{escape(" · ".join(facts))}</p>')
+    executed = run_folder / "executed.ipynb"
+    with in_words(f"{executed} makes no deck", "run its notebook again", told=False):
+        made = deck(read_notebook(executed), f'<p class="facts">{escape(" · ".join(facts))}</p>')
     scripts = [REVEAL / "dist/reveal.js", REVEAL / "plugin/notes/notes.js", HERE / "slides.js", MATHJAX]
     sheets = [path for path in (home() / "book/static/custom.css", HERE / "slides.css") if path.is_file()]
     resources = {
@@ -61,38 +64,37 @@ def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
     """
     made, title, filled = [], "", False
 
-    def add(source: str, kind: str) -> None:
-        made.append(new_markdown_cell(source, metadata={"slideshow": {"slide_type": kind}}))
-
-    def show(html: str, kind: str) -> None:
-        output = new_output("display_data", {"text/html": html})
-        made.append(new_code_cell(outputs=[output], metadata={"slideshow": {"slide_type": kind}}))
+    def add(kind: str, source: str, html: bool = False) -> None:
+        about = {"slideshow": {"slide_type": kind}}
+        if html:
+            made.append(new_code_cell(outputs=[new_output("display_data", {"text/html": source})], metadata=about))
+        else:
+            made.append(new_markdown_cell(source, metadata=about))
 
     for cell in notebook.cells:
         slideshow = cell.metadata.get("slideshow", {})
-        kind = slideshow.get("slide_type", "-") if made else "slide"
-        whole = slideshow.get("whole", False)
+        kind, whole = slideshow.get("slide_type", "-") if made else "slide", slideshow.get("whole", False)
         if kind == "skip":
             continue
         if cell.cell_type == "markdown" and kind in (*BEGINS, "fragment"):
             heading, words = lead(cell.source, whole)
             title = heading or title
-            add(f"{'##' if made else '#'} {title}\n\n{words}" if kind in BEGINS else words, kind)
+            add(kind, f"{'##' if made else '#'} {title}\n\n{words}" if kind in BEGINS else words)
             filled = filled and kind == "fragment"
             if len(made) == 1:
-                show(facts, "-")
+                add("-", facts, html=True)
         if not title:
             break
         if cell.cell_type == "markdown" and not whole:
-            add(cell.source, "notes")
+            add("notes", cell.source)
         for output in cell.get("outputs", []):
-            if output.get("data", {}).get("text/html"):  # a claim has nothing to see
+            if html := output.get("data", {}).get("text/html"):  # a claim has nothing to see
                 if filled or kind in BEGINS:
-                    add(f"## {title}", "subslide")
-                show(output.data["text/html"], kind if kind == "fragment" else "-")
+                    add("subslide", f"## {title}")
+                add(kind if kind == "fragment" else "-", html, html=True)
                 filled = True
             elif "text" in output:
-                add(f"```text\n{output.text}\n```", "notes")
+                add("notes", f"```text\n{output.text}\n```")
     if not title:
         raise SqError("a deck begins with the chapter's title: the first cell must be text that begins with '# '")
     return new_notebook(cells=made, metadata={"heading": lead(made[0].source)[0]})
@@ -118,15 +120,10 @@ def lead(text: str, whole: bool = False) -> tuple[str, str]:
         elif token.type == "math_block":
             formula = formula or block
         elif token.type == "paragraph_open":
-            words = words or first_sentences(block)
+            words = words or " ".join(re.split(r"(?<=[.!?])\s+(?=[A-Z*$\[<“*])", block)[:SENTENCES])
         elif token.type.endswith(("list_open", "table_open")):
             words = words or block
     return heading, text if whole else f"{words}\n\n{formula}".strip()
-
-
-def first_sentences(text: str, most: int = 2) -> str:
-    """The first sentences of a paragraph."""
-    return " ".join(re.split(r"(?<=[.!?])\s+(?=[A-Z*$\[<“*])", text)[:most])
 
 
 def markdown() -> MarkdownIt:

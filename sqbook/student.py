@@ -7,12 +7,11 @@ import symtable
 from pathlib import Path
 
 import nbformat
-from nbconvert.preprocessors import ClearOutputPreprocessor, Preprocessor
 from nbformat.v4 import new_markdown_cell
 from nbformat.v4.rwbase import rejoin_lines
 
 from sqbook.parameters import read_notebook
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 from sqlib.paths import home, real, replacing
 
 SOLUTION, CHECK = "solution", "check"  # tags of an exercise's cells; what a check `uses` stands in its metadata
@@ -35,31 +34,23 @@ def exercises(notebook: dict) -> int:
     return sum(tagged(cell, SOLUTION) for cell in notebook["cells"])
 
 
-class WithoutSolutions(Preprocessor):
-    """Puts a prompt in place of each cell tagged `solution`; cells tagged `check` may fail until it is filled."""
-
-    def preprocess(self, notebook, resources):
-        """Return the notebook and the resources, as nbconvert asks; the notebook is changed in place."""
-        cells = notebook.cells
-        for cell, after in zip(cells, [*cells[1:], None]):
-            if tagged(cell, SOLUTION):
-                uses = after.metadata.get("uses", []) if after and tagged(after, CHECK) else []
-                cell.source = PROMPT + (f" (the check below uses: {', '.join(uses)})" if uses else "")
-                cell.metadata = {"tags": ["exercise"]}
-            elif tagged(cell, CHECK):  # "Restart and run all" must get past an exercise that is not solved yet
-                cell.metadata = {"tags": [CHECK, "raises-exception"]}
-        return notebook, resources
-
-
 def student_notebook(notebook: dict, name: str) -> nbformat.NotebookNode:
-    """Return the student's version of a solved notebook (format 4); `name` is the solved one's.
+    """Return the student's version of a solved notebook (format 4), without outputs; `name` is the solved one's.
 
-    Raises `SqError` for a solution that is not Python, and for one that sets what the chapter itself uses later.
+    A prompt takes the place of each solution, and a check may fail until it is filled. Raises `SqError` for a solution
+    that is not Python, and for one that sets what the chapter itself uses later.
     """
     made = rejoin_lines(nbformat.from_dict(json.loads(json.dumps(notebook))))
     _refuse_dependence(made.cells, name)
-    for preprocessor in (ClearOutputPreprocessor(), WithoutSolutions()):
-        made, _ = preprocessor.preprocess(made, {})
+    for cell, after in zip(made.cells, [*made.cells[1:], None]):
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        if tagged(cell, SOLUTION):
+            uses = after.metadata.get("uses", []) if after and tagged(after, CHECK) else []
+            cell.source = PROMPT + (f" (the check below uses: {', '.join(uses)})" if uses else "")
+            cell.metadata = {"tags": ["exercise"]}
+        elif tagged(cell, CHECK):  # "Restart and run all" must get past an exercise that is not solved yet
+            cell.metadata = {"tags": [CHECK, "raises-exception"]}
     made.cells.insert(1, new_markdown_cell(NOTE.format(name=name, prompt=PROMPT.lstrip("# ")), id="student-note"))
     made.metadata["sq_student"] = {"notebook": name, "digest": _digest(made)}
     return made
@@ -94,16 +85,15 @@ def write_student(folder: Path) -> list[Path]:
 def check_student(folder: Path) -> int:
     """Return the number of student notebooks in `folder`; `SqError` names those that writing again would change."""
     texts = student_texts()
-    try:
+    with in_words(f"{folder} cannot be read", f"sq student {folder} makes it"):
         files = [path for path in Path(folder).iterdir() if path.suffix == ".ipynb" and path.is_file()]
         there = {path.name: path.read_bytes() for path in files}
-    except OSError as error:
-        raise SqError(f"{folder} cannot be read: {error.strerror or error}; sq student {folder} makes it") from error
-    lines = [f"{name} is missing" for name in texts if name not in there]
-    lines += [f"{name} has no solved notebook" for name in sorted(there) if name not in texts]
-    lines += [f"{name} differs" for name in texts if name in there and there[name] != texts[name].encode()]
-    if lines:
-        raise SqError(f"the student notebooks in {folder} are not those of notebooks/:\n  " + "\n  ".join(lines))
+    wrong = {name: "is missing" for name in texts if name not in there}
+    wrong |= {name: "has no solved notebook" for name in sorted(there) if name not in texts}
+    wrong |= {name: "differs" for name, text in texts.items() if there.get(name, text.encode()) != text.encode()}
+    if wrong:
+        lines = [f"\n  {name} {fault}" for name, fault in wrong.items()]
+        raise SqError(f"the student notebooks in {folder} are not those of notebooks/:{''.join(lines)}")
     return len(texts)
 
 
@@ -141,11 +131,8 @@ def _refuse_foreign(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise SqError(f"{folder} is a file; name a folder that is new or empty")
     for path in sorted(folder.iterdir()) if folder.exists() else []:
-        try:
+        with in_words(f"{folder} holds {path.name}, which `sq student` did not write", "name one that is new or empty"):
             content = json.loads(path.read_text(encoding="utf-8"))
             own = content["metadata"]["sq_student"]["digest"] == _digest(content)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SqError(f"{folder} holds {path.name}, which `sq student` did not write; name a folder that is new or "
-                          "empty") from error
         if not own:
             raise SqError(f"{path} has been worked in since it was made; name another folder, so that nothing is lost")

@@ -1,7 +1,7 @@
 """A chapter over a grid of parameters, on Dask: each point is a run of its own, kept and found again like any other."""
 
 import re
-from itertools import product
+from itertools import chain, product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -19,40 +19,29 @@ MOST = 500  # runs of one sweep; more are a slip of the pen
 NAMES = ("summary.csv", "summary.png")
 
 
-def alternatives(texts: list[str]) -> dict[str, list[str]]:
-    """The words of `name=a,b,c` and `name=1..5` by name; commas in brackets part nothing: `latents=[1,2],[3]` has two.
+def grid(model: type[Typed], texts: list[str], where: str) -> list[dict[str, Any]]:
+    """Every combination of the values of `name=a,b,c` and `name=1..5`, with the names and types of `model`.
 
-    `SqError` for an empty value, a name given twice, or a range of no or too many values.
+    Commas in brackets part nothing: `latents=[1,2],[3]` has two values. `where` says what is swept. `SqError` for an
+    empty value, a name given twice, no run or more than `MOST`, and as `sqlib.typed.parse` has it.
     """
-    found = {}
+    words = {}
     for text in texts:
         name, equals, word = text.partition("=")
-        if not equals or not word:
-            raise SqError(f"-p {text}: write -p name=a,b,c or -p name=1..5")
-        if name in found:
-            raise SqError(f"-p {name} is given twice; list all its values after one")
         ends = re.fullmatch(r"(-?\d{1,18})\.\.(-?\d{1,18})", word)
         if ends:
             first, last = map(int, ends.groups())
-            if last - first >= MOST:
-                raise SqError(f"a sweep has from 1 to {MOST} runs, not {last - first + 1}: -p {text}")
-            found[name] = [str(value) for value in range(first, last + 1)]
+            own = range(first, last + 1)
         else:
-            found[name] = re.split(r",(?![^\[]*\])", word)
-        if not found[name] or "" in found[name]:
-            raise SqError(f"-p {text}: there is an empty value in it")
-    return found
-
-
-def grid(model: type[Typed], texts: list[str], where: str) -> list[dict[str, Any]]:
-    """Every combination of the alternatives, with the names and types of `model`.
-
-    `SqError` as `alternatives` and `sqlib.typed.parse` have it, and for more than `MOST`; `where` says what is swept.
-    """
-    words = alternatives(texts)
-    many = prod(map(len, words.values()))
-    if not words or many > MOST:
-        raise SqError(f"a sweep has from 1 to {MOST} runs, not {many if words else 0}: give -p name=a,b,c")
+            own = re.split(r",(?![^\[]*\])", word)
+        if not equals or not own or "" in own:
+            raise SqError(f"-p {text}: write -p name=a,b,c or -p name=1..5, without an empty value")
+        if name in words:
+            raise SqError(f"-p {name} is given twice; list all its values after one")
+        words[name] = own
+    many = prod(map(len, words.values())) if words else 0
+    if not 1 <= many <= MOST:
+        raise SqError(f"a sweep has from 1 to {MOST} runs, not {many}: give -p name=a,b,c")
     values = [[parse(model, [f"{name}={word}"], where) for word in own] for name, own in words.items()]
     return [{name: value for part in point for name, value in part.items()} for point in product(*values)]
 
@@ -70,69 +59,59 @@ def sweep(notebook: str, points: list[dict[str, Any]], profile: str, *, fixed: d
     from tqdm import tqdm
 
     check_workers(workers)
-    folders: list[Path | None] = [None] * len(points)
-    errors = [""] * len(points)
+    results: list[Path | Exception] = [RuntimeError("not run")] * len(points)
     jobs = [(notebook, (fixed or {}) | point) for point in points]
     made = run_each(jobs, profile, workers=workers, scheduler=scheduler, progress=False)
     for place, result in tqdm(made, total=len(points), desc=f"sweep of {notebook}", unit="run", disable=not progress):
+        results[place] = result
+    numbers = [_numbers(result) for result in results]
+    done = [own for own, result in zip(numbers, results) if isinstance(result, Path)]
+    names = [name for name in dict.fromkeys(chain(*done)) if len({own.get(name) for own in done}) > 1]
+    rows = [{**point, "run": "", "error": "", **dict.fromkeys(names)} for point in points]
+    for row, result, own in zip(rows, results, numbers):
         if isinstance(result, Path):
-            folders[place] = result
+            row |= {"run": result.name} | {name: own.get(name) for name in names}
         else:
-            errors[place] = str(result).splitlines()[0] if str(result) else type(result).__name__
-    rows = _rows(points, folders, errors)
+            row["error"] = (str(result).splitlines() or [type(result).__name__])[0]
     folder = home() / "runs" / "sweeps" / f"{Path(notebook).stem}-{key(notebook, profile, fixed or {}, points)}"
     _write(rows, points, folder)
     return rows, folder
 
 
-def _rows(points, folders, errors) -> list[dict]:
-    numbers = []
-    for folder in folders:
-        found = read_records(folder) if folder else {}
-        own = leaves({name: record["numbers"] for name, record in found.items()})
-        numbers.append({name: v for name, v in own.items() if isinstance(v, int | float) and not isinstance(v, bool)})
-    done = [own for own, folder in zip(numbers, folders) if folder]
-    every = dict.fromkeys(name for own in done for name in own)
-    names = [name for name in every if len({own.get(name) for own in done}) > 1]
-    return [
-        {**point, "run": folder.name if folder else "", "error": error, **{name: own.get(name) for name in names}}
-        for point, folder, error, own in zip(points, folders, errors, numbers)
-    ]
+def _numbers(result: Path | Exception) -> dict[str, float]:
+    """The numbers of a run's records; none of one that failed."""
+    found = read_records(result) if isinstance(result, Path) else {}
+    values = leaves({name: record["numbers"] for name, record in found.items()})
+    return {name: v for name, v in values.items() if isinstance(v, int | float) and not isinstance(v, bool)}
 
 
 def _write(rows: list[dict], points: list[dict], folder: Path) -> None:
+    """The table of a sweep, and a picture of its first six numbers against the first parameter that changes."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
     import pandas as pd
+
+    from sqlib.show.style import use_style
 
     table = pd.DataFrame(rows)
     listed, drawn = (folder / name for name in NAMES)
     with replacing(listed) as aside:
         table.to_csv(aside, index=False, lineterminator="\n")
-    swept = [name for name in points[0] if len({str(point[name]) for point in points}) > 1]
-    shown = [name for name in table.columns[len(points[0]) + 2 :] if table[name].notna().any()]
-    if swept and shown:
-        picture = summary_figure(table, swept[0], shown[:6])
-        with replacing(drawn) as aside:
-            picture.savefig(aside, dpi=120)
-    else:
+    swept = [name for name in points[0] if table[name].map(str).nunique() > 1]
+    shown = [name for name in table.columns[len(points[0]) + 2 :] if table[name].notna().any()][:6]
+    if not swept or not shown:
         remove(drawn)  # of a call before, whose runs came out otherwise
-
-
-def summary_figure(table, swept: str, shown: list[str]):
-    """A panel for each of the numbers `shown` against the parameter `swept`, a dot a run."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
-    from sqlib.show.style import BLUE, use_style
-
+        return
     use_style()
+    if not pd.api.types.is_numeric_dtype(table[swept[0]]):
+        table[swept[0]] = table[swept[0]].map(str)
     fig, axes = plt.subplots(len(shown), 1, figsize=(7, 1 + 1.6 * len(shown)), sharex=True, squeeze=False)
-    numeric = table[swept].map(lambda value: isinstance(value, int | float)).all()
-    where = table[swept] if numeric else table[swept].map(str)
     for ax, name in zip(axes[:, 0], shown):
-        ax.plot(where, table[name].astype(float), "o", color=BLUE)
+        ax.plot(table[swept[0]], table[name].astype(float), "o")
         ax.set_title(name, fontsize=9, loc="left")
-    axes[-1, 0].set_xlabel(swept)
+    axes[-1, 0].set_xlabel(swept[0])
+    with replacing(drawn) as aside:
+        fig.savefig(aside, dpi=120)
     plt.close(fig)
-    return fig

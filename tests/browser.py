@@ -1,7 +1,6 @@
 """What a headless Chromium sees of a built book, with the network switched off."""
 
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -10,7 +9,7 @@ from sqbook.pdf import find_chromium
 from sqlib.errors import SqError
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
+             "--disable-component-update", "--disable-sync"]
 
 
 @contextmanager
@@ -31,10 +30,15 @@ def chromium():
 
 
 @contextmanager
-def opened(browser, path, **options):
-    """Open the file `path` offline; yield the page and its list of complaints, which goes on filling."""
+def opened(browser, path, loaded: set | None = None, **options):
+    """Open the file `path` offline; yield the page and its list of complaints, which goes on filling.
+
+    loaded : takes the paths of the files that the page loads
+    """
     context = browser.new_context(offline=True, **options)
     page, complaints = context.new_page(), []
+    if loaded is not None:
+        page.on("request", lambda request: loaded.add(unquote(urlsplit(request.url).path)))
     page.on("console", lambda m: complaints.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
     page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url[:200]}"))
@@ -74,16 +78,3 @@ def serious(page, theme: str) -> list[str]:
     found = Axe().run(page, options=options).response["violations"]
     grave = [one for one in found if one["impact"] in ("serious", "critical")]
     return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in grave]
-
-
-def weight(browser, path) -> int:
-    """Bytes of the page at `path` and of all files that it loads before the reader scrolls or presses anything."""
-    context, files = browser.new_context(offline=True, viewport={"width": 390, "height": 844}), set()
-    try:
-        page = context.new_page()
-        page.on("request", lambda request: files.add(unquote(urlsplit(request.url).path)))
-        page.goto(path.as_uri())
-        maths(page)
-        return sum(Path(file).stat().st_size for file in files if file.startswith("/"))
-    finally:
-        context.close()

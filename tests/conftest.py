@@ -41,6 +41,14 @@ def sq_home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def home(sq_home):
+    """An SQ_HOME with two tiny notebooks and two profiles."""
+    from tinybook import make_home
+
+    return make_home(sq_home)
+
+
+@pytest.fixture
 def cube(rng):
     """A simulated cube of 06 April 2001 (frames 10 to 49 of it, annotated from 21 to 36), 24 rows by 32 columns."""
     return Cube(
@@ -104,6 +112,25 @@ def smoke_book(tmp_path_factory):
         assert done.returncode == 0, done.stderr[-4000:]
 
     return once(tmp_path_factory, "smoke", make)
+
+
+REPOSITORY = "https://github.com/some-one/sun.quakes"
+
+
+@pytest.fixture(scope="session")
+def tiny_book(tmp_path_factory):
+    """A home folder with two tiny chapters and the book that the command makes of them, for `REPOSITORY`."""
+    from tinybook import add_prose, make_home
+
+    def make(home: Path) -> None:
+        add_prose(make_home(home))
+        command = [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke"]
+        environment = {**os.environ, "SQ_HOME": str(home), "SQ_REPOSITORY": REPOSITORY}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == str(home / "_build" / "html" / "index.html")
+
+    return once(tmp_path_factory, "tiny", make)
 
 
 def run_of(home: Path, name: str) -> Path:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sqlib.show.bundle import bundle
+from sqlib.show.bundle import Player, bundle
+from sqlib.show.style import png
 
 STYLE = Path(__file__).parents[1] / "book" / "static" / "custom.css"
 RECORD = {"label": "Movie 1", "caption": "Of a test.", "mark": "SIMULATED", "source": ["simulated"], "kind": "movie"}
@@ -47,9 +48,10 @@ def caught(monkeypatch) -> list:
     return out
 
 
-def html_of(player: dict, sheet: bytes = b"", name: str = "m", alt: str = "A player.", still: bytes = b"") -> str:
+def html_of(player: Player, name: str = "m", alt: str = "A player.") -> str:
     """A player as JupyterLab shows it."""
-    return bundle(RECORD | {"name": name, "alt": alt}, player=player, sheet=sheet, still=still)["text/html"]
+    still = png(player.still) if player.still else b""
+    return bundle(RECORD | {"name": name, "alt": alt}, player=player, still=still)["text/html"]
 
 
 def page_with(folder: Path, html: str) -> Path:

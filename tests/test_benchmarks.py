@@ -116,7 +116,7 @@ def test_the_changed_value_is_known_to_the_chapter_and_new_to_every_profile():
     from sqlib import profiles
 
     chapter, name, value = load("book").CHANGED
-    known = {p.name: p for p in parameters(FOLDER.parent / "notebooks" / f"{chapter}.ipynb")}
+    known = parameters(FOLDER.parent / "notebooks" / f"{chapter}.ipynb").model_fields
     own = [load_profile(profile)["notebooks"].get(chapter, {}) for profile in profiles.names()]
     used = [values.get(name, known[name].default) for values in own]
     assert type(value) is type(known[name].default) and value not in used

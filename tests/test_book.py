@@ -1,6 +1,7 @@
 """A tiny book of two tiny chapters: built whole, offline, legible, and refused where something is wrong."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -8,39 +9,25 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from browser import maths, opened, pages
 from bs4 import BeautifulSoup
+from conftest import REPOSITORY
 from tinybook import CHECKOUT, PARAMETERS, TITLES, add_prose, make_home, write_notebook
 
+from sqbook.cli import main
 from sqbook.site.build import _add_chapter, build_book, chapters
 from sqbook.site.checks import check_links, check_offline, read_pages
 from sqbook.site.pages import facts_of, minutes, rerun_page
 from sqlib.errors import SqError
 
 
-@pytest.fixture(scope="module")
-def book(tmp_path_factory):
-    """Home folder of a tiny book, built by the command itself."""
-    home = add_prose(make_home(tmp_path_factory.mktemp("book")))
-    done = subprocess.run(
-        [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke"],
-        env={**_environment(), "SQ_HOME": str(home)}, capture_output=True, text=True, timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(home / "_build" / "html" / "index.html")
-    return home
-
-
 @pytest.fixture
-def home(book, monkeypatch):
-    monkeypatch.setenv("SQ_HOME", str(book))
-    return book
-
-
-def _environment():
-    import os
-
-    return dict(os.environ)
+def book(tiny_book, monkeypatch):
+    """Home folder of a tiny book."""
+    monkeypatch.setenv("SQ_HOME", str(tiny_book))
+    monkeypatch.setenv("SQ_REPOSITORY", REPOSITORY)
+    return tiny_book
 
 
 def test_book_shows_each_chapter_with_its_facts_its_figures_and_its_run_card(book):
@@ -55,14 +42,15 @@ def test_book_shows_each_chapter_with_its_facts_its_figures_and_its_run_card(boo
         assert page.count("data:image") == page.count("<script>(") == 0  # pictures and the viewer are files
         assert "<summary>Run card</summary>" in page
         assert "Show the values of this run" in page
-        assert "papermill" not in json.dumps(_metadata(book / "_build/book/notebooks" / f"{name}.ipynb"))
+        source = json.loads((book / "_build/book/notebooks" / f"{name}.ipynb").read_text())
+        assert "papermill" not in json.dumps([one["metadata"] for one in [source, *source["cells"]]])
 
 
 def test_two_books_at_once_both_end_with_the_whole_book(book, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(book, home, ignore=shutil.ignore_patterns("_build"))
     words = [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke", "--workers", "1"]
-    both = [subprocess.Popen(words, env={**_environment(), "SQ_HOME": str(home)}, stdout=subprocess.PIPE,
+    both = [subprocess.Popen(words, env={**os.environ, "SQ_HOME": str(home)}, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE)
             for _ in range(2)]
     told = [process.communicate(timeout=300)[1].decode() for process in both]
@@ -71,11 +59,6 @@ def test_two_books_at_once_both_end_with_the_whole_book(book, tmp_path):
              for folder in (book / "_build/html", home / "_build/html")]
     assert files[0] == files[1]
     assert {path.name for path in (home / "_build").iterdir()} == {path.name for path in (book / "_build").iterdir()}
-
-
-def _metadata(path):
-    content = json.loads(path.read_text())
-    return [content["metadata"], *(cell["metadata"] for cell in content["cells"])]
 
 
 def test_book_loads_nothing_from_the_network_and_every_link_arrives(book):
@@ -124,19 +107,19 @@ def test_prose_shows_what_a_chapter_published_and_what_the_build_measured(book):
     assert [row.th.get_text() for row in score.select("#scorecard-figures tbody tr")][:2] == ["Figure 1", "Figure 2"]
 
 
-def test_every_chapter_has_a_table_of_its_parameters_on_the_rerun_page(home):
+def test_every_chapter_has_a_table_of_its_parameters_on_the_rerun_page(book):
     page, tables = rerun_page(list(TITLES))
     for name in TITLES:
         assert f"sq run {name}" in page and f"```{{published}} parameters-{name}" in page
     level = next(row for row in tables["parameters-01_second"]["rows"] if row[0]["text"] == "level")
     words = [cell if isinstance(cell, str) else cell["text"] for cell in level]
     assert words == ["level", "mean of the noise", "float", "1.0", "", "2.0"]
-    html = BeautifulSoup((home / "_build/html/book/rerun.html").read_text(), "html.parser")
+    html = BeautifulSoup((book / "_build/html/book/rerun.html").read_text(), "html.parser")
     assert [cell.get_text() for cell in html.select("#parameters-01_second thead th")][-2:] == ["laptop", "smoke"]
 
 
-def test_injected_values_fold_and_the_facts_of_a_run_are_told(home, tmp_path):
-    folder = next(path.parent for path in (home / "runs/00_first").glob("*/card.json"))
+def test_injected_values_fold_and_the_facts_of_a_run_are_told(book, tmp_path):
+    folder = next(path.parent for path in (book / "runs/00_first").glob("*/card.json"))
     (tmp_path / "notebooks").mkdir()
     facts = _add_chapter(tmp_path, "00_first", folder)
     assert [fact.split(":")[0] for fact in facts] == ["time to read", "time to run", "profile", "data"]
@@ -154,18 +137,18 @@ def test_reading_time_counts_words():
     assert minutes("one <b>and</b> $x$") == 1
 
 
-def test_broken_link_stops_the_build_and_keeps_the_book_that_is_there(home, tmp_path, monkeypatch):
-    before = (home / "_build/html/index.html").stat().st_mtime_ns
-    page = home / "book" / "intro.md"
+def test_broken_link_stops_the_build_and_keeps_the_book_that_is_there(book, tmp_path):
+    before = (book / "_build/html/index.html").stat().st_mtime_ns
+    page = book / "book" / "intro.md"
     text = page.read_text()
     page.write_text(text + "\n[nowhere](no-such-page.md)\n")
     try:
-        runs = {name: next(p.parent for p in (home / "runs" / name).glob("*/card.json")) for name in TITLES}
+        runs = {name: next(p.parent for p in (book / "runs" / name).glob("*/card.json")) for name in TITLES}
         with pytest.raises(SqError, match="no-such-page"):
             build_book(runs)
     finally:
         page.write_text(text)
-    assert (home / "_build/html/index.html").stat().st_mtime_ns == before
+    assert (book / "_build/html/index.html").stat().st_mtime_ns == before
 
 
 def test_contents_that_name_an_absent_notebook_are_refused(sq_home, monkeypatch):
@@ -176,15 +159,10 @@ def test_contents_that_name_an_absent_notebook_are_refused(sq_home, monkeypatch)
 
 
 def test_configuration_never_executes_a_notebook_while_building():
-    import yaml
-
-    config = yaml.safe_load((CHECKOUT / "_config.yml").read_text())
-    assert config["execute"]["execute_notebooks"] == "off"
+    assert yaml.safe_load((CHECKOUT / "_config.yml").read_text())["execute"]["execute_notebooks"] == "off"
 
 
 def test_failing_chapter_stops_the_book(tmp_path, monkeypatch, capsys):
-    from sqbook.cli import main
-
     home = add_prose(make_home(tmp_path / "home"))
     write_notebook(home / "notebooks/01_second.ipynb", "raise ValueError('clouds')", PARAMETERS)
     monkeypatch.setenv("SQ_HOME", str(home))

@@ -7,22 +7,15 @@ import sys
 
 import numpy as np
 import pytest
-from tinybook import make_home, write_notebook
+from tinybook import write_notebook
 
 from sqbook import cli_data
 from sqbook.cli import main
 from sqlib.errors import SqError
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SQ_HOME", str(tmp_path / "home"))
-    return make_home(tmp_path / "home")
-
-
-@pytest.fixture
-def frames(monkeypatch):
-    """Two events' frames in place of the data set, whatever is asked for."""
+def two_events():
+    """Frames of two events."""
     from sqlib.data.frames import make_frameset, make_index
 
     rows = []
@@ -31,8 +24,14 @@ def frames(monkeypatch):
             facts = {"event": key, "cycle": cycle, "frame": frame, "label": label, "boxes": ()}
             rows.append(facts | {"time": np.datetime64("2001-04-06T19:13", "ms") + 60_000 * frame})
     pixels = np.arange(6 * 64, dtype=np.uint8).reshape(6, 8, 8)
-    frameset = make_frameset(pixels, make_index(rows), "twin", "cube")
-    monkeypatch.setattr(cli_data, "read_frames", lambda *_, build: (frameset, {}))
+    return make_frameset(pixels, make_index(rows), "twin", "cube")
+
+
+@pytest.fixture
+def frames(monkeypatch):
+    """Two events' frames in place of the data set, whatever is asked for."""
+    frameset = two_events()
+    monkeypatch.setattr(cli_data, "read_frames", lambda **_: (frameset, {}))
     return frameset
 
 
@@ -109,9 +108,9 @@ def test_data_and_root_reach_the_notebook(home, tmp_path, capfd, monkeypatch):
         (["run", "00_first", "-p", "sise=8"], "did you mean 'size'"),
         (["run", "00_first", "-p", "size=8.5"], "size must be int, not 8.5 (float)"),
         (["run", "00_first", "-p", "level=1e999"], "level must be a finite number"),
-        (["rnu", "00_first"], "there is no command 'rnu'; did you mean 'run'"),
-        (["data", "bild"], "there is no command 'bild'; did you mean 'build'"),
-        (["data", "info", "--data", "twn"], "did you mean 'twin'"),
+        (["rnu", "00_first"], "No such command 'rnu'. Did you mean 'run'?"),
+        (["data", "bild"], "No such command 'bild'. Did you mean 'build'?"),
+        (["data", "info", "--data", "twn"], "'twn' is not one of 'twin', 'sunquakenet'"),
         (["run", "00_first", "--dta", "twin"], "--data"),
         (["run"], "Missing argument"),
         (["data", "ingest", "2014-03-29T17:48"], "give one of --region"),
@@ -196,11 +195,12 @@ def test_data_export_writes_pictures_that_load_back(home, frames, tmp_path, caps
     assert "not empty" in capsys.readouterr().err
 
 
-def test_data_build_hands_over_settings_workers_and_scheduler(home, frames, monkeypatch, capsys):
+def test_data_build_hands_over_settings_workers_and_scheduler(home, monkeypatch, capsys):
     from sqlib.data import build
 
     asked = []
     monkeypatch.setattr(build, "build_twin", lambda settings, **more: asked.append((settings, more)) or "folder")
+    monkeypatch.setattr(build, "load_frames", lambda *_, **__: two_events())
     workers = ["--workers", "2", "--scheduler", "tcp://x:1"]
     assert main(["data", "build", "--profile", "smoke", "-p", "seed=9", *workers]) == 0
     settings, more = asked[0]

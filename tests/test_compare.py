@@ -82,27 +82,18 @@ def test_page_shows_both_figures_and_escapes_what_it_shows(pair, monkeypatch):
         assert not complaints
 
 
-def test_alternatives_are_lists_ranges_and_lists_of_lists():
-    assert sweep.alternatives(["t=.05,.1", "seed=1..3", "latents=[1,2],[3]"]) == {
-        "t": [".05", ".1"], "seed": ["1", "2", "3"], "latents": ["[1,2]", "[3]"],
-    }
-    for wrong, words in (("t", "write -p"), ("t=", "write -p"), ("t=1,,2", "empty"), ("seed=3..1", "empty")):
-        with pytest.raises(SqError, match=words):
-            sweep.alternatives([wrong])
-    with pytest.raises(SqError, match="twice"):
-        sweep.alternatives(["t=1", "t=2"])
-
-
-def test_grid_is_every_combination_and_checks_names_and_types(pair):
+def test_grid_is_every_combination_of_lists_ranges_and_lists_of_lists_and_checks_names_and_types(pair):
     known = params.settable(params.notebook_path("01_second"))
     points = sweep.grid(known, ["level=1,2", "seed=1..3"], "01_second")
     assert points == [{"level": a, "seed": s} for a in (1.0, 2.0) for s in (1, 2, 3)]
-    with pytest.raises(SqError, match="did you mean 'level'"):
-        sweep.grid(known, ["levle=1,2"], "01_second")
-    with pytest.raises(SqError, match="must be int"):
-        sweep.grid(known, ["seed=1,two"], "01_second")
-    with pytest.raises(SqError, match="from 1 to 500 runs, not 600"):
-        sweep.grid(known, ["seed=1..600"], "01_second")
+    assert sweep.grid(known, ["bins=[1,2],[3]"], "01_second") == [{"bins": [1, 2]}, {"bins": [3]}]
+    for wrong, words in (("level", "write -p"), ("level=", "write -p"), ("level=1,,2", "empty"), ("seed=3..1", "empty"),
+                         ("levle=1,2", "did you mean 'level'"), ("seed=1,two", "must be int"),
+                         ("seed=1..600", "from 1 to 500 runs, not 600")):
+        with pytest.raises(SqError, match=words):
+            sweep.grid(known, [wrong], "01_second")
+    with pytest.raises(SqError, match="twice"):
+        sweep.grid(known, ["level=1", "level=2"], "01_second")
 
 
 def test_sweep_on_a_given_scheduler_isolates_what_fails_sums_up_the_rest_and_goes_on(pair, monkeypatch):

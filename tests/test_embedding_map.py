@@ -14,7 +14,6 @@ from sqlib.show.embedding_map import LIMIT, SHAPES, embedding_map
 
 matplotlib.use("agg")
 QUAKE = "2012_07_06_13_26_00"
-ABOUT = {"name": "m", "alt": "A map."}
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def small(rng):
 
 def test_there_is_one_mark_a_frame_by_class_with_its_event_and_frame(small):
     points, index, _, status = small
-    player, _ = embedding_map(*small, ABOUT)
+    player = embedding_map(*small).shown
     facts, looks = player["facts"], plots_embedding.classes(status)
     marks = []
     for (label, (_, _, words)), shown in zip(looks.items(), player["classes"], strict=True):
@@ -66,15 +65,13 @@ def test_outcomes_name_what_became_of_each_frame():
 def test_map_of_3000_speckled_frames_weighs_at_most_400_kilobytes_and_a_larger_one_is_refused(rng):
     count, speckle = 3000, rng.exponential(40, size=(3000, 32, 32)).clip(0, 255).astype(np.uint8)
     index = pd.DataFrame({"event": np.repeat([f"e{i}" for i in range(12)], 250), "frame": np.tile(np.arange(250), 12)})
-    player, sheet = embedding_map(rng.normal(size=(count, 2)), index, speckle, rng.choice(["TN", "FN", "TP"], count),
-                                  ABOUT)
-    html = render("map.html", player=player, record=ABOUT, sheet=address(sheet))
+    player = embedding_map(rng.normal(size=(count, 2)), index, speckle, rng.choice(["TN", "FN", "TP"], count))
+    html = render("map.html", player=player.shown, record={"name": "m", "alt": "A map."}, sheet=address(player.sheet))
     assert len(html.encode()) <= LIMIT
     assert html.count("M") > count
     more = pd.concat([index, index[:1]])
     with pytest.raises(SqError, match="1 to 3000 frames"):
-        embedding_map(np.zeros((count + 1, 2)), more, np.zeros((count + 1, 8, 8), np.uint8), ["TN"] * (count + 1),
-                      ABOUT)
+        embedding_map(np.zeros((count + 1, 2)), more, np.zeros((count + 1, 8, 8), np.uint8), ["TN"] * (count + 1))
 
 
 @pytest.mark.parametrize("broken", ["points", "index", "pixels", "status", "nan", "float"])
@@ -83,14 +80,14 @@ def test_parts_that_do_not_fit_are_refused(small, broken):
     parts = {"points": (points[:-1], index, pixels, status), "index": (points, index[:-1], pixels, status),
              "pixels": (points, index, pixels[:-1], status), "status": (points, index, pixels, status[:-1]),
              "nan": (points * np.nan, index, pixels, status), "float": (points, index, pixels / 2, status)}
-    with pytest.raises(SqError, match="map 'm'"):
-        embedding_map(*parts[broken], ABOUT)
+    with pytest.raises(SqError, match="a map shows"):
+        embedding_map(*parts[broken])
 
 
 def test_equal_points_and_a_single_one_are_drawn(small):
     points, index, pixels, status = small
     for count in (1, 12):
-        player, _ = embedding_map(points[:count] * 0, index[:count], pixels[:count], status[:count], ABOUT)
+        player = embedding_map(points[:count] * 0, index[:count], pixels[:count], status[:count]).shown
         assert {place for one in player["classes"]
                 for place in re.findall(r"M(\d+ \d+)", one["marks"])} == {"2400 2000"}
 

@@ -16,6 +16,8 @@ from published import EVIL, FRAMES, caught, live
 from sqbook.site.build import _add_chapter
 from sqbook.site.pages import table
 from sqlib.show import publish
+from sqlib.show.embedding_map import embedding_map
+from sqlib.show.movie import player
 from sqlib.show.records import write_json
 
 matplotlib.use("agg")
@@ -55,11 +57,10 @@ def site(tmp_path_factory):
         rows = pd.DataFrame({"row": [evil, "b"], "power": [1.5, None],
                              "words": ["", "a text that is longer than others"]})
         publish.table(page, rows, "table1", label="Table 1", caption=f"Three {evil}.")
-        publish.movie(page, FRAMES, "mov01", label="Movie 1", caption="Four.", alt=evil, times=[evil] * 4)
+        publish.figure(page, player(FRAMES, times=[evil] * 4), "mov01", label="Movie 1", caption="Four.", alt=evil)
         index = pd.DataFrame({"event": [evil] * 4, "frame": range(4)})
-        publish.embedding_map(page, np.eye(4)[:, :2], index, FRAMES, ["TP", "TN", "FP", "FN"], "fig02",
-                              label="Figure 2",
-                              caption="Five.", alt=evil)
+        chart = embedding_map(np.eye(4)[:, :2], index, FRAMES, ["TP", "TN", "FP", "FN"])
+        publish.figure(page, chart, "fig02", label="Figure 2", caption="Five.", alt=evil)
         publish.claim(page, "claim-C5", {"value": 1.0})
         publish.close(page, fingerprint="f" * 64)
         outputs = [new_output("display_data", one if isinstance(one, dict) else {"text/html": one}) for one in shown]
@@ -71,7 +72,7 @@ def site(tmp_path_factory):
         patch.setattr("sqbook.site.build.resolve", lambda *about: (None, {}))
         (source / "notebooks").mkdir()
         facts = {"notebooks/00_first": [*_add_chapter(source, "00_first", run), evil]}
-    links = [{"text": "fig01", "to": "fig01"}, {"text": evil, "class": "sq-verdict"},
+    links = [{"text": "fig01", "to": "../notebooks/00_first.html#fig01"}, {"text": evil, "class": "sq-verdict"},
              {"text": "9", "look": "sq-number"}]
     write_json(source / "_published/tables/made.json",
                table(f"Made {evil}", f"Made {evil}", ["a", "b", evil], [links], ["sq-score"]))

@@ -12,8 +12,7 @@ from published import html_of
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
 from sqlib.show import sprites
-from sqlib.show.event_movie import episode
-from sqlib.show.movie import movie, stretch
+from sqlib.show.movie import episode, player
 
 QUAKE = "2012_07_06_13_26_00"
 ANNOTATED = range(4, 9)
@@ -34,15 +33,13 @@ def frameset(rng):
 
 def made(frameset, **changes) -> str:
     """The movie of the frame set's event, three frames before and after its annotation, as a notebook shows it."""
-    shown = {**episode(frameset, around=3), **changes}
-    player = movie(shown["frames"], "m", shown["times"], 50, 0, 400_000, shown["boxes"], shown["region"])
-    return html_of(*player, alt="A movie of <b>.")
+    return html_of(player(**{**episode(frameset, around=3), **changes}), alt="A movie of <b>.")
 
 
 @pytest.mark.parametrize("colours", [(), (3,)])
 def test_sprite_sheet_holds_every_frame_in_order(rng, colours):
     frames = rng.integers(0, 255, size=(7, 12, 16, *colours)).astype(np.uint8)
-    data, cols, rows = sprites.sheet(frames)
+    data, cols, rows = sprites.sheet(frames, 10**6)
     picture = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
     assert picture.shape[:2] == (12 * rows, 16 * cols)
     for i, frame in enumerate(frames):
@@ -91,14 +88,15 @@ def test_frames_without_boxes_have_no_switch_for_them(frameset):
     assert "data-layer=" not in made(bare)
 
 
-def test_stretch_makes_the_lower_level_black_and_the_upper_one_white():
-    brightness, contrast = map(float, re.findall(r"\(([\d.]+)\)", stretch(20, 70)))
+def test_stretch_makes_the_lower_level_black_and_the_upper_one_white(frameset):
+    filtered = player(frameset.pixels, region=(20, 70)).shown["stretch"]
+    brightness, contrast = map(float, re.findall(r"\(([\d.]+)\)", filtered))
     for level, expected in ((20, 0), (45, 0.5), (70, 1)):
         assert (level / 255 * brightness - 0.5) * contrast + 0.5 == pytest.approx(expected, abs=1e-3)
-    with pytest.raises(SqError, match="gray levels"):
-        stretch(70, 70)
+    with pytest.raises(SqError, match="gray levels 70 to 70"):
+        player(frameset.pixels, region=(70, 70))
 
 
 def test_layers_of_a_movie_must_fit_its_frames(frameset):
-    with pytest.raises(SqError, match="movie 'm'"):
+    with pytest.raises(SqError, match=r"a movie of 11 frames, \{.*10.*\} labels or boxes"):
         made(frameset, boxes={"box": [()] * 10})

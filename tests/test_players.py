@@ -12,17 +12,14 @@ from published import html_of, page_with
 
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.show import playground
-from sqlib.show import style as figures
 from sqlib.show.embedding_map import embedding_map
-from sqlib.show.event_movie import episode
-from sqlib.show.movie import movie
+from sqlib.show.movie import episode, player
 from sqlib.show.threshold import levels, sentence, slider
 
 QUAKE, NAMED = "2012_07_06_13_26_00", "06 July 2012 13:26"
 ANNOTATED = range(4, 9)
 SIDE = 40  # of the playground's frames
 PHONE = {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"}
-MAP = {"name": "m", "alt": "A map."}
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +32,7 @@ def film():
     pixels = np.random.default_rng(1265).integers(40, 90, size=(12, 40, 40)).astype(np.uint8)
     pixels[:, 14:30, 14:30] //= 4
     shown = episode(make_frameset(pixels, index, "twin", "cube"), around=3)
-    return html_of(*movie(shown["frames"], "m", shown["times"], 50, 0, 400_000, shown["boxes"], shown["region"]),
-                   alt="A <b>.")
+    return html_of(player(**shown | {"still": 0}, fps=50), alt="A <b>.")
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +43,8 @@ def chart():
     pixels[np.arange(12), :, index["frame"]] = 255
     status = np.array(["TN", "TP", "FN", "FP", "TN", "TN"] * 2)
     points = np.c_[np.arange(12.0), np.random.default_rng(1).normal(size=12)]
-    return {name: html_of(*embedding_map(points, index, pixels, status, MAP | {"name": name}), name=name, alt="A map.")
-            for name in ("m", "two")}
+    chart = embedding_map(points, index, pixels, status)
+    return {name: html_of(chart, name, alt="A map.") for name in ("m", "two")}
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +59,7 @@ def tried():
 
 @pytest.fixture(scope="module")
 def ground(tried):
-    return html_of(*playground.playground(tried), name="play", alt="A playground.",
-                   still=figures.png(playground.still(tried)))
+    return html_of(playground.playground(*tried), name="play", alt="A playground.")
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +178,7 @@ def test_map_shows_the_mark_beneath_the_pointer_and_a_button_hides_its_class(bro
 
 
 def test_playground_shows_the_picture_that_its_controls_name(browser, tried, ground, tmp_path):
-    table = tried.table
+    pictures, table = tried
 
     def row_of(event: int, threshold: int, then: str, draw: int = 0) -> int:
         own = (table["event"] == table["event"].unique()[event]) & (table["threshold"] == threshold)
@@ -197,7 +192,7 @@ def test_playground_shows_the_picture_that_its_controls_name(browser, tried, gro
         def check(row, before=0):
             words = say.inner_text()
             assert words.startswith(playground.sentence(table.iloc[row])), words
-            for i, wanted in enumerate((tried.pictures[before], tried.pictures[row])):
+            for i, wanted in enumerate((pictures[before], pictures[row])):
                 screen = gray(page.locator(".sq-screen").nth(i), SIDE)
                 assert np.abs(screen - np.asarray(Image.fromarray(wanted).convert("L")).astype(int)).mean() < 12, words
 

@@ -43,15 +43,14 @@ def seen(frames: torch.Tensor, white) -> np.ndarray:
     return np.round(np.clip(frames.numpy() * 255.0 / np.asarray(white)[:, None, None], 0, 255))
 
 
-def row_of(tried, event: int, threshold: int, then: str, draw: int = 0) -> int:
-    table = tried.table
+def row_of(table, event: int, threshold: int, then: str, draw: int = 0) -> int:
     own = (table["event"] == table["event"].unique()[event]) & (table["threshold"] == threshold)
     return int(np.flatnonzero(own & (table["then"] == then) & (table["draw"] == draw))[0])
 
 
 def test_there_is_a_picture_of_every_frame_low_pass_kind_and_draw(tried):
-    assert len(tried.pictures) == len(tried.table) == len(tried.boxes) == 2 * 3 * STATES
-    keys = tried.table[["event", "threshold", "then", "draw"]]
+    assert len(tried[0]) == len(tried[1]) == 2 * 3 * STATES
+    keys = tried[1][["event", "threshold", "then", "draw"]]
     assert not keys.duplicated().any()
     order = [*keys["event"].unique()]
     assert keys["event"].tolist() == sorted(keys["event"], key=order.index)  # a frame's stand together
@@ -75,24 +74,24 @@ def test_each_picture_is_what_augment_made_of_the_frame(batch, tried):
             kind, draw = key if isinstance(key, tuple) else (key, 0)
             top = [255, 255] if threshold else np.maximum(white, 100 if kind == "erasing" else 1)
             for event in (0, 1):
-                picture = tried.pictures[row_of(tried, event, threshold, kind, draw)].astype(int)
+                picture = tried[0][row_of(tried[1], event, threshold, kind, draw)].astype(int)
                 assert np.abs(picture - seen(done[:, 1], top)[event][..., None]).max() <= 1, (kind, draw, threshold)
-    mixed = tried.pictures[row_of(tried, 0, 0, playground.MIXING)]
+    mixed = tried[0][row_of(tried[1], 0, 0, playground.MIXING)]
     for channel in range(3):
         assert np.abs(mixed[..., channel] - seen(frames[:, channel], white)[0]).max() <= 1
 
 
 def test_contrasts_are_those_of_the_chapter_and_boxes_go_where_the_source_goes(batch, tried):
     frames, inside, _ = batch
-    assert tried.table["before"].unique() == pytest.approx(sources.contrast(frames[:, 1], inside))
-    turned = row_of(tried, 0, 50, "v-flip")
+    assert tried[1]["before"].unique() == pytest.approx(sources.contrast(frames[:, 1], inside))
+    turned = row_of(tried[1], 0, 50, "v-flip")
     low = augment.turn(solarized_low_pass(frames, 50), torch.full((2,), augment.SYMMETRIES["v-flip"]))
-    assert tried.table["after"][turned] == pytest.approx(sources.contrast(low[:, 1], inside.flip(-2))[0])
-    assert tried.boxes[turned] == [[7, SIDE - 11, 13, SIDE - 5]]
-    assert tried.boxes[row_of(tried, 1, 0, "as it is")] == [[7, 5, 13, 11]]
-    erased = tried.table[tried.table["then"] == "erasing"]
+    assert tried[1]["after"][turned] == pytest.approx(sources.contrast(low[:, 1], inside.flip(-2))[0])
+    assert tried[1]["boxes"][turned] == [[7, SIDE - 11, 13, SIDE - 5]]
+    assert tried[1]["boxes"][row_of(tried[1], 1, 0, "as it is")] == [[7, 5, 13, 11]]
+    erased = tried[1][tried[1]["then"] == "erasing"]
     assert erased["left"].between(0, 1).all()
-    assert (tried.table["after"].isna() == (tried.table["left"] == 0))[tried.table["then"] == "crop"].all()
+    assert (tried[1]["after"].isna() == (tried[1]["left"] == 0))[tried[1]["then"] == "crop"].all()
 
 
 def test_altered_source_that_leaves_the_frame_is_lost_and_an_unknown_name_refused(batch):
@@ -106,13 +105,13 @@ def test_altered_source_that_leaves_the_frame_is_lost_and_an_unknown_name_refuse
 
 
 def test_sentences_say_what_became_of_the_source(tried):
-    table = tried.table.assign(sunquake=True, before=7.0, after=3.0, left=0.75)
-    erased = table.iloc[row_of(tried, 0, 0, "erasing")]
+    table = tried[1].assign(sunquake=True, before=7.0, after=3.0, left=0.75)
+    erased = table.iloc[row_of(tried[1], 0, 0, "erasing")]
     assert playground.sentence(erased).endswith("7.0 before, 3.0 after; 25% of it is painted over.")
-    assert "moved with the frame" in playground.sentence(table.iloc[row_of(tried, 0, 0, "90°")])
-    plain = table.iloc[row_of(tried, 0, 50, "as it is")]
+    assert "moved with the frame" in playground.sentence(table.iloc[row_of(tried[1], 0, 0, "90°")])
+    plain = table.iloc[row_of(tried[1], 0, 50, "as it is")]
     assert playground.sentence(plain) == "Contrast of the source: 7.0 before, 3.0 after."
-    gone = table.assign(after=np.nan).iloc[row_of(tried, 0, 0, "crop")]
+    gone = table.assign(after=np.nan).iloc[row_of(tried[1], 0, 0, "crop")]
     assert "cut off" in playground.sentence(gone)
     assert "marked place" in playground.sentence(gone.replace({True: False}))
 
@@ -138,11 +137,11 @@ def test_frames_are_chosen_from_clear_to_middling_with_one_that_has_none(rng):
 def test_chapter_publishes_a_still_and_every_contrast(tried, tmp_path, monkeypatch):
     shown = caught(monkeypatch)
     page = publish.begin("04_x", data="twin", seed=7, profile="smoke", out=str(tmp_path))
-    publish.playground(page, tried, "play", label="Playground", caption="A & b.", alt="Frames.")
+    publish.figure(page, playground.playground(*tried), "play", label="Playground", caption="A & b.", alt="Frames.")
     html = shown[0]["text/html"]
     assert "SIMULATED (twin, seed 7)" in html and "A &amp; b." in html
     record = read_records(tmp_path)["play"]
     assert (record["kind"], record["file"], record["alt"]) == ("figure", "figures/play.png", "Frames.")
     assert 0 < (tmp_path / "figures/play.png").stat().st_size <= 250_000
     table = pd.read_csv(tmp_path / "tables/play.csv")
-    pd.testing.assert_frame_equal(table, tried.table.reset_index(drop=True), check_dtype=False)
+    pd.testing.assert_frame_equal(table, tried[1].drop(columns="boxes"), check_dtype=False)

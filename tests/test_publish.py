@@ -15,8 +15,9 @@ from sqlib.errors import SqError
 from sqlib.show import publish
 from sqlib.show import style as figures
 from sqlib.show.bundle import MIME, render
-from sqlib.show.movie import movie
-from sqlib.show.provenance import forget_peak, make_card, peak_memory, rows
+from sqlib.show.embedding_map import embedding_map
+from sqlib.show.movie import player
+from sqlib.show.provenance import forget_peak, make_card, origin, peak_memory
 from sqlib.show.records import compared, plain, read_records
 
 matplotlib.use("agg")
@@ -90,7 +91,7 @@ def test_mark_says_where_the_data_come_from(tmp_path, shown, data, source, mark,
 
 
 def test_unknown_source_and_unknown_data_are_refused(page, fig):
-    with pytest.raises(SqError, match=r"source .*'real'.* is unknown"):
+    with pytest.raises(SqError, match=r"source: .*simulated.*, not 'real'"):
         publish.figure(page, fig, "fig01", **WORDS, source="real")
     with pytest.raises(SqError, match="data='moon' is unknown"):
         publish.begin("x", data="moon", seed=1, profile="smoke")
@@ -98,7 +99,7 @@ def test_unknown_source_and_unknown_data_are_refused(page, fig):
 
 @pytest.mark.parametrize("what", ["label", "caption", "alt"])
 def test_figure_without_words_is_refused(page, fig, what, tmp_path):
-    with pytest.raises(SqError, match=f"{what} is empty"):
+    with pytest.raises(SqError, match=f"{what}: String should have at least 1 character"):
         publish.figure(page, fig, "fig01", **{**WORDS, what: "  "})
     assert read_records(tmp_path) == {}
 
@@ -165,8 +166,8 @@ def test_close_gives_every_record_the_fingerprint_and_shows_the_card(page, shown
 
 
 def test_card_escapes_what_it_shows():
-    html = render("card.html",
-                  rows=rows(make_card("x", {"data": "twin", "seed": 1, "profile": "<script>"}, made="abc")))
+    card = make_card("x", {"data": "twin", "seed": 1, "profile": "<script>"}, made="abc")
+    html = render("card.html", card=card, origin=origin(card))
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
 
@@ -211,9 +212,9 @@ def test_record_refuses_what_json_cannot_say(value):
 
 
 def test_record_refuses_an_object_and_a_bad_name(page):
-    with pytest.raises(SqError, match=r"claim-C1\.numbers\.a is a object"):
+    with pytest.raises(SqError, match=r"'claim-C1' is refused \(numbers\.a is a object"):
         publish.claim(page, "claim-C1", {"a": object()})
-    with pytest.raises(SqError, match=r"record name '\.\./x'"):
+    with pytest.raises(SqError, match=r"record '\.\./x' is refused \(name: "):
         publish.claim(page, "../x", {})
 
 
@@ -222,7 +223,7 @@ def test_record_that_was_cut_off_or_lacks_an_entry_is_refused(page, tmp_path):
     path = tmp_path / "records/claim-C1.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({key: value for key, value in content.items() if key != "seed"}))
-    with pytest.raises(SqError, match="lacks seed"):
+    with pytest.raises(SqError, match="seed: Field required"):
         read_records(tmp_path)
     path.write_text('{"name": ')
     with pytest.raises(SqError, match="cannot be read"):
@@ -231,15 +232,14 @@ def test_record_that_was_cut_off_or_lacks_an_entry_is_refused(page, tmp_path):
 
 def test_noisy_movie_stays_under_600_kilobytes_and_a_longer_one_is_refused(rng):
     frames = rng.integers(0, 255, size=(50, 128, 128)).astype(np.uint8)
-    made = movie(frames, "m", [str(i) for i in range(50)], 8, 0, 425_000)
-    assert len(html_of(*made)) < 600_000
+    assert len(html_of(player(frames))) < 600_000
     with pytest.raises(SqError, match="show fewer or smaller frames"):
-        movie(frames, "m", ["t"] * 50, 8, 0, 100_000)
+        player(frames, limit=100_000)
 
 
 def test_movie_shows_the_mark_words_and_a_still(page, shown, tmp_path, rng):
     frames = rng.integers(0, 255, size=(9, 8, 8)).astype(np.uint8)
-    publish.movie(page, frames, "mov01", **WORDS, still=4, times=[f"t = {i} <s>" for i in range(9)])
+    publish.figure(page, player(frames, still=4, times=[f"t = {i} <s>" for i in range(9)]), "mov01", **WORDS)
     html = shown[0]["text/html"]
     assert "translate(-33.3" in html
     assert "SIMULATED (twin, seed 7)" in html
@@ -251,9 +251,9 @@ def test_movie_shows_the_mark_words_and_a_still(page, shown, tmp_path, rng):
 
 
 @pytest.mark.parametrize("frames", [np.zeros((3, 8, 8)), np.zeros((8, 8), np.uint8), np.zeros((1, 8, 8), np.uint8)])
-def test_movie_of_another_shape_or_type_is_refused(page, frames):
-    with pytest.raises(SqError, match="movie"):
-        publish.movie(page, frames, "mov01", **WORDS)
+def test_movie_of_another_shape_or_type_is_refused(frames):
+    with pytest.raises(SqError, match="a movie"):
+        player(frames)
 
 
 def test_colour_maps_the_range_to_the_ends_of_the_map():
@@ -278,7 +278,8 @@ def test_colours_of_the_style_differ_for_red_green_blind_readers():
 def test_embedding_map_shows_the_mark_saves_a_still_and_its_points_and_is_recorded(page, shown, tmp_path, rng):
     index = pd.DataFrame({"event": ["2012_07_06_13_26_00"] * 4, "frame": [83, 84, 85, 86]})
     points, pixels = rng.normal(size=(4, 2)), rng.integers(0, 255, size=(4, 8, 8)).astype(np.uint8)
-    publish.embedding_map(page, points, index, pixels, ["TN", "TP", "FN", "FN"], "fig05", **WORDS, numbers={"found": 1})
+    chart = embedding_map(points, index, pixels, ["TN", "TP", "FN", "FN"])
+    publish.figure(page, chart, "fig05", **WORDS, numbers={"found": 1})
     html = shown[0]["text/html"]
     assert '<figure class="sq-figure" id="fig05">' in html and 'aria-label="A &#34;line&#34;."' in html
     assert "SIMULATED (twin, seed 7)" in html

@@ -4,15 +4,13 @@ import re
 
 import pytest
 import yaml
-from tinybook import CHECKOUT, TITLES, add_prose, make_home
+from conftest import REPOSITORY as URL
+from tinybook import CHECKOUT, TITLES
 
-from sqbook import execute as runs
 from sqbook.repository import configured, repository
-from sqbook.site.build import build_book
 from sqbook.site.pages import rerun_page
 from sqlib.errors import SqError
 
-URL = "https://github.com/some-one/sun.quakes"
 LINK = re.compile(r'href="(https://(?:github\.com|mybinder\.org|colab\.research\.google\.com)/[^"]*)"')
 
 
@@ -61,11 +59,8 @@ def test_without_a_repository_the_configuration_stays_and_shows_no_button(unname
     assert config["launch_buttons"] == {"thebe": False}
 
 
-def test_every_button_names_a_file_of_the_repository(named, tmp_path, monkeypatch):
-    home = add_prose(make_home(tmp_path / "home"))
-    monkeypatch.setenv("SQ_HOME", str(home))
-    site = build_book({name: runs.run_notebook(name, {}, "smoke", progress=False) for name in TITLES})
-    seen = set()
+def test_every_button_names_a_file_of_the_repository(tiny_book):
+    home, site, seen = tiny_book, tiny_book / "_build/html", set()
     for page in [*site.glob("notebooks/*.html"), *site.glob("book/*.html")]:
         name = page.relative_to(site).with_suffix("").as_posix()
         links = [link for link in LINK.findall(page.read_text()) if "issues/new" not in link]

@@ -10,7 +10,7 @@ import time
 from shutil import copytree, ignore_patterns
 
 import pytest
-from tinybook import CHECKOUT, CODE, NEEDS, PARAMETERS, make_home, write_notebook
+from tinybook import CHECKOUT, CODE, NEEDS, PARAMETERS, write_notebook
 
 from sqbook import execute as module
 from sqbook.execute import run_notebook, runs
@@ -21,12 +21,6 @@ from sqlib.errors import SqError
 from sqlib.show.records import read_records
 
 QUICK = "from pathlib import Path\nPath(out, 'seed.txt').write_text(str(seed))"
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SQ_HOME", str(tmp_path / "home"))
-    return make_home(tmp_path / "home")
 
 
 def test_run_leaves_the_executed_notebook_its_records_figures_tables_and_card(home):
@@ -218,7 +212,7 @@ def test_disk_that_fills_up_while_a_run_is_kept_is_reported_and_leaves_no_run(ho
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "_tidy", full)
+    monkeypatch.setattr(module, "_complete", full)
     with pytest.raises(SqError, match="No space left on device"):
         run_notebook("02_quick", {}, "smoke", progress=False)
     assert runs() == []
@@ -234,7 +228,7 @@ def test_what_a_notebook_needs_is_prepared_beforehand_as_its_metadata_say(home, 
         raise SqError("these data cannot teach it")
 
     monkeypatch.setattr(build, "build_twin", lambda settings, progress: built.append((settings.seed, settings.size)))
-    monkeypatch.setattr(module, "train", train)
+    monkeypatch.setattr("sqlib.learn.chapters.train_chapter", train)
     path = write_notebook(home / "notebooks/02_quick.ipynb", "load_frames = recipes = None  # words decide nothing")
     run_notebook("02_quick", {}, "smoke", progress=False)
     assert (built, trained) == ([], [])

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tinybook import CHECKOUT, make_home, write_notebook
+from tinybook import CHECKOUT, write_notebook
 
 from sqbook import execute
 from sqbook.cli import main
@@ -12,12 +12,6 @@ from sqlib.errors import SqError
 from sqlib.show.records import read_records
 
 QUICK = "from pathlib import Path\nif seed == 5: raise ValueError('five')\nPath(out, 'seed.txt').write_text(str(seed))"
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SQ_HOME", str(tmp_path / "home"))
-    return make_home(tmp_path / "home")
 
 
 def test_two_workers_give_the_folders_in_order_with_the_numbers_of_one(home, capsys):
@@ -68,4 +62,4 @@ def test_a_run_that_fails_costs_no_other(home, workers):
 
 def test_no_workers_are_refused(home, capsys):
     assert main(["run", "00_first", "--workers", "0"]) == 2
-    assert "--workers 0: at least 1" in capsys.readouterr().err
+    assert "'--workers': 0 is not in the range x>=1" in capsys.readouterr().err

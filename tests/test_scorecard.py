@@ -82,8 +82,9 @@ def test_rows_say_what_the_records_say(folder):
     assert "2 of 6 are regenerated in this build: 1 reproduced, 0 approximated, 1 contradicted, 0 shown, 0 not" in page
     assert "2 of 21 are regenerated in this build: 0 reproduced, 0 approximated, 1 contradicted, 1 shown" in page
     cells = {text(row[0]).split(":")[0]: row[1:] for table in tables.values() for row in table["rows"]}
-    assert cells["Figure 7"][0] == {"text": "03_contrastive", "to": "fig07"}
-    assert cells["C5"][0][0] == {"text": "reproduced", "class": "sq-verdict sq-reproduced", "to": "claim-C5"}
+    assert cells["Figure 7"][0] == {"text": "03_contrastive", "to": "../notebooks/03_contrastive.html#fig07"}
+    assert cells["C5"][0][0] == {
+        "text": "reproduced", "class": "sq-verdict sq-reproduced", "to": "../notebooks/03_contrastive.html#claim-C5"}
     assert cells["Table 2"][1][0]["class"] == "sq-verdict sq-contradicted"
     assert cells["C6"][0][0]["class"] == "sq-verdict sq-not-possible"
     assert "{published} scorecard-slips" in page and "[03_contrastive](../notebooks/03_contrastive)" in page

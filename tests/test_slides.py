@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from tinybook import CHECKOUT, CODE, make_home, write_notebook
 
 from sqbook.cli import main
-from sqbook.slides import deck, first_sentences, lead, markdown
+from sqbook.slides import deck, lead, markdown
 from sqbook.student import exercises
 from sqlib.errors import SqError
 
@@ -163,12 +163,12 @@ def test_a_text_that_is_declared_whole_is_shown_whole():
         ("- One. Two. Three.\n- Four.\n\nFive.", "- One. Two. Three.\n- Four."),
         ("Before.\n\n## H\n\nOne.\n\n### I\n\nTwo.", "One."),
         ("# T\n\n```{admonition} Overview\n:class: tip\n**Learn** this.\n\nMore.\n```\n\nOne.", "**Learn** this."),
+        ("One. Two! Three?", "One. Two!"),
         ("", ""),
     ],
 )
 def test_a_lead_is_two_sentences_or_a_list_and_the_first_formula(source, short):
     assert lead(source)[1] == short
-    assert first_sentences("One. Two! Three?") == "One. Two!"
 
 
 def test_roles_become_words_formulas_stay_and_other_markup_is_shown_as_it_stands():

@@ -7,12 +7,11 @@ import shlex
 import pytest
 from click import Group
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from tinybook import CHECKOUT, TITLES, add_prose, make_home
+from tinybook import CHECKOUT
 
 from sqbook.cli import sq
-from sqbook.execute import run_notebook
 from sqbook.parameters import settable
-from sqbook.site import build as pages
+from sqbook.site.pages import chapters_table
 from sqbook.sweep import grid
 from sqlib import profiles
 from sqlib.show.provenance import make_card
@@ -113,7 +112,7 @@ def test_commands_are_found():
 
 def test_no_measured_number_is_typed():
     """Seconds, bytes and megabytes are inserted when the book is built; minutes of a lesson are a plan."""
-    assert GUIDE.count(pages.TEACHING) == 1
+    assert GUIDE.count("{published} table-chapters") == 1
     assert re.findall(r"\d\s*(?:s|kB|MB|GB|GiB|MiB|seconds)\b", GUIDE) == []
 
 
@@ -144,39 +143,23 @@ def runs(sq_home):
     return folders
 
 
-def test_table_says_what_the_runs_and_their_files_say(runs, monkeypatch, tmp_path):
+def test_table_says_what_the_runs_and_their_files_say(runs, sq_home, monkeypatch, tmp_path):
     monkeypatch.setattr("sys.prefix", str(tmp_path / "environment"))
-    html = pages.teaching_table(runs)
-    rows = [re.findall(r"<t[hd][^>]*>(?:<code>)?([^<]*)", row) for row in html.split("<tr>")[2:]]
-    assert rows == [["00_a", "3", "12 s", "1.2", "1", "smoke", "7", "2"],
-                    ["01_b", "3", "3 min", "–", "4", "smoke", "7", "2"]]
-    assert "data that they read 5 MB; networks trained on these data so far (1) 2 MB" in html
-    assert "Python with all packages 0 MB" in html
+    table = chapters_table(runs)
+    assert [[cell["text"] for cell in row] for row in table["rows"]] == [
+        ["00_a", "3", "12 s", "1.2", "1", "smoke", "7", "2"], ["01_b", "3", "3 min", "–", "4", "smoke", "7", "2"]]
+    assert "data that they read 5 MB; networks trained on these data so far (1) 2 MB" in table["caption"]
+    assert "Python with all packages 0 MB" in table["caption"]
+    (sq_home / "data/models/one/more").write_bytes(bytes(3_000_000))
+    assert "so far (1) 5 MB" in chapters_table(runs)["caption"]
 
 
 def test_table_says_what_set_up_downloads_where_that_was_measured(runs, sq_home):
-    assert "downloads" not in pages.teaching_table(runs)
+    assert "downloads" not in chapters_table(runs)["caption"]
     bench = sq_home / "results" / "bench" / "bench.json"
     bench.parent.mkdir(parents=True)
     rows = [{"what": "set-up: on disk", "value": 7.0}, {"what": "set-up: fetched", "value": 3.21}]
     bench.write_text(json.dumps({"rows": rows}))
-    assert ", of which set-up downloads 3.2 GB, packed." in pages.teaching_table(runs)
+    assert ", of which set-up downloads 3.2 GB, packed." in chapters_table(runs)["caption"]
     bench.write_text(json.dumps({"rows": [{**rows[1], "value": None}]}))  # skipped
-    assert "downloads" not in pages.teaching_table(runs)
-
-
-def test_table_follows_the_files(runs, sq_home):
-    before = pages.teaching_table(runs)
-    (sq_home / "data/models/one/more").write_bytes(bytes(3_000_000))
-    assert "so far (1) 2 MB" in before and "so far (1) 5 MB" in pages.teaching_table(runs)
-
-
-def test_guide_of_a_built_book_has_the_table_in_place_of_its_mark(tmp_path, monkeypatch):
-    home = add_prose(make_home(tmp_path))
-    monkeypatch.setenv("SQ_HOME", str(home))
-    folders = {name: run_notebook(name, {}, "smoke", progress=False) for name in TITLES}
-    pages.assemble(home / "source", folders)
-    text = (home / "source" / "book" / "teaching.md").read_text()
-    assert pages.TEACHING not in text
-    assert all(f"<code>{name}</code>" in text for name in TITLES)
-    assert (home / "book" / "teaching.md").read_text().count(pages.TEACHING) == 1  # the source is left alone
+    assert "downloads" not in chapters_table(runs)["caption"]

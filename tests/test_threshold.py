@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sqlib.errors import SqError
-from sqlib.show.threshold import levels, sentence, slider, still
+from sqlib.show.threshold import levels, sentence, slider
 
 
 @pytest.fixture
@@ -39,14 +39,11 @@ def test_scores_without_a_positive_or_of_another_length_are_refused(frames):
 
 def test_slider_draws_what_its_sentence_says(frames):
     table = levels(*frames)
-    player = slider(table)
+    player = slider(table).shown
     assert [one["words"] for one in player["curves"]] == ["precision", "recall", "events found"]
     assert player["facts"]["words"] == [sentence(row) for row in table.itertuples()]
     last = player["curves"][2]["points"].split()
     share = [(206 - float(point.split(",")[1])) / 196 for point in last]
     assert share == pytest.approx((table["found"] / table["events"]).tolist(), abs=1e-3)
-
-
-def test_still_shows_three_curves(frames):
-    fig = still(levels(*frames))
-    assert [line.get_label() for line in fig.axes[0].lines] == ["precision", "recall", "events found"]
+    still = slider(table).still.axes[0]
+    assert [line.get_label() for line in still.lines] == ["precision", "recall", "events found"]

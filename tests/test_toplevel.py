@@ -151,7 +151,8 @@ def test_every_public_function_has_a_docstring():
 FORBIDDEN = {
     "a path of one machine": (r"(?<![\w.~/}-])/(?:home|root|Users|work|mnt|srv)/\w", "open('/home/me/x')"),
     "a registry": (r"index-url|https?://[^\s\"')>]*(?:/simple\b|/packages/|registry)", "https://x.org/simple"),
-    "an unsafe loader": (r"\b(?:pickle|joblib|dill)\.(?:load|dump)|allow_pickle=True|torch\.(?:load|save)\(", "torch.load(x)"),
+    "an unsafe loader": (r"\b(?:pickle|joblib|dill)\.(?:load|dump)|allow_pickle=True|torch\.(?:load|save)\(",
+                         "torch.load(x)"),
     "a remote asset": (r"""<(?:script|img|link|iframe|source)\b[^>]*(?:src|href)=["']?(?:https?:)?//"""
                        r"""|@import ["']|url\(["']?(?:https?:)?//|!\[[^\]]*\]\(https?:""", '<script src="https://x.org/a.js">'),
 }

@@ -29,6 +29,7 @@ import numpy as np
 import pandas as pd
 
 from sqlib.show import publish, style as figures
+from sqlib.show.movie import player
 
 page = publish.begin("NAME")
 size = page.settings.size
@@ -41,7 +42,8 @@ publish.figure(page, fig, "fig01", label="Figure 1", caption="Speckle of <one> s
                compare={"mean": (1.0, noise.mean())}, made_by=[plt.hist])
 rows = pd.DataFrame({"frame": [0, 1], "mean": noise.mean((1, 2))[:2]})
 publish.table(page, rows, "table1", label="Table 1", caption="Means of two frames.", formats={"mean": ".2f"})
-publish.movie(page, figures.colour(noise, vmin=0, vmax=5), "mov01", label="Movie 1", caption="Noise.", alt="Noise.")
+publish.figure(page, player(figures.colour(noise, vmin=0, vmax=5)), "mov01", label="Movie 1", caption="Noise.",
+               alt="Noise.")
 publish.claim(page, "claim-C1", {"above": bool(noise.mean() > 0.5)})
 publish.close(page, fingerprint="f" * 64)
 """

@@ -20,7 +20,8 @@ from sqlib.show.bundle import VIEWER
 from sqlib.show.provenance import read_card
 from sqlib.show.records import mark, read_records, write_json
 
-MATHJAX = ("tex-mml-chtml.js", "output/chtml/fonts", "input/tex/extensions", "ui", "a11y")
+VENDORED = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax")
+MATHJAX = ("tex-mml-chtml.js", "output/chtml/fonts", "input/tex/extensions", "ui", "a11y")  # what pages use of it
 BUILD = "from jupyter_book.cli.main import main; main()"
 PROMPTS = {"code_prompt_show": "Show the values of this run", "code_prompt_hide": "Hide them"}
 
@@ -73,7 +74,10 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
     with in_words(f"{home() / '_config.yml'} cannot be used", "take the project's own: git checkout _config.yml"):
         config = configured((home() / "_config.yml").read_text(encoding="utf-8"))
     (source / "_config.yml").write_text(config, encoding="utf-8")
-    _copy_mathjax(source / "_extra" / "mathjax")
+    for name in MATHJAX:
+        target = source / "_extra" / "mathjax" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (VENDORED / name).is_dir() else shutil.copyfile)(VENDORED / name, target)
     published, tables, facts = source / "_published", {"table-chapters": chapters_table(run_folders)}, {}
     pages = {"rerun": rerun_page(list(run_folders)), "scorecard": scorecard_page(run_folders)}
     for name, (text, made) in pages.items():
@@ -118,14 +122,6 @@ def _add_chapter(source: Path, name: str, folder: Path) -> list[str]:
         write_json(beside / "records" / f"{record['name']}.json", {**record, "mark": words})
     (source / "notebooks" / f"{name}.ipynb").write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
     return facts_of(notebook, card)
-
-
-def _copy_mathjax(target: Path) -> None:
-    """Copy the vendored MathJax (pip package sphinx-mathjax-offline) without the output forms that no page uses."""
-    origin = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax")
-    for name in MATHJAX:
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if (origin / name).is_dir() else shutil.copyfile)(origin / name, target / name)
 
 
 def one_page() -> Path:

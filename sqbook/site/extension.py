@@ -4,7 +4,6 @@
 records of its run, tables that the build makes, and facts.json, what stands under each page's title.
 """
 
-import json
 import textwrap
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 from sqbook.site import nodes as ours
 from sqbook.site.pages import render
 from sqlib.show.bundle import MIME
+from sqlib.show.records import read_json
 
 PUBLISHED = "_published"
 GENERATED = ("book/rerun", "book/scorecard")  # written by the build: no file of the repository to edit
@@ -47,16 +47,12 @@ class FromTheBuild(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         folder = Path(self.env.srcdir) / PUBLISHED
         if len(self.arguments) == 1:
-            made = _read(folder / "tables" / f"{self.arguments[0]}.json")
-            words = [nodes.Text(made["caption"])]
-            shown = ours.table(made["label"], words, made["columns"], made["rows"], self.env.docname, made["classes"])
-            shown["ids"] = [self.arguments[0]]
-            return [shown]
+            return [ours.table(name=self.arguments[0], **read_json(folder / "tables" / f"{self.arguments[0]}.json"))]
         chapter, name = self.arguments
         path = folder / chapter / "records" / f"{name}.json"
         if not path.is_file():  # a run of other data or another size need not have it
             return []
-        return [ours.borrowed(self.env.docname, folder / chapter, _read(path))]
+        return [ours.borrowed(self.env.docname, folder / chapter, read_json(path))]
 
 
 def setup(app) -> dict:
@@ -77,7 +73,7 @@ def configure(app, config) -> None:
 
 def add_facts(app, doctree) -> None:
     """Set one line of facts under the page's title: time to read, and of a chapter what its run was."""
-    facts = _read(Path(app.srcdir) / PUBLISHED / "facts.json").get(app.env.docname)
+    facts = read_json(Path(app.srcdir) / PUBLISHED / "facts.json").get(app.env.docname)
     section = next(doctree.findall(nodes.section), None)
     if facts and section is not None:
         section.insert(1, nodes.paragraph("", " · ".join(facts), classes=["sq-meta"]))
@@ -113,7 +109,3 @@ def _unwanted(item, kinds: tuple[str, ...]) -> bool:
     name = str(getattr(item, "filename", item) or "")
     words = f"{name} {getattr(item, 'attributes', {}).get('body') or ''}".lower()
     return "//" in name or any(kind in words for kind in kinds)
-
-
-def _read(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))

@@ -2,37 +2,31 @@
 
 import ast
 import re
+from contextlib import suppress
 
 from sqlib.show.bundle import MIME
 
 
-def imports_of(sources: list[str]) -> dict[str, str]:
-    """What the names that cells import from sqlib stand for: {"metrics": "sqlib.judge.metrics"}."""
-    found = {}
-    for tree in map(_parsed, sources):
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sqlib":
-                found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+def functions_of(sources: list[str]) -> list[list[str]]:
+    """The functions of sqlib that each cell of a notebook calls, in alphabetical order, without what publishes.
+
+    They have their full names, `sqlib.judge.metrics.interval`; a cell that is no Python calls none.
+    """
+    trees = []
+    for source in sources:
+        tree = []
+        with suppress(SyntaxError):
+            tree = list(ast.walk(ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE))))
+        trees.append(tree)
+    imports = {alias.asname or alias.name: f"{node.module}.{alias.name}" for tree in trees for node in tree
+               if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlib") for alias in node.names}
+    found = []
+    for tree in trees:
+        called = [ast.unparse(node.func) for node in tree if isinstance(node, ast.Call)]
+        parts = [name.partition(".") for name in called if re.fullmatch(r"[\w.]+", name)]
+        names = {f"{imports[root]}{dot}{rest}" for root, dot, rest in parts if root in imports}
+        found.append(sorted(name for name in names if not name.startswith("sqlib.show.publish")))
     return found
-
-
-def functions_of(source: str, imports: dict[str, str]) -> list[str]:
-    """The functions of sqlib that a cell calls, by their full names in alphabetical order; without what publishes."""
-    found = set()
-    for node in ast.walk(_parsed(source)):
-        if isinstance(node, ast.Call):
-            name = ast.unparse(node.func)
-            root, _, rest = name.partition(".")
-            if root in imports and re.fullmatch(r"[\w.]+", name):
-                found.add(imports[root] + (f".{rest}" if rest else ""))
-    return sorted(name for name in found if not name.startswith("sqlib.show.publish"))
-
-
-def _parsed(source: str) -> ast.Module:
-    try:
-        return ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE))
-    except SyntaxError:
-        return ast.parse("")
 
 
 def rerun_command(card: dict, usual: dict) -> str:
@@ -49,9 +43,9 @@ def add_notes(cells: list[dict], card: dict, records: dict[str, dict], tables: s
     records : of the run, by name; tables : names that have a CSV; usual : see `rerun_command`. A note says either which
     functions the author declared, or which the cell calls.
     """
-    imports = imports_of(["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"])
     stored = [cell for cell in cells if "injected-parameters" not in cell["metadata"].get("tags", [])]
-    for number, cell in enumerate(stored, 1):
+    code = ["".join(cell["source"]) if cell["cell_type"] == "code" else "" for cell in stored]
+    for number, (cell, called) in enumerate(zip(stored, functions_of(code)), 1):
         for output in cell.get("outputs", []):
             content = output.get("data", {}).get(MIME)
             if not content or content["record"]["name"] not in records:
@@ -59,10 +53,8 @@ def add_notes(cells: list[dict], card: dict, records: dict[str, dict], tables: s
             record = records[content["record"]["name"]]
             content["record"] |= record
             if record["kind"] != "claim":
-                declared = record.get("made_by")
                 content["note"] = {
-                    "name": record["name"], "label": record["label"], "chapter": card["notebook"], "cell": number,
-                    "declared": bool(declared), "functions": declared or functions_of("".join(cell["source"]), imports),
-                    "data": record["data"], "fingerprint": record["fingerprint"][:12], "profile": record["profile"],
-                    "seed": record["seed"], "commit": record["commit"], "command": rerun_command(card, usual),
-                    "table": record["name"] in tables}
+                    **{name: record[name] for name in ("name", "label", "data", "profile", "seed", "commit")},
+                    "chapter": card["notebook"], "cell": number, "declared": bool(record.get("made_by")),
+                    "functions": record.get("made_by") or called, "fingerprint": record["fingerprint"][:12],
+                    "command": rerun_command(card, usual), "table": record["name"] in tables}

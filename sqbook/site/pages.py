@@ -1,7 +1,4 @@
-"""Pages and tables that the build makes: what each chapter costs a class, and how to rerun it.
-
-Their cells are those of `sqbook.site.nodes.table`.
-"""
+"""Pages and tables that the build makes: what each chapter costs a class, and how to rerun it."""
 
 import json
 import os
@@ -26,8 +23,10 @@ WORDS_A_MINUTE = 180
 def _environment():
     from jinja2 import Environment, PackageLoader, select_autoescape
 
-    return Environment(loader=PackageLoader("sqbook.site"), autoescape=select_autoescape(["html"]), trim_blocks=True,
+    made = Environment(loader=PackageLoader("sqbook.site"), autoescape=select_autoescape(["html"]), trim_blocks=True,
                        lstrip_blocks=True)
+    made.filters["word"] = lambda one: "–" if one is None else f"{one:.4g}" if isinstance(one, float) else str(one)
+    return made
 
 
 def render(template: str, **facts) -> str:
@@ -54,7 +53,11 @@ def facts_of(notebook: dict, card: dict) -> list[str]:
 
 
 def table(label: str, caption: str, columns, rows, classes=()) -> dict:
-    """A table for the directive `published`."""
+    """A table for the directive `published`.
+
+    A cell is a text, or a dict with `text` and where it matters `look` (class of the cell), `class` (of the text;
+    "code" for code) and `to` (an address), or a list of such.
+    """
     return {"label": label, "caption": caption, "columns": list(columns), "rows": rows, "classes": list(classes)}
 
 
@@ -64,7 +67,7 @@ def chapters_table(run_folders: dict[str, Path]) -> dict:
     The caption says what the runs' data, their networks and the Python environment take on disk, and what the packages
     came to when they were fetched for results/bench.
     """
-    from sqbook.student import exercises  # loads nbconvert
+    from sqbook.student import exercises  # loads nbformat
 
     columns = ("Minutes to read", "Time to run", "Memory (GB)", "Threads", "Profile", "Pictures (kB)", "Exercises")
     rows, read = [], set()
@@ -96,15 +99,16 @@ def rerun_page(chapters: list[str]) -> tuple[str, dict[str, dict]]:
     loaded = {profile: load_profile(profile) for profile in names}
     for block, model in profiles.BLOCKS.items():
         values = {profile: content[block] for profile, content in loaded.items()}
-        tables[f"settings-{block}"] = _parameters_table(f"Shared settings, {block}", described(model), values)
+        tables[f"settings-{block}"] = _parameters_table(f"Shared settings, {block}", model, values)
     page = render("rerun.md", blocks=blocks, settings=list(profiles.BLOCKS), profile=names[-1], repository=known,
                   name=known[0].rsplit("/", 1)[-1] if known else "")
     return page, tables
 
 
-def _parameters_table(label: str, known, values: dict[str, dict]) -> dict:
-    rows = [[_code(p.name), {"text": p.help, "look": "sq-words"}, p.type, _literal(p.default),
-             *(_literal(own[p.name]) if p.name in own else "" for own in values.values())] for p in known]
+def _parameters_table(label: str, model, values: dict[str, dict]) -> dict:
+    rows = [[_code(p["name"]), {"text": p["help"], "look": "sq-words"}, p["type"], _literal(p["default"]),
+             *(_literal(own[p["name"]]) if p["name"] in own else "" for own in values.values())]
+            for p in described(model)]
     caption = f"{label}; a profile's column is empty where it leaves the default"
     return table(label, caption, ("Parameter", "What it is", "Type", "Default", *values), rows)
 

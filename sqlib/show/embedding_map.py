@@ -1,8 +1,7 @@
 """A map of embeddings to explore: one mark a frame, its picture beside it.
 
-The player is templates/map.html and players/viewer.js: offline, by keyboard, a still without scripts. The marks are one
-SVG path per class, so that thousands of them stay light; the script finds a mark by where its sub-path begins, and its
-picture in one sprite sheet by its number.
+The marks are one SVG path per class, so that thousands of them stay light; the script finds a mark by where its
+sub-path begins, and its picture in one sprite sheet by its number.
 """
 
 import numpy as np
@@ -10,8 +9,8 @@ import pandas as pd
 
 from sqlib.errors import SqError
 from sqlib.show import sprites
-from sqlib.show.bundle import render
-from sqlib.show.plots_embedding import PALE, classes, event_name
+from sqlib.show.bundle import Player, render
+from sqlib.show.plots_embedding import PALE, classes, clusters, event_name
 
 MOST = 3000  # marks; more do not fit a page's weight with a picture each
 LIMIT = 400_000  # bytes of HTML, the sprite sheet included
@@ -26,51 +25,43 @@ SHAPES = {  # sub-paths from a mark's middle, for markers that matplotlib draws 
 }
 
 
-def embedding_map(points, index: pd.DataFrame, pixels, status, record: dict,
-                  axes=("UMAP 1", "UMAP 2")) -> tuple[dict, bytes]:
-    """Return what the map's template shows, and its sprite sheet: at most `LIMIT` bytes as one HTML.
+def embedding_map(points, index: pd.DataFrame, pixels, status, axes=("UMAP 1", "UMAP 2")) -> Player:
+    """A map of at most `MOST` frames, of at most `LIMIT` bytes as one HTML; its table has points and classes.
 
-    points : (M, 2), M at most `MOST`; index : a row per mark with event and frame; pixels : uint8 (M, h, w), each shown
-    small and stretched to its own contrast; status : class of each mark (M,), see `plots_embedding.classes`
-    record : name and alt, as the template shows them
+    points : (M, 2); index : a row per mark with event and frame; pixels : uint8 (M, h, w), each shown small and
+    stretched to its own contrast; status : class of each mark (M,), see `plots_embedding.classes`
 
     `SqError` where these do not belong together, or the frames do not fit.
     """
     points, pixels, status = np.asarray(points, float), np.asarray(pixels), np.asarray(status).astype(str)
-    count = len(points)
-    fits = points.shape == (count, 2) and np.isfinite(points).all()
-    fits = fits and {len(index), len(pixels), len(status)} == {count}
+    count, fits = len(points), {len(points)} == {len(index), len(pixels), len(status)}
+    fits = fits and points.shape == (count, 2) and np.isfinite(points).all()
     if not fits or pixels.dtype != np.uint8 or pixels.ndim != 3 or not 0 < count <= MOST:
-        raise SqError(f"map {record['name']!r} shows 1 to {MOST} frames (every n-th of more), at finite points (M, 2), "
-                      f"uint8 (M, h, w): not {points.shape}, {pixels.dtype} {pixels.shape}, {len(index)} rows, "
-                      f"{len(status)} classes")
+        raise SqError(f"a map shows 1 to {MOST} frames (every n-th of more), at finite points (M, 2), uint8 (M, h, w): "
+                      f"not {points.shape}, {pixels.dtype} {pixels.shape}, {len(index)} rows, {len(status)} classes")
+    x, y = points.round(4).T
+    table = index[["event", "frame"]].reset_index(drop=True).assign(x=x, y=y, **{"class": status})
     looks = classes(status)
-    keys, frames = index["event"].to_numpy().astype(str), index["frame"].to_numpy()
     rank = {label: place for place, label in enumerate(looks)}
-    order = np.lexsort((frames, keys, [rank[one] for one in status]))  # a class's marks stand together, as in its path
-    status = status[order]
-    known, of = np.unique(keys[order], return_inverse=True)
-    places, shown = _places(points)[order], []
+    # a class's marks stand together, as in its path
+    order = np.lexsort((table["frame"], table["event"].to_numpy(str), table["class"].map(rank)))
+    low, span, size = points.min(axis=0), np.ptp(points, axis=0), np.array([WIDTH, HEIGHT])
+    scaled = (points - low - span / 2) * min((size - 2 * MARGIN) / np.maximum(span, 1e-12))  # both axes alike
+    places, drawn = np.round(size / 2 + scaled * [1, -1]).astype(int)[order], table.iloc[order]
+    shown = []
     for label, (colour, marker, words) in looks.items():
         look, shape = _look(colour, marker, RADIUS)
-        marks = "".join(f"M{x} {y}{shape}" for x, y in places[status == label])
-        shown.append({"words": words, "count": int((status == label).sum()), "look": look, "marks": marks,
-                      "icon": _look(colour, marker, 40)[1]})
-    facts = {"events": [event_name(key) for key in known], "of": of.tolist(), "frames": frames[order].tolist(),
-             "first": int(np.argmax(status == list(looks)[-1])), "cols": 99, "rows": 99}
+        own = places[(drawn["class"] == label).to_numpy()]
+        shown.append({"words": words, "count": len(own), "look": look, "icon": _look(colour, marker, 40)[1],
+                      "marks": "".join(f"M{x} {y}{shape}" for x, y in own)})
+    known, of = np.unique(drawn["event"].to_numpy(str), return_inverse=True)
+    facts = {"events": [event_name(key) for key in known], "of": of.tolist(), "frames": drawn["frame"].tolist(),
+             "first": count - shown[-1]["count"], "cols": 99, "rows": 99}
     player = {"kind": "map", "across": WIDTH, "upward": HEIGHT, "axes": list(axes), "classes": shown, "facts": facts,
               "width": 1, "height": 1}
-    room = LIMIT - len(render("map.html", player=player, record=record, sheet="").encode()) - 100
-    data, facts["cols"], facts["rows"] = sprites.thumbnails(pixels[order], room * 3 // 4)
-    return player, data
-
-
-def _places(points: np.ndarray) -> np.ndarray:
-    """Points as whole numbers in the drawing, both axes to the same scale, the second upward."""
-    low, span = points.min(axis=0), np.ptp(points, axis=0)
-    room = np.array([WIDTH, HEIGHT]) - 2 * MARGIN
-    scaled = (points - low - span / 2) * min(room / np.maximum(span, 1e-12))
-    return np.round(np.array([WIDTH, HEIGHT]) / 2 + scaled * [1, -1]).astype(int)
+    room = LIMIT - len(render("map.html", player=player, record={"name": "", "alt": ""}).encode()) - 2000  # for words
+    sheet, facts["cols"], facts["rows"] = sprites.thumbnails(pixels[order], room * 3 // 4)
+    return Player(player, sheet, clusters(points, status, axes), table)
 
 
 def _look(colour: str, marker: str, radius: int) -> tuple[dict[str, str], str]:

@@ -9,16 +9,19 @@ import sys
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from reprlib import repr as short
+from typing import Annotated, NotRequired
+
+from pydantic import Field
 
 import sqlib
-from sqlib.errors import SqError
-from sqlib.show.records import read_as
+from sqlib.show.records import entries, read_as
 
-KINDS = {"notebook": str, "data": str, "profile": str, "seed": int | None, "parameters": dict, "fingerprint": str,
-         "key": str, "seconds": int | float, "seconds_in_all": int | float, "made": str, "device": str, "threads": int,
-         "versions": dict, "commit": str}
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "astropy", "matplotlib", "papermill")
+FILENAME = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$")]  # files are named after them
+CARD = entries(
+    notebook=FILENAME, data=str, profile=str, seed=int | None, parameters=dict, fingerprint=str, key=FILENAME,
+    seconds=int | float, seconds_in_all=int | float, made=str, device=str, threads=int, versions=dict, commit=str,
+    memory_mb=NotRequired[int])  # cards before November 2026 lack it
 
 
 def versions() -> dict[str, str]:
@@ -82,27 +85,4 @@ def origin(card: dict) -> str:
 
 def read_card(folder: Path) -> dict:
     """The card of the finished run in `folder`; `SqError` where it is damaged."""
-    card = read_as(KINDS, folder / "card.json", "a run card")
-    if not isinstance(card.get("memory_mb", 0), int):  # cards before November 2026 lack it
-        raise SqError(f"{folder / 'card.json'} is not a run card: memory_mb is no whole number; run its notebook again")
-    for name in (card["notebook"], card["key"]):  # files are named after them
-        if Path(name).name != name or name in ("", ".."):
-            raise SqError(f"{folder / 'card.json'} is not a run card: {short(name)} is no name; run its notebook again")
-    return card
-
-
-def rows(card: dict) -> dict[str, str]:
-    """The card in words, an entry a row: what templates/card.html shows."""
-    return {
-        "Notebook": card["notebook"],
-        "Data": f"{card['data']} ({origin(card)})",
-        "Profile": card["profile"],
-        "Seed": str(card["seed"]),
-        "Parameters": ", ".join(f"{name}={value!r}" for name, value in card["parameters"].items()),
-        "Data fingerprint": card["fingerprint"] or "no data set was read",
-        "Duration": f"{card['seconds']:.1f} s",
-        "Device": f"{card['device']}, {card['threads']} threads",
-        "Memory": f"{card['memory_mb'] / 1e3:.1f} GB at most" if "memory_mb" in card else "not kept",
-        "Versions": ", ".join(f"{name} {version}" for name, version in card["versions"].items()),
-        "Commit": card["commit"] or "not in a git checkout",
-    }
+    return read_as(CARD, folder / "card.json", "a run card")

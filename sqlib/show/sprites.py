@@ -4,17 +4,16 @@ import io
 import math
 
 import numpy as np
+from PIL import Image
 
+from sqlib.data.frames import resize, to_bytes
 from sqlib.errors import SqError
 
+LOSSLESS = 100  # quality
 
-def montage(frames: np.ndarray):
-    """One picture (PIL) of `frames` uint8 (T, H, W[, 3]) in rows, nearly square; its columns and rows.
 
-    Raises `SqError` where it would be larger than a WebP can be.
-    """
-    from PIL import Image
-
+def _packed(frames: np.ndarray, quality: int) -> tuple[bytes, int, int]:
+    """Frames (T, H, W[, 3]) in nearly square rows as WebP; its columns and rows; `SqError` beyond a WebP's size."""
     count, height, width = frames.shape[:3]
     cols = math.ceil(math.sqrt(count * height / width))
     rows = math.ceil(count / cols)
@@ -23,58 +22,38 @@ def montage(frames: np.ndarray):
     padded = np.zeros((rows * cols, *frames.shape[1:]), np.uint8)
     padded[:count] = frames
     tiles = padded.reshape(rows, cols, *frames.shape[1:]).swapaxes(1, 2)
-    return Image.fromarray(tiles.reshape(rows * height, cols * width, *frames.shape[3:])), cols, rows
+    picture, buffer = Image.fromarray(tiles.reshape(rows * height, cols * width, *frames.shape[3:])), io.BytesIO()
+    picture.save(buffer, "webp", **({"lossless": True} if quality == LOSSLESS else {"quality": quality}))
+    return buffer.getvalue(), cols, rows
 
 
-def _webp(picture, **options) -> bytes:
-    picture.save(buffer := io.BytesIO(), format="webp", **options)
-    return buffer.getvalue()
+def sheet(frames: np.ndarray, limit: int, qualities=(LOSSLESS, 85, 70, 55, 40)) -> tuple[bytes, int, int]:
+    """A sprite sheet of `frames` uint8 (T, H, W[, 3]) as WebP; its columns and rows.
 
-
-def sheet(frames: np.ndarray, limit: int = 600_000, worst: int = 40) -> tuple[bytes, int, int]:
-    """A sprite sheet of `frames` (T, H, W[, 3]) uint8 as WebP in at most `limit` bytes; its columns and rows.
-
-    Lossless where that is small enough, else lossy down to quality `worst`; beyond that `SqError`.
+    It has the first of `qualities` that takes at most `limit` bytes; `SqError` where none does.
     """
-    picture, cols, rows = montage(frames)
-    for quality in (100, 85, 70, 55, 40, 25, 10):
-        if quality < worst:
-            break
-        data = _webp(picture, lossless=quality == 100, **({} if quality == 100 else {"quality": quality}))
-        if len(data) <= limit:
-            return data, cols, rows
-    raise SqError(f"{len(frames)} frames take {len(data) // 1000} kB at the lowest quality, over {limit // 1000} kB: "
-                  "show fewer or smaller frames")
+    for quality in qualities:
+        packed = _packed(frames, quality)
+        if len(packed[0]) <= limit:
+            return packed
+    raise SqError(f"{len(frames)} frames take {len(packed[0]) // 1000} kB at the lowest quality, "
+                  f"over {limit // 1000} kB: show fewer or smaller frames")
 
 
-def thumbnails(pixels: np.ndarray, room: int) -> tuple[bytes, int, int]:
-    """Frames (N, h, w), each stretched to its own contrast, in at most `room` bytes: as large and then as good as that
-    allows.
+def thumbnails(pixels: np.ndarray, limit: int) -> tuple[bytes, int, int]:
+    """A sprite sheet of frames (N, h, w), as large and then as good as `limit` allows; `SqError` under 8 pixels a side.
 
-    Returns the picture as WebP, and its columns and rows of frames; `SqError` where not even 8 pixels a side fit.
+    Each is stretched to its own contrast: black at its least pixel, white at its 99th percentile.
     """
-    from sqlib.data.frames import resize  # needs torch, which a movie does without
-
     side = min(64, *pixels.shape[1:])
     while side >= 8:
-        blocks = (pixels[at : at + 64] for at in range(0, len(pixels), 64))  # never all of them as floats
-        picture, cols, rows = montage(np.concatenate([_stretched(resize(block, side)) for block in blocks]))
-        best = b""
-        for quality in (15, 25, 40, 60, 80):
-            data = _webp(picture, quality=quality)
-            if len(data) > room:
-                break
-            best = data
-        if best:
-            return best, cols, rows
-        side = min(side - 1, int(side * math.sqrt(room / len(data))))
-    raise SqError(f"{len(pixels)} frames do not fit {room // 1000} kB: show every n-th frame")
-
-
-def _stretched(frames) -> np.ndarray:
-    """Frames (N, s, s), each stretched to its own contrast: black at its least pixel, white at its 99th percentile."""
-    from sqlib.data.frames import to_bytes
-
-    low = frames.amin((1, 2), keepdim=True)
-    high = frames.flatten(1).quantile(0.99, dim=1)[:, None, None]
-    return to_bytes((frames - low) * (255 / (high - low).clamp(min=1)))
+        small = []
+        for at in range(0, len(pixels), 64):  # never all of them as floats
+            frames = resize(pixels[at : at + 64], side)
+            low, high = frames.amin((1, 2), keepdim=True), frames.flatten(1).quantile(0.99, dim=1)[:, None, None]
+            small.append(to_bytes((frames - low) * (255 / (high - low).clamp(min=1))))
+        size = len(_packed(np.concatenate(small), 15)[0])
+        if size <= limit:
+            return sheet(np.concatenate(small), limit, (80, 60, 40, 25, 15))
+        side = min(side - 1, int(side * math.sqrt(limit / size)))
+    raise SqError(f"{len(pixels)} frames do not fit {limit // 1000} kB: show every n-th frame")

@@ -65,7 +65,7 @@ def stretched(frame: np.ndarray, top: float | None = None, share: float = 0.995,
 
 
 def colour(values, cmap: str = "gray", vmin: float | None = None, vmax: float | None = None) -> np.ndarray:
-    """Map `values` (..., H, W) through a colour map to uint8 (..., H, W, 3), for `publish.movie` and `picture`.
+    """Map `values` (..., H, W) through a colour map to uint8 (..., H, W, 3), for `movie.player` and `picture`.
 
     `vmin` and `vmax` default to the extremes of `values`; `SqError` where they are not finite, or do not rise.
     """

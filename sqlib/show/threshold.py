@@ -1,16 +1,14 @@
-"""A slider over the threshold of a detector: precision, recall, events found.
-
-The player is templates/threshold.html and players/viewer.js: offline, by keyboard, readable without scripts.
-"""
+"""A slider over the threshold of a detector: precision, recall, events found."""
 
 import numpy as np
 import pandas as pd
 
 from sqlib.errors import SqError
-from sqlib.show.style import BLUE, VERMILION
+from sqlib.show.bundle import Player
+from sqlib.show.style import BLUE, VERMILION, curves
 
 WIDE, HIGH, LEFT, LOW = 640, 240, 44, 34  # px of the drawing, and of its margins at the axes
-LOOKS = (("precision", BLUE, ""), ("recall", VERMILION, "7 4"), ("events found", "currentColor", "2 4"))
+LOOKS = (("precision", BLUE, "", "-"), ("recall", VERMILION, "7 4", "--"), ("events found", "currentColor", "2 4", ":"))
 
 
 def levels(scores, labels, events, count: int = 61) -> pd.DataFrame:
@@ -18,23 +16,22 @@ def levels(scores, labels, events, count: int = 61) -> pd.DataFrame:
 
     scores : (M,), greater for a sunquake; labels : (M,) 1 or 0; events : (M,) the event of each frame
     A row each: threshold, share (of frames that pass), precision, recall, found (events with a positive frame that
-    passes), events (with any), false (frames that pass and are none). Raises `SqError` without a positive frame, or for
+    passes), events (with any), false (frames that pass and are none). `SqError` without a positive frame, or for
     lengths that differ.
     """
     scores, labels, events = (np.asarray(column) for column in (scores, labels, events))
     if not len(scores) == len(labels) == len(events) or not np.isin(labels, (0, 1)).all() or not (labels == 1).any():
         raise SqError("a threshold needs scores, labels of 0 and 1 with a positive among them, and events, "
                       "of equal lengths")
-    rows, asked = [], np.unique(events[labels == 1])
-    shares = np.geomspace(1, 1 / len(scores), count)
-    for share in shares:
-        threshold = np.sort(scores)[::-1][max(round(share * len(scores)), 1) - 1]
+    rows, falling, known = [], np.sort(scores)[::-1], events[labels == 1]
+    for share in np.geomspace(1, 1 / len(scores), count):
+        threshold = falling[max(round(share * len(scores)), 1) - 1]
         passed = scores >= threshold
         right = passed & (labels == 1)
-        found = len(np.unique(events[right]))
-        rows.append((threshold, passed.mean(), right.sum() / passed.sum(), right.sum() / (labels == 1).sum(), found,
-                     len(asked), int((passed & (labels == 0)).sum())))
-    return pd.DataFrame(rows, columns=["threshold", "share", "precision", "recall", "found", "events", "false"])
+        rows.append({"threshold": threshold, "share": passed.mean(), "precision": right.sum() / passed.sum(),
+                     "recall": right.sum() / len(known), "found": len(np.unique(events[right])),
+                     "events": len(np.unique(known)), "false": int((passed & (labels == 0)).sum())})
+    return pd.DataFrame(rows)
 
 
 def sentence(row) -> str:
@@ -43,32 +40,20 @@ def sentence(row) -> str:
             f"{row.found} of {row.events} events found, {row.false} false frames")
 
 
-def slider(table: pd.DataFrame, first: int | None = None) -> dict:
-    """What the slider's template shows of the rows of `levels`; it begins at row `first` (default the middle one)."""
-    x = LEFT + (WIDE - LEFT - 10) * np.arange(len(table)) / (len(table) - 1)
+def slider(table: pd.DataFrame, first: int | None = None) -> Player:
+    """A slider over the rows of `levels`, which begins at row `first` (default the middle one)."""
     drawn = table.assign(**{"events found": table["found"] / table["events"]})
-    curves = [{"words": column, "ink": ink, "dash": dash,
-               "points": " ".join(f"{a:.1f},{_y(b):.1f}" for a, b in zip(x, drawn[column]))}
-              for column, ink, dash in LOOKS]
-    return {"kind": "threshold", "width": WIDE, "height": HIGH, "left": LEFT, "bottom": HIGH - LOW, "curves": curves,
-            "ticks": [(f"{share:.0%}", round(_y(share), 1)) for share in (0, 0.5, 1)],
-            "still": len(table) // 2 if first is None else first,
-            "facts": {"words": [sentence(row) for row in table.itertuples()], "places": x.round(1).tolist()}}
-
-
-def _y(value: float) -> float:
-    return 10 + (HIGH - LOW - 10) * (1 - value)
-
-
-def still(table: pd.DataFrame):
-    """The same curves as a figure, for the record: precision, recall and events found against the share that passes."""
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(7, 3.4))
-    ax.plot(table["share"], table["precision"], color=BLUE, label="precision")
-    ax.plot(table["share"], table["recall"], color=VERMILION, ls="--", label="recall")
-    ax.plot(table["share"], table["found"] / table["events"], color="black", ls=":", label="events found")
-    ax.set(xscale="log", xlabel="share of frames that pass", ylim=(0, 1.02))
-    ax.invert_xaxis()
-    fig.legend(loc="outside upper left", ncols=3)
-    return fig
+    x = LEFT + (WIDE - LEFT - 10) * np.linspace(0, 1, len(table))
+    shares = np.array([0, 0.5, 1])
+    ticks, y = ((HIGH - LOW - (HIGH - LOW - 10) * of).round(1) for of in (shares, drawn[[look[0] for look in LOOKS]]))
+    lines = [{"words": words, "ink": ink, "dash": dash,
+              "points": " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y[words]))} for words, ink, dash, _ in LOOKS]
+    shown = {"kind": "threshold", "width": WIDE, "height": HIGH, "left": LEFT, "bottom": HIGH - LOW, "curves": lines,
+             "ticks": [(f"{share:.0%}", place) for share, place in zip(shares, ticks.tolist())],
+             "still": len(table) // 2 if first is None else first,
+             "facts": {"words": [sentence(row) for row in table.itertuples()], "places": x.round(1).tolist()}}
+    looks = [("black" if ink == "currentColor" else ink, style, "") for _, ink, _, style in LOOKS]
+    still = curves({"": {words: (table["share"], drawn[words]) for words, *_ in LOOKS}}, "share of frames that pass",
+                   high=3.4, looks=looks, xscale="log", ylim=(0, 1.02), ncols=3)
+    still.axes[0].invert_xaxis()
+    return Player(shown, still=still, table=table, numbers=table)
