@@ -22,8 +22,8 @@ from sqlib.data import build_twin, catalogue, load_frames
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.learn import encoders, losses
 from sqlib.learn.augment import Views
-from sqlib.learn.models import Model
 from sqlib.learn.encoders import epoch_of, objective, views_of
+from sqlib.learn.models import Model
 from sqlib.learn.samples import Samples, gather, make_samples, split
 from sqlib.learn.settings import Loop, Settings
 from sqlib.learn.train import begin, generator_of, take_step
