@@ -46,6 +46,10 @@ class Learning(Typed):
     positional: str = Field("dihedral", description="turns (paper), published, dihedral or none")
     erasing: str = Field("none", description="paper or none")
     extra: list[str] = Field(["shift"], description="further augmentations")
+    validation: float = Field(0.0, description="share of the training events on which only the loss is watched")
+    patience: int = Field(0, description="epochs without a better watched loss before training stops; 0 never stops")
+    precision: str = Field("auto", description="bf16, fp32, or auto, bf16 where the hardware multiplies in it")
+    compile: bool = Field(False, description="whether torch.compile makes the step faster (it wants a compiler)")
 
 
 class Contrastive(Typed):

@@ -26,6 +26,13 @@ def test_every_profile_gives_every_chapter_runs_that_can_be_trained(chapter, pro
         assert settings.loop.warmup < settings.loop.epochs or profile != "paper"
 
 
+def test_precision_compilation_and_early_stopping_are_settings_of_every_contrastive_run():
+    changes = {"precision": "fp32", "compile": True, "validation": 0.2, "patience": 6}
+    _, values = resolve("04_augmentations", "paper", changes)
+    for settings in recipes.plan("04_augmentations", values).values():
+        assert {name: getattr(settings.loop, name) for name in changes} == changes
+
+
 def test_the_papers_profile_has_the_papers_models():
     _, values = resolve("03_contrastive", "paper", {})
     runs = recipes.plan("03_contrastive", values)

@@ -88,6 +88,24 @@ def test_a_run_cut_off_after_every_epoch_ends_with_the_same_bits(loop, samples, 
     assert [row["loss"] for row in whole.history] == [row["loss"] for row in pieces.history]
 
 
+def test_a_compiled_step_is_what_trains_and_the_network_is_kept_as_it_was(samples, tmp_path, monkeypatch):
+    class Compiled(torch.nn.Module):  # as torch.compile wraps, without the compiler that it wants
+        def __init__(self, net):
+            super().__init__()
+            self._orig_mod, self.calls = net, 0
+
+        def forward(self, *values):
+            self.calls += 1
+            return self._orig_mod(*values)
+
+    made = []
+    monkeypatch.setattr(torch, "compile", lambda net: made.append(Compiled(net)) or made[0])
+    one = fitted(settings_on({"epochs": 1, "compile": True}), samples, tmp_path / "compiled")
+    other = fitted(settings_on({"epochs": 1}), samples, tmp_path / "plain")
+    assert len(made) == 1 and made[0].calls > 10
+    assert same(one.net.state_dict(), other.net.state_dict())
+
+
 def test_a_running_mean_of_the_weights_is_what_is_kept_where_it_is_asked_for(samples, tmp_path):
     loop, plain = (
         {"average": 1 - 1e-7, "epochs": 1, "rate": 0.1},

@@ -15,18 +15,15 @@ PLAIN = Views(low_pass=0, positional="none", erasing="none")
 
 
 class Common(Learning):
-    """What the chapters on contrastive learning share: the settings of a profile, and what none sets."""
+    """What the chapters on contrastive learning share: a profile's settings, and the seed."""
 
     seed: int
-    validation: float = 0.0
-    patience: int = 0
-    precision: str = "auto"
 
     def settings(self, objective: str, epochs: int, **changes) -> Settings:
         """A run with these settings, `changes` being fields of `Settings`, at temperature 0.1 (Section 4.1.2)."""
         model = Model(self.backbone, self.weights, self.encoding, self.projection, self.pool, width=self.width)
         loop = Loop(epochs, self.batch, rate=self.rate, warmup=self.warmup, decay=self.decay, upsample=self.upsample,
-                    validation=self.validation, patience=self.patience, precision=self.precision)
+                    validation=self.validation, patience=self.patience, precision=self.precision, compile=self.compile)
         views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=self.extra,
                       extra_probability=1)
         shared = {"crop": self.crop, "seed": self.seed, "joint": self.joint, "thin": self.thin, "temperature": 0.1}

@@ -85,7 +85,7 @@ class Loop:
     `upsample`: times that each positive sample is in an epoch; 0: as often as makes both classes equal. `validation`:
     share of the training events on which only the loss is watched. `clip`: greatest norm of the gradient; 0: any.
     `average`: what a step leaves of a running mean of the weights, which is then what is kept; 0: no mean.
-    `precision`: "auto" is bf16 where the hardware multiplies in it.
+    `precision`: "auto" is bf16 where the hardware multiplies in it. `compile`: by torch.compile (it wants a compiler).
     """
 
     epochs: Count = 100
@@ -103,6 +103,7 @@ class Loop:
     clip: NotNegative = 0.0
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["auto", "bf16", "fp32"] = "auto"
+    compile: bool = False
 
     @model_validator(mode="after")
     def _watched(self):

@@ -91,6 +91,7 @@ def fit(task: Task, path: Path, *, key: str = "", progress: bool = True, seconds
     if world > 1:
         step = nn.SyncBatchNorm.convert_sync_batchnorm(step) if gpu else step
         step = nn.parallel.DistributedDataParallel(step, device_ids=[task.device] if gpu else None)
+    step = torch.compile(step) if loop.compile else step
     bar = tqdm(desc=task.name, total=loop.epochs * task.size, initial=len(state.history) * task.size, unit=task.unit,
                unit_scale=True, disable=not progress or rank > 0, delay=1, dynamic_ncols=True)
     # on a GPU let cuDNN try its ways first: all batches have one shape
@@ -196,8 +197,9 @@ def autocast(device: torch.device, precision: str):
 
 
 def unwrapped(net: nn.Module) -> nn.Module:
-    """The network that DistributedDataParallel has wrapped."""
-    return net.module if isinstance(net, nn.parallel.DistributedDataParallel) else net
+    """The network that torch.compile and DistributedDataParallel have wrapped."""
+    inner = getattr(net, "_orig_mod", net)
+    return inner.module if isinstance(inner, nn.parallel.DistributedDataParallel) else inner
 
 
 def generator_of(device: torch.device, *seeds: int) -> torch.Generator:
