@@ -204,7 +204,7 @@ def read_maps(folder: Path) -> list:
 def channel_of(one) -> int | str | None:
     """What a map shows: its wavelength in Å, "x-ray" for RHESSI images of about 6–12 keV, or None.
 
-    About: what a band shares with 6–12 keV is at least half of what both span together (3–12 keV, not 10–20 or 6–25).
+    About: what a band shares with 6–12 keV is at least half of what both span (3–12 keV, not 10–20 or 6–25).
     """
     header = one.meta
     if "rhessi" in f"{header.get('telescop', '')} {header.get('origin', '')} {header.get('instrume', '')}".lower():

@@ -103,8 +103,8 @@ def temporal_acf(ratio: np.ndarray, numbers: np.ndarray, lags: int) -> np.ndarra
 def shadow(frames: np.ndarray) -> dict[str, float]:
     """Depth and size of the active region's shadow in the mean of frames (N, H, W).
 
-    Minimum over the quiet level, area below half depth round the minimum (px²), and the relative rms of the large-scale
-    brightness outside.
+    Minimum over the quiet level, area below half depth round the minimum (px²), and the relative rms of the
+    large-scale brightness outside.
     """
     scaled = frames / frames.mean((1, 2), keepdims=True)
     mean = gaussian_filter(scaled.mean(0), SMOOTH, mode="reflect")

@@ -49,8 +49,8 @@ def moments(embeddings, index: pd.DataFrame) -> pd.DataFrame:
 def edge_peaks(distances: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
     """Claim C16, per annotated event: where distances (of `consecutive`) at onset and end stand among all of its own.
 
-    Returns event and edges: mean percentile rank, 0…1 with chance at 0.5, of the first annotated frame's distance from
-    the one before, and of the first one's after from the last. Distances across gaps do not enter.
+    Returns event and edges: mean percentile rank, 0…1 with chance at 0.5, of the first annotated frame's distance
+    from the one before, and of the first one's after from the last. Distances across gaps do not enter.
     """
     labels, rows = index["label"].to_numpy(), []
     for event, own in index.groupby("event").indices.items():

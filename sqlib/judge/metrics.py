@@ -135,8 +135,8 @@ def middle(values, events, seed: int, draws: int = 1000,
 def share(values, events=None, samples=1) -> tuple[float, float, float]:
     """Mean of shares (V,), each of so many `samples` (V,), and Wilson's 95 % interval of it (low, high); NaN for none.
 
-    `values` are 0…1, or bool; `events` (V,): the event of each, by default one each. Samples of an event resemble each
-    other, so the interval is that of n = p (1 - p) / v independent samples, where v is the variance of the mean that
+    `values` are 0…1, or bool; `events` (V,): the event of each, by default one each. Samples of an event are alike,
+    so the interval is that of n = p (1 - p) / v independent samples, where v is the variance of the mean that
     the differences between events give, times (z / t)² for the few events that v is known from. n is at least the
     number of events, as if all samples of an event said the same, and at most that of samples; with p = 0 or 1 it is
     the former. Unlike a bootstrap interval it has a width where all samples agree.

@@ -65,7 +65,7 @@ def parts(table: pd.DataFrame, train_on: str = "sc23") -> tuple[pd.DataFrame, pd
 
 
 def flipped(frame: torch.Tensor, boxes: torch.Tensor, which: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """A frame (…, S, S) and its boxes (K, 4) in one of eight symmetries: bit 1 left-right, 2 up-down, 4 transposed."""
+    """A frame (…, S, S) and its boxes (K, 4) in one of 8 symmetries: bit 1 left-right, 2 up-down, 4 transposed."""
     size, boxes = frame.shape[-1], boxes.clone()
     for bit, axis in ((1, 0), (2, 1)):
         if which & bit:

@@ -135,7 +135,7 @@ def epoch_of(settings: Settings, labels: np.ndarray) -> tuple[np.ndarray, Tensor
 
 
 def views_of(samples: Samples, which: Tensor, settings: Settings, draws: torch.Generator) -> Tensor:
-    """Augmented views of the samples `which` (B,): uint8 (V·B, window, H, W), two of each where they are contrasted."""
+    """Augmented views of the samples `which` (B,): uint8 (V·B, window, H, W), two of each if contrasted."""
     views = []
     for _ in range(settings.views_each):
         filtered = decide_low_pass(len(which), settings.views, draws)

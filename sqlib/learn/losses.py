@@ -144,7 +144,7 @@ def _logits(z: Tensor, temperature: float) -> Tensor:
 
 
 def _supervised(z: Tensor, labels: Tensor, temperature: float, anchors=1.0, positives=1.0) -> Tensor:
-    """Σ_i a_i L_i / Σ_i a_i over anchors with a positive, L_i = -Σ_p b_p log(…) / Σ_p b_p; weights a, b (n,) or 1."""
+    """Σ_i a_i L_i / Σ_i a_i over anchors with a positive, L_i = -Σ_p b_p log(…) / Σ_p b_p; a, b (n,) or 1."""
     logits = _logits(z, temperature)
     same = (labels[:, None] == labels).fill_diagonal_(False)
     share = same.to(logits) * positives

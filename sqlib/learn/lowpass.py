@@ -16,8 +16,8 @@ def low_pass(frames: torch.Tensor, threshold: int = 50, variant: str = "symmetri
     `frames`: uint8 or float (..., H, W); `threshold`: side of the square that is kept, in frequencies (whole waves a
     frame). Returns float32 (..., H, W) in the frames' counts, overshoots below 0 and above 255 among them.
     "symmetric" keeps −threshold/2 … threshold/2 on both axes, so that the result is real. "published" is what the
-    authors' code does: it keeps −threshold/2 … threshold/2 − 1, which leaves the result complex, and takes its absolute
-    value. Frames no larger than the square come back as they are (up to their sign, for "published").
+    authors' code does: it keeps −threshold/2 … threshold/2 − 1, which leaves the result complex, and takes its
+    absolute value. Frames no larger than the square come back as they are (up to their sign, for "published").
     Raises `SqError` for an unknown variant, a threshold that is not positive and even, and a tensor without frames.
     """
     if variant not in VARIANTS:
@@ -35,7 +35,7 @@ def low_pass(frames: torch.Tensor, threshold: int = 50, variant: str = "symmetri
 
 
 def solarize(frames: torch.Tensor, threshold: int = 50) -> torch.Tensor:
-    """uint8 frames (..., H, W) with the values from `threshold` up inverted, 255 − value; `SqError` for other types."""
+    """uint8 frames (..., H, W) with values from `threshold` up inverted, 255 − value; `SqError` for other types."""
     check_counts(frames)
     if not 0 < threshold < 256:
         return frames.clone() if threshold > 0 else 255 - frames

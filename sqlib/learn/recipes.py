@@ -57,8 +57,8 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
     SupCon" the same without weights; "SupCon" one step, and once with a class head that watches, once with one that
     teaches, beside the "class head alone"; all these at `temperature`. "High-Metrics" is SupCon on shuffled samples
     (Section 4.1.2), "High-Metrics, by event" the same on the event split. Short runs of SupCon: "τ = 0.07" …, "SGD",
-    "Adam". And "High-Precision" once with each of the changes: "batch 128" … Raises `SqError` for a change that is none
-    of `CHANGES`.
+    "Adam". And "High-Precision" once with each of the changes: "batch 128" … Raises `SqError` for a change that
+    is none of `CHANGES`.
     """
     for name in changed:
         if name not in CHANGES:

@@ -56,7 +56,7 @@ def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: View
     Raises `SqError` for an even window, a crop larger than the frames, and a frame set without any sample.
     """
     if window < 1 or window % 2 == 0:
-        raise SqError(f"window={window}: a frame stands in the middle of its neighbours, so a window is odd: 1, 3, 5 …")
+        raise SqError(f"window={window}: a frame stands in the middle of its neighbours, so it is odd: 1, 3, 5 …")
     size = frameset.pixels.shape[1]
     if not 0 <= crop <= size:
         raise SqError(f"crop={crop} does not fit frames of {size} pixels; 0 keeps the whole frame")

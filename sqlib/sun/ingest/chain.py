@@ -1,6 +1,6 @@
 """From records to egression power: the chain that the paper ran for each of its events (Section 2.2).
 
-Records → tracked patches → without rotation and slow flows → gaps filled → holography with the Sun's travel times.
+Records → tracked patches → rotation and slow flows taken off → gaps filled → holography by the Sun's times.
 The cube lies inside the patch by the width of the pupil, and ends before the records by the longest travel time, so
 that every pixel of it was seen with its whole pupil.
 """

@@ -128,7 +128,7 @@ def _fetch(series: str, start: datetime, end: datetime, email: str | None, folde
     address = email or os.environ.get(EMAIL, "")
     if "@" not in address:
         raise SqError(f"JSOC gives {series} only to registered e-mail addresses: register one on its export page, then "
-                      f"name it (email=…, --email, or the environment variable {EMAIL}); or name a folder with records")
+                      f"name it (email=…, --email, or the variable {EMAIL}); or name a folder with records")
     incoming = folder / "incoming"
     incoming.mkdir(parents=True, exist_ok=True)
     try:

@@ -48,7 +48,7 @@ def target_at(time: datetime, longitude: float, latitude: float, frame: str = "s
         place = SkyCoord(longitude * u.deg, latitude * u.deg, frame=there)
         longitude = place.transform_to(HeliographicStonyhurst(obstime=time)).lon.wrap_at("180d").deg
     if abs(longitude) > 90:
-        raise SqError(f"longitude {longitude:.1f}° lies behind the limb at {time:%Y-%m-%d %H:%M}: choose another place")
+        raise SqError(f"longitude {longitude:.1f}° lies behind the limb at {time:%Y-%m-%d %H:%M}: choose another")
     return Target(time, float(longitude), float(latitude))
 
 
