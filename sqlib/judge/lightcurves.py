@@ -144,8 +144,8 @@ def once(seconds: float, n: float) -> float:
     """P/P_avg through which noise in a kernel of n independent pixels rises once in so many seconds, on average.
 
     The mean power of n independent waves in the band rises through a level u so often in a second:
-    √(λ/π) (n u)^(n − 1/2) exp(−n u) / Γ(n), with λ = (2π Δν)²/12 of a flat band of width Δν. Source: Rice (1945),
-    DOI 10.1002/j.1538-7305.1945.tb00453.x, for the sum of n squared envelopes.
+    √(λ/π) (n u)^(n − 1/2) exp(−n u) / Γ(n), with λ = (2π Δν)²/12 of a flat band of width Δν. Source:
+    Rice (1945), DOI 10.1002/j.1538-7305.1945.tb00453.x, for the sum of n squared envelopes.
     """
     def expected(u):  # its logarithm, in so many seconds
         often = np.log(np.sqrt(np.pi / 3) * BAND) + (n - 0.5) * np.log(n * u) - n * u - gammaln(n)
