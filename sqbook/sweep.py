@@ -34,7 +34,7 @@ def grid(model: type[Typed], texts: list[str], where: str) -> list[dict[str, Any
             own = range(first, last + 1)
         else:
             own = re.split(r",(?![^\[]*\])", word)
-        if not equals or not own or "" in own:
+        if not equals or not own or (not ends and "" in own):  # a range would look at all its numbers for it
             raise SqError(f"-p {text}: write -p name=a,b,c or -p name=1..5, without an empty value")
         if name in words:
             raise SqError(f"-p {name} is given twice; list all its values after one")

@@ -29,6 +29,7 @@ class Published(MimeRenderPlugin):
 
     @staticmethod
     def handle_mime(renderer, data, inline):
+        """The nodes of a bundle, with the note on how it was made; None, so that another may, for another type."""
         if data.mime_type != MIME:
             return None
         env, content = renderer.renderer.sphinx_env, data.content
@@ -45,6 +46,7 @@ class FromTheBuild(SphinxDirective):
     required_arguments, optional_arguments = 1, 1
 
     def run(self) -> list[nodes.Node]:
+        """The nodes in the directive's place; none where this build's run has no such figure."""
         folder = Path(self.env.srcdir) / PUBLISHED
         if len(self.arguments) == 1:
             return [ours.table(name=self.arguments[0], **read_json(folder / "tables" / f"{self.arguments[0]}.json"))]
