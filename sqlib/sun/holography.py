@@ -54,7 +54,7 @@ def check(shape: tuple[int, ...], look: Holography) -> None:
             raise SqError(f"{name} must be a positive number, not {value}")
     (low, high), (inner, outer), nyquist = look.band, look.pupil, 500 / look.cadence
     if not 0 < low < high <= nyquist:
-        raise SqError(f"band {low}–{high} mHz: needs 0 < low < high ≤ {nyquist:.3g} mHz ({look.cadence} s)")
+        raise SqError(f"band {low}–{high} mHz: 0 < low < high ≤ {nyquist:.3g} mHz, Nyquist of {look.cadence} s")
     if not 0 <= inner < outer:
         raise SqError(f"pupil {inner}–{outer} Mm: needs 0 ≤ inner < outer")
     field = min(shape[1:]) * look.pixel
