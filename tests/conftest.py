@@ -72,6 +72,13 @@ def real():
     return REAL
 
 
+def pytest_collection_modifyitems(items):
+    """Tests of the smoke book go to one of xdist's workers: while it is made, the others do not wait for it."""
+    for item in items:
+        if "smoke_book" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("smoke"))
+
+
 def once(tmp_path_factory, name: str, make) -> Path:
     """The folder `name` that `make(folder)` fills once for all of xdist's workers; the others wait for the first."""
     shared = tmp_path_factory.getbasetemp()
