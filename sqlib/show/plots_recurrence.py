@@ -17,7 +17,7 @@ INKS = {"MDI": (BLUE, "o"), "HMI": (VERMILION, "s")}
 KINDS = {"data": ("data", "#e3eef6", BLUE, "-"), "custom": ("the paper's own", "#fbe3cf", VERMILION, "-"),
          "standard": ("standard", "#e6e6e6", "#555555", "-"), "learning": ("learning", "#d9f0e7", GREEN, "-"),
          "off": ("off in this run", "white", "#999999", "--")}
-LOSSES = {"simclr": "SimCLR", "supcon": "SupCon", "weighted": "weighted SupCon", "authors": "SupCon"}
+LOSSES = {"simclr": "SimCLR", "supcon": "SupCon", "weighted": "weighted SupCon"}
 PITCH, WIDE, HIGH, STEP = 0.98, 2.06, 0.66, 2.4  # inches: from row to row, of a box, from box to box
 
 
