@@ -10,6 +10,7 @@ from sqlib.data.catalogue import catalogue
 from sqlib.data.frames import FrameSet
 from sqlib.data.splits import divide, paper_split
 from sqlib.errors import SqError
+from sqlib.learn.levels import LEVELS, pictures
 from sqlib.learn.lowpass import solarized_low_pass
 from sqlib.learn.settings import Views
 
@@ -18,10 +19,11 @@ from sqlib.learn.settings import Views
 class Samples:
     """Frames on a device, and the M samples that can be gathered from them.
 
-    `pool`: uint8 (N or 2N, H, W), the frames, and after them the same frames once more after Solarized Low-Pass where
-    `filtered`. `rows`: int64 (M,), position of each sample's middle frame among the N. `labels`: int64 (M,), 1, 0 or
-    -1. `index`: a row per sample (event, cycle, frame, time, label, boxes). `window`: frames in a sample, which become
-    its channels. `fingerprint`: of the frame set.
+    `pool`: uint8 (P·N or 2P·N, H, W), `planes` P pictures of each of N frames (`levels.pictures`), one plane after the
+    other, and after them the same once more after Solarized Low-Pass where `filtered`. `rows`: int64 (M,), position of
+    each sample's middle frame among the N. `labels`: int64 (M,), 1, 0 or -1. `index`: a row per sample (event, cycle,
+    frame, time, label, boxes). `window`: times in a sample, `spacing` frames apart; times and planes become its
+    channels. `cut`: pixels that were cut from each side of the frames. `fingerprint`: of the frame set.
     """
 
     pool: torch.Tensor
@@ -31,6 +33,9 @@ class Samples:
     index: pd.DataFrame
     window: int
     fingerprint: str
+    planes: int = 1
+    spacing: int = 1
+    cut: int = 0
 
     @property
     def device(self) -> torch.device:
@@ -39,29 +44,36 @@ class Samples:
 
     @property
     def pixels(self) -> torch.Tensor:
-        """The frames as they are, uint8 (N, H, W)."""
-        return self.pool[: len(self.pool) // 2] if self.filtered else self.pool
+        """The frames as they are, uint8 (N, H, W): of several planes the first."""
+        return self.pool[: self.count]
+
+    @property
+    def count(self) -> int:
+        """Number N of frames."""
+        return len(self.pool) // self.planes // (1 + self.filtered)
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
-def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: Views | None = None,
-                 device="cpu") -> Samples:
+def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: Views | None = None, device="cpu",
+                 spacing: int = 1, levels: str = "gray") -> Samples:
     """Samples of a frame set by Time-Based Mixing: frame i with (window − 1)/2 neighbours on both sides as channels.
 
     A frame whose neighbours are not all there (the ends of a cube, gaps in a folder of frames) is no sample, so a
     sample never mixes events. `crop`: pixels a side of the middle of each frame that are kept; 0 keeps all. `views`
     that use the Solarized Low-Pass have it computed here, once a frame and on whole frames, for it has no random part.
-    Raises `SqError` for an even window, a crop larger than the frames, and a frame set without any sample.
+    `spacing`: frames from one neighbour to the next, each the mean of so many. `levels`: see `levels.pictures`.
+    Raises `SqError` for an even window or spacing, a crop larger than the frames, and a frame set without any sample.
     """
-    if window < 1 or window % 2 == 0:
-        raise SqError(f"window={window}: a frame stands in the middle of its neighbours, so it is odd: 1, 3, 5 …")
+    for name, value in (("window", window), ("spacing", spacing)):
+        if value < 1 or value % 2 == 0:
+            raise SqError(f"{name}={value}: a frame stands in the middle of its neighbours, so it is odd: 1, 3, 5 …")
     size = frameset.pixels.shape[1]
     if not 0 <= crop <= size:
         raise SqError(f"crop={crop} does not fit frames of {size} pixels; 0 keeps the whole frame")
     event, frame = frameset.index["event"].to_numpy(), frameset.index["frame"].to_numpy()
-    order, reach = np.lexsort((frame, event)), window // 2
+    order, reach = np.lexsort((frame, event)), spacing * (window // 2) + spacing // 2
     event, frame = event[order], frame[order]
     middle = np.arange(reach, len(order) - reach)
     # the frames are sorted, so `reach` places further is `reach` frames later only where none is missing or foreign
@@ -70,29 +82,41 @@ def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: View
         whole &= (event[middle + side] == event[middle]) & (frame[middle + side] == frame[middle] + side)
     middle = middle[whole]
     if not len(middle):
-        raise SqError(f"no frame has its {window - 1} neighbours in time: there is no sample of window {window}")
+        raise SqError(f"no frame has its {2 * reach} neighbours in time: there is no sample of window {window}")
     side, cut = crop or size, (size - (crop or size)) // 2
     inner = slice(cut, cut + side)
-    filtered, count = views is not None and views.low_pass > 0, len(order)
-    pool = torch.empty((count * (1 + filtered), side, side), dtype=torch.uint8, device=device)
-    for at in range(0, count, 256):  # the frame set may be a map of a file: never all of it at once
-        block = torch.from_numpy(np.ascontiguousarray(frameset.pixels[order[at : at + 256]])).to(device)
-        pool[at : at + len(block)] = block[:, inner, inner]
+    filtered, count, planes = views is not None and views.low_pass > 0, len(order), LEVELS[levels]
+    pool = torch.empty(((1 + filtered) * planes, count, side, side), dtype=torch.uint8, device=device)
+    starts = np.flatnonzero(np.r_[True, event[1:] != event[:-1]])
+    for at, end in zip(starts, [*starts[1:], count]):  # the frame set may be a map of a file: never all of it at once
+        block = torch.from_numpy(np.ascontiguousarray(frameset.pixels[order[at:end]])).to(device)
+        kinds = [block]
         if filtered:
-            low = solarized_low_pass(block, views.threshold, views.variant)
-            pool[count + at : count + at + len(block)] = low[:, inner, inner]
+            kinds.append(torch.cat([solarized_low_pass(part, views.threshold, views.variant)
+                                    for part in block.split(256)]))
+        for number, kind in enumerate(kinds):
+            made = pictures(kind, levels, spacing)[..., inner, inner]
+            pool[number * planes : (number + 1) * planes, at:end] = made
     index = frameset.index.iloc[order[middle]].reset_index(drop=True)
     labels = torch.from_numpy(index["label"].to_numpy(copy=True)).to(device)
     rows = torch.from_numpy(middle).to(device)
-    return Samples(pool, filtered, rows, labels, index, window, frameset.fingerprint)
+    return Samples(pool.flatten(0, 1), filtered, rows, labels, index, window, frameset.fingerprint, planes, spacing, cut)
+
+
+def channels(samples: Samples, which: torch.Tensor, filtered: torch.Tensor | None = None) -> torch.Tensor:
+    """Positions int64 (B, window · planes) in the pool of what samples `which` (B,) are made of; see `gather`."""
+    reach = samples.window // 2
+    times = samples.spacing * torch.arange(-reach, reach + 1, device=samples.device)
+    planes = samples.count * torch.arange(samples.planes, device=samples.device)
+    rows = samples.rows[which][:, None] + (times[:, None] + planes).flatten()
+    if filtered is not None and samples.filtered:
+        rows = rows + filtered[:, None] * (len(samples.pool) // 2)
+    return rows
 
 
 def gather(samples: Samples, which: torch.Tensor, filtered: torch.Tensor | None = None) -> torch.Tensor:
-    """Samples `which` (B,) as uint8 (B, window, H, W), channels in time order, those in `filtered` (B,) low-passed."""
-    reach = samples.window // 2
-    rows = samples.rows[which][:, None] + torch.arange(-reach, reach + 1, device=samples.device)
-    if filtered is not None and samples.filtered:
-        rows = rows + filtered[:, None] * (len(samples.pool) // 2)
+    """Samples `which` (B,) as uint8 (B, window · planes, H, W), in time order, those in `filtered` (B,) low-passed."""
+    rows = channels(samples, which, filtered)
     return samples.pool.index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
 

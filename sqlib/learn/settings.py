@@ -63,15 +63,15 @@ class Views:
     """The pipeline that makes a view of a sample.
 
     `low_pass`: probability of the Solarized Low-Pass, with its `threshold`, frequencies on both sides of zero, and
-    `variant`; `positional`: a key of `augment.POSITIONAL`; `extra`: keys of `augment.EXTRAS`, each of which meets a
-    sample with probability `extra_probability`.
+    `variant`; `positional`: a key of `augment.POSITIONAL`; `erasing`: with gray 100, as published, or the sample's own
+    mean; `extra`: keys of `augment.EXTRAS`, each of which meets a sample with probability `extra_probability`.
     """
 
     low_pass: Share = 0.5
     threshold: Annotated[int, Field(gt=0, multiple_of=2)] = 50
     variant: Literal["symmetric", "published"] = "symmetric"
     positional: Literal["none", "turns", "published", "dihedral"] = "turns"
-    erasing: Literal["paper", "none"] = "paper"
+    erasing: Literal["paper", "mean", "none"] = "paper"
     extra: tuple[Literal["crop", "shift", "gaussian_blur", "jitter", "sharpness", "posterize", "solarize", "invert",
                          "auto_contrast", "auto_augment_imagenet", "auto_augment_cifar10"], ...] = ()
     extra_probability: Share = 0.5
