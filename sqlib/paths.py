@@ -65,6 +65,13 @@ def replacing(path: Path) -> Iterator[Path]:
         raise SqError(f"cannot write {path}: {error.strerror or error}; {advice}") from error
 
 
+def check_room(folder: Path, need: float, what: str) -> None:
+    """Raise `SqError` where less than `need` bytes are free in `folder`; `what` needs them."""
+    free = shutil.disk_usage(folder).free
+    if need > free:
+        raise SqError(f"{what} need {need / 1e9:.2g} GB in {folder}, where {free / 1e9:.2g} GB are free")
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """As `replacing`, for a folder, which is made; `SqError` where there is already anything but an empty folder."""

@@ -10,6 +10,7 @@ from sqlib.errors import SqError
 from sqlib.memory import keep_freed
 
 MOST = 256  # processes; more are a slip of the pen, and would take the machine down
+SMALL = 100e6  # pixels of all cubes together, below which starting workers costs more time than they save
 SAID = "said"  # Dask's topic for words from workers
 LOCAL = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
 
@@ -18,6 +19,13 @@ def check_workers(workers: int | None) -> None:
     """Raise `SqError` unless `workers` is None or a whole number from 0 to `MOST`."""
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or not 0 <= workers <= MOST):
         raise SqError(f"workers is a whole number from 0 to {MOST}, not {workers!r}")
+
+
+def workers_for(pixels: float) -> int:
+    """How many processes simulate so many pixels of cubes best, where nobody says it; 0: none but this one."""
+    from dask.system import CPU_COUNT
+
+    return 0 if pixels < SMALL or CPU_COUNT <= 2 else CPU_COUNT  # torch keeps two cores busy itself, in half the memory
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from standin import Settings, simulate
 from sqlib.data import build
 from sqlib.data.build import build_twin, cube_path, info, load_frames, twin_folder
 from sqlib.data.catalogue import catalogue, find_event
-from sqlib.data.cubes import read_cube
+from sqlib.data.cubes import read_cube, write_cube
 from sqlib.data.frames import load_frames_from
 from sqlib.errors import SqError
 from sqlib.keys import PACKAGE, code_hash
@@ -202,6 +203,21 @@ def test_a_frame_set_that_is_cut_off_is_made_again(logged, monkeypatch):
     cut.write_bytes(whole)
     frames = frames_of(logged)
     assert load_frames_from(next(folder.glob("frames-*"))).fingerprint == frames.fingerprint
+
+
+def test_the_origin_says_how_frames_were_made_and_not_what_a_processor_made_of_it(logged, monkeypatch):
+    first, folder = frames_of(logged), twin_folder(logged, simulate)
+    path = cube_path(folder, catalogue()[0])
+    before = read_cube(path)
+    write_cube(replace(before, power=before.power * np.float32(1.02) ** np.arange(8, dtype=np.float32)), path)
+    shutil.rmtree(next(folder.glob("frames-*")))  # made anew of a cube that another processor might have made
+    other = frames_of(logged)
+    assert other.fingerprint != first.fingerprint and other.origin == first.origin != first.fingerprint
+    origins = {first.origin, frames_of(logged, scaling="frame").origin, frames_of(replace(logged, seed=2)).origin}
+    for fact in ("RECIPE", "PHYSICS"):
+        monkeypatch.setattr(build, fact, "of other code")
+        origins.add(frames_of(logged).origin)
+    assert len(origins) == 5
 
 
 @pytest.mark.parametrize(("bad", "told"), [

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from test_train import RAW, SMALL, fitted, same, settings_on, small_frames, trained_on
 
 from sqlib import keys
+from sqlib.data.frames import make_frameset
 from sqlib.learn import encoders, trained
 from sqlib.learn.augment import Views
 from sqlib.learn.encoders import make_net
@@ -66,6 +67,18 @@ def test_the_same_run_is_trained_once_and_any_other_setting_or_data_is_another_r
     found = {encoders.run_key(settings, frameset.fingerprint) for settings in others}
     assert len(found | {first.key, encoders.run_key(SMALL, "other data")}) == len(others) + 2
     assert Settings(**json.loads(json.dumps(asdict(others[3])))) == others[3]
+
+
+def test_a_run_is_found_again_by_data_made_alike_on_another_processor(frameset, sq_home, monkeypatch):
+    made = replace(frameset, origin="made so")
+    run = trained_on(SMALL, made)
+    monkeypatch.setattr(trained, "fit", None)  # would fail if it were called
+    pixels = frameset.pixels.copy()
+    pixels[::7, 3, 4] ^= 1
+    other = replace(make_frameset(pixels, frameset.index, frameset.source, frameset.scaling), origin="made so")
+    assert other.fingerprint != made.fingerprint
+    assert trained_on(SMALL, other).key == run.key
+    assert not trained.is_complete(encoders.run_key(SMALL, "made otherwise"))
 
 
 def test_the_effective_precision_is_part_of_the_key(monkeypatch):

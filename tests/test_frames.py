@@ -110,6 +110,7 @@ def test_parts_saved_one_at_a_time_load_back_as_one_frame_set(square, other, sav
     pd.testing.assert_frame_equal(back.index, wanted.index)
     assert np.array_equal(back.pixels, pixels) and isinstance(back.pixels, np.memmap)
     assert (back.fingerprint, back.source, back.scaling) == (wanted.fingerprint, "twin", "cube")
+    assert back.origin == wanted.origin == wanted.fingerprint  # nothing says how it was made
     assert json.loads((saved / "card.json").read_text())["note"] == "a test"
 
 

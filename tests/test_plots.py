@@ -48,7 +48,7 @@ def test_the_shares_of_the_symmetries_stand_in_percent_beneath_their_pictures():
 def test_examples_stand_in_two_rows_and_a_folder_without_positives_says_so(rng):
     index = pd.DataFrame({"event": "2012_07_06_13_26_00", "cycle": 24, "frame": range(4), "time": pd.NaT,
                           "label": [0, 0, 1, 1], "boxes": [(), (), ((1, 1, 4, 4),), ((1, 1, 4, 4), (5, 5, 7, 7))]})
-    frames = FrameSet(rng.integers(0, 255, (4, 8, 8), dtype=np.uint8), index, "twin", "x", "frame")
+    frames = FrameSet(rng.integers(0, 255, (4, 8, 8), dtype=np.uint8), index, "twin", "x", "frame", "x")
     fig = plots_dataset.examples(frames, [0, 1], [2, 3])
     assert [ax.get_title() for ax in fig.axes] == [
         "06 July 2012 13:26\nframe 0", "06 July 2012 13:26\nframe 1", "", "06 July 2012 13:26\nframe 2",

@@ -4,8 +4,7 @@ import hashlib
 import json
 import multiprocessing
 import os
-import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,12 +15,11 @@ from sqlib.data.cubes import Cube, read_cube, write_cube
 from sqlib.data.frames import FrameSet, check_frames, events_of, frames_from_cube, load_frames_from, save_frames
 from sqlib.errors import SqError
 from sqlib.keys import code_hash, key
-from sqlib.paths import alone, clean, home, replacing
+from sqlib.paths import alone, check_room, clean, home, replacing
 from sqlib.sun.twin import TwinSettings, check_settings
 from sqlib.sun.twin import simulate as simulate_twin
-from sqlib.workers import check_workers, each
+from sqlib.workers import check_workers, each, workers_for
 
-SMALL = 100e6  # pixels of all cubes together, below which starting workers costs more time than they save
 GUARD = "a script that builds the twin with workers must do so under “if __name__ == '__main__'”"
 
 
@@ -32,16 +30,33 @@ RECIPE_OF = ("sqlib.data.frames",), ()
 PHYSICS, RECIPE = code_hash(*PHYSICS_OF), code_hash(*RECIPE_OF)
 
 
-def twin_folder(settings=None, simulate=None) -> Path:
+@dataclass(frozen=True)
+class Listed:
+    """Events to simulate. Of others than Table 1's: the `name` of their list, and the hash of the `code` that drew it.
+
+    The cubes of lists of one code lie together, so one that begins as another does finds its cubes there.
+    """
+
+    events: tuple[Event, ...]
+    name: str = ""
+    code: str = ""
+
+    @property
+    def ending(self) -> str:
+        """What the names of this list's card and frames end in."""
+        return self.name and f"-{self.name}"
+
+
+def twin_folder(settings=None, simulate=None, code: str = "") -> Path:
     """Where the twin of these settings lies, made yet or not; a changed physics makes another one.
 
-    Raises `SqError` for settings out of range.
+    code : of the list of events (see `Listed`). Raises `SqError` for settings out of range.
     """
     settings = settings or TwinSettings()
     if isinstance(settings, TwinSettings):
         check_settings(settings)
     made_by = simulate and f"{simulate.__module__}.{simulate.__qualname__}"
-    return home() / "data" / "twin" / key(asdict(settings), PHYSICS, made_by)
+    return home() / "data" / "twin" / key(asdict(settings), PHYSICS, made_by, *([code] if code else []))
 
 
 def cube_path(folder: Path, event: Event) -> Path:
@@ -57,7 +72,7 @@ def make_cube(event: Event, settings, path: Path, simulate=None) -> None:
 
 
 def build_twin(settings=None, workers: int | None = None, scheduler: str | None = None, progress: bool = True,
-               simulate=None) -> Path:
+               simulate=None, listed: Listed | None = None) -> Path:
     """Make the cubes of all 57 events that are not there yet, and return the folder of the twin.
 
     settings : TwinSettings (None: the defaults)
@@ -65,6 +80,7 @@ def build_twin(settings=None, workers: int | None = None, scheduler: str | None 
         or on two cores
     scheduler : address of a Dask scheduler whose workers see the same folder, instead of processes of our own
     simulate : function (event, settings) -> TwinCube (None: sqlib.sun.twin.simulate)
+    listed : other events than Table 1's 57
 
     A build that was cut off goes on where it stopped; of two builds at once the second waits. Raises `SqError` naming
     the events that failed, after all others are done, and before it begins for settings or workers out of range and for
@@ -74,11 +90,12 @@ def build_twin(settings=None, workers: int | None = None, scheduler: str | None 
         # a worker is importing the script that asks for it: it would wait for the lock of its own parent for ever
         raise SqError(GUARD)
     check_workers(workers)
-    folder, settings = twin_folder(settings, simulate), settings or TwinSettings()
-    paths = [cube_path(folder, event) for event in catalogue()]
+    listed, settings = listed or Listed(catalogue()), settings or TwinSettings()
+    folder = twin_folder(settings, simulate, listed.code)
+    card, paths = _card(folder, listed), [cube_path(folder, event) for event in listed.events]
 
     def complete() -> bool:
-        return all(path.exists() for path in (folder / "card.json", *paths))
+        return all(path.exists() for path in (card, *paths))
 
     if complete():
         return folder
@@ -87,11 +104,9 @@ def build_twin(settings=None, workers: int | None = None, scheduler: str | None 
             return folder
         clean(folder)
         clean(folder / "cubes")
-        missing = [event for event in catalogue() if not cube_path(folder, event).exists()]
+        missing = [event for event in listed.events if not cube_path(folder, event).exists()]
         missing.sort(key=lambda event: event.instrument)  # a worker then makes the kernels of one instrument at a time
-        need, free = len(missing) * settings.frames * settings.size**2 * 2, shutil.disk_usage(folder).free
-        if need > free:
-            raise SqError(f"the cubes need {need / 1e9:.2g} GB in {folder}, where {free / 1e9:.2g} GB are free")
+        check_room(folder, len(missing) * settings.frames * settings.size**2 * 2, "the cubes")
         if failures := _make_cubes(missing, settings, folder, simulate, workers, scheduler, progress):
             raise SqError(
                 f"{len(failures)} of {len(missing)} cubes failed ({', '.join(failures)}); the others are kept in "
@@ -101,19 +116,21 @@ def build_twin(settings=None, workers: int | None = None, scheduler: str | None 
         for path in paths:
             digest.update(path.read_bytes())
         facts = {"settings": asdict(settings), "version": __version__, "source": "simulated", "physics": PHYSICS}
-        with replacing(folder / "card.json") as new:
+        with replacing(card) as new:
             new.write_text(json.dumps({**facts, "fingerprint": digest.hexdigest()}, indent=1), encoding="utf-8")
     return folder
 
 
+def _card(folder: Path, listed: Listed) -> Path:
+    return folder / f"card{listed.ending}.json"
+
+
 def _make_cubes(events, settings, folder, simulate, workers, scheduler, progress) -> dict[str, Exception]:
     """Make the cubes of `events`; returns the errors of those that failed, by the name of the event."""
-    from dask.system import CPU_COUNT
     from tqdm import tqdm
 
     if workers is None and scheduler is None:
-        small = len(events) * settings.frames * settings.size**2 < SMALL
-        workers = 0 if small or CPU_COUNT <= 2 else CPU_COUNT  # torch keeps two cores busy itself, in half the memory
+        workers = workers_for(len(events) * settings.frames * settings.size**2)
     jobs = [(event, settings, cube_path(folder, event), simulate) for event in events]
     made = each(make_cube, jobs, workers or 0, scheduler, f"{GUARD}. workers=0 does without")
     done = tqdm(made, total=len(events), desc="simulating", unit="cube", disable=not progress)
@@ -121,11 +138,12 @@ def _make_cubes(events, settings, folder, simulate, workers, scheduler, progress
 
 
 def load_frames(data: str = "twin", root: str | os.PathLike = "", size: int = 224, scaling: str = "cube", settings=None,
-                progress: bool = True, workers: int | None = None, simulate=None) -> FrameSet:
+                progress: bool = True, workers: int | None = None, simulate=None,
+                listed: Listed | None = None) -> FrameSet:
     """The frame set that a notebook asks for: made on the first call, found on the next ones.
 
-    `data="twin"` builds the simulated cubes (`settings`, `workers`, `simulate` as in `build_twin`) and turns them into
-    frames of `size` pixels with `scaling` "cube" or "frame"; their pixels are a read-only memory map.
+    `data="twin"` builds the simulated cubes (`settings`, `workers`, `simulate`, `listed` as in `build_twin`) and makes
+    frames of `size` pixels of them with `scaling` "cube" or "frame"; their pixels are a read-only memory map.
     `data="sunquakenet"` reads the published frames from the folder `root`, or fetches them, and resizes them; they are
     scaled already, so `scaling` and `settings` have no effect. Raises `SqError` for anything else.
     """
@@ -141,15 +159,18 @@ def load_frames(data: str = "twin", root: str | os.PathLike = "", size: int = 22
         return frames
     if data != "twin":
         raise SqError(f"data is one of twin, sunquakenet, not {data!r}")
-    folder = build_twin(settings, workers, progress=progress, simulate=simulate)
-    frames = folder / f"frames-{size}-{scaling}-{RECIPE[:8]}"
+    listed = listed or Listed(catalogue())
+    folder = build_twin(settings, workers, progress=progress, simulate=simulate, listed=listed)
+    frames = folder / f"frames-{size}-{scaling}-{RECIPE[:8]}{listed.ending}"
     if not frames.exists():
         with alone(folder, told=progress):
             if not frames.exists():
                 clean(folder)
-                events = tqdm(catalogue(), desc="making frames", unit="cube", disable=not progress, delay=1)
+                events = tqdm(listed.events, desc="making frames", unit="cube", disable=not progress, delay=1)
                 parts = (frames_from_cube(read_cube(cube_path(folder, event)), size, scaling) for event in events)
-                save_frames(parts, frames, {"cubes": json.loads((folder / "card.json").read_text(encoding="utf-8"))})
+                made = {"origin": key(folder.name, listed.name, size, scaling, RECIPE)}
+                made["cubes"] = json.loads(_card(folder, listed).read_text(encoding="utf-8"))
+                save_frames(parts, frames, made)
     return load_frames_from(frames)
 
 

@@ -31,6 +31,9 @@ class FrameSet:
     events without annotation) and `boxes` (tuple of (x0, y0, x1, y1) in pixels of the stored frame, x right, y down).
     `source`: "twin", "sunquakenet", "observed", or "simulated" by a reader. `scaling`: "cube", "frame" or "published".
     `fingerprint`: sha256 over pixels, index, source and scaling; when and where the set was made does not enter.
+    `origin`: how it was made, where this program made it: a short key of settings, physics and recipe. It is the same
+    on a processor that rounds otherwise, so what is learned from the set is kept under it. Of what people brought, the
+    fingerprint.
     """
 
     pixels: np.ndarray
@@ -38,6 +41,7 @@ class FrameSet:
     source: str
     fingerprint: str
     scaling: str
+    origin: str
 
 
 def check_frames(size: int, scaling: str = "cube") -> None:
@@ -79,7 +83,8 @@ def _unlisted(key: str, rows: pd.DataFrame) -> Event:
 def make_frameset(pixels: np.ndarray, index: pd.DataFrame, source: str, scaling: str) -> FrameSet:
     """Frame set of `pixels` uint8 (N, H, W) and `index` (N rows), with its fingerprint."""
     facts = _csv(index), pixels.shape[1:], source, scaling
-    return FrameSet(pixels, index, source, _fingerprint(hashlib.sha256(np.ascontiguousarray(pixels)), *facts), scaling)
+    fingerprint = _fingerprint(hashlib.sha256(np.ascontiguousarray(pixels)), *facts)
+    return FrameSet(pixels, index, source, fingerprint, scaling, fingerprint)
 
 
 def _csv(index: pd.DataFrame) -> str:
@@ -174,7 +179,7 @@ def save_frames(parts: Iterable[FrameSet], folder: Path, card: dict) -> None:
     """Write frame sets of one kind, made one at a time, as one, to a new folder that appears when it is complete.
 
     `pixels.u8` (bytes), `index.csv` (boxes as JSON) and `card.json` (fingerprint, source, scaling, shape of a frame,
-    and the entries of `card`). Raises `SqError` where the folder cannot be written.
+    and the entries of `card`, among them `origin`). Raises `SqError` where the folder cannot be written.
     """
     digest, indices = hashlib.sha256(), []
     with replacing(folder) as new:
@@ -206,4 +211,5 @@ def load_frames_from(folder: Path) -> FrameSet:
         pixels = np.memmap(folder / "pixels.u8", np.uint8, "r", shape=(len(index), *card["shape"]))
         if pixels.size != (folder / "pixels.u8").stat().st_size:
             raise ValueError(f"it is not {len(index)} frames of the shape {card['shape']}")
-        return FrameSet(pixels, index, card["source"], card["fingerprint"], card["scaling"])
+        origin = card.get("origin", card["fingerprint"])
+        return FrameSet(pixels, index, card["source"], card["fingerprint"], card["scaling"], origin)

@@ -49,7 +49,7 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
                 frames = simulated(values, progress)
             trainer = detector if finds else encoders
             how = {"progress": progress, "seconds": max(60 * minutes - (time.monotonic() - started), 0)}
-            if not trained.is_complete(trainer.run_key(settings, frames.fingerprint)):
+            if not trained.is_complete(trainer.run_key(settings, frames.origin)):
                 if ranks()[0] == 0:
                     say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress)
                 if not finds:

@@ -28,9 +28,9 @@ TURNS = {"none": 1, "horizontal": 2, "dihedral": 8}
 CODE = trained.code_of(__name__)  # taken when it is loaded: what is edited later trains nothing in this process
 
 
-def run_key(settings: Detector, fingerprint: str) -> str:
-    """Short name of the detector that these settings make on this data with this code."""
-    return keys.key(CODE, asdict(settings), fingerprint, "fp32")
+def run_key(settings: Detector, origin: str) -> str:
+    """Short name of the detector that these settings make on data of this `origin` with this code."""
+    return keys.key(CODE, asdict(settings), origin, "fp32")
 
 
 def train(settings: Detector, frameset: FrameSet, *, device: str = "auto", progress: bool = True,
@@ -41,9 +41,10 @@ def train(settings: Detector, frameset: FrameSet, *, device: str = "auto", progr
     Raises `SqError` for frames that nothing can be learned from, and as `trained.obtain` does, whose `seconds` these
     are.
     """
-    facts = {"fingerprint": frameset.fingerprint, "source": frameset.source, "code": CODE[:12]}
+    facts = {"fingerprint": frameset.fingerprint, "origin": frameset.origin, "source": frameset.source,
+             "code": CODE[:12]}
     return trained.obtain(
-        run_key(settings, frameset.fingerprint),
+        run_key(settings, frameset.origin),
         lambda resumes: task(settings, frameset, device_of(device), learned=not resumes),
         settings, facts, progress=progress, seconds=seconds,
     )

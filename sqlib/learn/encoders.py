@@ -24,12 +24,13 @@ from sqlib.paths import replacing
 CODE = trained.code_of(__name__)  # taken when it is loaded: what is edited later trains nothing in this process
 
 
-def run_key(settings: Settings, fingerprint: str, device: str = "auto") -> str:
-    """Short name of the run that these settings make on this data with this code, in the precision of this device."""
+def run_key(settings: Settings, origin: str, device: str = "auto") -> str:
+    """Short name of the run that these settings make on data of this `origin` with this code, in the precision of this
+    device."""
     precision = precision_of(settings.loop.precision, device_of(device))
     facts = asdict(replace(settings, loop=replace(settings.loop, precision=precision), start=None))
-    first = None if settings.start is None else run_key(settings.start, fingerprint, device)
-    return keys.key(CODE, {**facts, "start": first}, fingerprint, precision)
+    first = None if settings.start is None else run_key(settings.start, origin, device)
+    return keys.key(CODE, {**facts, "start": first}, origin, precision)
 
 
 def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto") -> Samples:
@@ -55,8 +56,8 @@ def train(settings: Settings, frameset: FrameSet, *, samples: Samples | None = N
         made = task(settings, own, part, watched, start)
         return replace(made, card=made.card | {"train": len(part), "watched": len(watched), "test": len(test)})
 
-    facts = {"fingerprint": frameset.fingerprint, "code": CODE[:12]}
-    return trained.obtain(run_key(settings, frameset.fingerprint, device), make_task, settings, facts, **how)
+    facts = {"fingerprint": frameset.fingerprint, "origin": frameset.origin, "code": CODE[:12]}
+    return trained.obtain(run_key(settings, frameset.origin, device), make_task, settings, facts, **how)
 
 
 def task(settings: Settings, samples: Samples, train: np.ndarray, watched: Sequence[int] = (),

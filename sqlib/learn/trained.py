@@ -45,7 +45,7 @@ class Unfinished(SqError):
 
 
 def code_of(module: str, floors: tuple[str, ...] = ("learn",)) -> str:
-    """Hash of the code that decides what `module` trains. Data have fingerprints; how events are divided has none."""
+    """Hash of the code that decides what `module` trains. Data have an origin; how events are divided has none."""
     return keys.code_hash([module, "sqlib.data.splits"], floors)
 
 

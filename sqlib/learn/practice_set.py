@@ -1,0 +1,135 @@
+"""Sets of practice cubes on disk: what networks that learn "when" are taught with, as many sources as one asks for."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sqlib.errors import SqError, in_words
+from sqlib.keys import code_hash, key
+from sqlib.learn.practice import draw_event, practise
+from sqlib.paths import alone, check_room, clean, home, replacing
+from sqlib.sun.scene import generator_of
+from sqlib.sun.twin import TwinSettings, check_settings
+from sqlib.workers import check_workers, each, workers_for
+
+MOST = 10_000  # cubes
+COLUMNS = ["first", "last", "y", "x"]
+PHYSICS = code_hash(["sqlib.learn.practice"], ("sun", "data"))
+
+
+@dataclass(frozen=True, eq=False)
+class PracticeSet:
+    """The first C practice cubes of a seed, and the sources in them that may be learned from.
+
+    `pixels`: uint8 (C, T, S, S), a read-only memory map. `sources`: a row each with `cube` (0 … C − 1), `first` and
+    `last` frame, both inclusive, `y` and `x` in pixels. `left_out`: rows of sources that are there but not to be
+    learned from (see `take`): their frames are no negatives either. `instruments`: (C,), "MDI" or "HMI". `made`: short
+    key of seed, size, frames and physics.
+    """
+
+    pixels: np.ndarray
+    sources: pd.DataFrame
+    left_out: pd.DataFrame
+    instruments: np.ndarray
+    made: str
+
+    @property
+    def origin(self) -> str:
+        """How the set was made: the same on every processor, and for the same cubes and sources however taken."""
+        return key(self.made, len(self.pixels), len(self.sources))
+
+
+def practice_set(cubes: int, seed: int, size: int = 128, frames: int = 256, progress: bool = True,
+                 workers: int | None = None) -> PracticeSet:
+    """The first `cubes` practice cubes of a seed, (frames, size, size) each: made on the first call, found afterwards.
+
+    About ten sources in each but every eighth, which has none. A larger set goes on from a smaller one, and one that
+    was cut off from where it stopped; of two at once the second waits. `workers` as for `build_twin`. Raises `SqError`
+    for numbers out of range, for want of room on the disk, and, after all others are made, for cubes that failed.
+    """
+    if isinstance(cubes, bool) or not isinstance(cubes, int) or not 1 <= cubes <= MOST:
+        raise SqError(f"a practice set has from 1 to {MOST} cubes, not {cubes!r}")
+    check_settings(TwinSettings(size, frames, seed))
+    check_workers(workers)
+    made = key(PHYSICS, seed, size, frames)
+    folder, shape = home() / "data" / "practice" / made, (frames, size, size)
+    if _missing(folder, cubes):
+        with alone(folder, told=progress):
+            clean(folder)
+            if missing := _missing(folder, cubes):
+                _make(folder, missing, cubes, seed, shape, progress, workers)
+    facts, rows = [], []
+    with in_words(f"{folder} holds no whole practice set", "delete it, and it is made again"):
+        for number in range(cubes):
+            facts.append(json.loads(_facts(folder, number).read_text(encoding="utf-8")))
+            rows += [(number, *source) for source in facts[-1]["sources"]]
+        pixels = np.memmap(folder / "pixels.u8", np.uint8, "r", shape=(cubes, *shape))
+        instruments = np.array([one["instrument"] for one in facts])
+        kinds = {"cube": int, "first": int, "last": int}
+        sources = pd.DataFrame(rows, columns=["cube", *COLUMNS]).astype(kinds)
+    return PracticeSet(pixels, sources, sources[:0], instruments, made)
+
+
+def _facts(folder: Path, number: int) -> Path:
+    return folder / f"cube-{number:05d}.json"
+
+
+def _missing(folder: Path, cubes: int) -> list[int]:
+    return [number for number in range(cubes) if not _facts(folder, number).exists()]
+
+
+def _make(folder: Path, missing: list[int], cubes: int, seed: int, shape: tuple, progress: bool, workers) -> None:
+    from tqdm import tqdm
+
+    bytes_each = int(np.prod(shape))
+    check_room(folder, len(missing) * bytes_each, "the practice cubes")
+    with open(folder / "pixels.u8", "ab") as file:  # a place for each cube, where the workers write
+        file.truncate(max(file.tell(), cubes * bytes_each))
+    workers = workers_for(len(missing) * bytes_each) if workers is None else workers
+    jobs = [(folder, number, seed, shape) for number in missing]
+    done = tqdm(each(_make_cube, jobs, workers), total=len(jobs), desc="practice", unit="cube", disable=not progress)
+    if failures := {missing[place]: error for place, error in done if error is not None}:
+        first = next(iter(failures.values()))
+        raise SqError(f"{len(failures)} of {len(missing)} practice cubes failed ({', '.join(map(str, failures))}); the "
+                      f"next call goes on from the others. The first said: {first}") from first
+
+
+def _make_cube(folder: Path, number: int, seed: int, shape: tuple) -> None:
+    frames, size, _ = shape
+    cube = practise(number, seed, size, frames)
+    event = draw_event(number, generator_of(seed, f"practice {number}, frames"), frames)  # as `practise` draws it
+    place = np.memmap(folder / "pixels.u8", np.uint8, "r+", offset=number * cube.frames.nbytes, shape=shape)
+    place[:] = cube.frames
+    place.flush()
+    with replacing(_facts(folder, number)) as new:  # last: a cube with this file is complete
+        facts = {"instrument": event.instrument, "sources": cube.sources.astype(float).round(3).tolist()}
+        new.write_text(json.dumps(facts), encoding="utf-8")
+
+
+def take(some: PracticeSet, sources: int) -> PracticeSet:
+    """The first cubes of a set that hold at least so many sources, cut to exactly so many: the others are `left_out`.
+
+    Raises `SqError` where the set has fewer, and for a number below 1.
+    """
+    if isinstance(sources, bool) or not isinstance(sources, int) or not 1 <= sources <= len(some.sources):
+        raise SqError(f"{sources!r} sources cannot be taken of {len(some.sources)}: ask for 1 up to that, or make a "
+                      "larger practice set")
+    kept = some.sources.iloc[:sources]
+    cubes = int(kept["cube"].iloc[-1]) + 1
+    rest = pd.concat([some.left_out, some.sources.iloc[sources:]], ignore_index=True)
+    rest = rest[rest["cube"] < cubes].reset_index(drop=True)
+    return replace(some, pixels=some.pixels[:cubes], sources=kept, left_out=rest, instruments=some.instruments[:cubes])
+
+
+def free_frames(some: PracticeSet) -> Iterator[np.ndarray]:
+    """Of each cube bool (T,): the frames in no interval of a source, learned from or left out."""
+    both = pd.concat([some.sources, some.left_out])
+    for number in range(len(some.pixels)):
+        free = np.ones(some.pixels.shape[1], bool)
+        for row in both[both["cube"] == number].itertuples():
+            free[row.first : row.last + 1] = False
+        yield free
