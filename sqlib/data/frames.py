@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from sqlib import keys
 from sqlib.data.catalogue import Event, catalogue, make_event
 from sqlib.data.cubes import Cube, check_power
 from sqlib.errors import SqError, in_words
@@ -85,6 +86,28 @@ def make_frameset(pixels: np.ndarray, index: pd.DataFrame, source: str, scaling:
     facts = _csv(index), pixels.shape[1:], source, scaling
     fingerprint = _fingerprint(hashlib.sha256(np.ascontiguousarray(pixels)), *facts)
     return FrameSet(pixels, index, source, fingerprint, scaling, fingerprint)
+
+
+def middles(frameset: FrameSet, size: int) -> FrameSet:
+    """The middle `size` pixels a side of each frame, in memory, boxes moved along.
+
+    Raises `SqError` where the frames are smaller.
+    """
+    cut = (frameset.pixels.shape[1] - size) // 2
+    if cut < 0:
+        raise SqError(f"frames of {frameset.pixels.shape[1]} pixels have no middle of {size}")
+    pixels = np.ascontiguousarray(frameset.pixels[:, cut : cut + size, cut : cut + size])
+    boxes = [tuple(tuple(corner - cut for corner in box) for box in own) for own in frameset.index["boxes"]]
+    return replace(frameset, pixels=pixels, index=frameset.index.assign(boxes=boxes),
+                   **{name: keys.key(getattr(frameset, name), "middle", size) for name in ("fingerprint", "origin")})
+
+
+def join(first: FrameSet, second: FrameSet) -> FrameSet:
+    """Two frame sets of frames of one size as one, in memory; source and scaling are those of the first."""
+    pixels, index = (np.concatenate([first.pixels, second.pixels]),
+                     pd.concat([first.index, second.index], ignore_index=True))
+    named = {name: keys.key(getattr(first, name), getattr(second, name)) for name in ("fingerprint", "origin")}
+    return replace(first, pixels=pixels, index=index, **named)
 
 
 def _csv(index: pd.DataFrame) -> str:

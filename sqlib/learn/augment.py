@@ -85,7 +85,7 @@ def decide_low_pass(count: int, views: Views, generator: torch.Generator) -> tor
 def draw(low_passed: torch.Tensor, shape: tuple[int, int], views: Views, generator: torch.Generator) -> Draws:
     """The other decisions for samples of frames `shape` (H, W), of which `low_passed` (B,) are low-passed."""
     symmetry = draw_symmetry(len(low_passed), views.positional, generator)
-    rectangles = RECTANGLES if views.erasing == "paper" else ()
+    rectangles = () if views.erasing == "none" else RECTANGLES
     return Draws(low_passed, symmetry, draw_boxes(len(low_passed), shape, generator, rectangles))
 
 
@@ -97,7 +97,8 @@ def apply(batch: torch.Tensor, draws: Draws, views: Views, already_filtered: boo
         if views.low_pass > 0 and not already_filtered:
             part = part.clone()
             part[low_passed] = solarized_low_pass(part[low_passed], views.threshold, views.variant)
-        erase(turn(part, symmetry, result), boxes)
+        turned = turn(part, symmetry, result)
+        erase(turned, boxes, 100 if views.erasing == "paper" else gray_mean(turned))
     return done
 
 
@@ -159,20 +160,28 @@ def draw_boxes(count: int, shape: tuple[int, int], generator: torch.Generator,
     return torch.stack([top, left, top + tall, left + wide], dim=-1).long()
 
 
-def erase(batch: torch.Tensor, boxes: torch.Tensor, fill: int = 100) -> torch.Tensor:
-    """`batch` with the boxes (B, R, 4) of each sample filled in all its channels, in place."""
+def gray_mean(batch: torch.Tensor) -> torch.Tensor:
+    """Mean gray level uint8 (B,) of each sample: erased with it, a rectangle is no brighter than what is round it."""
+    return batch.float().mean((1, 2, 3)).round_().to(torch.uint8)
+
+
+def erase(batch: torch.Tensor, boxes: torch.Tensor, fill: int | torch.Tensor = 100) -> torch.Tensor:
+    """`batch` with the boxes (B, R, 4) of each sample filled in all its channels, in place; `fill`: one gray level, or
+    uint8 (B,), one of each sample."""
     if not boxes.shape[1]:
         return batch
+    if isinstance(fill, int):
+        fill = torch.full((len(batch),), fill, dtype=torch.uint8, device=batch.device)
     if by_sample(batch):  # few boxes are drawn: these, one by one
         drawn = boxes[..., 2] > boxes[..., 0]
         for sample, (top, left, bottom, right) in zip(drawn.nonzero()[:, 0].tolist(), boxes[drawn].tolist()):
-            batch[sample, :, top:bottom, left:right] = fill
+            batch[sample, :, top:bottom, left:right] = fill[sample]
         return batch
     top, left, bottom, right = boxes.unsqueeze(-1).unbind(2)
     row, column = (torch.arange(size, device=batch.device) for size in batch.shape[-2:])
     rows, columns = ((row >= top) & (row < bottom)).float(), ((column >= left) & (column < right)).float()
     covered = (rows.mT @ columns).to(torch.int32).to(torch.uint8).clamp_(max=1).unsqueeze(1)
-    return batch.mul_(1 - covered).add_(fill * covered)  # arithmetic on uint8 is fast, masks are not
+    return batch.mul_(1 - covered).add_(fill[:, None, None, None] * covered)  # fast on uint8, as masks are not
 
 
 def chance(count: int, probability: float, generator: torch.Generator) -> torch.Tensor:

@@ -52,9 +52,10 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
             if not trained.is_complete(trainer.run_key(settings, frames.origin)):
                 if ranks()[0] == 0:
                     say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress)
-                if not finds:
+                if not finds and not settings.practice:
                     views = settings.views
-                    what = settings.window, settings.crop, views.low_pass > 0, views.threshold, views.variant
+                    what = (settings.window, settings.spacing, settings.levels, settings.crop, views.low_pass > 0,
+                            views.threshold, views.variant)
                     if what not in samples:  # only the latest are kept: they may fill the device
                         samples = {what: encoders.samples_for(settings, frameset)}
                     how["samples"] = samples[what]

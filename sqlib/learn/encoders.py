@@ -10,17 +10,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sqlib import keys
-from sqlib.data.frames import FrameSet
+from sqlib.data.frames import FrameSet, join, middles
+from sqlib.data.trial import trial_frames
 from sqlib.errors import SqError, in_words
-from sqlib.learn import checkpoint, losses, trained
+from sqlib.learn import checkpoint, levels, losses, patches, practice_set, trained
 from sqlib.learn.augment import augment, decide_low_pass
+from sqlib.learn.levels import LEVELS
 from sqlib.learn.models import AutoEncoder, ContrastiveNet
-from sqlib.learn.samples import Samples, gather, hold_out, make_samples, split, thinned
+from sqlib.learn.patches import Drawn
+from sqlib.learn.samples import Samples, gather, hold_out, make_samples, split
 from sqlib.learn.settings import Settings
-from sqlib.learn.train import Task, autocast, device_of, generator_of, precision_of, ranks
+from sqlib.learn.train import Task, autocast, device_of, generator_of, precision_of, ranks, unwrapped
 from sqlib.learn.trained import Trained
-from sqlib.paths import replacing
+from sqlib.paths import home, replacing
+from sqlib.sun.twin import TwinSettings
 
+WATCHED, WATCHED_EVERY = 530012, 2  # seed of the events on which runs are watched; of their frames one in so many
 CODE = trained.code_of(__name__)  # taken when it is loaded: what is edited later trains nothing in this process
 
 
@@ -34,8 +39,9 @@ def run_key(settings: Settings, origin: str, device: str = "auto") -> str:
 
 
 def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto") -> Samples:
-    """The samples that these settings train on, on the device."""
-    return make_samples(frameset, settings.window, settings.crop, settings.views, device_of(device))
+    """The samples of a frame set as these settings show them to a network, on the device."""
+    return make_samples(frameset, settings.window, settings.crop, settings.views, device_of(device),
+                        settings.spacing, settings.levels)
 
 
 def train(settings: Settings, frameset: FrameSet, *, samples: Samples | None = None, device: str = "auto",
@@ -49,28 +55,34 @@ def train(settings: Settings, frameset: FrameSet, *, samples: Samples | None = N
     start = None if settings.start is None else train(settings.start, frameset, samples=samples, device=device, **how)
 
     def make_task(_) -> Task:
-        own = samples_for(settings, frameset, device) if samples is None else samples
+        own, watched = samples, None
+        if settings.practice:
+            own = samples_for(settings, taught_by(settings, frameset, progress), device)
+        elif own is None:
+            own = samples_for(settings, frameset, device)
+        if settings.watch:
+            watched = samples_for(settings, watched_frames(settings, progress), device)
         part, test = split(own, settings.split, settings.seed, settings.cycles)
-        part = thinned(own.index, part, settings.thin)
-        part, watched = hold_out(own.index, part, settings.loop.validation, settings.seed)
-        made = task(settings, own, part, watched, start)
-        return replace(made, card=made.card | {"train": len(part), "watched": len(watched), "test": len(test)})
+        part, held_out = hold_out(own.index, part, settings.loop.validation, settings.seed)
+        made = task(settings, own, part, held_out, start, watched)
+        return replace(made, card=made.card | {"train": len(part), "watched": len(held_out), "test": len(test)})
 
     facts = {"fingerprint": frameset.fingerprint, "origin": frameset.origin, "code": CODE[:12]}
     return trained.obtain(run_key(settings, frameset.origin, device), make_task, settings, facts, **how)
 
 
-def task(settings: Settings, samples: Samples, train: np.ndarray, watched: Sequence[int] = (),
-         start: Trained | None = None) -> Task:
-    """Training on the samples `train` (positions), the loss being watched on the samples `watched`.
+def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequence[int] = (),
+         start: Trained | None = None, watched: Samples | None = None) -> Task:
+    """Training on the samples `train` (positions), the loss being watched on the samples `held_out`.
 
     start : the run whose weights it begins with; see `take` for what the card says of them
-    Raises `SqError` as `make_net` does, and for fewer than two samples a batch and process.
+    watched : samples of events on which the class head's average precision is watched
+    Raises `SqError` as `make_net` and `patches.find_sources` do, and for fewer than two samples a batch and process.
     """
     loop, device, (rank, world) = settings.loop, samples.device, ranks()
-    labels = samples.labels.cpu().numpy()[train]
-    places, weights = epoch_of(settings, labels)
-    size = min(loop.batch, len(places))
+    negatives, positives, weights = epoch_of(settings, samples.labels.cpu().numpy()[train])
+    shown = len(positives) + -(-len(negatives) // settings.thin)
+    size = loop.batch if settings.patch else min(loop.batch, shown)
     if size < 2 * world:
         raise SqError(f"{size} training samples for {world} process{'es' * (world > 1)}: "
                       "a batch needs at least 2 in each")
@@ -85,32 +97,72 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, watched: Seque
         net.trunk.requires_grad_(False)
         for block in list(net.trunk)[len(net.trunk) - settings.unfrozen :]:
             block.requires_grad_(True)
-    shown, weights = torch.from_numpy(train)[places].to(device), weights.to(device)
+    weights, steps = weights.to(device), loop.steps if settings.patch else shown // size
+    own_rows = [len(range(part, size, world)) for part in range(world)]
 
-    def batches(_, order: torch.Generator) -> Iterator[Tensor]:
-        mixed = shown[torch.randperm(len(shown), generator=order, device=device)]
-        return (batch[rank::world] for batch in mixed[: len(mixed) // size * size].split(size))
-
-    def loss_of(net: nn.Module, which: Tensor, draws: torch.Generator, count: int = size) -> tuple[Tensor, dict]:
-        rows = [len(range(part, count, world)) for part in range(world)]
-        seen, classes = views_of(samples, which, settings, draws), (samples.labels[which] == 1).long()
-        return objective(net, seen, classes, settings, weights, draws, rows)
+    def loss_of(net: nn.Module, batch: Drawn, draws: torch.Generator, rows=own_rows) -> tuple[Tensor, dict]:
+        seen = views_of(samples, batch, settings, draws)
+        return objective(net, seen, batch.labels, settings, weights, draws, rows)
 
     def watch(net: nn.Module) -> dict[str, float]:
-        """Loss on the watched samples, with the same views each time."""
-        draws, total, count = generator_of(device, settings.seed, rank), 0.0, 0
-        mixed = torch.from_numpy(np.random.default_rng(settings.seed).permutation(watched))
+        """Loss on the samples held out, with the same views each time, and average precision on watched events."""
+        draws, total, count, row = generator_of(device, settings.seed, rank), 0.0, 0, {}
+        mixed = torch.from_numpy(np.random.default_rng(settings.seed).permutation(held_out)).long()
         for batch in (batch for batch in mixed.split(loop.batch) if len(batch) >= 2 * world):
+            own = [len(range(part, len(batch), world)) for part in range(world)]
             with autocast(device, loop.precision):
-                found = loss_of(net, batch[rank::world].to(device), draws, len(batch))[1]
+                found = loss_of(net, _whole(samples, batch[rank::world].to(device)), draws, own)[1]
             total, count = total + float(found["loss"]) * len(batch), count + len(batch)
-        return {"watched": total / max(count, 1)}
+        if len(held_out):
+            row["watched"] = total / max(count, 1)
+        if watched is not None:
+            which = torch.arange(0, len(watched), WATCHED_EVERY, device=device)
+            margin = answers(unwrapped(net), watched, which, loop.precision, "margin")[:, 0]
+            index = watched.index.iloc[which.cpu().numpy()]
+            row["ap"] = patches.watched_score((index["label"] == 1).to_numpy(), margin, index)
+        return row
+
+    if settings.patch:
+        sources = patches.find_sources(samples, train)
+    quiet, shaken = (torch.from_numpy(train[part]).to(device) for part in (negatives, positives))
+
+    def batches(_, order: torch.Generator) -> Iterator[Drawn]:
+        if settings.patch:
+            side = samples.pool.shape[-1]
+            drawn = (patches.draw(sources, side, size, settings.patch, order) for _ in range(steps))
+        else:
+            few = quiet[torch.randperm(len(quiet), generator=order, device=device)[: shown - len(shaken)]]
+            epoch = torch.cat([few, shaken])
+            mixed = epoch[torch.randperm(shown, generator=order, device=device)[: steps * size]]
+            drawn = (_whole(samples, which) for which in mixed.split(size))
+        return (Drawn(*(each[rank::world] for each in batch)) for batch in drawn)
 
     name = settings.objective + (f", temperature {settings.temperature:g}" if settings.contrasts else "")
-    facts = {"chance": losses.chance_level(2 * size)} if settings.contrasts else {}
-    steps = len(places) // size
+    share = 0.5 if settings.patch else len(positives) / shown
+    facts = attainable(settings, size, share) if settings.contrasts else {}
+    seen = watch if len(held_out) or watched is not None else None
     return Task(name, loop, settings.seed, device, net, steps * size * settings.views_each, steps, batches, loss_of,
-                watch if len(watched) else None, "view", facts, card)
+                seen, "view", facts, card)
+
+
+def _whole(samples: Samples, which: Tensor) -> Drawn:
+    """A batch of whole frames, the samples `which` (B,)."""
+    return Drawn(which, which, (samples.labels[which] == 1).long())
+
+
+def taught_by(settings: Settings, frameset: FrameSet, progress: bool = True) -> FrameSet:
+    """The practice sources that teach a run, made or found, and the middles of the frame set's frames beside them.
+
+    Raises `SqError` for a crop that does not fit the frames.
+    """
+    practice = practice_set.practice_frames(settings.practice, settings.crop, progress=progress)
+    return join(middles(frameset, settings.crop), practice) if settings.events else practice
+
+
+def watched_frames(settings: Settings, progress: bool = True) -> FrameSet:
+    """Events of the same physics as trial events, of a seed of their own, on which a run is watched."""
+    size = settings.crop or 128
+    return trial_frames(settings.watch, WATCHED, TwinSettings(size), size, "frame", progress)
 
 
 def make_net(settings: Settings, size: int) -> nn.Module:
@@ -118,30 +170,50 @@ def make_net(settings: Settings, size: int) -> nn.Module:
 
     A run that starts from an autoencoder encodes frames as that does. Raises `SqError` as `models` do.
     """
+    channels = settings.window * LEVELS[settings.levels]
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         if settings.reconstructs:
-            return AutoEncoder(settings.model, settings.window, size, settings.objective != "autoencoder")
+            return AutoEncoder(settings.model, channels, size, settings.objective != "autoencoder")
         flat = size if settings.start is not None and settings.start.reconstructs else 0
-        return ContrastiveNet(settings.model, settings.window, settings.contrasts and not settings.joint, flat)
+        net = ContrastiveNet(settings.model, channels, settings.contrasts and not settings.joint, flat, settings.patch)
+    if settings.levels == "relative":
+        net.level.copy_(torch.tensor([levels.ONE, levels.STEPS]))
+    return net
 
 
-def epoch_of(settings: Settings, labels: np.ndarray) -> tuple[np.ndarray, Tensor]:
-    """Positions, int64, of one epoch of `labels` (N,), each positive as often as `loop.upsample` says, not mixed; and
-    class weights (2,) of Equation 3, by the numbers of both classes that the epoch has."""
+def epoch_of(settings: Settings, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, Tensor]:
+    """Positions, int64, of what an epoch of `labels` (N,) shows: the negatives of which one in `thin` is drawn, and the
+    positives, each as often as `loop.upsample` says. And class weights (2,) of Equation 3, by the numbers of both
+    classes that an epoch shows: of patches as many of each."""
     negatives, positives = np.flatnonzero(labels != 1), np.flatnonzero(labels == 1)
-    times = settings.loop.upsample or max(1, round(len(negatives) / max(1, len(positives))))
-    places = np.concatenate([negatives, *[positives] * times])
-    return places, losses.class_weights((len(negatives), len(places) - len(negatives)))
+    shown = -(-len(negatives) // settings.thin)
+    times = settings.loop.upsample or max(1, round(shown / max(1, len(positives))))
+    counts = (1, 1) if settings.patch else (shown, times * len(positives))
+    return negatives, np.concatenate([positives] * times), losses.class_weights(counts)
 
 
-def views_of(samples: Samples, which: Tensor, settings: Settings, draws: torch.Generator) -> Tensor:
-    """Augmented views of the samples `which` (B,): uint8 (V·B, window, H, W), two of each if contrasted."""
+def views_of(samples: Samples, batch: Drawn, settings: Settings, draws: torch.Generator) -> Tensor:
+    """Augmented views of a batch (B,): uint8 (V·B, channels, H, W), two of each if contrasted."""
     views = []
     for _ in range(settings.views_each):
-        filtered = decide_low_pass(len(which), settings.views, draws)
-        views.append(augment(gather(samples, which, filtered), settings.views, draws, filtered))
+        filtered = decide_low_pass(len(batch.which), settings.views, draws)
+        if settings.patch:
+            seen = patches.cut(samples, batch, settings.patch, draws, filtered)
+        else:
+            seen = gather(samples, batch.which, filtered)
+        views.append(augment(seen, settings.views, draws, filtered))
     return torch.cat(views)
+
+
+def attainable(settings: Settings, size: int, share: float) -> dict[str, float]:
+    """Loss of a batch of `size` samples, a `share` of them positive: "chance", where all views lie in one point, and
+    "least", the lowest that there is (`losses.least`)."""
+    positives = round(share * size)
+    alone = [2] * (size - positives)  # of a quiet sample only its two views attract one another
+    groups = {"simclr": [2] * size, "minority": [2 * positives, *alone]}
+    groups = groups.get(settings.objective, [2 * positives, 2 * (size - positives)])
+    return {"chance": losses.chance_level(2 * size), "least": losses.least(groups, settings.temperature)}
 
 
 def objective(net: nn.Module, views: Tensor, labels: Tensor, settings: Settings, weights: Tensor,
@@ -150,8 +222,8 @@ def objective(net: nn.Module, views: Tensor, labels: Tensor, settings: Settings,
 
     weights : (2,) of the classes; rows : B of each process, by default the same in all
     Returns the loss, with gradient, class head included; and "loss", the objective without that head, and, where views
-    are contrasted, "spread" of the projections (0 where they have collapsed to one point). With several processes all
-    of them return the loss of the global batch.
+    are contrasted, "head", the cross-entropy of that head, and "spread" of the projections (0: collapsed to a point).
+    With several processes all of them return the loss of the global batch.
     """
     # gray levels are exact in bf16; an autoencoder's errors are not
     exact = settings.reconstructs or not torch.is_autocast_enabled(views.device.type)
@@ -170,11 +242,12 @@ def objective(net: nn.Module, views: Tensor, labels: Tensor, settings: Settings,
         return shown + unused, {"loss": shown}
     if settings.objective == "simclr":
         shown = losses.simclr(*parts[:2], settings.temperature)
-    elif settings.objective == "supcon":
-        shown = losses.supcon(z, targets, settings.temperature)
+    elif settings.objective in ("supcon", "minority"):
+        loss = losses.supcon if settings.objective == "supcon" else losses.minority_supcon
+        shown = loss(z, targets, settings.temperature)
     else:
         shown = losses.weighted_supcon(z, targets, settings.temperature, weights)
-    return shown + head, {"loss": shown, "spread": losses.spread(z)}
+    return shown + head, {"loss": shown, "head": head, "spread": losses.spread(z)}
 
 
 def _reconstruct(net, frames, labels, settings, draws, rows) -> tuple[Tensor, dict[str, Tensor]]:
@@ -233,22 +306,34 @@ def embed(run: Trained, samples: Samples, what: str = "encoding", batch: int = 2
     """Encodings of raw samples, float32 (M, E), kept beside the run: no view is augmented or turned (Section 4.1).
 
     what : "encoding", "projection" (M, P) (L2-normalised, contrastive networks), or "probability" (M, 1) of the class
-    head Raises `SqError` as `load_net` does, and where what was kept is damaged.
+    head. Raises `SqError` as `load_net` does, and where what was kept is damaged.
     """
     name = f"{what}-{samples.fingerprint[:12]}-{samples.window}-{samples.pixels.shape[-1]}-{len(samples)}.npy"
-    path = run.folder / name
+    path = home() / "data" / "models" / "embedded" / run.key / name
     if not path.is_file():
-        net, found = load_net(run, samples.pixels.shape[-1], str(samples.device)), []
-        for which in torch.arange(len(samples), device=samples.device).split(batch):
-            frames = gather(samples, which).to(torch.float32, memory_format=torch.channels_last)
-            with autocast(samples.device, run.settings.loop.precision):
-                code = net.encode(frames)
-                if what == "projection":
-                    code = nn.functional.normalize(net.projector(code).float(), dim=1)
-                elif what == "probability":
-                    code = net.classifier(code).float().softmax(1)[:, 1:]
-            found.append(code.float())
+        net = load_net(run, samples.pixels.shape[-1], str(samples.device))
+        which = torch.arange(len(samples), device=samples.device)
+        found = answers(net, samples, which, run.settings.loop.precision, what, batch)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as aside, open(aside, "wb") as file:
-            np.save(file, torch.cat(found).cpu().numpy())
+            np.save(file, found)
     with in_words(f"{path} is damaged", "delete it, and it is made again"):
         return np.load(path, allow_pickle=False)
+
+
+def answers(net: nn.Module, samples: Samples, which: Tensor, precision: str, what: str, batch: int = 256) -> np.ndarray:
+    """What a network in evaluation mode says of samples `which` (B,), float32 (B, …); `what` as for `embed`, or
+    "margin" (B, 1), the class head's logit for a sunquake less the other."""
+    found = []
+    for some in which.split(batch):
+        frames = gather(samples, some).to(torch.float32, memory_format=torch.channels_last)
+        with autocast(samples.device, precision):
+            code = net.encode(frames)
+            if what == "projection":
+                code = nn.functional.normalize(net.projector(code).float(), dim=1)
+            elif what == "probability":
+                code = net.classifier(code).float().softmax(1)[:, 1:]
+            elif what == "margin":
+                code = net.classifier(code.float()).float().diff(dim=1)
+        found.append(code.float())
+    return torch.cat(found).cpu().numpy()

@@ -48,6 +48,21 @@ def supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
     return _supervised(z, labels, temperature)
 
 
+def minority_supcon(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Supervised contrast for a rare class (Mildenberger et al. 2025, arXiv:2503.17024, "supervised minority"): L_i as
+    in `supcon` with P(i) all other views of its class for anchors of class 1, and its own other view for the rest.
+
+    z: (2B, d), first the views of B samples, then their other ones in the same order. labels: (2B,) classes 0 and 1.
+    Raises `SqError` as `supcon` does, and for an odd number of views.
+    """
+    _check(z, labels)
+    if len(z) % 2:
+        raise SqError(f"{len(z)} views: each sample has two, all first ones before all second ones")
+    own = torch.arange(len(z), device=z.device) % (len(z) // 2)
+    # every quiet sample is a class of its own
+    return _supervised(z, torch.where(labels == 1, len(z), own), temperature)
+
+
 def weighted_supcon(z: Tensor, labels: Tensor, temperature: float, weights: Tensor, form: str = "anchor") -> Tensor:
     """Class-weighted supervised contrastive loss (Equation 2), with L_i as in `supcon`.
 
@@ -102,6 +117,18 @@ def log_cosh(error: Tensor) -> Tensor:
 def chance_level(views: int) -> float:
     """Loss log(n - 1) of n = 2B views that all lie in one point, for `simclr` and `supcon` alike: collapse, in nats."""
     return math.log(views - 1)
+
+
+def least(sizes: Sequence[int], temperature: float) -> float:
+    """Lowest supervised contrastive loss, in nats, of groups of so many views that attract one another.
+
+    Each group in one point, the points evenly apart (the corners of a simplex), which is the least for groups of equal
+    size where the embedding has room for it (Graf et al. 2021, arXiv:2102.08817), and close to it for others.
+    """
+    views, count = sum(sizes), len(sizes)
+    others = math.exp(-count / (count - 1) / temperature) if count > 1 else 0.0
+    anchors = [(size, math.log(size - 1 + (views - size) * others)) for size in sizes if size > 1]
+    return sum(size * loss for size, loss in anchors) / max(1, sum(size for size, _ in anchors))
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from pickle import UnpicklingError
 import torch
 import torchvision
 from torch import nn
+from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock
 
 from sqlib.errors import SqError
@@ -27,14 +28,26 @@ def _resnet6(width: int) -> nn.Sequential:
     return nn.Sequential(stem, block(width, 2 * width), block(2 * width, 4 * width))
 
 
+def _conv6(width: int) -> nn.Sequential:
+    """Six convolutions, two of each width (`width`, twice, four times as much), a pool between: no stride before."""
+
+    def pair(channels, out):
+        layers = [(nn.Conv2d(i, out, 3, 1, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU(inplace=True))
+                  for i in (channels, out)]
+        return nn.Sequential(*(layer for each in layers for layer in each))
+
+    return nn.Sequential(pair(3, width), nn.MaxPool2d(2), pair(width, 2 * width), nn.MaxPool2d(2),
+                         pair(2 * width, 4 * width))
+
+
 def trunk(model: Model, channels: int) -> tuple[nn.Sequential, int]:
     """Convolutional part of a backbone for `channels` input channels, and the number of its features.
 
     Raises `SqError` where ImageNet weights are asked for and cannot be had.
     """
     learned = model.weights == "imagenet"
-    if model.backbone == "resnet6":
-        net, features = _resnet6(model.width), 4 * model.width
+    if model.backbone in SMALL:
+        net, features = SMALL[model.backbone](model.width), 4 * model.width
     else:
         with fetching("ImageNet", model.backbone) if learned else nullcontext():
             whole = torchvision.models.get_model(model.backbone, weights="IMAGENET1K_V1" if learned else None)
@@ -45,6 +58,9 @@ def trunk(model: Model, channels: int) -> tuple[nn.Sequential, int]:
     if channels != 3:
         _take_channels(net, channels, learned)
     return net, features
+
+
+SMALL = {"conv6": _conv6, "resnet6": _resnet6}
 
 
 @contextmanager
@@ -76,30 +92,42 @@ def _take_channels(net: nn.Sequential, channels: int, learned: bool) -> None:
 class ContrastiveNet(nn.Module):
     """Backbone → encoding → projection head (linear, ReLU, linear), with a linear class head (Section 4.1.1).
 
-    `forward` takes (B, window, H, W) in gray levels 0…255, as the authors' networks do, and returns the encoding (B,
+    `forward` takes (B, channels, H, W) in gray levels 0…255, as the authors' networks do, and returns the encoding (B,
     E), the projection (B, P) and the class logits (B, 2). The class head reads the encoding and does not change it,
     unless `watch` is False. `flat`: pixels a side of frames that are encoded as an autoencoder does, place by place, so
-    that its encoder can be gone on with; 0 pools over all places. Raises `SqError` as `trunk` does.
+    that its encoder can be gone on with; 0 pools over all places. `patch`: pixels a side of the patches that it learns
+    from; a larger frame is encoded as that of its patches which the class head takes most for a sunquake; 0: as a
+    whole. Raises `SqError` as `trunk` does.
     """
 
-    def __init__(self, model: Model, channels: int, watch: bool = True, flat: int = 0):
+    def __init__(self, model: Model, channels: int, watch: bool = True, flat: int = 0, patch: int = 0):
         super().__init__()
         self.trunk, features = trunk(model, channels)
-        layers = [POOLS[model.pool](1), nn.Flatten()]
+        self.pool, layers = POOLS[model.pool](1), []
         if features != model.encoding or model.dropout:
             layers += [nn.Linear(features, model.encoding), nn.BatchNorm1d(model.encoding), nn.Dropout(model.dropout)]
         self.encoding = _flat_encoding(features, flat, model.encoding) if flat else nn.Sequential(*layers)
         first, last = nn.Linear(model.encoding, model.encoding), nn.Linear(model.encoding, model.projection)
         self.projector = nn.Sequential(first, nn.ReLU(inplace=True), last)
         self.classifier = nn.Linear(model.encoding, 2)
-        self.watch = watch
-        self.register_buffer("level", torch.tensor([0.0, 1.0]))  # as they are, unless it starts from an autoencoder
+        self.watch, self.flat, self.patch = watch, flat, patch
+        self.register_buffer("level", torch.tensor([0.0, 1.0]))  # as they are, unless something else is known of them
 
     def encode(self, frames: torch.Tensor) -> torch.Tensor:
-        """Encoding (B, E) of frames (B, window, H, W), float32."""
+        """Encoding (B, E) of frames (B, channels, H, W), float32."""
         features = self.trunk((frames - self.level[0]) / self.level[1])
         with _precisely(features):
-            return self.encoding(features.float())
+            features = features.float()
+            if self.flat:
+                return self.encoding(features)
+            if not self.patch or frames.shape[-1] <= self.patch:
+                return self.encoding(self.pool(features).flatten(1))
+            side = round(self.patch * features.shape[-1] / frames.shape[-1])
+            windows = F.max_pool2d(features, side, 2) if isinstance(self.pool, nn.AdaptiveMaxPool2d) else (
+                F.avg_pool2d(features, side, 2))
+            codes = self.encoding(windows.flatten(2).mT.flatten(0, 1)).unflatten(0, (len(frames), -1))
+            margin = self.classifier(codes).diff(dim=-1)[..., 0]
+            return codes[torch.arange(len(codes), device=codes.device), margin.argmax(1)]
 
     def forward(self, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         code = self.encode(frames)

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from sqlib.data.catalogue import INSTRUMENTS
+from sqlib.data.frames import FrameSet, frame_time, make_index
 from sqlib.errors import SqError, in_words
 from sqlib.keys import code_hash, key
 from sqlib.learn.practice import draw_event, practise
@@ -17,6 +20,8 @@ from sqlib.sun.twin import TwinSettings, check_settings
 from sqlib.workers import check_workers, each, workers_for
 
 MOST = 10_000  # cubes
+SEED = 530013  # of the practice cubes that encoders learn from
+BOX = 16  # pixels a side of the boxes round their sources, about what annotators drew on HMI's frames
 COLUMNS = ["first", "last", "y", "x"]
 PHYSICS = code_hash(["sqlib.learn.practice"], ("sun", "data"))
 
@@ -123,6 +128,37 @@ def take(some: PracticeSet, sources: int) -> PracticeSet:
     rest = pd.concat([some.left_out, some.sources.iloc[sources:]], ignore_index=True)
     rest = rest[rest["cube"] < cubes].reset_index(drop=True)
     return replace(some, pixels=some.pixels[:cubes], sources=kept, left_out=rest, instruments=some.instruments[:cubes])
+
+
+def practice_frames(sources: int, size: int, frames: int = 256, seed: int = SEED, progress: bool = True) -> FrameSet:
+    """`sources` practice sources as a frame set in memory: as many cubes, (frames, size, size) each, as hold them.
+
+    Each cube is an event "practice 0", …; boxes of `BOX` pixels stand round its sources. Frames with a source that is
+    not to be learned from have the label -1.
+    """
+    cubes, held = 0, 0
+    while held < sources:  # doubles come on top
+        event = draw_event(cubes, generator_of(seed, f"practice {cubes}, frames"), frames)
+        cubes, held = cubes + 1, held + len(event.intervals)
+    some = take(practice_set(cubes, seed, size, frames, progress), sources)
+    parts = []
+    for cube, instrument in enumerate(some.instruments):
+        cadence, number = INSTRUMENTS[instrument][0], np.arange(frames)
+        label, boxes = np.zeros(frames, int), [()] * frames
+        for row in some.sources[some.sources["cube"] == cube].itertuples():
+            label[row.first : row.last + 1] = 1
+            box = (row.x + 0.5 - BOX / 2, row.y + 0.5 - BOX / 2, row.x + 0.5 + BOX / 2, row.y + 0.5 + BOX / 2)
+            for place in range(row.first, row.last + 1):
+                boxes[place] = (*boxes[place], box)
+        for row in some.left_out[some.left_out["cube"] == cube].itertuples():
+            label[row.first : row.last + 1] = -1
+        parts.append(pd.DataFrame({
+            "event": f"practice {cube}", "cycle": 23 if instrument == "MDI" else 24, "frame": number,
+            "time": [frame_time(datetime(2000, 1, 1), cadence, int(n)) for n in number], "label": label,
+            "boxes": boxes}))
+    index = make_index(pd.concat(parts, ignore_index=True))
+    made = key(some.origin, BOX)
+    return FrameSet(some.pixels.reshape(-1, size, size), index, "twin", made, "frame", made)
 
 
 def free_frames(some: PracticeSet) -> Iterator[np.ndarray]:

@@ -100,7 +100,8 @@ def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: View
     index = frameset.index.iloc[order[middle]].reset_index(drop=True)
     labels = torch.from_numpy(index["label"].to_numpy(copy=True)).to(device)
     rows = torch.from_numpy(middle).to(device)
-    return Samples(pool.flatten(0, 1), filtered, rows, labels, index, window, frameset.fingerprint, planes, spacing, cut)
+    facts = window, frameset.fingerprint, planes, spacing, cut
+    return Samples(pool.flatten(0, 1), filtered, rows, labels, index, *facts)
 
 
 def channels(samples: Samples, which: torch.Tensor, filtered: torch.Tensor | None = None) -> torch.Tensor:
@@ -131,8 +132,10 @@ def split(samples: Samples, how: str = "event", seed: int = 1265, cycles=(23, 24
     if how == "event":
         event = samples.index["event"]
         listed, parts = {one.key for one in catalogue()}, paper_split(catalogue())
-        others = divide(sorted(set(event[known]) - listed))  # keys sort by time
+        practice = {key for key in set(event[known]) if key.startswith("practice")}  # all to learn from
+        others = divide(sorted(set(event[known]) - listed - practice))  # keys sort by time
         train, test = ({one.key for one in part}.union(own) for part, own in zip(parts, others))
+        train |= practice
         parts = tuple(np.flatnonzero(known & event.isin(keys).to_numpy()) for keys in (train, test))
     elif how == "sample":
         shuffled = np.random.default_rng(seed).permutation(np.flatnonzero(known))
@@ -142,6 +145,8 @@ def split(samples: Samples, how: str = "event", seed: int = 1265, cycles=(23, 24
         raise SqError(f"split {how!r} is unknown: event or sample")
     labels = samples.index["label"].to_numpy()
     for name, part in zip(("training", "test"), parts):
+        if name == "test" and how == "event" and not len(part) and practice:
+            continue  # practice alone: it is tested elsewhere
         missing = [word for word, label in (("positive", 1), ("negative", 0)) if not (labels[part] == label).any()]
         if missing:
             raise SqError(f"the {name} part of the {how} split has no {' and no '.join(missing)} sample; "

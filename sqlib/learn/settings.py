@@ -43,18 +43,18 @@ def checked(kind: type) -> type:
 class Model:
     """A network. `encoding`: size of the latent vector used; `projection`: of the one contrasted."""
 
-    backbone: Literal["resnet6", "resnet18", "resnet50", "densenet121"] = "resnet18"
+    backbone: Literal["conv6", "resnet6", "resnet18", "resnet50", "densenet121"] = "resnet18"
     weights: Literal["none", "imagenet"] = "none"
     encoding: Count = 512
     projection: Count = 128
     pool: Literal["avg", "max"] = "avg"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    width: Count = 16  # channels of resnet6's first layer; the others have their own
+    width: Count = 16  # channels of the first layer of conv6 and resnet6; the others have their own
 
     @model_validator(mode="after")
     def _weights_exist(self):
-        if self.backbone == "resnet6" and self.weights != "none":
-            raise SqError("there are no ImageNet weights for resnet6: weights='none', or another backbone")
+        if self.backbone in ("conv6", "resnet6") and self.weights != "none":
+            raise SqError(f"there are no ImageNet weights for {self.backbone}: weights='none', or another backbone")
         return self
 
 
@@ -82,6 +82,7 @@ class Loop:
     """How anything is trained. Lengths are in epochs: `warmup` (the rate rises from 0), `step` (rate × 0.1 after each,
     for the schedule "step"), `patience` (without a better watched loss before it stops; 0: never).
 
+    `steps`: batches in an epoch, where they are drawn at random (patches); otherwise an epoch shows each sample once.
     `upsample`: times that each positive sample is in an epoch; 0: as often as makes both classes equal. `validation`:
     share of the training events on which only the loss is watched. `clip`: greatest norm of the gradient; 0: any.
     `average`: what a step leaves of a running mean of the weights, which is then what is kept; 0: no mean.
@@ -104,6 +105,7 @@ class Loop:
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     compile: bool = False
+    steps: Count = 50
 
     @model_validator(mode="after")
     def _watched(self):
@@ -116,14 +118,20 @@ class Loop:
 class Settings:
     """A training run of an encoder.
 
-    `objective`: simclr (Eq. 4), supcon (Eq. 5), weighted (Eqs. 2, 3), classify and focal (class head with a gradient
-    into the backbone), autoencoder, vae, logcosh. `split`, `cycles`: see `samples.split`. `window`: frames mixed to one
-    sample. `joint`: whether the class head of a contrastive run teaches the backbone too, or only watches. `thin`: only
-    every so-many-th negative frame trains. `start`: the run whose weights it begins with (the first of two steps).
-    `unfrozen`: that many of the last blocks of the backbone are trained; -1 all.
+    `objective`: simclr (Eq. 4), supcon (Eq. 5), weighted (Eqs. 2, 3), minority (as supcon, but quiet samples attract
+    their own other view only: Mildenberger et al. 2025), classify and focal (class head with a gradient into the
+    backbone), autoencoder, vae, logcosh. `split`, `cycles`: see `samples.split`. `window`, `spacing`, `levels`: see
+    `samples.make_samples`. `joint`: whether the class head of a contrastive run teaches the backbone too, or only
+    watches. `thin`: an epoch shows all positives and one of so many negatives, drawn anew each time. `patch`: pixels a
+    side of the patches that a step sees, round sources and elsewhere (`patches.draw`); 0: frames. `practice`: sources
+    of practice cubes that teach, beside the events of the frame set or, where `events` is False, in their place.
+    `watch`: held-out events of the same physics on which average precision is watched, every epoch. `start`: the run
+    whose weights it begins with (the first of two steps). `unfrozen`: that many of the last blocks of the backbone are
+    trained; -1 all.
     """
 
-    objective: Literal["simclr", "supcon", "weighted", "classify", "focal", "autoencoder", "vae", "logcosh"] = "supcon"
+    objective: Literal["simclr", "supcon", "weighted", "minority", "classify", "focal",
+                       "autoencoder", "vae", "logcosh"] = "supcon"
     model: Model = field(default_factory=Model)
     views: Views = field(default_factory=Views)
     loop: Loop = field(default_factory=Loop)
@@ -131,7 +139,13 @@ class Settings:
     split: Literal["event", "sample"] = "event"
     cycles: tuple[int, ...] = (23, 24)
     window: Count = 3
+    spacing: Count = 1
+    levels: Literal["gray", "relative"] = "gray"
     crop: Whole = 0
+    patch: Whole = 0
+    practice: Whole = 0
+    events: bool = True
+    watch: Whole = 0
     seed: Whole = 1265
     joint: bool = False
     thin: Count = 1
@@ -142,6 +156,10 @@ class Settings:
     def _trainable(self):
         if self.window % 2 == 0:
             raise SqError(f"window={self.window}: a frame stands in the middle of its neighbours: 1, 3, 5 …")
+        if self.practice and not self.crop:
+            raise SqError("practice cubes are as small as the middle of frames that they are shown with: give crop")
+        if not (self.practice or self.events):
+            raise SqError("events=False and practice=0 leave nothing to learn from")
         if self.loop.batch < 2:
             raise SqError(f"batch={self.loop.batch}: a loss that contrasts samples needs at least 2 of them")
         return self
@@ -154,7 +172,7 @@ class Settings:
     @property
     def contrasts(self) -> bool:
         """Whether this trains by contrasting views."""
-        return self.objective in ("simclr", "supcon", "weighted")
+        return self.objective in ("simclr", "supcon", "weighted", "minority")
 
     @property
     def views_each(self) -> int:
