@@ -32,11 +32,12 @@ def simulated(values: dict[str, Any], progress: bool = True) -> FrameSet:
 
 
 def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
-                  minutes: float = math.inf) -> dict[str, Any]:
+                  minutes: float = math.inf, anew: bool = False) -> dict[str, Any]:
     """Train the networks of a chapter that are not there yet; return the card of each by name.
 
-    minutes : stop after so long at the end of an epoch; the same call goes on. Raises `SqError` for a chapter that
-    trains nothing, and what training raises.
+    minutes : stop after so long at the end of an epoch; the same call goes on
+    anew : train here those too that came with the book
+    Raises `SqError` for a chapter that trains nothing, and what training raises.
     """
     if chapter not in recipes.PLANS:
         raise SqError(f"{chapter} trains no network; those that do: {', '.join(recipes.PLANS)}")
@@ -48,8 +49,9 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
             if finds and settings.data == "twin":
                 frames = simulated(values, progress)
             trainer = detector if finds else encoders
-            how = {"progress": progress, "seconds": max(60 * minutes - (time.monotonic() - started), 0)}
-            if not trained.is_complete(trainer.run_key(settings, frames.origin)):
+            how = {"progress": progress, "seconds": max(60 * minutes - (time.monotonic() - started), 0),
+                   "anew": anew}
+            if anew or not trained.is_complete(trainer.run_key(settings, frames.origin)):
                 if ranks()[0] == 0:
                     say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress)
                 if not finds and not settings.practice:

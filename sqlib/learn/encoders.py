@@ -45,13 +45,14 @@ def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto") ->
 
 
 def train(settings: Settings, frameset: FrameSet, *, samples: Samples | None = None, device: str = "auto",
-          progress: bool = True, seconds: float = math.inf) -> Trained:
+          **how) -> Trained:
     """The run of `settings` on a frame set: found where it was trained before, gone on with where it was cut off.
 
     samples : of the frame set, where the caller has them already (`samples_for`); else they are made when needed
-    Raises `SqError` as `samples.split` and `trained.obtain` do, whose `seconds` these are.
+    how : progress, seconds, anew, for `trained.obtain`
+    Raises `SqError` as `samples.split` and `trained.obtain` do.
     """
-    how = {"progress": progress, "seconds": seconds}
+    progress = how.get("progress", True)
     start = None if settings.start is None else train(settings.start, frameset, samples=samples, device=device, **how)
 
     def make_task(_) -> Task:
