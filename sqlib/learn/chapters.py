@@ -12,11 +12,16 @@ import torch
 
 from sqlib.data.build import load_frames
 from sqlib.data.frames import FrameSet
+from sqlib.data.trial import trial_frames
 from sqlib.errors import SqError
 from sqlib.learn import detector, encoders, recipes, trained
+from sqlib.learn.samples import Samples, sparse
+from sqlib.learn.settings import Settings
 from sqlib.learn.train import ranks
 from sqlib.sun.twin import TwinSettings
 from sqlib.workers import say
+
+EVERY = 4  # of trial events one frame in so many is asked about: those between are much alike, and cost four times
 
 
 def frames_of(values: dict[str, Any], progress: bool = True) -> FrameSet:
@@ -29,6 +34,18 @@ def frames_of(values: dict[str, Any], progress: bool = True) -> FrameSet:
 def simulated(values: dict[str, Any], progress: bool = True) -> FrameSet:
     """The twin that a chapter on real frames learns from beside them: scaled frame by frame, as published ones are."""
     return frames_of({**values, "data": "twin", "scaling": "frame"}, progress)
+
+
+def trial_of(values: dict[str, Any], progress: bool = True) -> FrameSet:
+    """Frames of the trial events that a chapter's parameters name, made as `frames_of` makes those of the twin."""
+    own = {field.name: values[field.name] for field in fields(TwinSettings) if field.name in values}
+    return trial_frames(values["trial"], settings=TwinSettings(**own), size=values["resolution"],
+                        scaling=values["scaling"], progress=progress)
+
+
+def trial_samples(settings: Settings, trial: FrameSet) -> Samples:
+    """Every `EVERY`th frame of trial events as the networks of these settings see it."""
+    return sparse(encoders.samples_for(settings, trial), EVERY)
 
 
 def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,

@@ -1,11 +1,11 @@
 """Encoders trained and asked: contrastive networks, class heads and autoencoders on frames with their neighbours."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
 import torch
+from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,14 +18,14 @@ from sqlib.learn.augment import augment, decide_low_pass
 from sqlib.learn.levels import LEVELS
 from sqlib.learn.models import AutoEncoder, ContrastiveNet
 from sqlib.learn.patches import Drawn
-from sqlib.learn.samples import Samples, gather, hold_out, make_samples, split
+from sqlib.learn.samples import Samples, gather, hold_out, make_samples, sparse, split
 from sqlib.learn.settings import Settings
 from sqlib.learn.train import Task, autocast, device_of, generator_of, precision_of, ranks, unwrapped
 from sqlib.learn.trained import Trained
-from sqlib.paths import home, replacing
+from sqlib.paths import replacing
 from sqlib.sun.twin import TwinSettings
 
-WATCHED, WATCHED_EVERY = 530012, 2  # seed of the events on which runs are watched; of their frames one in so many
+WATCHED, WATCHED_EVERY = 530012, 3  # seed of the events on which runs are watched; of their frames one in so many
 CODE = trained.code_of(__name__)  # taken when it is loaded: what is edited later trains nothing in this process
 
 
@@ -35,7 +35,8 @@ def run_key(settings: Settings, origin: str, device: str = "auto") -> str:
     precision = precision_of(settings.loop.precision, device_of(device))
     facts = asdict(replace(settings, loop=replace(settings.loop, precision=precision), start=None))
     first = None if settings.start is None else run_key(settings.start, origin, device)
-    return keys.key(CODE, {**facts, "start": first}, origin, precision)
+    data = origin if settings.events else "", practice_set.PHYSICS if settings.practice else ""
+    return keys.key(CODE, {**facts, "start": first}, *data, precision)
 
 
 def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto") -> Samples:
@@ -62,7 +63,7 @@ def train(settings: Settings, frameset: FrameSet, *, samples: Samples | None = N
         elif own is None:
             own = samples_for(settings, frameset, device)
         if settings.watch:
-            watched = samples_for(settings, watched_frames(settings, progress), device)
+            watched = sparse(samples_for(settings, watched_frames(settings, progress), device), WATCHED_EVERY)
         part, test = split(own, settings.split, settings.seed, settings.cycles)
         part, held_out = hold_out(own.index, part, settings.loop.validation, settings.seed)
         made = task(settings, own, part, held_out, start, watched)
@@ -117,10 +118,9 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequ
         if len(held_out):
             row["watched"] = total / max(count, 1)
         if watched is not None:
-            which = torch.arange(0, len(watched), WATCHED_EVERY, device=device)
+            which = torch.arange(len(watched), device=device)
             margin = answers(unwrapped(net), watched, which, loop.precision, "margin")[:, 0]
-            index = watched.index.iloc[which.cpu().numpy()]
-            row["ap"] = patches.watched_score((index["label"] == 1).to_numpy(), margin, index)
+            row["ap"] = average_precision_score((watched.labels[which] == 1).cpu().numpy(), margin)
         return row
 
     if settings.patch:
@@ -309,10 +309,12 @@ def embed(run: Trained, samples: Samples, what: str = "encoding", batch: int = 2
     what : "encoding", "projection" (M, P) (L2-normalised, contrastive networks), or "probability" (M, 1) of the class
     head. Raises `SqError` as `load_net` does, and where what was kept is damaged.
     """
-    name = f"{what}-{samples.fingerprint[:12]}-{samples.window}-{samples.pixels.shape[-1]}-{len(samples)}.npy"
-    path = home() / "data" / "models" / "embedded" / run.key / name
-    if not path.is_file():
-        net = load_net(run, samples.pixels.shape[-1], str(samples.device))
+    side, window = samples.pixels.shape[-1], f"{samples.window}x{samples.spacing}"
+    name = f"{what}-{samples.origin[:12]}-{window}-{side}-{len(samples)}.npy"
+    path = next((path for path in trained.kept_beside(run.key) if path.name == name), None)
+    if path is None:
+        path = trained.embedded(run.key) / name
+        net = load_net(run, side, str(samples.device))
         which = torch.arange(len(samples), device=samples.device)
         found = answers(net, samples, which, run.settings.loop.precision, what, batch)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -119,11 +119,3 @@ def cut(samples: Samples, drawn: Drawn, patch: int, generator: torch.Generator,
     side = torch.arange(patch, device=samples.device)
     rows, down, across = channels(samples, drawn.which, filtered), corner[:, :1] + side, corner[:, 1:] + side
     return samples.pool[rows[:, :, None, None], down[:, None, :, None], across[:, None, None, :]]
-
-
-def watched_score(labels: np.ndarray, logits: np.ndarray, index: pd.DataFrame) -> float:
-    """Average precision of `logits` (M,) less the median of their event, for labels (M,) of 0 and 1."""
-    from sklearn.metrics import average_precision_score
-
-    apart = logits - pd.Series(logits).groupby(index["event"].to_numpy()).transform("median").to_numpy()
-    return float(average_precision_score(labels, apart))

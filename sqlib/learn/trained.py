@@ -67,21 +67,32 @@ def is_complete(key: str) -> bool:
     return (run_folder(key) / "card.json").is_file()
 
 
+def embedded(key: str) -> Path:
+    """Where embeddings by the network `key` are kept that were made here."""
+    return home() / "data" / "models" / "embedded" / key
+
+
+def kept_beside(key: str) -> list[Path]:
+    """Files of embeddings by the network `key`: those that came with the book, and those made here."""
+    return [path for folder in (home() / SHIPPED / key, embedded(key)) for path in sorted(folder.glob("*.npy"))]
+
+
 def ship(keys: Iterable[str]) -> Path:
     """Copy finished networks to home()/`SHIPPED`, where others find them without training; return that folder.
 
-    What was shipped under other keys stays. Raises `SqError` for a network that is not there.
+    With them go what they answered on trial events (one number a frame: `encoders.embed`, "margin"). What was shipped
+    under other keys stays. Raises `SqError` for a network that is not there.
     """
     folder = home() / SHIPPED
     for key in keys:
         source = run_folder(key)
         if not (source / "card.json").is_file():
             raise SqError(f"there is no finished network {key}: sq train CHAPTER trains those of a chapter")
-        if source.parent != folder:
-            with replacing(folder / key) as new:
-                new.mkdir(parents=True)
-                for name in ("weights.safetensors", "history.csv", "card.json"):
-                    shutil.copyfile(source / name, new / name)
+        files = [source / name for name in ("weights.safetensors", "history.csv", "card.json")]
+        with replacing(folder / key) as new:
+            new.mkdir(parents=True)
+            for path in [*files, *(path for path in kept_beside(key) if path.name.startswith("margin"))]:
+                shutil.copyfile(path, new / path.name)
     return folder
 
 
