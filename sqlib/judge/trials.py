@@ -1,4 +1,4 @@
-"""Methods compared on trial events: average precision by event, over seeds, and differences of two on the same events."""
+"""Methods compared on trial events: average precision over seeds and events, and differences on the same events."""
 
 from collections.abc import Mapping, Sequence
 

@@ -6,7 +6,6 @@ Everything is drawn on the device, a batch at a time: no step makes the host wai
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 

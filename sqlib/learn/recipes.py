@@ -169,7 +169,8 @@ def how_many(common: Common, *, epochs: int, sources: list[int], seeds: list[int
         for count in sources:
             for seed in seeds:
                 runs[f"{count} sources, {levels}, seed {seed}"] = common.changed(seed=seed).settings(
-                    "supcon", epochs, practice=count, events=False, levels=levels, window=window, spacing=spacing)
+                    "supcon", epochs, practice=count, events=False, levels=levels, window=window, spacing=spacing,
+                    crop=common.crop or 128)
     return runs
 
 
