@@ -70,7 +70,7 @@ def find_sources(samples: Samples, part: np.ndarray) -> Sources:
     order = boxed.assign(group=groups.ngroup()).sort_values("group", kind="stable")["position"].to_numpy()
     parts = (facts.astype(np.float32), np.cumsum(count) - count, count, order, rows["position"].to_numpy(), numbers,
              rows["frame"].to_numpy(), np.cumsum(length) - length, length)
-    return Sources(*(torch.from_numpy(np.ascontiguousarray(each)).to(device) for each in parts))
+    return Sources(*(torch.from_numpy(np.array(each)).to(device) for each in parts))
 
 
 def draw(sources: Sources, size: int, count: int, patch: int, generator: torch.Generator) -> Drawn:
