@@ -327,7 +327,7 @@ def embed(run: Trained, samples: Samples, what: str = "encoding", batch: int = 2
 def answers(net: nn.Module, samples: Samples, which: Tensor, precision: str, what: str, batch: int = 256) -> np.ndarray:
     """What a network in evaluation mode says of samples `which` (B,), float32 (B, …); `what` as for `embed`, or
     "margin" (B, 1), the class head's logit for a sunquake less the other."""
-    found = []
+    found, precision = [], "auto" if precision == "bf16" else precision  # bf16 where the hardware has it
     for some in which.split(batch):
         frames = gather(samples, some).to(torch.float32, memory_format=torch.channels_last)
         with autocast(samples.device, precision):
