@@ -14,7 +14,7 @@ from sqlib.errors import SqError
 from sqlib.judge import duration, metrics, observers, pitfalls
 from sqlib.sun.twin import TwinSettings, simulate
 
-SMALL = TwinSettings(size=64, frames=60, seed=5)
+SMALL = TwinSettings(size=64, frames=160, seed=5)
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,8 @@ def hmi():
 
 
 def table1(events) -> pd.DataFrame:
-    return pd.DataFrame([(event.key, event.cycle, n, int(n in event.positives)) for event in events for n in range(256)],
-                        columns=["event", "cycle", "frame", "label"])
+    rows = [(event.key, event.cycle, n, int(n in event.positives)) for event in events for n in range(256)]
+    return pd.DataFrame(rows, columns=["event", "cycle", "frame", "label"])
 
 
 def test_the_frames_number_alone_scores_by_the_share_of_the_events_annotated_then():
@@ -55,7 +55,7 @@ def test_the_box_car_is_the_classical_detector_on_block_averages(rng):
     frames = make_frameset(rng.integers(0, 99, (30, 18, 18), dtype=np.uint8), index, "twin", "cube")
     blocks = np.array([[[frame[y : y + 4, x : x + 4].mean() for x in range(0, 16, 4)] for y in range(0, 16, 4)]
                        for frame in frames.pixels.astype(float)])
-    assert np.allclose(observers.box_car(frames), duration.classical(blocks, index, 9), rtol=1e-5)
+    assert np.allclose(observers.box_car(frames), duration.classical(blocks, index, 9, 1.25), rtol=1e-5)
 
 
 def test_a_correlation_is_the_slow_sum(rng):
@@ -103,13 +103,13 @@ def test_the_template_is_a_source_seen_through_the_telescope(hmi):
 
 def test_the_ideal_observer_finds_what_is_bright_and_knows_more_if_it_is_told_where(hmi):
     events = [replace(event, key=f"2124_01_0{n}_12_00_00") for n, event in enumerate(
-        [event for event in catalogue() if event.instrument == "HMI" and event.labelled][:6], 1)]
+        [event for event in catalogue() if event.instrument == "HMI" and event.labelled][:8], 1)]
     rows, pixels = [], []
     for event in events:
         cube = simulate(event, SMALL)
         gray = cube.power * (255 / cube.power.max((1, 2), keepdims=True))
         pixels.append(np.rint(gray).astype(np.uint8))
-        for n in range(cube.first_frame, cube.first_frame + 60):
+        for n in range(cube.first_frame, cube.first_frame + 160):
             boxes = tuple(box for (first, last), own in cube.boxes if first <= n <= last for box in own)
             rows.append((event.key, 24, n, pd.Timestamp("2124-01-01") + pd.Timedelta(seconds=45 * n),
                          int(n in event.positives), boxes))

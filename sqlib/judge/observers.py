@@ -66,7 +66,7 @@ def box_car(frameset: FrameSet, width: int = 9, block: int = 4) -> np.ndarray:
     means = np.concatenate([
         part[:, :size, :size].reshape(len(part), size // block, block, size // block, block).mean((2, 4), np.float32)
         for part in np.array_split(frameset.pixels, -(-len(frameset.pixels) // 512))])
-    return duration.classical(means, frameset.index, width)
+    return duration.classical(means, frameset.index, width, duration.SMOOTH / block)
 
 
 class Template(NamedTuple):
@@ -116,7 +116,7 @@ def template(instrument: str, settings: twin.TwinSettings) -> Template:
 
 
 def in_time(spectra: torch.Tensor, omega: torch.Tensor, times) -> torch.Tensor:
-    """Power (T, H, W) at `times` (s) of a field whose amplitudes at frequencies `omega` (B,) are `spectra` (B, H, W)."""
+    """Power (T, H, W) at `times` (s) of a field with the amplitudes `spectra` (B, H, W) at `omega` (B,) rad/s."""
     turn = torch.exp(1j * torch.as_tensor(np.asarray(times))[:, None] * omega).to(spectra.dtype)
     return torch.einsum("tb,byx->tyx", turn, spectra).abs().square()
 
