@@ -104,7 +104,7 @@ def shadow(frames: np.ndarray) -> dict[str, float]:
     """Depth and size of the active region's shadow in the mean of frames (N, H, W).
 
     Minimum over the quiet level, area below half depth round the minimum (px²), and the relative rms of the
-    large-scale brightness outside.
+    large-scale brightness (sigma 10 px, the shadow included).
     """
     scaled = frames / frames.mean((1, 2), keepdims=True)
     mean = gaussian_filter(scaled.mean(0), SMOOTH, mode="reflect")
@@ -114,11 +114,11 @@ def shadow(frames: np.ndarray) -> dict[str, float]:
     y, x = np.unravel_index(inner.argmin(), inner.shape)
     low = float(inner[y, x])
     patches, _ = label(inner < (low + quiet) / 2)
-    outside = gaussian_filter(scaled.mean(0), 2 * SMOOTH, mode="reflect")[rim:-rim, rim:-rim][inner > (low + quiet) / 2]
+    large = gaussian_filter(scaled.mean(0), 2 * SMOOTH, mode="reflect")[rim:-rim, rim:-rim]
     return {
         "shadow minimum / quiet level": low / quiet,
         "shadow area below half depth": float((patches == patches[y, x]).sum()),
-        "large-scale brightness rms": float(outside.std() / outside.mean()),
+        "large-scale brightness rms": float(large.std() / large.mean()),
     }
 
 

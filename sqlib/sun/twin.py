@@ -17,11 +17,12 @@ from sqlib.errors import SqError
 from sqlib.sun.holography import Holography, Kernel, egression_power, focus_spectrum, make_kernel
 from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.scene import Quake, Scene, draw_scene, generator_of
-from sqlib.sun.waves import Polytrope, bins_of, mode_sum, move
+from sqlib.sun.waves import Polytrope, bins_of, move, skip_sum
 
 SPECTRUM = (4.6, 7.4)  # mHz; a little more than the band that holography will look at
+SKIPS = (10.0, 70.0)  # Mm; a little more than the pupil will look at
 PATCH = 40  # pixels a side: room for a sunquake's clump and its image
-SLOPE = 3.7  # of egression power with frequency; gives the speckle of real frames its lifetime
+SLOPE = 4.2  # of egression power with frequency; gives the speckle of real frames its lifetime
 WAVE_RMS = 60.0  # m/s in that spectrum, where the Sun is quiet
 
 
@@ -43,7 +44,7 @@ class Instrument:
     noise: float
 
 
-INSTRUMENTS = {"MDI": Instrument(0.75, 12.0), "HMI": Instrument(0.25, 8.0)}
+INSTRUMENTS = {"MDI": Instrument(1.3, 12.0), "HMI": Instrument(0.25, 8.0)}
 
 
 class TwinCube(NamedTuple):
@@ -93,7 +94,8 @@ def model(size: int, frames: int, cadence: float, pixel: float, blur: float, dev
     bins = bins_of(total, cadence, SPECTRUM)
     omega = 2 * math.pi * torch.from_numpy(bins).to(device) / (total * cadence)
     # unit sources in every pixel and bin give the quiet Sun's motion
-    green = mode_sum((total, box, box), cadence, pixel, SPECTRUM, sun).to(device) * blurring(box, blur, 0.0).to(device)
+    green = skip_sum((total, box, box), cadence, pixel, SPECTRUM, SKIPS, sun).to(device)
+    green *= blurring(box, blur, 0.0).to(device)
     green *= WAVE_RMS / float(green.abs().square().mean((1, 2)).sum() / 2) ** 0.5
     impulse = torch.zeros((len(bins), box, box), dtype=torch.complex64, device=device)
     impulse[:, box // 2, box // 2] = 1
@@ -202,7 +204,7 @@ def simulate(event, settings: TwinSettings, draw=None, device: str = "cpu") -> T
     doppler, parts, scene, first = dopplergrams(event, settings, draw, device)
     power = egression_power(doppler, parts.kernel)[: settings.frames].div_(parts.quiet).cpu().numpy()
     boxes = tuple((quake.interval, (quake.box,)) for quake in scene.quakes)
-    told = ("interval", "clear", "strength", "y", "x", "time")
+    told = ("interval", "level", "strength", "y", "x", "time")
     quakes = [{name: getattr(quake, name) for name in told} for quake in scene.quakes]
     truth = {name: getattr(scene, name) for name in ("shape", "depth", "longitude", "gaps")} | {"quakes": quakes}
     return TwinCube(power, first, boxes, truth)
