@@ -70,7 +70,7 @@ def speckle_width(ratio: np.ndarray) -> tuple[float, float]:
     d = ratio - ratio.mean((1, 2), keepdims=True)
     window = np.hanning(d.shape[1])[:, None] * np.hanning(d.shape[2])[None, :]
     power = (np.abs(np.fft.fft2(d * window)) ** 2).mean(0)
-    fine = np.linspace(0, 2, 1001)
+    fine = np.linspace(0, 4, 2001)
     widths = []
     for axis in (1, 0):
         spectrum = power.sum(1 - axis)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 SOLAR_RADIUS = 696.0  # Mm, RSUN_REF of both instruments
-GRAIN_SPREAD, GRAIN_DELAY, GRAIN_AMPLITUDE = 3.0, 165.0, 5.2  # px; s; all grains together, relative to the core
+GRAIN_SPREAD, GRAIN_DELAY, GRAIN_AMPLITUDE = 3.0, 135.0, 5.2  # px; s; all grains together, relative to the core
 
 
 class Quake(NamedTuple):
@@ -53,21 +53,22 @@ class Population:
     halo: tuple[float, float]  # how much brighter the Sun is round a region, uniform from … to
     level: tuple[float, float]  # emission round a source, normal
     contrast: tuple[float, float]  # strength of a source over that level, log-normal
+    faint: float  # share of sources that have a quarter of that only
     box_width: tuple[float, float]  # px
     box_height: tuple[float, float]
     peak_at: float  # where in the interval the source peaks
 
 
 POPULATIONS = {
-    "MDI": Population((0.12, 0.32), (3700, 0.45), 0.12, 0.1, (0.0, 0.3), level=(0.52, 0.17), contrast=(10.5, 0.65), box_width=(10.5, 4.0),
-                      box_height=(9.7, 3.0), peak_at=0.51),
-    "HMI": Population((0.16, 0.25), (7600, 0.35), 0.088, 0.24, (0.1, 0.35), level=(0.43, 0.15), contrast=(17.5, 0.4), box_width=(15.8, 3.6),
-                      box_height=(15.3, 3.5), peak_at=0.41),
+    "MDI": Population(depth=(0.12, 0.32), area=(3700, 0.45), mottle=0.12, tilt=0.1, halo=(0.0, 0.3), level=(0.52, 0.17),
+                      contrast=(15, 0.4), faint=0.45, box_width=(10.5, 4.0), box_height=(9.7, 3.0), peak_at=0.51),
+    "HMI": Population(depth=(0.17, 0.25), area=(7900, 0.3), mottle=0.107, tilt=0.26, halo=(0.1, 0.3), level=(0.43, 0.15),
+                      contrast=(16.5, 0.38), faint=0.05, box_width=(15.8, 3.6), box_height=(15.3, 3.5), peak_at=0.44),
 }
 AROUND, AT = 12, 4  # px, sigma of the level round a source and at its place
-CORE, PLAGE = 0.72, 0.47  # radius of a region's dark core over its own; weight of what lies round the core
+CORE, PLAGE = 0.70, 0.46  # radius of a region's dark core over its own; weight of what lies round the core
 HALO = 14  # px, sigma of a region's bright surroundings
-EDGE = 3.9  # px, width of the edges of both
+EDGE = 4.3  # px, width of the edges of both
 
 
 def generator_of(seed: int, key: str) -> np.random.Generator:
@@ -87,7 +88,7 @@ def draw_region(n: int, centre: float, area: float, rng: np.random.Generator) ->
 
     Its middle is about ten pixels from (`centre`, `centre`); the shapes are "blob", "pair" and "band".
     """
-    shape = str(rng.choice(["blob", "pair", "band"], p=[0.3, 0.45, 0.25]))
+    shape = str(rng.choice(["blob", "pair", "band"], p=[0.25, 0.5, 0.25]))
     y0, x0 = centre + rng.normal(0, 10, 2)
     angle = rng.normal(0, 0.25)  # regions lie nearly east–west
     y, x = np.mgrid[:n, :n]
@@ -105,7 +106,7 @@ def draw_region(n: int, centre: float, area: float, rng: np.random.Generator) ->
         weight = spot(0, 1, rng.uniform(1, 1.8))
     elif shape == "pair":
         share, ratio = rng.uniform(0.35, 0.65), rng.uniform(1, 1.6)
-        apart = rng.uniform(1.1, 2.1) * math.sqrt(area / math.pi)
+        apart = rng.uniform(1.3, 2.2) * math.sqrt(area / math.pi)
         parts = spot(-apart * (1 - share), share, ratio), spot(apart * share, 1 - share, ratio)
         weight = np.maximum(*parts)
     else:
@@ -113,14 +114,19 @@ def draw_region(n: int, centre: float, area: float, rng: np.random.Generator) ->
     return weight, shape
 
 
-def draw_quake(interval, emission, rim, size, population, rng) -> Quake:
+def levels_of(emission: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means of an emission (n, n) around each place and at it, both (n, n)."""
+    return gaussian_filter(emission, AROUND), gaussian_filter(emission, AT)
+
+
+def draw_quake(interval, levels, rim, size, population, rng) -> Quake:
     """A sunquake in the given annotated interval, somewhere in the region, as the population has them.
 
-    interval : first and last frame; emission : (n, n) of the `Scene`, n = size + 2 rim; rim, size : px, see `Scene`
+    interval : first and last frame; levels : of `levels_of` the scene, n = size + 2 rim; rim, size : px, see `Scene`
     """
     margin = 24 if size >= 128 else size // 6
     inner = slice(rim + margin, rim + size - margin)
-    around, at = (gaussian_filter(emission, sigma)[inner, inner] for sigma in (AROUND, AT))
+    around, at = (level[inner, inner] for level in levels)
     wanted = float(np.clip(rng.normal(*population.level), 0.15, 1))
     off = abs(around - wanted) + np.maximum(around - at, 0)  # on a flank or a bridge, not in the darkest place
     places = np.argwhere(off <= max(0.03, off.min()))
@@ -128,6 +134,7 @@ def draw_quake(interval, emission, rim, size, population, rng) -> Quake:
     level = float(around[tuple(place)])
     y, x = place + margin + rng.uniform(-0.5, 0.5, 2)
     median, spread = population.contrast
+    contrast = median * math.exp(spread * rng.standard_normal()) * (0.25 if rng.random() < population.faint else 1)
     first, last = interval
     time = first + (last - first) * population.peak_at + rng.normal(0, 0.7)
     # a core and about twenty weaker grains: calibrated, like `POPULATIONS`, to the profile and the halo of real sources
@@ -142,8 +149,7 @@ def draw_quake(interval, emission, rim, size, population, rng) -> Quake:
     box = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
     box = tuple(float(np.clip(b, 0, size)) for b in box)
     stretch = (float(rng.uniform(1.8, 3.2)), float(rng.uniform(0, math.pi)))
-    strength = float(level * median * math.exp(spread * rng.standard_normal()))
-    return Quake(tuple(interval), level, strength, float(y), float(x), float(time), box, grains, stretch)
+    return Quake(tuple(interval), level, level * contrast, float(y), float(x), float(time), box, grains, stretch)
 
 
 def draw_gaps(first: int, frames: int, intervals, rng: np.random.Generator) -> tuple[tuple[int, int], ...]:
@@ -167,7 +173,7 @@ def draw_scene(event, size: int, rim: int, first: int, frames: int, seed: int, l
     size, rim : pixels of the field, and of the margin round it
     first, frames : number of the first frame that is observed, and how many are (for the gaps)
     seed : of the twin
-    limb : with foreshortening (longitudes to ±65 degrees) or at disk centre
+    limb : with foreshortening (longitudes to ±52 degrees) or at disk centre
     """
     rng = generator_of(seed, event.key)
     population, n = POPULATIONS[event.instrument], size + 2 * rim
@@ -175,12 +181,13 @@ def draw_scene(event, size: int, rim: int, first: int, frames: int, seed: int, l
     weight, shape = draw_region(n, n / 2, area, rng)
     depth = float(rng.uniform(*population.depth))
     mottle = np.exp(population.mottle * smooth_noise(n, 22, rng) - population.mottle**2 / 2)
-    longitude = float(np.clip(rng.normal(0, 30), -65, 65)) if limb else 0.0
+    longitude = float(np.clip(rng.normal(0, 27), -52, 52)) if limb else 0.0
     theta = math.radians(longitude) + (np.arange(n) - n / 2) * event.pixel / SOLAR_RADIUS
-    gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** 0.5
+    gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** 0.2
     tilt = 1 + population.tilt * rng.uniform(-1, 1) * np.linspace(-1, 1, n)
     halo = 1 + rng.uniform(*population.halo) * 2 * gaussian_filter(weight, HALO) * (1 - weight)
     emission = mottle * tilt * halo * (1 - weight * (1 - depth))
-    quakes = tuple(draw_quake(interval, emission, rim, size, population, rng) for interval in event.intervals)
+    levels = levels_of(emission)
+    quakes = tuple(draw_quake(interval, levels, rim, size, population, rng) for interval in event.intervals)
     gaps = draw_gaps(first, frames, event.intervals, rng)
     return Scene(emission, np.broadcast_to(gain, (n, n)), shape, depth, longitude, quakes, gaps)
