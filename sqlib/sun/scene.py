@@ -13,7 +13,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 SOLAR_RADIUS = 696.0  # Mm, RSUN_REF of both instruments
-GRAIN_SPREAD, GRAIN_DELAY, GRAIN_AMPLITUDE = 3.0, 135.0, 5.2  # px; s; all grains together, relative to the core
+GRAIN_SPREAD, GRAIN_DELAY, GRAIN_AMPLITUDE = 2.7, 135.0, 5.2  # px; s; all grains together, relative to the core
 
 
 class Quake(NamedTuple):
@@ -53,22 +53,25 @@ class Population:
     halo: tuple[float, float]  # how much brighter the Sun is round a region, uniform from … to
     level: tuple[float, float]  # emission round a source, normal
     contrast: tuple[float, float]  # strength of a source over that level, log-normal
-    faint: float  # share of sources that have a quarter of that only
+    faint: float  # share of sources that have `FAINT` of that only
     box_width: tuple[float, float]  # px
     box_height: tuple[float, float]
     peak_at: float  # where in the interval the source peaks
 
 
 POPULATIONS = {
-    "MDI": Population(depth=(0.12, 0.32), area=(3700, 0.45), mottle=0.12, tilt=0.1, halo=(0.0, 0.3), level=(0.52, 0.17),
-                      contrast=(15, 0.4), faint=0.45, box_width=(10.5, 4.0), box_height=(9.7, 3.0), peak_at=0.51),
-    "HMI": Population(depth=(0.17, 0.25), area=(7900, 0.3), mottle=0.107, tilt=0.26, halo=(0.1, 0.3), level=(0.43, 0.15),
-                      contrast=(16.5, 0.38), faint=0.05, box_width=(15.8, 3.6), box_height=(15.3, 3.5), peak_at=0.44),
+    "MDI": Population(depth=(0.12, 0.32), area=(3700, 0.45), mottle=0.12, tilt=0.1, halo=(0.0, 0.3),
+                      level=(0.52, 0.17), contrast=(18, 0.3), faint=0.5,
+                      box_width=(10.5, 4.0), box_height=(9.7, 3.0), peak_at=0.53),
+    "HMI": Population(depth=(0.17, 0.25), area=(7600, 0.27), mottle=0.107, tilt=0.26, halo=(0.1, 0.3),
+                      level=(0.43, 0.15), contrast=(17, 0.35), faint=0.12,
+                      box_width=(15.8, 3.6), box_height=(15.3, 3.5), peak_at=0.44),
 }
+FAINT = 0.15
 AROUND, AT = 12, 4  # px, sigma of the level round a source and at its place
 CORE, PLAGE = 0.70, 0.46  # radius of a region's dark core over its own; weight of what lies round the core
 HALO = 14  # px, sigma of a region's bright surroundings
-EDGE = 4.3  # px, width of the edges of both
+EDGE = 4.5  # px, width of the edges of both
 
 
 def generator_of(seed: int, key: str) -> np.random.Generator:
@@ -134,7 +137,7 @@ def draw_quake(interval, levels, rim, size, population, rng) -> Quake:
     level = float(around[tuple(place)])
     y, x = place + margin + rng.uniform(-0.5, 0.5, 2)
     median, spread = population.contrast
-    contrast = median * math.exp(spread * rng.standard_normal()) * (0.25 if rng.random() < population.faint else 1)
+    contrast = median * math.exp(spread * rng.standard_normal()) * (FAINT if rng.random() < population.faint else 1)
     first, last = interval
     time = first + (last - first) * population.peak_at + rng.normal(0, 0.7)
     # a core and about twenty weaker grains: calibrated, like `POPULATIONS`, to the profile and the halo of real sources
