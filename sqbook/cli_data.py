@@ -141,12 +141,14 @@ def template(folder) -> None:
 @click.option("--magnetogram", is_flag=True, help="Fetch the event's magnetogram, too.")
 @settings_option("A setting, such as size=128")
 @workers_options("Processes to share the work among (default: by cores).")
-def ingest(when, region, stonyhurst, carrington, folder, email, magnetogram, settings, workers, scheduler) -> None:
+@JSON
+def ingest(when, region, stonyhurst, carrington, folder, email, magnetogram, settings, workers, scheduler,
+           as_json) -> None:
     """Make frames of a real observation of HMI or MDI.
 
     WHEN is an event of Table 1 ("30 December 2011"), or a time, UTC (2014-03-29T17:48).
     """
-    from sqlib.data.observed_cubes import observed_frames
+    from sqlib.data.observed_cubes import observed_frames, report
     from sqlib.sun import ingest as observation
     from sqlib.typed import of_dataclass, parse
 
@@ -161,10 +163,29 @@ def ingest(when, region, stonyhurst, carrington, folder, email, magnetogram, set
         target = observation.target_at(event.time, *(carrington or stonyhurst), frame)
     path, frames = observed_frames(event, target, chosen, folder=folder, email=email, workers=workers,
                                    scheduler=scheduler, progress=True)
+    made = {"cube": str(path), "frames": str(frames), "root": str(frames.parent), **report(path)}
     if magnetogram:
         written = path.parents[1] / "magnetograms" / path.name
-        click.echo(observation.save_magnetogram(event, target, written, chosen, email=email))
-    click.echo(f"{path}\n{frames}\nnotebooks read it as: --data sunquakenet --root {frames.parent}")
+        made["magnetogram"] = str(observation.save_magnetogram(event, target, written, chosen, email=email))
+    if not as_json and (words := _left_out(made)):
+        click.echo("\n".join(words), err=True)
+    show(made, as_json, *[made["magnetogram"]] * magnetogram, path, frames,
+         f"notebooks read it as: --data sunquakenet --root {frames.parent}")
+
+
+def _left_out(made: dict) -> list[str]:
+    """What an observed cube does without, a line each."""
+    lines, aside, records = [], made.get("aside", {}), made.get("records", {})
+    if aside:
+        name, why = next(iter(aside.items()))
+        lines.append(f"{len(aside)} files are left aside, the first, {name}: {why}")
+    if (other := records.get("given", 0) - records.get("used", 0) - len(aside)) > 0:
+        lines.append(f"{other} of {records['given']} records lie before or after the {records['frames']} frames needed")
+    if gaps := made.get("gaps"):
+        count = sum(last - first + 1 for first, last in gaps)
+        lines.append(f"{count} of {records.get('frames', 'the')} frames have no usable record and are interpolated, the "
+                     f"first is number {gaps[0][0]}")
+    return lines
 
 
 def read_frames(data, root, profile: str, settings, build: dict | None = None):
@@ -201,6 +222,11 @@ def _observed_event(text: str):
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
+        if ":60" in text:  # a leap second, which Python does not know
+            from sqlib.sun.ingest.records import utc
+
+            with in_words(f"no time {text!r}", "a leap second is written like 2012-06-30T23:59:60"):
+                return make_event(utc(text))
         with in_words(f"no event {text!r}", "a time is written like 2014-03-29T17:48", told=False):
             return find_event(text)
     time = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time

@@ -19,8 +19,9 @@ HMI = ingest.ARCHIVES["HMI"]
 class Jsoc:
     """An archive with a record every 45 s, 12 s beside our grid, that counts what it is asked for."""
 
-    def __init__(self, absent=(), cut=(), fails_after=None, rice=False):
-        self.asked, self.absent, self.cut, self.fails_after, self.rice = [], absent, cut, fails_after, rice
+    def __init__(self, absent=(), cut=(), fails_after=None, rice=False, lost=3000):
+        self.asked, self.absent, self.cut, self.lost = [], absent, cut, lost
+        self.fails_after, self.rice = fails_after, rice
 
     def __call__(self, series, start, end, email, folder):
         self.asked.append((series, start, end, email))
@@ -31,7 +32,7 @@ class Jsoc:
                     raise SqError("the line went dead")
                 path = write_record(folder / f"hmi.{i}.fits", time, rice=self.rice)
                 if i in self.cut:
-                    path.write_bytes(path.read_bytes()[:-3000])
+                    path.write_bytes(path.read_bytes()[: -self.lost])
 
     def stretches(self):
         """First and last frame of what was asked for."""
@@ -63,7 +64,7 @@ def test_a_download_that_was_cut_off_is_thrown_away_and_asked_for_again(sq_home,
 def test_a_record_cut_off_beside_one_that_jsoc_lacks_is_asked_for_until_it_is_whole(sq_home):
     for jsoc, found, asked in (
         (Jsoc(absent=(5,), cut=(4,)), 6, [(-0.5, 7.5)]),
-        (Jsoc(absent=(5,), cut=(4,)), 6, [(3.5, 5.5)]),
+        (Jsoc(absent=(5,), cut=(4,), lost=6000), 6, [(3.5, 5.5)]),
         (Jsoc(absent=(5,)), 7, [(3.5, 5.5)]),
         (Jsoc(), 7, []),  # what lacked when all else was whole is not asked for again
     ):
