@@ -169,7 +169,7 @@ def ingest(when, region, stonyhurst, carrington, folder, email, magnetogram, set
         made["magnetogram"] = str(observation.save_magnetogram(event, target, written, chosen, email=email))
     if not as_json and (words := _left_out(made)):
         click.echo("\n".join(words), err=True)
-    show(made, as_json, *[made["magnetogram"]] * magnetogram, path, frames,
+    show(made, as_json, *filter(None, [made.get("magnetogram")]), path, frames,
          f"notebooks read it as: --data sunquakenet --root {frames.parent}")
 
 
