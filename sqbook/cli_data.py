@@ -183,8 +183,8 @@ def _left_out(made: dict) -> list[str]:
         lines.append(f"{other} of {records['given']} records lie before or after the {records['frames']} frames needed")
     if gaps := made.get("gaps"):
         count = sum(last - first + 1 for first, last in gaps)
-        lines.append(f"{count} of {records.get('frames', 'the')} frames have no usable record and are interpolated, the "
-                     f"first is number {gaps[0][0]}")
+        lines.append(f"{count} of {records.get('frames', 'the')} frames have no usable record and are interpolated, "
+                     f"the first is number {gaps[0][0]}")
     return lines
 
 

@@ -25,6 +25,7 @@ NUMERIC = re.compile(  # keys of which we or sunpy need numbers
     r"HEEX|HEEY|HEEZ|HEQX|HEQY|HEQZ|GEIX|GEIY|GEIZ)_(OBS|REF)|OBS_(L0|B0|DIST|R0)|DSUN|RSUN|SOLAR_[RB]0?|RADIUS|"
     r"R_SUN|CADENCE|WAVELNTH|EXPTIME|ENERGY_[LH]|BLANK|BSCALE|BZERO|XCEN|YCEN")
 
+CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 SCALES = ("BSCALE", "BZERO", "ZSCALE", "ZZERO")
 STRUCTURE = dict.fromkeys((*SCALES, "BLANK", "ZBLANK", "EXTVER", "EXTLEVEL"), int | float) | dict.fromkeys(
     ("CHECKSUM", "DATASUM", "ZHECKSUM", "ZDATASUM", "EXTNAME"), str)
@@ -46,7 +47,7 @@ def fits_files(folder: Path) -> tuple[list[Path], dict[Path, str]]:
 
 @contextmanager
 def opened_image(path: Path, limit: int, what: str, advice: str) -> Iterator:
-    """The first image of two dimensions (header and data) of a FITS file, packed or not; what fails inside is its fault.
+    """The first image of two dimensions of a FITS file (header and data), packed or not; what fails is the file's fault.
 
     Raises `SqError`, with `advice`, for a file that is cut off or foreign, holds more than its header says, or is
     larger than `limit` bytes, unpacked, which `what` never has.
@@ -73,8 +74,9 @@ def _reading(source: Path | BytesIO):
 def _mended(source: Path | BytesIO) -> Path | BytesIO:
     """The same file, or its content with comments in place of the cards over which astropy loses the whole image.
 
-    Those are keys of the file's own structure without a value that can be read, in the headers before the first data.
-    Raises `ValueError` where integers need such a key to become numbers.
+    Those are keys of the file's own structure without a value that can be read, and continued texts without a
+    beginning, in the headers before the first data; control characters become spaces. Raises `ValueError` where
+    integers need such a key to become measurements.
     """
     changed = {}
     with _reading(source) as file:
@@ -88,6 +90,10 @@ def _mended(source: Path | BytesIO) -> Path | BytesIO:
             whole = not keys.get(b"ZBITPIX", keys.get(b"BITPIX", b"")).startswith(b"-")
             for i, card in enumerate(cards):
                 key = card[:8].rstrip().decode("ascii", "replace")
+                if CONTROL.search(card):
+                    card = changed[start + 80 * i] = CONTROL.sub(b" ", card)
+                if key == "CONTINUE" and not cards[i - 1].split(b"' /")[0].rstrip(b" '").endswith(b"&"):
+                    changed[start + 80 * i] = b"COMMENT " + card[:72]
                 if not (kind := STRUCTURE.get(key)) or isinstance(value := _value(card), kind):
                     continue
                 if kind is str or not NUMBER.fullmatch(text := str(value or "").strip()):
@@ -186,14 +192,14 @@ def without_fill(pixels: np.ndarray, header: dict, low: float, high: float) -> t
     found = np.array(pixels, np.float32)
     with np.errstate(invalid="ignore"):
         fill = np.isfinite(found) & ~((found > low) & (found < high)) | np.isinf(found)
-        if (bits := header.get("BITPIX", -32)) > 8 or "BLANK" in header and bits > 0:
+        if (bits := header.get("BITPIX", -32)) > 8 or ("BLANK" in header and bits > 0):
             scale = header.get("BSCALE", 1)
-            fill |= np.abs(found - (header.get("BLANK", -(2 ** (bits - 1))) * scale + header.get("BZERO", 0))) < abs(
-                scale) / 4
+            blank = header.get("BLANK", -(2 ** (bits - 1))) * scale + header.get("BZERO", 0)
+            fill |= np.abs(found - blank) < abs(scale) / 4
     words = ""
     if count := int(fill.sum()):
         row, column = np.argwhere(fill)[0]
-        words = (f"{count} of {found.size} pixels hold no measurement, the first is {found[row, column]:g} in row {row}, "
-                 f"column {column}")
+        words = (f"{count} of {found.size} pixels hold no measurement, the first is {found[row, column]:g} in row "
+                 f"{row}, column {column}")
         found[fill] = np.nan
     return found, words

@@ -119,7 +119,7 @@ def corona(maps: list, outline, mark=None, contours=None):
             words["true source"] = {"color": VERMILION, "ls": "", "marker": "+", "ms": 11, "mew": 2}
             ax.plot_coord(mark, **words["true source"])
         wave = f"{one.wavelength.value:.0f} Å  " if one.wavelength is not None else ""
-        ax.set_title(f"{wave}{one.date.strftime("%H:%M:%S")}")
+        ax.set_title(f"{wave}{one.date.strftime('%H:%M:%S')}")
         outer = number > len(maps) - columns, number % columns == 1 % columns
         for axis, label, on in zip(ax.coords, ("x (arcsec)", "y (arcsec)"), outer):
             axis.set_format_unit(u.arcsec)

@@ -86,9 +86,9 @@ def observed_at(header: dict, path: Path) -> datetime:
     """Middle of the observation, UTC (T_OBS, else DATE-OBS). Raises `SqError` where neither gives a time."""
     text = next((text for key in ("T_OBS", "DATE-OBS", "DATE_OBS") if _told(text := header.get(key))), None)
     if text is None and not header.get("CTYPE1"):
-        raise SqError(f"{path} says neither when nor where it was taken (T_OBS, CTYPE1): it seems to have been exported "
-                      "without keywords; export it again with them (FITS with full header)")
-    with in_words(f"{path}: T_OBS and DATE-OBS give no time", "fetch the record again"):
+        raise SqError(f"{path} says neither when nor where it was taken (T_OBS, CTYPE1): it seems to have been "
+                      "exported without keywords; export it again with them (FITS with full header)")
+    with in_words(f"{path}: T_OBS and DATE-OBS give no time; it says {text!r}", "fetch the record again"):
         return _at(header, text)
 
 

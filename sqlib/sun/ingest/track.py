@@ -117,8 +117,8 @@ def _check_rotation(image, wcs: WCS, factor: float, path: Path) -> None:
     if good.sum() > 50:
         slope = np.polyfit(x[good], values[good], 1)[0] / 3600
         if slope < -0.7:
-            raise SqError(f"{path}: its header contradicts its picture: by CROTA2 or PCi_j the Sun would turn from west "
-                          f"to east (velocities rise by {slope:.1f} m/s an arcsec to the west, not by 2); was the "
+            raise SqError(f"{path}: its header contradicts its picture: by CROTA2 or PCi_j the Sun would turn from "
+                          f"west to east (velocities rise by {slope:.1f} m/s an arcsec to the west, not by 2); was the "
                           "picture turned and the header not? Fetch it again")
 
 
