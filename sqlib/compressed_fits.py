@@ -16,14 +16,14 @@ class Undelivered(ValueError):
 
 
 def begins(path: Path) -> bytes:
-    """The first six bytes of a file, unpacked where it is packed with gzip."""
-    with open(path, "rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path) if packed else open(path, "rb") as file:
-        try:
+    """The first six bytes of a file, unpacked where it is packed with gzip; none where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else open(path, "rb") as file:
             return file.read(6)
-        except (OSError, EOFError, zlib.error):
-            return b""
+    except (OSError, EOFError, zlib.error):
+        return b""
 
 
 def unpacked(path: Path, limit: int, what: str) -> Path | BytesIO:

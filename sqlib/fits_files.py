@@ -47,7 +47,7 @@ def fits_files(folder: Path) -> tuple[list[Path], dict[Path, str]]:
 
 @contextmanager
 def opened_image(path: Path, limit: int, what: str, advice: str) -> Iterator:
-    """The first image of two dimensions of a FITS file (header and data), packed or not; what fails is the file's fault.
+    """The first image of two dimensions (header and data) of a FITS file, packed or not; what fails is its fault.
 
     Raises `SqError`, with `advice`, for a file that is cut off or foreign, holds more than its header says, or is
     larger than `limit` bytes, unpacked, which `what` never has.

@@ -121,7 +121,7 @@ def test_records_are_found_whatever_archives_and_browsers_call_them(tmp_path):
     (lambda content: content[:-3000], "truncated"), (lambda content: content[:4000], "bad.fits"),
     (lambda content: content[:40], "bad.fits"), (lambda content: gzip.compress(content)[:-900], "bad.fits"),
     (lambda content: content.replace(b"NAXIS1  =                   64", b"NAXIS1  =                   63"), "63×64"),
-    (lambda content: content.replace(b"NAXIS2  =                   64", b"NAXIS2  =                 6400"), "truncated"),
+    (lambda content: content.replace(b"NAXIS2  =                   64", b"NAXIS2  =                  640"), "trunc"),
 ], ids=["empty", "zeros", "web page", "cut", "cut header", "cut card", "cut gzip", "small NAXIS", "large NAXIS"])
 def test_a_file_that_is_no_whole_record_is_refused_and_stays(tmp_path, spoil, words):
     content = write_record(tmp_path / "good.fits", NOON).read_bytes()

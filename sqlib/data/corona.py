@@ -195,7 +195,8 @@ def read_maps(folder: Path, aside: dict[Path, str] | None = None) -> list:
     files, left = fits_files(folder)
     aside.update(left)
     if not files:
-        raise SqError(f"{folder} holds no FITS file: put AIA and RHESSI images there, or name none to simulate them")
+        others = f" but {len(left)} downloads that have not ended" if left else ""
+        raise SqError(f"{folder} holds no FITS file{others}: put AIA and RHESSI images there, or name none to simulate them")
     for file in files:
         one = _read_map(file, aside)
         twin = next((path for path, other in found.items() if _same(one, other)), None)

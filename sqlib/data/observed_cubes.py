@@ -22,7 +22,8 @@ def observed_frames(event, target, settings, *, folder: Path | None = None, **ho
     place = [float(target.longitude), float(target.latitude)]
     asked = {"settings": vars(settings), "folder": str(folder or ""), "place": place, "rows": "north first"}
     if folder and Path(folder).is_dir():  # records that came or went since make another cube
-        held = sorted((path.name, path.stat().st_size) for path in Path(folder).glob("[!.]*") if path.is_file())
+        files = [(path.name, path.stat()) for path in sorted(Path(folder).glob("[!.]*")) if path.is_file()]
+        held = [(name, found.st_size, found.st_mtime_ns) for name, found in files]
         asked["files"] = hashlib.sha256(json.dumps(held).encode()).hexdigest()[:16]
     asked = json.dumps(asked)  # as text, to be compared with what the cube says
     if not (path.is_file() and read_cube(path).truth.get("asked") == asked):

@@ -130,9 +130,9 @@ def fetch_records(archive: Archive, start: datetime, frames: int, email: str | N
         what = f"{series} from {times[0] - half:%Y-%m-%d %H:%M} to {times[-1] + half:%H:%M} UTC"
         if (lacking & ~sound).any():
             raise SqError(f"all that JSOC sent of {what} arrived broken and is gone; the same call asks for it again")
-        if aside:
-            path, why = next(iter(aside.items()))
-            raise SqError(f"no record of {what} can be used; {len(aside)} files in {folder} are left aside, the first, "
+        if useless := {path: why for path, why in aside.items() if path not in broken}:
+            path, why = next(iter(useless.items()))
+            raise SqError(f"no record of {what} can be used; {len(useless)} files in {folder} are left aside, the first, "
                           f"{path.name}: {why}")
         if (folder / BROKEN).exists():
             raise SqError(f"JSOC has no record of {what}, or sent it broken twice in the same way (as it did the files "
