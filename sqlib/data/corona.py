@@ -196,7 +196,8 @@ def read_maps(folder: Path, aside: dict[Path, str] | None = None) -> list:
     aside.update(left)
     if not files:
         others = f" but {len(left)} downloads that have not ended" if left else ""
-        raise SqError(f"{folder} holds no FITS file{others}: put AIA and RHESSI images there, or name none to simulate them")
+        raise SqError(f"{folder} holds no FITS file{others}: put AIA and RHESSI images there, or name none to "
+                      "simulate them")
     for file in files:
         one = _read_map(file, aside)
         twin = next((path for path, other in found.items() if _same(one, other)), None)

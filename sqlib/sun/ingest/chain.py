@@ -217,8 +217,8 @@ def observe(event, target: Target, settings: IngestSettings | None = None, *, fo
         records = whole_records(folder, aside=aside)
         within = sum(path.is_dir() for path in Path(folder).glob("[!.]*"))
         if not records and (within or aside):
-            raise SqError(f"{folder} itself holds no record; {within} folders in it are not looked into, and {len(aside)} "
-                          "downloads in it have not ended; name the folder that holds the files")
+            raise SqError(f"{folder} itself holds no record; {within} folders in it are not looked into, and "
+                          f"{len(aside)} downloads in it have not ended; name the folder that holds the files")
     movie = dopplergrams(event, target, records, settings, rays, **how)
     look = Holography(event.cadence, event.pixel, settings.band, settings.pupil)
     power = egression_power(movie.doppler, make_kernel((frames, size, size), look, rays, edges="drop"))

@@ -132,8 +132,8 @@ def fetch_records(archive: Archive, start: datetime, frames: int, email: str | N
             raise SqError(f"all that JSOC sent of {what} arrived broken and is gone; the same call asks for it again")
         if useless := {path: why for path, why in aside.items() if path not in broken}:
             path, why = next(iter(useless.items()))
-            raise SqError(f"no record of {what} can be used; {len(useless)} files in {folder} are left aside, the first, "
-                          f"{path.name}: {why}")
+            raise SqError(f"no record of {what} can be used; {len(useless)} files in {folder} are left aside, the "
+                          f"first, {path.name}: {why}")
         if (folder / BROKEN).exists():
             raise SqError(f"JSOC has no record of {what}, or sent it broken twice in the same way (as it did the files "
                           f"in {folder / BROKEN}); choose another time, or remove {note} to ask once more")
