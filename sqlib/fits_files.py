@@ -192,8 +192,9 @@ def without_fill(pixels: np.ndarray, header: dict, low: float, high: float) -> t
     found = np.array(pixels, np.float32)
     with np.errstate(invalid="ignore"):
         fill = np.isfinite(found) & ~((found > low) & (found < high)) | np.isinf(found)
-        if (bits := header.get("BITPIX", -32)) > 8 or ("BLANK" in header and bits > 0):
-            scale = header.get("BSCALE", 1)
+        bits, scale = header.get("BITPIX", -32), header.get("BSCALE", 1)
+        signed = bits > 8 and header.get("BZERO", 0) != 2 ** (bits - 1) * scale  # or the lowest is an honest 0
+        if signed or ("BLANK" in header and bits > 0):
             blank = header.get("BLANK", -(2 ** (bits - 1))) * scale + header.get("BZERO", 0)
             fill |= np.abs(found - blank) < abs(scale) / 4
     words = ""

@@ -282,6 +282,8 @@ def test_fill_values_of_images_are_no_light(tmp_path, near_limb, stored, value):
     assert np.isnan(one.data[5, 7:9]).all() and np.isnan(one.data).sum() == 2
     assert f"2 of {one.data.size} pixels hold no measurement" in aside[path] and "row 5, column 7" in aside[path]
     plots_cases.corona([one], None)
+    fits.PrimaryHDU(values.clip(0, 9999).astype(np.uint16), header).writeto(path, overwrite=True)
+    assert np.isfinite(corona.read_maps(tmp_path)[0].data).all()  # the lowest unsigned number is an honest 0
     fits.PrimaryHDU(np.full_like(values, value), header).writeto(path, overwrite=True)
     with pytest.raises(SqError, match="no pixel holds a measurement"):
         corona.read_maps(tmp_path)
