@@ -220,8 +220,6 @@ def test_movies_with_too_few_records_are_refused(tmp_path):
     (tmp_path / "D1").mkdir()
     (tmp_path / "a.fits.part").touch()
     refused(event, target, tmp_path, "no record; 1 folders in it are not looked into, and 1 downloads in it")
-    (tmp_path / "D1").rmdir()
-    (tmp_path / "a.fits.part").unlink()
     frames, _ = chain.extent(event, SETTINGS, RAYS)
     for i in range(frames):
         write_record(tmp_path / f"{i:02}.fits", event.start + timedelta(seconds=45 * i))
