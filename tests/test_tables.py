@@ -77,7 +77,7 @@ def test_further_columns_and_odd_letters_are_left_out_where_that_is_allowed(tmp_
     ("1,2.5,3,4", "1,2.5,3,", "line 3, column x0…y1: .* is no box"),
     ("1,2.5,3,4", "1,4,3,4", "line 3, column x0…y1: .* is no box"),
     ("1,2.5,3,4", "1,2.5,3", "line 3: 9 values for 10 columns"),
-    ("a.fits", '"a.fits', "line 3: 1 values for 10 columns"),
+    ("a.fits", '"a.fits', "line 3: a quote is not closed"),
     ("a.fits", '"' + "x" * 140_000, "line 3: field larger than .*; is a quote not closed"),
 ])
 def test_wrong_values_are_refused_with_their_place(read, old, new, told):
