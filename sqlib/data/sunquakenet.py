@@ -18,7 +18,8 @@ import pandas as pd
 from pydantic import BeforeValidator, Field, create_model
 
 from sqlib.data.catalogue import catalogue, make_event
-from sqlib.data.frames import FrameSet, check_frames, frame_time, make_frameset, make_index, own_card, resize, to_bytes
+from sqlib.data.frames import FrameSet, check_frames, frame_time, make_frameset, make_index, own_card
+from sqlib.data.pictures import read_pictures
 from sqlib.data.tables import Count, Number, Row, empty, intervals, read_table, readings
 from sqlib.errors import SqError, in_words
 from sqlib.paths import files_of, real
@@ -26,7 +27,6 @@ from sqlib.paths import files_of, real
 HANDLE = "vanessamercea/sunquake-net-c23-c24"
 LAYOUT = "expected <set>/poz/img_poz_YYYY_MM_DD_HH_MM_SS_FRAME.jpg and <set>/neg/… (C23_pos, C24_pos, C24_TEST_pos)"
 NAME = r"(?:^|/)img_(?:poz|pos|neg)_(\d{4}(?:_\d\d){5})_(\d{1,5})(_t[0-4])?\.(?:jpe?g|png)$"
-LARGEST = 4096  # pixels a side; a larger picture is no frame, and might be a decompression bomb
 CORNERS = tuple(tuple(f"b{box}_{corner}" for corner in ("x0", "y0", "x1", "y1")) for box in (1, 2))
 CENTRES = tuple(tuple(f"b{box}_{part}" for part in ("cx", "cy", "w", "h")) for box in (1, 2))
 COLUMNS = ("Time", "FS", "FE", *CENTRES[0], *CENTRES[1], "box_cnt", *CORNERS[0], *CORNERS[1])
@@ -81,7 +81,7 @@ def left_out(report: Report) -> list[str]:
              "regions_left_out": "rows of region tables are told before",
              "swapped_dates": "rows of region tables name no event, unless day and month are swapped",
              "box_counts": "rows of region tables have other boxes than they say", "strays": "files are strays",
-             "turned": "pictures are turned as their EXIF orientation says", "cubes_left_out": "parts of cubes are left out"}
+             "turned": "pictures are turned as their EXIF orientation says", "cubes_left_out": "kinds are in no frame"}
     found = {told: getattr(report, kind) for kind, told in kinds.items()}
     return [f"{len(those)} {told}, the first: {_words(those[0])}" for told, those in found.items() if those]
 
@@ -146,7 +146,7 @@ def read_regions(path: Path) -> pd.DataFrame:
 
 
 def _regions(tables: list[Path], root: Path) -> tuple[list, list[tuple[str, str]]]:
-    """Rows of region tables (Index: the place), an event's from the first table that has it; those left out, and why."""
+    """Rows of region tables (Index: place), an event's from the first table that has it; those left out, and why."""
     kept, gone, places, tables_of = [], [], {}, {}
     for table in tables:
         for row in read_regions(table).itertuples():
@@ -162,7 +162,7 @@ def _regions(tables: list[Path], root: Path) -> tuple[list, list[tuple[str, str]
 
 
 def _swapped(regions: list, known: set[str]):
-    """Rows of an event that is not known, but would be, were day and month swapped: place, key as written, key meant."""
+    """Rows of an unknown event that is known with day and month swapped: place, key as written, key meant."""
     for region in regions:
         year, month, day, rest = region.event.split("_", 3)
         if region.event not in known and (meant := f"{year}_{day}_{month}_{rest}") in known:
@@ -174,8 +174,8 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
 
     The folders `poz` and `neg`, at any depth, give the label; events that Table 1 leaves without annotation get -1, as
     do events unknown to it in a set called TEST. Upsampled copies are counted and left out. Boxes come from the
-    `data_cNN.csv` under `root`, one of a name a folder, and are clipped to the frame. Of kagglehub's versions the newest
-    is read. `size` resizes the frames (None keeps them as they are).
+    `data_cNN.csv` under `root`, one of a name a folder, and are clipped to the frame. Of kagglehub's versions the
+    newest is read. `size` resizes the frames (None keeps them as they are).
     The source is "sunquakenet", but "twin" for a folder that holds an export of the twin (its README.txt says so), and
     that of the cubes, with their own starts and cadences, for a folder that `own_cubes` made.
 
@@ -198,7 +198,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     frames = frames.assign(label=np.where(looked, frames["folder"] == "poz", -1),
                            table=[int(row.frame in row.event.positives) for row in frames.itertuples()])
     contradicted = frames[listed & looked & (frames["label"] != frames["table"])].sort_index()
-    pixels, shape, turned = _pictures(frames["path"].tolist(), size, progress)
+    pixels, shape, turned = read_pictures(frames["path"].tolist(), size, progress)
     tables, other_tables = _tables(files, root)
     regions, again_told = _regions(tables, root)
     outside, boxes = [], dict.fromkeys(frames.index, ())
@@ -213,7 +213,8 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     facts = {"cycle": [event.cycle for event in frames["event"]], "time": time, "boxes": boxes.values()}
     columns = ["event", "cycle", "frame", "time", "label", "boxes"]
     index = make_index(frames.assign(**facts, event=frames["key"])[columns]).reset_index(drop=True)
-    source, readmes = own.get("source", "sunquakenet"), [path for path in files if path.name.lower().startswith("readme")]
+    source = own.get("source", "sunquakenet")
+    readmes = [path for path in files if path.name.lower().startswith("readme") and path.is_file()]
     if source != "simulated" and any("SIMULATED:" in path.read_text("utf-8", "replace") for path in readmes):
         source = "twin"  # an export of simulated frames never passes for the Sun
     annotated = [(row.event, (row.first, row.last)) for row in regions if row.event in events]
@@ -258,35 +259,6 @@ def _named(files: list[Path], root: Path) -> pd.DataFrame:
             events[key] = make_event(datetime.strptime(key, "%Y_%m_%d_%H_%M_%S"))
     table = table.assign(event=table["key"].map(events), frame=pd.to_numeric(table["frame"]).astype("Int64"))
     return table[table["key"].notna() | table["folder"].notna()]
-
-
-def _pictures(paths, size: int | None, progress: bool) -> tuple[np.ndarray, tuple[int, int], list[Path]]:
-    """Gray pixels uint8 (N, H, W) of JPEG and PNG files, the shape (H, W) that all have, and those that were turned."""
-    from PIL import Image, ImageOps
-    from tqdm import tqdm
-
-    pixels, shape, turned = None, None, []
-    for i, path in enumerate(tqdm(paths, desc="reading frames", unit="frame", disable=not progress, delay=1)):
-        told = in_words(f"{path} is truncated or no JPEG or PNG", "fetch it again or take it away")
-        with told, Image.open(path, formats=("JPEG", "PNG")) as image:
-            if max(image.size) > LARGEST:
-                raise SqError(f"{path} has {image.width}×{image.height} pixels; a frame has 256×256")
-            if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
-                raise SqError(f"{path} has pixels of mode {image.mode}; a frame is 8-bit gray or RGB")
-            if (count := getattr(image, "n_frames", 1)) > 1:
-                raise SqError(f"{path} holds {count} pictures; a frame is one")
-            if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
-                raise SqError(f"{path} is transparent in places, where each viewer shows something else")
-            turned += [path] * (image.getexif().get(0x0112, 1) in range(2, 9))
-            picture = np.asarray(ImageOps.exif_transpose(image).convert("L"))
-        if pixels is None:
-            shape = picture.shape
-            pixels = np.empty((len(paths), size or shape[0], size or shape[1]), np.uint8)
-        if picture.shape != shape:
-            sizes = f"{picture.shape[1]}×{picture.shape[0]} pixels, others {shape[1]}×{shape[0]}"
-            raise SqError(f"{path} has {sizes}: region boxes would not fit; put each size in its own folder")
-        pixels[i] = picture if size is None else to_bytes(resize(picture[None], size))[0]
-    return pixels, shape, turned
 
 
 def _clip(region, shape, stored, outside: list) -> tuple:

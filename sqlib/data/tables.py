@@ -118,9 +118,11 @@ def _rows(path: Path, text: str, columns: set[str]) -> tuple[str, dict[str, list
     Without rows that are empty, remarks, or Excel's `sep=`.
     """
     lines = list(io.StringIO(text, newline=None))
-    declared = re.match(r'"?sep=([^"\w\s])', lines[0], re.IGNORECASE) if lines else None
-    lines = ["\n" if line.lstrip().startswith("#") or declared and not at else line for at, line in enumerate(lines)]
-    head = next((line for line in lines if line.strip(f'{SEPARATORS}" \n') and not line.lstrip('" ').startswith("#")), "")
+    declared = re.match(r'"?sep=([^"\w\n])', lines[0], re.IGNORECASE) if lines else None
+    lines[:1] = ["\n"] if declared else lines[:1]
+    lines = ["\n" if line.lstrip().startswith("#") else line for line in lines]
+    told = (line for line in lines if not line.lstrip('" ').startswith("#"))
+    head = next((line for line in told if line.strip(f'{SEPARATORS}" \n')), "")
     separator = max(f"{declared[1] if declared else ''}{SEPARATORS}",
                     key=lambda one: sum(_plain(word) in columns for word in head.split(one)))
     reader, rows, line = csv.reader([*lines, END], delimiter=separator, skipinitialspace=True), {}, 1
@@ -133,12 +135,12 @@ def _rows(path: Path, text: str, columns: set[str]) -> tuple[str, dict[str, list
     except csv.Error as error:
         raise SqError(f"{path}, line {line}: {error}; is a quote not closed, or this no table?") from error
     if words != [END]:
-        raise SqError(f"{where}: a quote is not closed")
+        raise SqError(f"{where}: a quote is not closed; close it or take it out")
     rows.pop(where)
     for where, words in rows.items():
         inside = [part for word in words for part in word.split("\n")[1:]]
         if any(part.count(separator) >= max(2, len(columns) // 2) for part in inside):
-            raise SqError(f"{where}: a quote is not closed: the value holds further rows")
+            raise SqError(f"{where}: a quote is not closed, and its value holds further rows; close it or take it out")
     return separator, rows
 
 
@@ -155,7 +157,8 @@ def read_table(path: Path, model: type[Row], more: bool = False) -> pd.DataFrame
     separator, rows = _rows(path, text, set(known))
     where = next(iter(rows), f"{path}, line 1")
     head = [known.get(_plain(name), name) for name in rows.pop(where, [])]
-    spare = [at for at, name in enumerate(head) if not name and not any("".join(row[at : at + 1]) for row in rows.values())]
+    used = {at for row in rows.values() for at, word in enumerate(row) if word}
+    spare = {at for at, name in enumerate(head) if not name} - used
     wrong = [f"lacks {name}" for name, field in model.model_fields.items() if name not in head and field.is_required()]
     wrong += [f"has {name!r} twice" for name in columns if head.count(name) > 1]
     wrong += [f"has {name[:80]!r}" for at, name in enumerate(head) if not (more or name in columns or at in spare)]
