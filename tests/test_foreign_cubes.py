@@ -150,14 +150,22 @@ def test_a_path_with_backslashes_is_found_and_cannot_lead_out(folder, power):
         read(listed(folder, "..\\secret.npy"))
 
 
+def test_a_cube_in_two_rows_is_refused(folder):
+    with open(folder / "cubes.csv", "a") as table:
+        table.write("one.npy,2015-06-01T12:00,45,1.09,yes,observed\n")
+    with pytest.raises(SqError, match=r"cubes\.csv, line 3, column file: 'one.npy' is there already .*line 2"):
+        read(folder)
+
+
 def test_import_tells_what_is_in_no_frame_in_words_in_json_and_where_frames_are_read(folder, power, capsys):
     power[[2, 5]] = 0.5
     np.save(folder / "one.npy", power)
     np.save(folder / "spare.npy", power)
+    (folder / "cubes (1).csv").write_text(HEAD)
     (folder / "._one.npy").write_bytes(b"\0\5\x16\7")
     folder = folder.rename(folder.with_name("März"))
-    told = ["1 files are in no row of cubes.csv, the first: spare.npy", "1 files are strays, the first: ._one.npy",
-            "2 of 8 frames of one.npy are blank, the first: 2"]
+    told = ["2 files are neither a table to be read nor a cube that cubes.csv lists, the first: cubes (1).csv",
+            "1 files are strays, the first: ._one.npy", "2 of 8 frames of one.npy are blank, the first: 2"]
     for words in ([], ["--json"]):  # the second time, the frames of the first are neither strays nor spare
         assert main(["data", "import", str(folder), "--size", "16", *words]) == 0
     text, found = capsys.readouterr().out.split("{", 1)
@@ -181,5 +189,5 @@ def test_a_folder_that_cannot_be_written_is_told(folder, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
-    with pytest.raises(SqError, match="cannot write .*frames: Permission denied"):
+    with pytest.raises(SqError, match=r"cannot write .*frames: Permission denied"):
         import_cubes(folder, 16, progress=False)

@@ -26,7 +26,7 @@ from sqlib.paths import files_of, new_folder, real, replacing
 
 Side = Annotated[From0 | None, empty]
 Name = Annotated[Text, BeforeValidator(lambda word: normalize("NFC", word).replace("\\", "/"))]  # of a file
-CUBES = (".npy", ".npz", ".fits", ".fit", ".fts", ".gz", ".fz")
+MEANT = (".npy", ".npz", ".fits", ".fit", ".fts", ".gz", ".fz", ".csv", ".xlsx", ".ods", ".tsv")  # cubes and tables
 MADE = r"own\.json|[0-9_]{19}/(README\.txt|data_c2[34]\.csv|C2[34]_(TEST_)?pos/(poz|neg)/img_poz_[0-9_]+\.png)"
 SIDES = ("x0", "y0", "x1", "y1")
 BOX = "with y0, x1 and y1 a box round the source, in pixels of the cube: x right, y down, from 0; all empty if unknown"
@@ -86,12 +86,14 @@ def read_tables(folder: Path) -> list:
         own[row.first, row.last] = own.get((row.first, row.last), ()) + row.boxes
     table = read_table(folder / "cubes.csv", CubeRow)
     found = {event.key: "an event of Table 1" for event in catalogue()}
-    paths, keys, boxes = [], [], []
+    paths, keys, boxes, places = [], [], [], {}
     for place, name, start, annotated in zip(table.index, table["file"], table["start"], table["annotated"]):
         paths.append(_on_disk(folder, name))
         out = "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts
         if out or not real(paths[-1]).is_relative_to(real(folder)):
             raise SqError(f"{place} file: {name!r} is absolute or leads out of {folder}; copy the cube into it")
+        if place != (before := places.setdefault(real(paths[-1]), place)):
+            raise SqError(f"{place} file: {name!r} is there already ({before}); a cube has one row")
         boxes.append(tuple(regions.pop(name, {}).items()))
         if boxes[-1] and annotated == "no":
             raise SqError(f"{place} annotated: no, but regions.csv has intervals of {name}")
@@ -155,11 +157,11 @@ def import_cubes(folder: Path, size: int = 256, progress: bool = True) -> Path:
     theirs = files_of(target)[0] if target.exists() else []
     if theirs := [path for path in theirs if not re.fullmatch(MADE, path.relative_to(target).as_posix())]:
         raise SqError(f"{theirs[0]} was not made by sq data import, which would remove it; move it away first")
-    listed = {*target.glob("**/*"), *(own.path for own in cubes)}
     files, strays = files_of(folder)
-    spare = [path for path in files if path.suffix.lower() in CUBES and path not in listed]
-    left = [f"{len(some)} {told}, the first: {some[0].relative_to(folder)}" for some, told in (
-        (spare, "files are in no row of cubes.csv"), (strays, "files are strays")) if some]
+    used = {folder / "cubes.csv", folder / "regions.csv", *(own.path for own in cubes)}
+    spare = [path for path in files if path.suffix.lower() in MEANT and target not in path.parents and path not in used]
+    kinds = {"files are neither a table to be read nor a cube that cubes.csv lists": spare, "files are strays": strays}
+    left = [f"{len(some)} {told}, the first: {some[0].relative_to(folder)}" for told, some in kinds.items() if some]
     with replacing(target) as new:
         new.mkdir()
         for own in tqdm(cubes, desc="making frames", unit="cube", disable=not progress):

@@ -238,7 +238,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
         regions_left_out=tuple(again_told),
         swapped_dates=tuple(_swapped(regions, {*events, *frames["key"]})),
         box_counts=tuple((row.Index, row.box_cnt, len(row.boxes)) for row in regions
-                         if row.box_cnt not in ("", str(len(row.boxes))) or not row.boxes),
+                         if re.sub("[.,]0$", "", row.box_cnt) not in ("", str(len(row.boxes))) or not row.boxes),
         cubes_left_out=tuple(own.get("left_out", ())),
     )
 
