@@ -164,8 +164,8 @@ def test_import_tells_what_is_in_no_frame_in_words_in_json_and_where_frames_are_
     (folder / "cubes (1).csv").write_text(HEAD)
     (folder / "._one.npy").write_bytes(b"\0\5\x16\7")
     folder = folder.rename(folder.with_name("März"))
-    told = ["2 files are neither a table to be read nor a cube that cubes.csv lists, the first: cubes (1).csv",
-            "1 files are strays, the first: ._one.npy", "2 of 8 frames of one.npy are blank, the first: 2"]
+    told = ["cubes that cubes.csv does not list, or other tables: 2, the first cubes (1).csv",
+            "strays: 1, the first ._one.npy", "blank frames of one.npy: 2 of 8, the first 2"]
     for words in ([], ["--json"]):  # the second time, the frames of the first are neither strays nor spare
         assert main(["data", "import", str(folder), "--size", "16", *words]) == 0
     text, found = capsys.readouterr().out.split("{", 1)
@@ -173,7 +173,7 @@ def test_import_tells_what_is_in_no_frame_in_words_in_json_and_where_frames_are_
     assert found.isascii() and json.loads("{" + found) == {"frames": str(folder / "frames"), "left_out": told}
     frames, report = load_sunquakenet(folder / "frames", progress=False)
     assert len(frames.index) == 6 and report.cubes_left_out == tuple(told)
-    assert f"3 kinds are in no frame, the first: {told[0]}" in left_out(report)
+    assert f"kinds of input in no frame: 3, the first {told[0]}" in left_out(report)
 
 
 def test_a_second_import_never_removes_what_somebody_put_among_the_frames(folder):

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from test_sunquakenet import NEGATIVE, POSITIVE, ROW, picture, table
 
 from sqbook.cli import main
@@ -54,7 +54,7 @@ def test_a_copy_beside_the_region_table_is_left_out_and_told(root, name):
     frames, report = read(root)
     assert positive(frames) == (BOX,) and report.tables == ("data_c23.csv",)
     assert [file for file, _ in report.tables_left_out] == [name]
-    assert "1 tables are not read, the first: " + name in left_out(report)[0]
+    assert left_out(report)[0].startswith(f"tables not read: 1, the first {name}: ")
 
 
 def test_a_copy_alone_is_read_and_named(root):
@@ -176,11 +176,19 @@ def test_opaque_pictures_of_any_mode_and_of_the_other_suffix_are_read(root, mode
     assert np.array_equal(read(root)[0].pixels[1], shown)
 
 
+def test_pictures_in_colour_are_read_by_their_luminance_and_told(root):
+    gray = Image.fromarray(np.tile(np.arange(0, 256, 8, dtype=np.uint8), (32, 1)))
+    (root / POSITIVE).unlink()
+    for shown, told in ((gray.convert("RGB"), ()), (ImageOps.colorize(gray, "navy", "yellow", "red"), ("jpg",))):
+        shown.save((root / POSITIVE).with_suffix(".jpg"), quality=60)
+        assert [name.rsplit(".", 1)[1] for name in read(root)[1].coloured] == [*told]
+
+
 def test_a_day_and_month_in_the_wrong_order_are_named_as_such(root):
     table(root, ROW.replace("06.04.2001", "04.06.2001"))
     report = read(root)[1]
     assert report.swapped_dates == (("data_c23.csv, line 2", "2001_06_04_19_13_00", "2001_04_06_19_13_00"),)
-    assert any("unless day and month are swapped" in told for told in left_out(report))
+    assert "only with day and month swapped: 1, the first data_c23.csv, line 2" in " ".join(left_out(report))
 
 
 @pytest.mark.parametrize("word", ["04/06/2001 19:13", "2001-04-06 19:13", "36987.8"])
@@ -198,7 +206,7 @@ def test_a_row_whose_boxes_are_not_as_many_as_it_says_is_told(root, row, told):
     table(root, row)
     report = read(root)[1]
     assert report.box_counts == (told,)
-    assert "1 rows of region tables have other boxes than they say" in left_out(report)[0]
+    assert "rows of region tables with other boxes than they say: 1" in left_out(report)[0]
 
 
 def test_decimal_commas_that_shift_the_columns_are_refused(root):
@@ -210,7 +218,7 @@ def test_decimal_commas_that_shift_the_columns_are_refused(root):
 def test_a_chapter_and_the_command_say_what_was_left_out(root, capsys):
     table(root, OTHER, "data_c23 (1).csv")
     load_frames("sunquakenet", root, 16, progress=False)
-    assert f"{root}: 1 tables are not read, the first: data_c23 (1).csv" in capsys.readouterr().err
+    assert f"{root}: tables not read: 1, the first data_c23 (1).csv" in capsys.readouterr().err
     assert main(["data", "info", "--data", "sunquakenet", "--root", str(root)]) == 0
     assert "tables left out       1\n" in capsys.readouterr().out
 

@@ -160,8 +160,8 @@ def import_cubes(folder: Path, size: int = 256, progress: bool = True) -> Path:
     files, strays = files_of(folder)
     used = {folder / "cubes.csv", folder / "regions.csv", *(own.path for own in cubes)}
     spare = [path for path in files if path.suffix.lower() in MEANT and target not in path.parents and path not in used]
-    kinds = {"files are neither a table to be read nor a cube that cubes.csv lists": spare, "files are strays": strays}
-    left = [f"{len(some)} {told}, the first: {some[0].relative_to(folder)}" for told, some in kinds.items() if some]
+    kinds = {"cubes that cubes.csv does not list, or other tables": spare, "strays": strays}
+    left = [f"{told}: {len(some)}, the first {some[0].relative_to(folder)}" for told, some in kinds.items() if some]
     with replacing(target) as new:
         new.mkdir()
         for own in tqdm(cubes, desc="making frames", unit="cube", disable=not progress):
@@ -173,8 +173,8 @@ def import_cubes(folder: Path, size: int = 256, progress: bool = True) -> Path:
             facts = (own.key, "", own.cadence, own.pixel, own.start.to_pydatetime())
             frames = frames_from_cube(Cube(power, *facts, source=own.source, boxes=own.boxes), size, "frame")
             if blank := sorted({*range(len(power))} - {*frames.index["frame"]}):
-                of = f"of {len(power)} frames of {own.path.relative_to(folder)}"
-                left.append(f"{len(blank)} {of} are blank, the first: {blank[0]}")
+                told = f"blank frames of {own.path.relative_to(folder)}"
+                left.append(f"{told}: {len(blank)} of {len(power)}, the first {blank[0]}")
             index = frames.index if own.boxes or own.annotated == "no" else frames.index.assign(label=0)
             export_frames(make_frameset(frames.pixels, index, own.source, "frame"), new / own.key, progress=False)
         facts = {own.key: {"file": str(own.path.relative_to(folder)), "start": own.start.isoformat(),

@@ -10,16 +10,18 @@ from sqlib.data.frames import resize, to_bytes
 from sqlib.errors import SqError, in_words
 
 LARGEST = 4096  # pixels a side; a larger picture is no frame, and might be a decompression bomb
+CHROMA = 24  # of 127; what compression leaves of it in a gray picture is less
 ORIENTATION = 0x0112  # the tag of EXIF
 
 
-def read_pictures(paths: list[Path], size: int | None, progress: bool) -> tuple[np.ndarray, tuple, list[Path]]:
-    """Gray pixels uint8 (N, H, W) of JPEG and PNG files, the shape (H, W) that all have, and those that were turned.
+def read_pictures(paths: list[Path], size: int | None, progress: bool) -> tuple[np.ndarray, tuple, dict]:
+    """Gray pixels uint8 (N, H, W) of JPEG and PNG files, the shape (H, W) that all have, and files that are odd.
 
-    A picture is turned or mirrored as its EXIF orientation says, and resized to `size` pixels (None: as it is). Raises
-    `SqError` for what is no whole, opaque, single picture of 8-bit gray or RGB, for huge ones, and for several sizes.
+    "turned": turned or mirrored, as the EXIF orientation says; "coloured": of which the luminance is taken, though a
+    colour scale may not grow with it. `size` resizes the pictures (None keeps them as they are). Raises `SqError`
+    for what is no whole, opaque, single picture of 8-bit gray or RGB, for huge ones, and for several sizes.
     """
-    pixels, shape, turned = None, None, []
+    pixels, shape, odd = None, None, {"turned": [], "coloured": []}
     for i, path in enumerate(tqdm(paths, desc="reading frames", unit="frame", disable=not progress, delay=1)):
         told = in_words(f"{path} is truncated or no JPEG or PNG", "fetch it again or take it away")
         with told, Image.open(path, formats=("JPEG", "PNG")) as image:
@@ -31,7 +33,10 @@ def read_pictures(paths: list[Path], size: int | None, progress: bool) -> tuple[
                 raise SqError(f"{path} holds {count} pictures; a frame is one")
             if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
                 raise SqError(f"{path} is transparent in places, where each viewer shows something else")
-            turned += [path] * (image.getexif().get(ORIENTATION, 1) in range(2, 9))
+            odd["turned"] += [path] * (image.getexif().get(ORIENTATION, 1) in range(2, 9))
+            if image.mode in ("P", "RGB", "RGBA"):
+                blue_and_red = image.convert("RGB").convert("YCbCr").getextrema()[1:]
+                odd["coloured"] += [path] * (max(abs(end - 128) for ends in blue_and_red for end in ends) > CHROMA)
             picture = np.asarray(ImageOps.exif_transpose(image).convert("L"))
         if pixels is None:
             shape = picture.shape
@@ -40,4 +45,4 @@ def read_pictures(paths: list[Path], size: int | None, progress: bool) -> tuple[
             sizes = f"{picture.shape[1]}×{picture.shape[0]} pixels, others {shape[1]}×{shape[0]}"
             raise SqError(f"{path} has {sizes}: region boxes would not fit; put each size in its own folder")
         pixels[i] = picture if size is None else to_bytes(resize(picture[None], size))[0]
-    return pixels, shape, turned
+    return pixels, shape, odd

@@ -66,6 +66,7 @@ class Report:
     strays: tuple[str, ...]  # of the file system, an editor or a browser, such as ._x or Thumbs.db; left out
     older_versions: tuple[str, ...]  # folders of kagglehub beside a newer, complete one; left out
     turned: tuple[str, ...]  # pictures turned or mirrored as their EXIF orientation says
+    coloured: tuple[str, ...]  # pictures in colour, of which the luminance is taken
     tables: tuple[str, ...]  # region tables read
     tables_left_out: tuple[tuple[str, str], ...]  # file that might be a region table, and why it was not read
     regions_left_out: tuple[tuple[str, str], ...]  # place in a table, and where the same event is told before
@@ -75,15 +76,18 @@ class Report:
 
 
 def left_out(report: Report) -> list[str]:
-    """A sentence for each kind of thing that was brought and not used: how many, and the first."""
-    kinds = {"strange_files": "files are not named as frames", "duplicates": "frames are there already",
-             "older_versions": "folders are older versions", "tables_left_out": "tables are not read",
-             "regions_left_out": "rows of region tables are told before",
-             "swapped_dates": "rows of region tables name no event, unless day and month are swapped",
-             "box_counts": "rows of region tables have other boxes than they say", "strays": "files are strays",
-             "turned": "pictures are turned as their EXIF orientation says", "cubes_left_out": "kinds are in no frame"}
+    """What was brought and is not used, or not as it is: a line for each kind, how many and the first."""
+    kinds = {
+        "strange_files": "files not named as frames", "duplicates": "frames that are there already",
+        "older_versions": "older versions", "tables_left_out": "tables not read",
+        "regions_left_out": "rows of region tables told before",
+        "swapped_dates": "rows of region tables of a known event only with day and month swapped",
+        "box_counts": "rows of region tables with other boxes than they say",
+        "strays": "strays of a system, an editor or a browser", "turned": "pictures turned as EXIF says",
+        "coloured": "pictures in colour, read by their luminance", "cubes_left_out": "kinds of input in no frame",
+    }
     found = {told: getattr(report, kind) for kind, told in kinds.items()}
-    return [f"{len(those)} {told}, the first: {_words(those[0])}" for told, those in found.items() if those]
+    return [f"{told}: {len(those)}, the first {_words(those[0])}" for told, those in found.items() if those]
 
 
 def _words(one) -> str:
@@ -198,7 +202,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     frames = frames.assign(label=np.where(looked, frames["folder"] == "poz", -1),
                            table=[int(row.frame in row.event.positives) for row in frames.itertuples()])
     contradicted = frames[listed & looked & (frames["label"] != frames["table"])].sort_index()
-    pixels, shape, turned = read_pictures(frames["path"].tolist(), size, progress)
+    pixels, shape, odd = read_pictures(frames["path"].tolist(), size, progress)
     tables, other_tables = _tables(files, root)
     regions, again_told = _regions(tables, root)
     outside, boxes = [], dict.fromkeys(frames.index, ())
@@ -232,7 +236,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
         duplicates=tuple(originals["name"][again]),
         strays=tuple(_name(path, root) for path in strays),
         older_versions=tuple(older),
-        turned=tuple(_name(path, root) for path in turned),
+        **{kind: tuple(_name(path, root) for path in paths) for kind, paths in odd.items()},
         tables=tuple(_name(path, root) for path in tables),
         tables_left_out=tuple(other_tables),
         regions_left_out=tuple(again_told),

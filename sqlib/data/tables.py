@@ -40,7 +40,7 @@ def readings(word: str) -> str:
     if found := re.match(r"([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4})\b", word):
         first, second, year = found.groups()
         meant = dict.fromkeys(f"{year}-{month:>02}-{day:>02}" for day, month in ((first, second), (second, first))
-                              if int(month) <= 12)
+                              if 1 <= int(month) <= 12)
         return f"; is the day or the month first? It may mean {' or '.join(meant)}" if len(meant) > 1 else ""
     return ""
 
