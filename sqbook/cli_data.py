@@ -51,7 +51,7 @@ def show(content, as_json: bool, *lines) -> None:
     if as_json:
         from sqlib.show import records
 
-        lines = [json.dumps(records.plain(content, "output"), indent=1)]  # ASCII: it survives any encoding
+        lines = [json.dumps(records.plain(content, "output"), indent=1)]  # escaped: valid JSON in any encoding
     click.echo("\n".join(map(str, lines)))
 
 
