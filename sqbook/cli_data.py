@@ -51,7 +51,7 @@ def show(content, as_json: bool, *lines) -> None:
     if as_json:
         from sqlib.show import records
 
-        lines = [json.dumps(records.plain(content, "output"), indent=1, ensure_ascii=False)]
+        lines = [json.dumps(records.plain(content, "output"), indent=1)]  # escaped: valid JSON in any encoding
     click.echo("\n".join(map(str, lines)))
 
 
@@ -108,15 +108,20 @@ def export(folder, **given) -> None:
 @group.command("import")
 @click.argument("folder", type=Path)
 @click.option("--size", default=256, metavar="N", help="Pixels a side of the frames (default: 256).")
-def import_(folder, size) -> None:
+@JSON
+def import_(folder, size, as_json) -> None:
     """Make frames of your own cubes.
 
     Of those in FOLDER, with cubes.csv and regions.csv, in the layout that every notebook reads.
     """
+    from sqlib.data.frames import own_card
     from sqlib.data.own_cubes import import_cubes
 
     frames = import_cubes(folder, size, progress=True)
-    click.echo(f"{frames}\nnotebooks read it as: --data sunquakenet --root {frames}")
+    left = own_card(frames)["left_out"]
+    told = [f"left out: {one}" for one in left]
+    show({"frames": str(frames), "left_out": left}, as_json, frames, *told,
+         f"notebooks read it as: --data sunquakenet --root {frames}")
 
 
 @group.command()
@@ -242,6 +247,9 @@ def _in_words(content: dict, report: dict) -> str:
     for rows in (cycles, content["per_event"]):
         lines += ["", pd.DataFrame(rows).drop(columns="event", errors="ignore").to_string(index=False)]
     for name, value in report.items():
-        if isinstance(value, tuple) and name != "tables":
-            lines += [f"{name.replace('_', ' '):<22}{len(value)}", *(f"  {one}" for one in value[:10])]
+        if isinstance(value, tuple):
+            more = [f"  … and {len(value) - 10} more"] * (len(value) > 10)
+            lines += [f"{name.replace('_', ' '):<22}{len(value)}", *(f"  {one}" for one in value[:10]), *more]
+        elif name == "upsampled":
+            lines += [f"{name:<22}{value}"]
     return "\n".join(lines)
