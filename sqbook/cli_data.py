@@ -1,6 +1,7 @@
 """The part of the command `sq` that is about data, and the options that its commands share."""
 
 import json
+import sys
 from functools import reduce
 from pathlib import Path
 
@@ -51,8 +52,13 @@ def show(content, as_json: bool, *lines) -> None:
     if as_json:
         from sqlib.show import records
 
-        lines = [json.dumps(records.plain(content, "output"), indent=1, ensure_ascii=False)]
-    click.echo("\n".join(map(str, lines)))
+        lines = [json.dumps(records.plain(content, "output"), indent=1)]  # escaped: valid JSON in any encoding
+    echo("\n".join(map(str, lines)))
+
+
+def echo(text, stream=None) -> None:
+    """Print a text, on stdout or `stream`; click's own `echo` writes UTF-8 where an ASCII stream is asked for."""
+    click.echo(text, stream or sys.stdout)
 
 
 def columns(rows: list[tuple[str, ...]]) -> list[str]:
@@ -77,7 +83,7 @@ def build(workers, scheduler, **given) -> None:
     from sqlib.data.build import info
 
     frames, report = read_frames(**given, build={"workers": workers, "scheduler": scheduler})
-    click.echo(_in_words(info(frames), report))
+    echo(_in_words(info(frames), report))
 
 
 @group.command("info")
@@ -102,7 +108,7 @@ def export(folder, **given) -> None:
     """
     from sqlib.data.export import export_frames
 
-    click.echo(export_frames(read_frames(**given)[0], folder))
+    echo(export_frames(read_frames(**given)[0], folder))
 
 
 @group.command("import")
@@ -116,7 +122,7 @@ def import_(folder, size) -> None:
     from sqlib.data.own_cubes import import_cubes
 
     frames = import_cubes(folder, size, progress=True)
-    click.echo(f"{frames}\nnotebooks read it as: --data sunquakenet --root {frames}")
+    echo(f"{frames}\nnotebooks read it as: --data sunquakenet --root {frames}")
 
 
 @group.command()
@@ -128,7 +134,7 @@ def template(folder) -> None:
     """
     from sqlib.data.own_cubes import write_template
 
-    click.echo(f"{write_template(folder)}\nnext: sq data import {folder}")
+    echo(f"{write_template(folder)}\nnext: sq data import {folder}")
 
 
 @group.command()
@@ -163,8 +169,8 @@ def ingest(when, region, stonyhurst, carrington, folder, email, magnetogram, set
                                    scheduler=scheduler, progress=True)
     if magnetogram:
         written = path.parents[1] / "magnetograms" / path.name
-        click.echo(observation.save_magnetogram(event, target, written, chosen, email=email))
-    click.echo(f"{path}\n{frames}\nnotebooks read it as: --data sunquakenet --root {frames.parent}")
+        echo(observation.save_magnetogram(event, target, written, chosen, email=email))
+    echo(f"{path}\n{frames}\nnotebooks read it as: --data sunquakenet --root {frames.parent}")
 
 
 def read_frames(data, root, profile: str, settings, build: dict | None = None):
@@ -185,7 +191,7 @@ def read_frames(data, root, profile: str, settings, build: dict | None = None):
     values = {name: value for name, value in profiles.load(profile)["data"].items() if name in model.model_fields}
     twin = TwinSettings(**values | parse(model, settings, "the twin"))
     if build is not None:
-        click.echo(build_twin(twin, progress=True, **build))
+        echo(build_twin(twin, progress=True, **build))
     elif not (twin_folder(twin) / "card.json").is_file():
         raise SqError(f"this twin is not built yet: sq data build --profile {profile}")
     return load_frames("twin", settings=twin, size=min(224, twin.size), progress=True), {}
