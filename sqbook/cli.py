@@ -1,15 +1,12 @@
 """The command `sq`: parameters, runs, exports and the book. `sqbook.cli_data` has the part that is about data."""
 
-import io
 import math
-import os
 import sys
-import warnings
 
 import click
 
 from sqbook.cli_data import JSON, InOrder, columns, echo, group, options, show, workers_options
-from sqbook.user_settings import detach
+from sqbook.user_settings import use_defaults
 from sqlib.errors import SqError
 from sqlib.memory import keep_freed
 
@@ -22,11 +19,7 @@ COUNT = {"type": click.IntRange(1), "metavar": "N"}
 def main(argv: list[str] | None = None) -> int:
     """Run `sq` with `argv`; return 0, 2 for an error of the user's, 130 when interrupted."""
     keep_freed()
-    detach(os.environ)
-    warnings.resetwarnings()  # those of $PYTHONWARNINGS, too, which may make an error of any
-    for stream in (sys.stdout, sys.stderr):  # a name that their encoding lacks is escaped
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    use_defaults()
     try:
         return sq.main(argv, "sq", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
@@ -124,11 +117,12 @@ def train(notebook, minutes, as_json, **given) -> None:
 def runs_(as_json) -> None:
     """List the runs that are kept."""
     from sqbook import execute
+    from sqlib.paths import home
 
     found = execute.runs()
     rows = [(card["made"][:16].replace("T", " "), card["notebook"], card["key"], card["profile"], card["data"],
              f"{card['seconds_in_all']:>7.1f} s", f"{len(card['records'])} records") for card in found]
-    show(found, as_json, *columns(rows) or ["no runs yet: sq run NOTEBOOK"])
+    show(found, as_json, *columns(rows) or [f"no runs yet in {home()}: sq run NOTEBOOK"])
 
 
 @sq.command("compare")

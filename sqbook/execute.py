@@ -51,6 +51,9 @@ def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, pro
 
 def _planned(notebook, params, profile) -> tuple[Path, dict[str, Any], Path]:
     path, values = resolve(notebook, profile, params)
+    for name, value in {**values, "SQ_HOME": str(home())}.items():
+        with in_words(f"{name}={value!r} holds bytes that are not UTF-8", "rename the folder"):
+            json.dumps(value, ensure_ascii=False).encode()  # notebooks and cards are written so
     return path, values, home() / "runs" / path.stem / run_key(path, values)
 
 

@@ -1,26 +1,55 @@
 """What a user has set for other programs does not reach the book: its charts and kernels start from defaults."""
 
+import io
 import os
 import re
 import sys
+import warnings
 from collections.abc import MutableMapping
 from pathlib import Path
 
 import sqlib
 from sqlib.paths import home
 
-FOREIGN = re.compile(r"(?:GIT|JUPYTER|IPYTHON|MPL|MATPLOTLIB|PYDEVD)[A-Z_0-9]*|PYTHON(?:STARTUP|WARNINGS|IOENCODING)")
+XDG = re.compile(r"XDG_\w+_HOME")
+FOREIGN = re.compile(r"(?:JUPYTER|IPYTHON|MPL)[A-Z_0-9]*|PYTHON(?:STARTUP|WARNINGS|IOENCODING)")
 CHECKOUT = Path(sqlib.__file__).resolve().parents[1]
-# `-I` leaves out $PYTHON… and user's packages; modules of $PYTHONPATH are found after those of this environment
-LAUNCH = ("import os, sys; sys.path[:0] = [{checkout!r}]; sys.path += os.environ.get('PYTHONPATH', '').split(os.pathsep);"
-          " from ipykernel import kernelapp; kernelapp.launch_new_instance()")
+# `-I` leaves out $PYTHON… and the user's packages; the kernel has the modules of this process, in their order
+LAUNCH = "import sys; sys.path[:] = {path!r}; from ipykernel import kernelapp; kernelapp.launch_new_instance()"
+
+
+def use_defaults() -> None:
+    """Start this process from defaults: its environment (see `detach`), warnings, and what it writes."""
+    detach(os.environ)
+    if sys.warnoptions:  # -W and $PYTHONWARNINGS, which may make an error of any warning
+        sys.warnoptions.clear()
+        warnings.resetwarnings()
+        for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):  # as Python has it
+            warnings.simplefilter("ignore", kind)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is escaped
+            stream.reconfigure(errors="backslashreplace")
 
 
 def detach(environment: MutableMapping[str, str]) -> None:
-    """Take out of an environment what users set for git, Jupyter, IPython, matplotlib and Python at large."""
-    for name in [name for name in environment if FOREIGN.fullmatch(name)]:
+    """Take out of an environment what users set for Jupyter, IPython, matplotlib and Python at large.
+
+    Where they have no home that can be written to, which some packages insist on, one in home()/runs takes its place.
+    """
+    unusable = {name for name, place in environment.items() if XDG.fullmatch(name) and not _writable(place)}
+    for name in [name for name in environment if FOREIGN.fullmatch(name) or name in unusable]:
         del environment[name]
-    environment |= {"JUPYTER_PREFER_ENV_PATH": "1"}  # templates and kernels of this environment before the user's
+    # no templates of nbconvert's and no matplotlibrc of theirs
+    environment |= {"JUPYTER_DATA_DIR": os.path.join(sys.prefix, "share", "jupyter"),
+                    "MATPLOTLIBRC": str(CHECKOUT / "sqlib" / "show" / "sqlib.mplstyle")}
+    if "PYTHONPATH" in environment:
+        environment["PYTHONPATH"] = str(CHECKOUT)
+    if not _writable(environment.get("HOME") or os.path.expanduser("~")):
+        environment["HOME"] = str(home() / "runs" / ".home")
+
+
+def _writable(folder: str) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 def kernel_manager(scratch: Path):
@@ -32,10 +61,10 @@ def kernel_manager(scratch: Path):
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
 
-    command = [sys.executable, "-I", "-c", LAUNCH.format(checkout=str(CHECKOUT)), "-f", "{connection_file}"]
+    command = [sys.executable, "-I", "-c", LAUNCH.format(path=[*filter(None, sys.path), ""]), "-f", "{connection_file}"]
     own = KernelSpec(**{**get_kernel_dict(), "argv": command})
-    places = {"IPYTHONDIR": scratch / "ipython", "JUPYTER_RUNTIME_DIR": scratch, "JUPYTER_CONFIG_DIR": scratch / "none",
-              "JUPYTER_DATA_DIR": scratch / "none", "SQ_HOME": home(), "MPLCONFIGDIR": home() / "runs" / ".matplotlib"}
+    places = {"IPYTHONDIR": scratch / "ipython", "JUPYTER_RUNTIME_DIR": scratch, "SQ_HOME": home(),
+              "MPLCONFIGDIR": home() / "runs" / ".matplotlib"}
 
     class Own(AsyncKernelManager):
         transport_encryption = "auto"  # else the kernel complains of plain TCP

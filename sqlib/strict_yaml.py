@@ -52,6 +52,8 @@ def load(content: bytes) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ValueError(f"line {mark.line + 1}: {error.problem or error.context}") from error
+    except yaml.reader.ReaderError as error:
+        raise ValueError(f"byte {error.position} is no text in UTF-8: save it as such") from error
 
 
 def _refusal(node, words: str) -> yaml.MarkedYAMLError:

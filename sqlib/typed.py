@@ -63,9 +63,12 @@ def parse(model: type[Typed], texts: list[str], where: str) -> dict[str, Any]:
             raise SqError(f"{where}: {name} is given twice, and only one value can hold")
         kind = model.model_fields[name].annotation if name in model.model_fields else None
         values[name] = word
-        if kind is not str:
-            with suppress(Exception):  # what is no literal `check` refuses, with the expected type
-                values[name] = ast.literal_eval(word.capitalize() if kind is bool else word)
+        if kind is not str:  # what is no literal `check` refuses, with the expected type
+            numbers = [kind] if kind in (int, float) else []  # in every form that Python reads: 007, 1_000
+            for read in (*numbers, ast.literal_eval):
+                with suppress(Exception):
+                    values[name] = read(word.capitalize() if kind is bool else word)
+                    break
     return check(model, values, where)
 
 

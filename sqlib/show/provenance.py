@@ -42,8 +42,8 @@ def commit() -> str:
     environment |= {"GIT_CEILING_DIRECTORIES": str(checkout.parent), "LC_ALL": "C"}
     try:
         done = subprocess.run(git, cwd=checkout, capture_output=True, text=True, errors="replace", env=environment)
-    except OSError:  # no git on this machine
-        return ""
+    except OSError:
+        return "unknown: there is no git on this machine" if (checkout / ".git").exists() else ""
     reason = done.stderr.strip().removeprefix("fatal: ").partition("\n")[0].replace(str(checkout), "this checkout")
     if done.returncode and "not a git repository" not in reason:
         return f"unknown: git refused: {reason}"
