@@ -44,8 +44,8 @@ def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, pro
                 remove(stale)
             _execute(path, values, folder, progress)
     except OSError as error:
-        raise SqError(f"cannot write {folder}: {error.strerror or error}; set SQ_HOME to a copy of the checkout that can "
-                      "be written to") from error
+        advice = "set SQ_HOME to a copy of the checkout that can be written to"
+        raise SqError(f"cannot write {folder}: {error.strerror or error}; {advice}") from error
     return folder
 
 

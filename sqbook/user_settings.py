@@ -75,7 +75,7 @@ def kernel_manager(scratch: Path):
 
         async def _async_launch_kernel(self, kernel_cmd, **options):
             detach(options["env"])
-            options["env"] |= {name: str(place) for name, place in places.items()}  # absolute: it runs in another folder
+            options["env"] |= {name: str(place) for name, place in places.items()}  # absolute: it runs elsewhere
             with open(scratch / "log", "w") as log:
                 return await super()._async_launch_kernel(kernel_cmd, **options, stderr=log)
 

@@ -13,11 +13,8 @@ NUMBER = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?
 class Loader(yaml.SafeLoader):
     """PyYAML's safe loader, without octal numbers, base 60, and keys that are given twice."""
 
-    yaml_implicit_resolvers = {
-        first: [one for one in known if one[0] not in TEXT]
-        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()}
-
-    def compose_mapping_node(self, anchor):  # before merge keys (<<), whose values may be given anew
+    def compose_mapping_node(self, anchor):
+        """A mapping; its keys are looked at before merge keys (<<) bring theirs, which may be given anew."""
         node, seen = super().compose_mapping_node(anchor), {}
         for key, _ in node.value:
             name = (key.tag, str(key.value))
@@ -30,13 +27,15 @@ class Loader(yaml.SafeLoader):
     def _number(self, node):
         word = self.construct_scalar(node)
         if ":" in word:
-            raise _refusal(node, f"YAML reads {word} as a number in base 60: put it in quotes, or write it as a decimal")
+            raise _refusal(node, f"YAML reads {word} as a number in base 60: write it as a decimal, or in quotes")
         if re.fullmatch(r"[-+]?0[0-9_]+", word):
             raise _refusal(node, f"YAML reads {word} as an octal number: drop the 0 in front, or put it in quotes")
         kind = "int" if node.tag == f"{TAG}int" else "float"
         return getattr(self, f"construct_yaml_{kind}")(node)
 
 
+Loader.yaml_implicit_resolvers = {first: [one for one in known if one[0] not in TEXT]
+                                  for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()}
 Loader.add_implicit_resolver(f"{TAG}float", NUMBER, list("-+.0123456789"))
 for _kind in ("int", "float"):
     Loader.add_constructor(f"{TAG}{_kind}", Loader._number)
