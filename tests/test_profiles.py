@@ -134,7 +134,8 @@ def damaged(path, how: str) -> None:
 @pytest.mark.parametrize(("how", "told"), [
     ("empty", "it is empty"), ("not JSON", "Expecting value"), ("format 3", "open it in JupyterLab and save it"),
     ("conflict of git", "line 2 is a mark of a conflict that git could not merge"),
-    ("no metadata", "it has no metadata"), ("no cells", "it has no cells"), ("other metadata", "not a notebook"), ("UTF-16", "can't decode byte"),
+    ("no metadata", "it has no metadata"), ("no cells", "it has no cells"),
+    ("other metadata", "not a notebook"), ("UTF-16", "can't decode byte"),
     ("parameters twice", "2 cells tagged `parameters`"),
 ])
 def test_a_damaged_notebook_is_told_and_hinders_no_other(home, how, told):
