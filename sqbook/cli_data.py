@@ -1,6 +1,7 @@
 """The part of the command `sq` that is about data, and the options that its commands share."""
 
 import json
+import sys
 from functools import reduce
 from pathlib import Path
 
@@ -52,7 +53,12 @@ def show(content, as_json: bool, *lines) -> None:
         from sqlib.show import records
 
         lines = [json.dumps(records.plain(content, "output"), indent=1)]  # escaped: valid JSON in any encoding
-    click.echo("\n".join(map(str, lines)))
+    echo("\n".join(map(str, lines)))
+
+
+def echo(text, stream=None) -> None:
+    """Print a text, on stdout or `stream`; click's own `echo` writes UTF-8 where an ASCII stream is asked for."""
+    click.echo(text, stream or sys.stdout)
 
 
 def columns(rows: list[tuple[str, ...]]) -> list[str]:
@@ -77,7 +83,7 @@ def build(workers, scheduler, **given) -> None:
     from sqlib.data.build import info
 
     frames, report = read_frames(**given, build={"workers": workers, "scheduler": scheduler})
-    click.echo(_in_words(info(frames), report))
+    echo(_in_words(info(frames), report))
 
 
 @group.command("info")
@@ -102,7 +108,7 @@ def export(folder, **given) -> None:
     """
     from sqlib.data.export import export_frames
 
-    click.echo(export_frames(read_frames(**given)[0], folder))
+    echo(export_frames(read_frames(**given)[0], folder))
 
 
 @group.command("import")
@@ -133,7 +139,7 @@ def template(folder) -> None:
     """
     from sqlib.data.own_cubes import write_template
 
-    click.echo(f"{write_template(folder)}\nnext: sq data import {folder}")
+    echo(f"{write_template(folder)}\nnext: sq data import {folder}")
 
 
 @group.command()
@@ -173,7 +179,7 @@ def ingest(when, region, stonyhurst, carrington, folder, email, magnetogram, set
         written = path.parents[1] / "magnetograms" / path.name
         made["magnetogram"] = str(observation.save_magnetogram(event, target, written, chosen, email=email))
     if not as_json and (words := _left_out(made)):
-        click.echo("\n".join(words), err=True)
+        echo("\n".join(words), sys.stderr)
     show(made, as_json, *filter(None, [made.get("magnetogram")]), path, frames,
          f"notebooks read it as: --data sunquakenet --root {frames.parent}")
 
@@ -211,7 +217,7 @@ def read_frames(data, root, profile: str, settings, build: dict | None = None):
     values = {name: value for name, value in profiles.load(profile)["data"].items() if name in model.model_fields}
     twin = TwinSettings(**values | parse(model, settings, "the twin"))
     if build is not None:
-        click.echo(build_twin(twin, progress=True, **build))
+        echo(build_twin(twin, progress=True, **build))
     elif not (twin_folder(twin) / "card.json").is_file():
         raise SqError(f"this twin is not built yet: sq data build --profile {profile}")
     return load_frames("twin", settings=twin, size=min(224, twin.size), progress=True), {}

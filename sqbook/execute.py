@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import Any
 
 from sqbook.parameters import needs, read_notebook, resolve, to_inject
 from sqbook.run_keys import run_key
+from sqbook.user_settings import kernel_manager
 from sqlib.errors import SqError, in_words
 from sqlib.paths import home, remove, replacing
 from sqlib.show.provenance import forget_peak, make_card, peak_memory, read_card
@@ -44,12 +44,16 @@ def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, pro
                 remove(stale)
             _execute(path, values, folder, progress)
     except OSError as error:
-        raise SqError(f"cannot write {folder}: {error.strerror or error}") from error
+        advice = "set SQ_HOME to a copy of the checkout that can be written to"
+        raise SqError(f"cannot write {folder}: {error.strerror or error}; {advice}") from error
     return folder
 
 
 def _planned(notebook, params, profile) -> tuple[Path, dict[str, Any], Path]:
     path, values = resolve(notebook, profile, params)
+    for name, value in {**values, "SQ_HOME": str(home())}.items():
+        with in_words(f"{name}={value!r} holds bytes that are not UTF-8", "rename the folder"):
+            json.dumps(value, ensure_ascii=False).encode()  # notebooks and cards are written so
     return path, values, home() / "runs" / path.stem / run_key(path, values)
 
 
@@ -79,7 +83,7 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
     import papermill
     from nbclient.exceptions import DeadKernelError
 
-    read_notebook(path)  # complains of what is no notebook
+    notebook = read_notebook(path)  # complains of what is no notebook
     forget_peak()
     build_data(path, values, progress)
     if needs(path).trains:
@@ -89,21 +93,23 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
             train_chapter(path.stem, values, progress=progress)
     say(f"{path.stem}: executing", False)  # else papermill's bar says it
     started = time.monotonic()
-    with replacing(folder) as aside, tempfile.TemporaryFile("w+") as log:
+    with replacing(folder) as aside:
         aside.mkdir()
+        scratch = aside.with_name("kernel")
+        scratch.mkdir()
         executed = aside / "executed.ipynb"
         injected = to_inject(path, {**values, "out": str(aside)})
         bar = {"desc": path.stem, "file": sys.stderr, "disable": not progress}
         failed = ""
         try:
-            papermill.execute_notebook(str(path), str(executed), injected, kernel_name="python3", cwd=str(home()),
-                                       progress_bar=bar, kernel_manager_class=_kernel_manager(log))
+            papermill.execute_notebook(notebook, str(executed), injected, kernel_name="python3", cwd=str(home()),
+                                       progress_bar=bar, kernel_manager_class=kernel_manager(scratch))
         except papermill.PapermillExecutionError as error:
             last = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
             failed = f"cell {error.cell_index + 1} (In [{error.exec_count}]): {last}"
         except DeadKernelError:
-            log.seek(0)
-            words = log.read().strip().splitlines()[-1:] or ["killed, perhaps for want of memory"]
+            log = (scratch / "log").read_text(errors="replace").strip()
+            words = log.splitlines()[-1:] or ["killed, perhaps for want of memory"]
             failed = f"a cell: the kernel died: {words[0]}"
         if failed:
             kept = folder.with_name("failed.ipynb")
@@ -135,21 +141,6 @@ def _complete(aside: Path, path: Path, values: dict[str, Any], seconds: float, f
 
 def _write(path: Path, notebook: dict) -> None:
     path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _kernel_manager(log):
-    """Return a kernel manager for this Python, whatever kernels the user has; its complaints go to the file `log`."""
-    from jupyter_client import AsyncKernelManager
-
-    class Quiet(AsyncKernelManager):
-        transport_encryption = "auto"  # else the kernel complains of plain TCP
-
-        async def _async_launch_kernel(self, kernel_cmd, **options):
-            options["env"]["SQ_HOME"] = str(home())  # absolute: the notebook runs in another folder
-            command = [sys.executable, "-m", "ipykernel_launcher", "-f", self.connection_file]
-            return await super()._async_launch_kernel(command, **options, stderr=log)
-
-    return Quiet
 
 
 def build_data(path: Path, values: dict[str, Any], progress: bool) -> None:
