@@ -1,13 +1,13 @@
-# Two commands: `make book` and `make test`. Needs Python 3.11, 3.12 or 3.13 (PYTHON= names one), git and a make as old as
-# GNU make 3.81; everything else is set up in .venv by setup.sh.
+# Two commands: `make book` and `make test`. Needs Python 3.11, 3.12 or 3.13 (PYTHON= names one), git and GNU make, of
+# 3.81 or later; everything else is set up in .venv by setup.sh.
 PROFILE ?= laptop
 PORT ?= 8000
 BIN := .venv/bin
 
-# Packages come from where the user's pip takes them: PIP_CONFIG_FILE, pip.conf, PIP_INDEX_URL, PIP_EXTRA_INDEX_URL,
-# PIP_FIND_LINKS, PIP_NO_INDEX, PIP_PROXY, PIP_CERT, PIP_CACHE_DIR, PIP_ONLY_BINARY and the like are honoured. What sends
-# them elsewhere than into .venv, or asks for others than the lock has, is not (a pip.conf has less to say than these);
-# PIP_REQUIRE_VIRTUALENV is content with .venv.
+# Honoured: from where the user's pip takes packages, by PIP_CONFIG_FILE, pip.conf, PIP_INDEX_URL, PIP_EXTRA_INDEX_URL,
+# PIP_FIND_LINKS, PIP_NO_INDEX, PIP_PROXY, PIP_CERT, PIP_CACHE_DIR, PIP_ONLY_BINARY and the like; and what .venv fulfils,
+# PIP_REQUIRE_VIRTUALENV. Not honoured: what puts them elsewhere than into .venv, or asks for others than the lock has.
+# What stands here goes before a pip.conf, and setup.sh does the same for its `target` and `prefix`.
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_USER = 0
 export PIP_DRY_RUN = 0
@@ -15,9 +15,9 @@ export PIP_REQUIRE_HASHES = 0
 export PIP_CONSTRAINT = /dev/null
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_REQUIREMENT PIP_EDITABLE
 unexport PIP_PLATFORM PIP_PYTHON_VERSION PIP_IMPLEMENTATION PIP_ABI
-# Nor is what leads this Python to another's modules (IPython adds those of VIRTUAL_ENV), or changes how it runs.
+# Nor what leads this Python to the modules of another (IPython adds those of VIRTUAL_ENV), or changes how it runs.
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONPLATLIBDIR
-unexport VIRTUAL_ENV CONDA_PREFIX __PYVENV_LAUNCHER__
+unexport VIRTUAL_ENV __PYVENV_LAUNCHER__
 
 .PHONY: help setup book pdf data test lab serve bench lint lock clean
 
@@ -63,7 +63,8 @@ lint: setup
 	$(BIN)/ruff check
 
 lock:
-	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header -o requirements.lock
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header \
+	  -o requirements.lock
 
 clean:
 	rm -rf _build runs .pytest_cache .ruff_cache .hypothesis

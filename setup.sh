@@ -50,9 +50,10 @@ want=""
 if [ -n "${PYTHON:-}" ]; then
   fits "$PYTHON" || no_python "$PYTHON $answer"
   want=$answer
-elif [ -n "$have" ] && fits .venv/bin/python; then
-  want=$have
 else
+  case " $VERSIONS " in *" ${have:-none} "*) want=$have ;; esac
+fi
+if [ -z "$want" ]; then
   seen=""
   for PYTHON in $(printf 'python%s ' $VERSIONS) python3 python; do
     fits "$PYTHON" && want=$answer && break
