@@ -83,7 +83,8 @@ def seconds_left(seconds: list[float], ended: dict[int, float], now: float, work
         if spent[turn] > pace * seconds[turn]:
             took, meant = took + spent[turn], meant + seconds[turn]
             pace = took / meant
-    free = [max(pace * seconds[turn] - spent[turn], spent[turn] / 20) for turn in running]
+    rest = [(pace * seconds[turn] - spent[turn], spent[turn]) for turn in running]
+    free = [left if left > 0 else so_far / 20 for left, so_far in rest]  # who is late will be there soon
     free += [0.0] * (workers - len(free))
     heapq.heapify(free)
     for turn in range(len(spent), len(seconds)):

@@ -30,7 +30,8 @@ def test_every_locked_package_has_a_version_and_hashes_and_no_registry_is_named(
     for entry in entries:
         assert re.match(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+", entry), entry[:80]
         assert "--hash=sha256:" in entry, entry[:80]
-    for path in ("requirements.lock", "environment.yml", "Makefile", "setup.sh", "pyproject.toml", "postBuild", ".ci/run"):
+    for path in ("requirements.lock", "environment.yml", "Makefile", "setup.sh", "pyproject.toml", "postBuild",
+                 ".ci/run"):
         assert not re.search(r"index-url|https?://(?!localhost)", (CHECKOUT / path).read_text()), path
 
 
