@@ -71,17 +71,18 @@ if [ "$have" != "$want" ]; then
     echo "The environment in .venv cannot be used: $why. It is made anew."
   fi
   echo "Making the environment in .venv with Python $want ($PYTHON) ..."
-  "$PYTHON" -m venv --clear .venv
+  "$PYTHON" -m venv --clear --without-pip .venv # at once, so that even one that is cut off now is known as ours
   : >$MARK
+  "$PYTHON" -m venv .venv
 fi
 
 # The index, mirror, proxy, certificates and cache are those of the user's pip; see the Makefile for the rest.
 if ! cmp -s requirements.lock $MARK; then
   echo "Installing the locked packages into .venv (some minutes the first time) ..."
-  .venv/bin/python -m pip install --target= --require-hashes -r requirements.lock
+  .venv/bin/python -m pip install --target= --prefix="$(pwd -P)/.venv" --require-hashes -r requirements.lock
 fi
 if ! cmp -s requirements.lock $MARK || ! cmp -s pyproject.toml .venv/pyproject.toml; then
-  .venv/bin/python -m pip install --target= --quiet --no-deps --no-build-isolation -e .
+  .venv/bin/python -m pip install --target= --prefix="$(pwd -P)/.venv" --quiet --no-deps --no-build-isolation -e .
   cp pyproject.toml .venv/pyproject.toml
   cp requirements.lock $MARK
 fi

@@ -71,7 +71,7 @@ def test_make_takes_the_newest_python_that_will_do_and_says_which(place, there, 
         pretend(place, name, *([what] if isinstance(what, str) else what))
     done = make(place, "book")
     assert f"Making the environment in .venv with Python {taken} ..." in done.stdout
-    assert done.returncode != 0 and "asked for venv --clear .venv" in done.stderr  # and stops there
+    assert done.returncode != 0 and "asked for venv --clear --without-pip .venv" in done.stderr  # and stops there
 
 
 def test_make_follows_the_python_that_it_is_given(place):
@@ -104,18 +104,19 @@ def test_where_no_python_will_do_the_message_says_how_to_get_one(place, there, w
     assert not (place / ".venv").exists() and len(done.stderr.splitlines()) == 1  # make's own line
 
 
-def project(place):
+def project(place, version="1.0"):
     """A tiny project in `place` whose lock names one package, and the folder that an index would be; hashes and all."""
     index = place.parent / "index"
-    index.mkdir()
-    with zipfile.ZipFile(index / "brick-1.0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("brick.py", "colour = 'red'\n")
-        info = {"METADATA": "Metadata-Version: 2.1\nName: brick\nVersion: 1.0\n", "RECORD": "",
+    index.mkdir(exist_ok=True)
+    with zipfile.ZipFile(index / f"brick-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("brick.py", "")
+        info = {"METADATA": f"Metadata-Version: 2.1\nName: brick\nVersion: {version}\n",
+                "RECORD": f"brick.py,,\nbrick-{version}.dist-info/METADATA,,\nbrick-{version}.dist-info/RECORD,,\n",
                 "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
         for name, text in info.items():
-            wheel.writestr(f"brick-1.0.dist-info/{name}", text)
+            wheel.writestr(f"brick-{version}.dist-info/{name}", text)
     digest = hashlib.sha256(Path(wheel.filename).read_bytes()).hexdigest()
-    (place / "requirements.lock").write_text(f"brick==1.0 \\\n    --hash=sha256:{digest}\n")
+    (place / "requirements.lock").write_text(f"brick=={version} \\\n    --hash=sha256:{digest}\n")
     (place / "pyproject.toml").write_text(PROJECT)
     (place / "wall.py").write_text(WALL)
     return index
@@ -149,7 +150,8 @@ def test_set_up_heeds_where_packages_come_from_and_nothing_that_sends_them_elsew
     (elsewhere / "zipfile.py").write_text("raise SystemExit('a module of somebody else')")
     (elsewhere / "wishes.txt").write_text("brick==2.0\n")
     conf = place.parent / "pip.conf"
-    conf.write_text(f"[global]\nfind-links = {index}\nno-index = true\nuser = true\n[install]\ntarget = {elsewhere}\n")
+    conf.write_text(f"[global]\nfind-links = {index}\nno-index = true\nuser = true\n"
+                    f"[install]\ntarget = {elsewhere}\nprefix = {elsewhere}\n")
     own = {"PIP_CONFIG_FILE": conf, "PIP_USER": 1, "PIP_REQUIRE_VIRTUALENV": 1, "PIP_PREFIX": elsewhere,
            "PIP_TARGET": elsewhere, "PIP_ROOT": elsewhere, "PIP_REQUIRE_HASHES": 1, "PIP_DRY_RUN": 1,
            "PIP_CONSTRAINT": elsewhere / "wishes.txt", "PIP_PYTHON": elsewhere / "python", "PIP_PLATFORM": "win32",
@@ -162,6 +164,10 @@ def test_set_up_heeds_where_packages_come_from_and_nothing_that_sends_them_elsew
     told = subprocess.run(ask, capture_output=True, text=True, cwd=place.parent).stdout.splitlines()
     assert told == [str(place / f".venv/lib/python{HERE}/site-packages/brick.py"), str(place / "wall.py")]
     assert sorted(path.name for path in elsewhere.iterdir()) == ["wishes.txt", "zipfile.py"]
+    project(place, "2.0")
+    assert make(place, "setup", PIP_CONFIG_FILE=str(conf)).returncode == 0  # another lock: its versions, once
+    installed = (place / ".venv/lib" / f"python{HERE}" / "site-packages").glob("brick-*")
+    assert [path.name for path in installed] == ["brick-2.0.dist-info"]
     again = make(place, "setup")  # needs neither a Python nor an index
     assert again.returncode == 0 and f"Python {HERE} in .venv\n" in again.stdout and "..." not in again.stdout
 
