@@ -17,18 +17,25 @@ from sqlib.show.provenance import read_card
 UNKNOWN = 60.0  # s, of a chapter that nobody has run, where nothing is known of the others either
 
 
-def expected(jobs: list[tuple[Path, dict[str, Any]]]) -> tuple[list[float], bool]:
-    """Seconds that notebooks with these parameters may take, and whether all were run before at this size.
+def expected(jobs: list[tuple[Path, dict[str, Any]]]) -> tuple[list[float], int]:
+    """Seconds that notebooks with these parameters may take, and how many must have ended before these can be believed.
 
-    Of a network that several of them train, the first has the time; of one that is there already, none.
+    0 where all were run before at this size; 1 where some were only at another, which tells proportions; and all of
+    them where networks must be trained at a size of which no card tells, for these take minutes or days. Of a network
+    that several train, the first has the time; of one that is there already, none.
     """
-    guesses, sure, counted = [], True, set()
+    guesses, first, counted = [], 0, set()
     for path, values in jobs:
-        card = _nearest(path.stem, values)
-        sure &= card is not None and card["profile"] == values.get("profile")
-        guesses.append(card and card["seconds_in_all"] + _training(path, values, card, counted))
+        card, share = _nearest(path.stem, values), _untrained(path, values, counted)
+        same = card is not None and card["profile"] == values.get("profile")
+        if share and not (same and "seconds_trained" in card):
+            first = len(jobs)
+        elif not same:
+            first = max(first, 1)
+        taught = share * card.get("seconds_trained", 0) if same else 0
+        guesses.append(card and card["seconds_in_all"] + taught)
     usual = statistics.median([guess for guess in guesses if guess] or [UNKNOWN])
-    return [guess or usual for guess in guesses], sure
+    return [guess or usual for guess in guesses], first
 
 
 def _nearest(name: str, values: dict[str, Any]) -> dict | None:
@@ -44,9 +51,9 @@ def _nearest(name: str, values: dict[str, Any]) -> dict | None:
     return max(cards, key=lambda ranked: ranked[0])[1] if cards else None
 
 
-def _training(path: Path, values: dict[str, Any], card: dict, counted: set[str]) -> float:
-    """Seconds for the networks that are not there yet, as a share of what all took; `counted` grows by them."""
-    if not needs(path).trains or not card.get("seconds_trained"):
+def _untrained(path: Path, values: dict[str, Any], counted: set[str]) -> float:
+    """The share of a notebook's networks that is not there yet, nor `counted`, which grows by it."""
+    if not needs(path).trains:
         return 0.0
     from sqlib.learn import chapters
 
@@ -54,7 +61,7 @@ def _training(path: Path, values: dict[str, Any], card: dict, counted: set[str])
         planned, lacking = chapters.networks(path.stem, values)
         new = lacking - counted
         counted |= new
-        return card["seconds_trained"] * len(new) / max(planned, 1)
+        return len(new) / max(planned, 1)
     return 0.0
 
 
@@ -93,16 +100,16 @@ def seconds_left(seconds: list[float], ended: dict[int, float], now: float, work
 
 
 @contextmanager
-def countdown(bar, seconds: list[float], workers: int, sure: bool) -> Iterator[Callable[[int, bool], str]]:
+def countdown(bar, seconds: list[float], workers: int, first: int) -> Iterator[Callable[[int, bool], str]]:
     """Show on a tqdm `bar` how much time is left, from second to second, and end it.
 
     Yields a function that is told of the job of each turn that it has ended, and whether well; it says what is left.
-    Unless `sure`, nothing is said before one has ended: it may be another size, of which only proportions are known.
+    Nothing is said before the `first` have ended.
     """
     begun, ended, failed, over = time.monotonic(), {}, set(), threading.Event()
 
     def words() -> str:
-        if len(ended) == len(seconds) or not (sure or ended):
+        if len(ended) == len(seconds) or len(ended) < first:
             return ""
         left = seconds_left(seconds, dict(ended), time.monotonic() - begun, workers, frozenset(failed))
         return f"about {bar.format_interval(left)} left"

@@ -227,14 +227,14 @@ def run_chapters(jobs: list[tuple[str, dict[str, Any]]], profile: str, workers: 
                 build_data(path, own, progress=True)  # before the clock begins
     order = [place for place in range(len(jobs)) if place not in found]
     workers = min(_default_workers() if workers is None else workers, max(len(order), 1))
-    known, sure = expected(list(planned.values()))
+    known, first = expected(list(planned.values()))
     seconds = [{**dict.fromkeys(order, 1.0), **dict(zip(planned, known))}[place] for place in order]
     if workers > 1:
         turns = in_turn(seconds, workers)
         order, seconds = [order[turn] for turn in turns], [seconds[turn] for turn in turns]
     shown = {"unit": "chapter", "bar_format": "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"}
     with (tqdm(total=len(jobs), initial=len(found), desc="chapters", disable=workers == 1, **shown) as bar,
-          countdown(bar, seconds, workers, sure) as tell):
+          countdown(bar, seconds, workers, first) as tell):
         for turn, result in run_each([jobs[place] for place in order], profile, workers=workers, force=force):
             found[order[turn]] = result
             failed = isinstance(result, Exception)

@@ -64,12 +64,12 @@ def test_the_quickest_come_first_and_the_longest_next():
 def test_the_card_of_the_most_similar_run_tells_how_long_a_chapter_takes(home):
     (path, values), (other, own) = (parameters.resolve(name, "laptop", {}) for name in ("00_first", "01_second"))
     jobs = [(path, values), (other, own)]
-    assert durations.expected(jobs) == ([durations.UNKNOWN] * 2, False)  # nothing is known
+    assert durations.expected(jobs) == ([durations.UNKNOWN] * 2, 1)  # nothing is known
     card(home / "results/paper/00_first", "00_first", 900, profile="paper")
-    assert durations.expected(jobs) == ([900, 900], False)  # another size: only proportions
+    assert durations.expected(jobs) == ([900, 900], 1)  # another size: only proportions
     card(home / "results/laptop/00_first", "00_first", 90)
     card(home / "results/laptop/01_second", "01_second", 30)
-    assert durations.expected(jobs) == ([90, 30], True)
+    assert durations.expected(jobs) == ([90, 30], 0)
     card(home / "runs/00_first/older", "00_first", 70, seed=1265)
     card(home / "runs/00_first/newer", "00_first", 80, seed=1265, made="2026-11-28T00:00:00+00:00")
     card(home / "runs/00_first/unlike", "00_first", 5, seed=1265, level=7.0, made="2026-11-29T00:00:00+00:00")
@@ -90,7 +90,11 @@ def test_a_network_is_counted_once_and_not_at_all_where_it_is_there(home, monkey
         jobs.append((path, {"data": "twin", "profile": "laptop"}))
     lacking = {"03_contrastive": (4, {"a", "b"}), "07_case_studies": (3, {"b", "c"})}
     monkeypatch.setattr(chapters, "networks", lambda name, values: lacking[name])
-    assert durations.expected(jobs)[0] == [200 + 1000 * 2 / 4, 100 + 300 / 3]
+    assert durations.expected(jobs) == ([200 + 1000 * 2 / 4, 100 + 300 / 3], 0)
+    smoke = [(path, values | {"profile": "smoke"}) for path, values in jobs]
+    assert durations.expected(smoke) == ([200, 100], 2)  # how long they train at this size is not known
+    monkeypatch.setattr(chapters, "networks", lambda name, values: (4, set()))
+    assert durations.expected(smoke) == ([200, 100], 1)  # nor does it matter
 
 
 def test_networks_that_are_trained_are_no_longer_counted(sq_home, monkeypatch):
