@@ -21,7 +21,7 @@ FILENAME = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$")]  # files are named
 CARD = entries(
     notebook=FILENAME, data=str, profile=str, seed=int | None, parameters=dict, fingerprint=str, key=FILENAME,
     seconds=int | float, seconds_in_all=int | float, made=str, device=str, threads=int, versions=dict, commit=str,
-    memory_mb=NotRequired[int])  # cards before November 2026 lack it
+    memory_mb=NotRequired[int], seconds_trained=NotRequired[int | float])  # cards before November 2026 lack them
 
 
 def versions() -> dict[str, str]:
