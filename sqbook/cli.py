@@ -95,8 +95,8 @@ def train(notebook, minutes, anew, ship, as_json, **given) -> None:
 
     In pieces or by torchrun, if you like. `sq train locator` trains the network that says where a source is.
     """
-    if not minutes > 0:
-        raise click.UsageError(f"--minutes is a number above 0, not {minutes}", click.get_current_context())
+    if not minutes >= 0:
+        raise click.UsageError(f"--minutes is a number of at least 0, not {minutes}", click.get_current_context())
     if notebook == "locator":
         from sqlib.learn.locator_training import train as train_locator
 

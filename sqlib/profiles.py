@@ -47,6 +47,7 @@ class Learning(Typed):
     encoding: int = Field(64, description="size of the encoding")
     projection: int = Field(32, description="size of the projection that is contrasted")
     batch: int = Field(64, description="samples in a batch, of two views each")
+    temperature: float = Field(0.1, description="of the contrastive losses")
     optimizer: str = Field("adamw", description="sgd (paper), adam or adamw")
     rate: float = Field(0.002, description="learning rate")
     warmup: float = Field(1.0, description="epochs of warm-up")

@@ -14,7 +14,7 @@ from sqlib.profiles import Detection, Learning
 PLAIN = Views(low_pass=0, positional="none", erasing="none")
 AS_PUBLISHED = {
     "levels": "gray", "window": 3, "spacing": 1, "patch": 0, "practice": 0, "pool": "avg", "optimizer": "sgd",
-    "rate": 0.05, "joint": False, "low_pass": 0.5, "positional": "turns", "erasing": "paper", "extra": [],
+    "rate": 0.05, "temperature": 0.07, "joint": False, "low_pass": 0.5, "positional": "turns", "erasing": "paper", "extra": [],
 }
 """Shared settings of the models that are trained as in the paper, whatever a profile has for the others: its 42 events,
 three frames of gray levels, its augmentations, its optimizer, and a class head that only watches."""
@@ -26,16 +26,16 @@ class Common(Learning):
     seed: int
 
     def settings(self, objective: str, epochs: int, **changes) -> Settings:
-        """A run with these settings, `changes` being fields of `Settings`, at temperature 0.1 (Section 4.1.2)."""
+        """A run with these settings, `changes` being fields of `Settings`."""
         model = Model(self.backbone, self.weights, self.encoding, self.projection, self.pool, width=self.width)
         loop = Loop(epochs, self.batch, self.optimizer, self.rate, warmup=self.warmup, decay=self.decay,
                     upsample=self.upsample, validation=self.validation, patience=self.patience,
                     precision=self.precision, compile=self.compile, steps=self.steps)
         views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=self.extra,
                       extra_probability=1)
-        shared = {name: getattr(self, name) for name in ("window", "spacing", "levels", "crop", "patch", "practice",
-                                                         "watch", "seed", "joint", "thin")}
-        return Settings(objective, model, **{"views": views, "loop": loop, "temperature": 0.1, **shared, **changes})
+        shared = {name: getattr(self, name) for name in (
+            "temperature", "window", "spacing", "levels", "crop", "patch", "practice", "watch", "seed", "joint", "thin")}
+        return Settings(objective, model, **{"views": views, "loop": loop, **shared, **changes})
 
     def changed(self, **values) -> "Common":
         """The same with other values."""
@@ -81,11 +81,11 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
     for seed in seeds:
         own, paper = common.changed(seed=seed), common.changed(
             **AS_PUBLISHED, seed=seed, backbone=backbone_paper, crop=crop_paper)
-        simclr = paper.settings("simclr", epochs_self, temperature=0.07)
+        simclr = paper.settings("simclr", epochs_self)
         simclr = replace(simclr, loop=replace(simclr.loop, upsample=6))
-        precise = paper.settings("weighted", epochs_supervised, temperature=0.07, start=simclr)
+        precise = paper.settings("weighted", epochs_supervised, start=simclr)
         precise = replace(precise, loop=replace(precise.loop, upsample=1))
-        every = paper.changed(thin=1, upsample=1).settings("supcon", epochs_shuffled, split="sample")
+        every = paper.changed(thin=1, upsample=1, temperature=0.1).settings("supcon", epochs_shuffled, split="sample")
         model = replace(every.model, backbone=backbone_shuffled, encoding=encoding_shuffled,
                         projection=encoding_shuffled, dropout=0.2)
         shuffled = replace(every, model=model)
