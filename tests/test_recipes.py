@@ -160,7 +160,8 @@ def test_a_chapters_networks_are_trained_in_pieces_by_the_command(tmp_path, monk
     for name in ("notebooks", "profiles"):
         (tmp_path / name).symlink_to(home() / name)
     monkeypatch.setenv("SQ_HOME", str(tmp_path))
-    small = ("windows=[1]", "seeds=[1]", "epochs=2", "patch=16", "practice=4", "watch=1", "steps=2", "frames=40", "size=64", "resolution=64", "crop=64")
+    small = ("windows=[1]", "seeds=[1]", "epochs=2", "patch=16", "practice=4", "watch=1", "steps=2",
+             "frames=40", "size=64", "resolution=64", "crop=64")
     command = ["train", "05_recurrence", "--profile", "smoke", *[word for one in small for word in ("-p", one)]]
     assert main([*command, "--minutes", "0"]) == 2
     assert "1 of 2 epochs" in capfd.readouterr().err

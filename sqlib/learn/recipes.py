@@ -14,7 +14,8 @@ from sqlib.profiles import Detection, Learning
 PLAIN = Views(low_pass=0, positional="none", erasing="none")
 AS_PUBLISHED = {
     "levels": "gray", "window": 3, "spacing": 1, "patch": 0, "practice": 0, "pool": "avg", "optimizer": "sgd",
-    "rate": 0.05, "temperature": 0.07, "joint": False, "low_pass": 0.5, "positional": "turns", "erasing": "paper", "extra": [],
+    "rate": 0.05, "temperature": 0.07, "joint": False, "low_pass": 0.5, "positional": "turns", "erasing": "paper",
+    "extra": [],
 }
 """Shared settings of the models that are trained as in the paper, whatever a profile has for the others: its 42 events,
 three frames of gray levels, its augmentations, its optimizer, and a class head that only watches."""
@@ -33,8 +34,8 @@ class Common(Learning):
                     precision=self.precision, compile=self.compile, steps=self.steps)
         views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=self.extra,
                       extra_probability=1)
-        shared = {name: getattr(self, name) for name in (
-            "temperature", "window", "spacing", "levels", "crop", "patch", "practice", "watch", "seed", "joint", "thin")}
+        shared = {name: getattr(self, name) for name in ("temperature", "window", "spacing", "levels", "crop", "patch",
+                                                         "practice", "watch", "seed", "joint", "thin")}
         return Settings(objective, model, **{"views": views, "loop": loop, **shared, **changes})
 
     def changed(self, **values) -> "Common":
