@@ -75,14 +75,14 @@ def test_a_disc_is_a_shadow_of_its_area_depth_and_edge():
 
 def test_a_source_in_a_shadow_is_measured_against_its_own_surroundings():
     y, x = np.mgrid[:160, :160]
-    level = np.where(np.hypot(y - 80, x - 60) < 40, 0.4, 1.0)
-    level[76:85, 56:65] = 0.1
-    spot = 3 * np.exp(-((y - 85) ** 2 + (x - 85) ** 2) / (2 * 2.0**2))
-    found = source_place(np.stack([level + spot] * 5), (78, 78, 92, 92))
+    level = np.where(np.hypot(y - 80, x - 60) < 50, 0.4, 1.0)
+    level[56:69, 32:45] = 0.1
+    spot = 3 * np.exp(-((y - 85) ** 2 + (x - 70) ** 2) / (2 * 2.0**2))
+    found = source_place(np.stack([level + spot] * 5), (63, 78, 77, 92))
     mean = (level + spot).mean()
-    assert found["source: level around it / frame mean"] == pytest.approx(0.4 / mean, rel=0.2)
-    assert found["source: peak / frame mean"] == pytest.approx((0.4 + 3 * 4 / (4 + 1.2**2)) / mean, rel=0.05)
-    assert found["source: distance from the darkest place"] == pytest.approx(np.hypot(5, 25), abs=2)
+    assert found["source: level around it / frame mean"] == pytest.approx(0.4 / mean, rel=0.02)
+    assert found["source: peak / frame mean"] == pytest.approx((0.4 + 3 * 4 / (4 + 1.2**2)) / mean, rel=0.02)
+    assert found["source: distance from the darkest place"] == pytest.approx(np.hypot(85 - 62, 70 - 38), abs=1)
 
 
 def test_a_classifier_tells_deep_shadows_from_shallow_ones_and_nothing_from_nothing(rng):

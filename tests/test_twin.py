@@ -79,7 +79,7 @@ def test_cubes_that_begin_at_random_times_have_their_intervals_at_any_frame():
     for event in LABELLED:
         placed, first = place_in_time(event, settings)
         (start, _), (_, end) = placed.intervals[0], placed.intervals[-1]
-        assert first == 0 and 0 <= start and end < settings.frames
+        assert first == 0 and start >= 0 and end < settings.frames
         assert [b - a for a, b in placed.intervals] == [b - a for a, b in event.intervals]
         at.append(start / (settings.frames - (end - start)))
     assert min(at) < 0.1 and max(at) > 0.9 and abs(np.mean(at) - 0.5) < 0.12  # uniform: 0.5 ± 0.04
@@ -143,7 +143,8 @@ def test_near_the_limb_speckle_is_longer_east_west():
 
 
 @pytest.mark.parametrize("bad", [
-    {"random_start": 1}, {"size": 8}, {"size": 128.0}, {"size": True}, {"frames": 0}, {"frames": 300}, {"seed": -1}, {"seed": "x"}])
+    {"random_start": 1}, {"size": 8}, {"size": 128.0}, {"size": True}, {"frames": 0}, {"frames": 300}, {"seed": -1},
+    {"seed": "x"}])
 def test_bad_settings_are_refused_by_name(bad):
     with pytest.raises(SqError, match=next(iter(bad))):
         simulate(LABELLED[0], replace(SMALL, **bad))

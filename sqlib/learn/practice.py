@@ -66,7 +66,7 @@ def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed:
     """A scene for all intervals of an event, in the place of `sqlib.sun.scene.draw_scene`."""
     rng = generator_of(seed, event.key)
     n, population = size + 2 * rim, POPULATIONS[event.instrument]
-    area = min(0.75 * population.area[0] * math.exp(0.45 * rng.standard_normal()), 0.2 * size * size)
+    area = min(0.75 * population.area[0] * math.exp(0.45 * rng.standard_normal()), 0.4 * size * size)
     weight, shape = draw_region(n, n / 2, area, rng)
     weight = np.roll(weight, rng.normal(0, 12, 2).astype(int), (0, 1))
     depth = float(rng.uniform(0.1, 0.32))
@@ -88,7 +88,7 @@ def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed:
         longitude = float(np.clip(rng.normal(0, 32), -68, 68))
     theta = math.radians(longitude) + (np.arange(n) - n / 2) * event.pixel / SOLAR_RADIUS
     gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** rng.uniform(0.1, 0.5)
-    population = replace(population, level=(0.42, 0.22), contrast=(14, 0.6), faint=0.1)
+    population = replace(population, level=(0.42, 0.22), contrast=(14, 0.5), faint=0.15)
     levels = levels_of(emission)
     quakes = [_quake(interval, levels, rim, size, population, rng)
               for interval in event.intervals for _ in range(2 if rng.random() < 0.12 else 1)]
