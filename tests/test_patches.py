@@ -53,7 +53,7 @@ def test_the_sources_are_those_of_the_boxes(sources):
 def test_half_of_the_patches_hold_a_source_in_their_middle_frame_and_the_others_none(samples, sources):
     generator = generator_of(samples.device, 1)
     for _ in range(5):
-        drawn = patches.draw(sources, SIZE, 64, PATCH, generator)
+        drawn = patches.draw(samples, sources, 64, PATCH, generator)
         cut = patches.cut(samples, drawn, PATCH, generator)
         assert cut.shape == (64, 3, PATCH, PATCH) and cut.dtype == torch.uint8
         assert drawn.labels.sum() == 32
@@ -61,7 +61,7 @@ def test_half_of_the_patches_hold_a_source_in_their_middle_frame_and_the_others_
 
 
 def test_negatives_are_at_the_same_place_at_another_time_and_elsewhere_in_equal_parts(samples, sources):
-    drawn = patches.draw(sources, SIZE, 4000, PATCH, generator_of(samples.device, 2))
+    drawn = patches.draw(samples, sources, 4000, PATCH, generator_of(samples.device, 2))
     quiet = drawn.labels == 0
     places = torch.tensor([(y + 0.5, x + 0.5) for _, _, y, x in SOURCES])
     same = (drawn.middle[quiet][:, None] == places).all(-1).any(-1)
@@ -69,8 +69,19 @@ def test_negatives_are_at_the_same_place_at_another_time_and_elsewhere_in_equal_
     assert len(set(drawn.which[quiet].tolist())) > 150, "every quiet frame is in play"
 
 
+def test_the_brightest_of_several_negatives_is_taken(samples, sources):
+    def peak(hard):
+        drawn = patches.draw(samples, sources, 1000, PATCH, generator_of(samples.device, 4), hard)
+        quiet = patches.Drawn(*(each[drawn.labels == 0] for each in drawn))
+        seen = patches.cut(samples, quiet, PATCH, generator_of(samples.device, 5))
+        assert not (seen[:, 1] == 255).any()
+        return float(seen[:, 1].flatten(1).amax(1).float().mean())
+
+    assert peak(1) + 2 < peak(2) < peak(6) - 2
+
+
 def test_each_source_is_drawn_as_often_and_the_same_seed_draws_the_same(samples, sources):
-    one, again = (patches.draw(sources, SIZE, 4000, PATCH, generator_of(samples.device, 3)) for _ in range(2))
+    one, again = (patches.draw(samples, sources, 4000, PATCH, generator_of(samples.device, 3)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one, again))
     events = samples.index["event"].iloc[one.which[one.labels == 1].numpy()].value_counts()
     assert len(events) == 4 and events.min() > 0.8 * events.max()
