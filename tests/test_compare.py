@@ -118,15 +118,15 @@ def test_sweep_on_a_given_scheduler_isolates_what_fails_sums_up_the_rest_and_goe
     assert [row["run"] for row in again] == [rows[0]["run"], rows[2]["run"]] and same != folder
 
 
-def test_the_chapters_that_are_taught_with_can_be_swept_by_temperature_and_seed():
+def test_the_chapter_that_is_taught_with_can_be_swept_by_rate_and_seed():
     known = params.settable(CHECKOUT / "notebooks/03_contrastive.ipynb")
     assert sweep.grid(known, ["rate=.02,.05"], "03_contrastive") == [{"rate": 0.02}, {"rate": 0.05}]  # a shared setting
-    points = sweep.grid(known, ["temperature=.05,.07,.1", "seed=1..5"], "03_contrastive")
-    assert len(points) == 15 and points[0] == {"temperature": 0.05, "seed": 1}
+    points = sweep.grid(known, ["rate=.001,.002,.004", "seed=1..5"], "03_contrastive")
+    assert len(points) == 15 and points[0] == {"rate": 0.001, "seed": 1}
     values = known().model_dump()
-    plans = [plan("03_contrastive", {**values, "temperature": t}) for t in (0.05, 0.1)]
-    names = ("SimCLR", "SupCon", "High-Precision")
-    assert [{planned[name].temperature for name in names} for planned in plans] == [{0.05}, {0.1}]
+    plans = [plan("03_contrastive", {**values, "rate": rate}) for rate in (0.001, 0.004)]
+    names = ("SimCLR, seed 1", "SupCon, seed 1", "two-step SupCon, seed 1")
+    assert [{planned[name].loop.rate for name in names} for planned in plans] == [{0.001}, {0.004}]
 
 
 def test_commands_compare_and_sweep(pair, capsys):

@@ -36,13 +36,13 @@ def test_precision_compilation_and_early_stopping_are_settings_of_every_contrast
 def test_the_papers_profile_has_the_papers_models():
     _, values = resolve("03_contrastive", "paper", {})
     runs = recipes.plan("03_contrastive", values)
-    precise, first = runs["High-Precision"], runs["High-Precision"].start
-    assert first == runs["SimCLR"]
+    precise, first = runs["High-Precision, seed 2"], runs["High-Precision, seed 2"].start
+    assert first == runs["SimCLR, as in the paper, seed 2"]
     assert (first.objective, first.loop.epochs, first.loop.upsample) == ("simclr", 500, 6)
     assert (precise.objective, precise.loop.epochs, precise.loop.upsample) == ("weighted", 100, 1)
     assert (precise.model.backbone, precise.model.encoding, precise.model.projection) == ("resnet18", 512, 128)
     assert (precise.temperature, precise.split, precise.window, precise.crop) == (0.07, "event", 3, 0)
-    metrics = runs["High-Metrics"]
+    metrics = runs["High-Metrics, seed 2"]
     assert (metrics.model.backbone, metrics.model.encoding, metrics.model.projection) == ("densenet121", 20, 20)
     assert (metrics.objective, metrics.temperature, metrics.split, metrics.loop.epochs) == ("supcon", 0.1, "sample", 50)
     for run in (precise, first, metrics):
@@ -57,22 +57,31 @@ def test_the_papers_profile_has_the_papers_models():
 def test_only_the_split_tells_the_shuffled_model_from_its_honest_twin():
     _, values = resolve("03_contrastive", "laptop", {})
     runs = recipes.plan("03_contrastive", values)
-    one, other = runs["High-Metrics"], runs["High-Metrics, by event"]
+    one, other = runs["High-Metrics, seed 1"], runs["High-Metrics, by event, seed 1"]
     assert [name for name in vars(one) if getattr(one, name) != getattr(other, name)] == ["split"]
 
 
-def test_a_change_reaches_both_steps_and_nothing_else():
+def test_a_change_reaches_its_run_and_nothing_else():
     _, values = resolve("03_contrastive", "smoke", {})
     values |= {"batch": 64, "warmup": 3.0, "pool": "max"}
     runs = recipes.plan("03_contrastive", {**values, "changed": list(recipes.CHANGES)})
     for name, change in recipes.CHANGES.items():
-        other = recipes.plan("03_contrastive", {**values, **change})["High-Precision"]
-        assert runs[name] == other != runs["High-Precision"] and runs[name].start == other.start != runs["SimCLR"]
-    assert (runs["batch 128"].loop.batch, runs["batch 128"].start.loop.batch, runs["pool avg"].model.pool) == (
-        128,
-        128,
-        "avg",
-    )
+        other = recipes.plan("03_contrastive", {**values, **change, "changed": ["pool avg"]})["nothing changed"]
+        assert runs[name] == other != runs["nothing changed"]
+
+
+def test_losses_and_optimizers_are_compared_by_equal_budgets_over_all_seeds():
+    _, values = resolve("03_contrastive", "laptop", {})
+    runs = recipes.plan("03_contrastive", values)
+    own = recipes.objectives(recipes.Common(**{name: values[name] for name in recipes.Common.model_fields}), 5)
+    for seed in values["seeds"]:
+        compared = [runs[f"{name}, seed {seed}"] for name in own]
+        assert {(run.loop, run.model, run.practice, run.patch, run.seed) for run in compared} == {
+            (compared[0].loop, compared[0].model, compared[0].practice, compared[0].patch, seed)}
+        rated = [runs[f"{name}, rate {rate:g}, seed {seed}"] for name, (_, rates) in recipes.OPTIMIZERS.items()
+                 for rate in rates]
+        assert len({(run.loop.optimizer, run.loop.rate) for run in rated}) == len(rated) >= 9
+        assert len({(run.loop.epochs, run.loop.steps, run.loop.batch, run.temperature) for run in rated}) == 1
 
 
 @pytest.mark.parametrize(
