@@ -88,8 +88,8 @@ KEYS = {
     ],
     "03_contrastive": [
         ("fig-cl-leak", "always no, by event", never(*tested())),
-        ("fig-cl-threshold", "[0].precision", tested()[0] / sum(tested())),
-        ("fig-cl-threshold", "[0].false", tested()[1]),
+        ("table-cl-balance", "[0].positives", POSITIVES - tested()[0]),
+        ("table-cl-balance", "[0].negatives", (len(EVENTS) - 11) * (FRAMES - 2) - (POSITIVES - tested()[0])),
         ("table-cl-overflow", "[1].exp(1/τ)", math.exp(50)),
         ("table-cl-example", "[0].difference", 0.0),
         ("claim-C4", "value", INTERVAL),

@@ -118,7 +118,7 @@ def test_sweep_on_a_given_scheduler_isolates_what_fails_sums_up_the_rest_and_goe
     assert [row["run"] for row in again] == [rows[0]["run"], rows[2]["run"]] and same != folder
 
 
-def test_the_chapters_that_are_taught_with_can_be_swept_by_temperature_and_seed():
+def test_the_chapter_that_is_taught_with_can_be_swept_by_rate_and_seed():
     known = params.settable(CHECKOUT / "notebooks/03_contrastive.ipynb")
     assert sweep.grid(known, ["rate=.02,.05"], "03_contrastive") == [{"rate": 0.02}, {"rate": 0.05}]  # a shared setting
     points = sweep.grid(known, ["temperature=.05,.07,.1", "seed=1..5"], "03_contrastive")

@@ -78,8 +78,8 @@ def test_a_change_is_made_alone():
     values |= {"batch": 64, "warmup": 3.0, "pool": "max"}
     runs = recipes.plan("03_contrastive", {**values, "changed": list(recipes.CHANGES)})
     for name, change in recipes.CHANGES.items():
-        other = recipes.plan("03_contrastive", {**values, **change})
-        assert runs[name] == other[f"τ = {0.1:g}"] != runs[f"τ = {0.1:g}"]
+        other = recipes.plan("03_contrastive", {**values, **change, "changed": ["pool avg"]})["nothing changed"]
+        assert runs[name] == other != runs["nothing changed"]
 
 
 def test_the_number_of_sources_and_the_input_are_all_that_tells_runs_of_chapter_09_apart():
@@ -90,6 +90,20 @@ def test_the_number_of_sources_and_the_input_are_all_that_tells_runs_of_chapter_
     assert [name for name in vars(few) if getattr(few, name) != getattr(many, name)] == ["practice"]
     assert {name for name in vars(few) if getattr(few, name) != getattr(gray, name)} == {"levels", "window", "spacing"}
     assert not any(run.events for run in runs.values()) and {run.practice for run in runs.values()} == {43, 400}
+
+
+def test_losses_and_optimizers_are_compared_by_equal_budgets_over_all_seeds():
+    _, values = resolve("03_contrastive", "laptop", {})
+    runs = recipes.plan("03_contrastive", values)
+    own = recipes.objectives(recipes.Common(**{name: values[name] for name in recipes.Common.model_fields}), 5)
+    for seed in values["seeds"]:
+        compared = [runs[f"{name}, seed {seed}"] for name in own]
+        assert {(run.loop, run.model, run.practice, run.patch, run.seed) for run in compared} == {
+            (compared[0].loop, compared[0].model, compared[0].practice, compared[0].patch, seed)}
+        rated = [runs[f"{name}, rate {rate:g}, seed {seed}"] for name, (_, rates) in recipes.OPTIMIZERS.items()
+                 for rate in rates]
+        assert len({(run.loop.optimizer, run.loop.rate) for run in rated}) == len(rated) >= 9
+        assert len({(run.loop.epochs, run.loop.steps, run.loop.batch, run.temperature) for run in rated}) == 1
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequ
         for batch in (batch for batch in mixed.split(loop.batch) if len(batch) >= 2 * world):
             own = [len(range(part, len(batch), world)) for part in range(world)]
             with autocast(device, loop.precision):
-                found = loss_of(net, _whole(samples, batch[rank::world].to(device)), draws, own)[1]
+                found = loss_of(net, whole(samples, batch[rank::world].to(device)), draws, own)[1]
             total, count = total + float(found["loss"]) * len(batch), count + len(batch)
         if len(held_out):
             row["watched"] = total / max(count, 1)
@@ -134,7 +134,7 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequ
             few = quiet[torch.randperm(len(quiet), generator=order, device=device)[: shown - len(shaken)]]
             epoch = torch.cat([few, shaken])
             mixed = epoch[torch.randperm(shown, generator=order, device=device)[: steps * size]]
-            drawn = (_whole(samples, which) for which in mixed.split(size))
+            drawn = (whole(samples, which) for which in mixed.split(size))
         return (Drawn(*(each[rank::world] for each in batch)) for batch in drawn)
 
     name = settings.objective + (f", temperature {settings.temperature:g}" if settings.contrasts else "")
@@ -145,7 +145,7 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequ
                 seen, "view", facts, card)
 
 
-def _whole(samples: Samples, which: Tensor) -> Drawn:
+def whole(samples: Samples, which: Tensor) -> Drawn:
     """A batch of whole frames, the samples `which` (B,)."""
     return Drawn(which, which, (samples.labels[which] == 1).long())
 
@@ -161,7 +161,7 @@ def taught_by(settings: Settings, frameset: FrameSet, progress: bool = True) -> 
 
 def watched_frames(settings: Settings, progress: bool = True) -> FrameSet:
     """Events of the same physics as trial events, of a seed of their own, on which a run is watched."""
-    size = settings.crop or 128
+    size = max(settings.crop or 128, 64)  # no twin is smaller
     return trial_frames(settings.watch, WATCHED, TwinSettings(size), size, "frame", progress)
 
 

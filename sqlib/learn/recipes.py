@@ -72,8 +72,9 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
     As in the paper (`AS_PUBLISHED`): "SimCLR, as in the paper" with upsampled positives, and from it "High-Precision"
     with the weighted loss (Section 4.1.1); "High-Metrics", SupCon on shuffled samples with every frame in play
     (Section 4.1.2), and "High-Metrics, by event" on the event split. By the profile's own recipe, once a seed: the
-    losses of `OBJECTIVES`. With the first seed short runs of SupCon: "τ = 0.07" …, "SGD, rate 0.03" …, and "pool avg" …
-    for each of the changes. Raises `SqError` for a change that is none of `CHANGES`.
+    losses of `objectives`, and short runs of SupCon by each of `OPTIMIZERS`: "SGD, rate 0.03" …. With the first seed
+    more short runs: "τ = 0.07" …, "pool avg" … for each of the changes, and "nothing changed" beside these.
+    Raises `SqError` for a change that is none of `CHANGES`.
     """
     for name in changed:
         if name not in CHANGES:
@@ -93,11 +94,13 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
         named = {"SimCLR, as in the paper": simclr, "High-Precision": precise, "High-Metrics": shuffled,
                  "High-Metrics, by event": replace(shuffled, split="event"), **objectives(own, epochs_supervised)}
         runs |= {f"{name}, seed {seed}": settings for name, settings in named.items()}
+        for name, (optimizer, rates) in OPTIMIZERS.items():
+            runs |= {f"{name}, rate {rate:g}, seed {seed}": own.changed(optimizer=optimizer, rate=rate).settings(
+                "supcon", epochs_short) for rate in rates}
     own = common.changed(seed=seeds[0])
     runs |= {f"τ = {t:g}": own.settings("supcon", epochs_short, temperature=t) for t in temperatures}
-    for name, (optimizer, rates) in OPTIMIZERS.items():
-        runs |= {f"{name}, rate {rate:g}": own.changed(optimizer=optimizer, rate=rate).settings("supcon", epochs_short)
-                 for rate in rates}
+    if changed:
+        runs["nothing changed"] = own.settings("supcon", epochs_short)
     return runs | {name: own.changed(**CHANGES[name]).settings("supcon", epochs_short) for name in changed}
 
 
