@@ -53,7 +53,7 @@ def test_a_bright_spot_is_learned_and_found_in_events_never_seen(frameset, sq_ho
 
 @pytest.mark.parametrize("objective", ["autoencoder", "vae", "logcosh"])
 def test_reconstruction_improves_in_training(objective, samples, tmp_path):
-    settings = settings_on({"epochs": 9, "rate": 0.1}, objective=objective, views=RAW)
+    settings = settings_on({"epochs": 20, "optimizer": "adamw", "rate": 0.01}, objective=objective, views=RAW)
     history = fitted(settings, samples, tmp_path / "c").history
     assert history[-1]["loss"] < 0.9 * history[0]["loss"]
 

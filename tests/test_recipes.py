@@ -123,9 +123,9 @@ def test_of_the_autoencoders_one_is_the_papers_and_further_seeds_change_nothing_
         for name in (f"AE {values['latents'][-1]}", "log-cosh VAE"):
             other = runs[f"{name}, seed {seed}"]
             assert [field for field in vars(other) if getattr(other, field) != getattr(runs[name], field)] == ["seed"]
-    assert (printed.levels, printed.cycles, printed.views, printed.loop.optimizer) == ("gray", (23,), recipes.PLAIN, "adam")
+    assert (printed.levels, printed.cycles, printed.views) == ("gray", (23,), recipes.PLAIN)
     assert printed.model == first.model and runs["twice as long"].loop.epochs == 2 * first.loop.epochs
-    assert all(run.thin == 1 for run in runs.values() if run.reconstructs), "no label decides what an autoencoder sees"
+    assert all(run.thin == 1 for run in runs.values() if run.reconstructs), "no label decides what one sees"
     assert all(run.loop.validation > 0 for run in runs.values())
 
 

@@ -33,7 +33,8 @@ def layers(net: AutoEncoder, size: int) -> pd.DataFrame:
              *(("encoder", "residual block, stride 2", block) for block in net.trunk[1:]),
              ("encoder", "convolution 1×1", net.encoding[0]), ("latent", "linear", net.encoding[1:]),
              ("decoder", "linear", up[:2]), ("decoder", kernel, up[2:4]),
-             ("decoder", f"{kernel}, 4×4 pixels of each", up[4:7]), ("decoder", f"{kernel}, 2×2 pixels of each", up[7:])]
+             ("decoder", f"{kernel}, 4×4 pixels of each", up[4:7]),
+             ("decoder", f"{kernel}, 2×2 pixels of each", up[7:])]
     x = torch.zeros(1, net.trunk[0][0].in_channels, size, size, device=net.level.device)
     rows = [("input", "frame", x.shape[1], size, 0)]
     for part, layer, step in steps:
