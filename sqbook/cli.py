@@ -84,9 +84,11 @@ def run(notebooks, force, workers, as_json, **given) -> None:
 @sq.command()
 @NAME
 @click.option("--minutes", default=math.inf, help="Stop after so many; the same command goes on.")
+@click.option("--anew", is_flag=True, help="Train here, too, what came with the book (results/weights).")
+@click.option("--ship", is_flag=True, help="Copy the networks to results/weights, where others find them.")
 @PARAMETERS
 @JSON
-def train(notebook, minutes, as_json, **given) -> None:
+def train(notebook, minutes, anew, ship, as_json, **given) -> None:
     """Train the networks of a notebook beforehand.
 
     In pieces or by torchrun, if you like. `sq train locator` trains the network that says where a source is.
@@ -98,11 +100,14 @@ def train(notebook, minutes, as_json, **given) -> None:
         click.echo(f"{path}\nused by: find_sources(frames, net=locator.load({str(path)!r}))")
         return
     from sqbook.parameters import resolve
+    from sqlib.learn import trained
     from sqlib.learn.chapters import train_chapter
 
     [(_, own)] = _jobs([notebook], **given)
     path, values = resolve(notebook, given["profile"], own)
-    cards = train_chapter(path.stem, values, progress=True, minutes=minutes)
+    cards = train_chapter(path.stem, values, progress=True, minutes=minutes, anew=anew)
+    if ship:
+        trained.ship(card["key"] for card in cards.values())
     rows = [(card["key"], name, f"{card['epochs']:>4} epochs", f"{card['parameters']:>10,} weights", card["device"])
             for name, card in cards.items()]
     show(cards, as_json, *columns(rows))

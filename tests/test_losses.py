@@ -10,6 +10,7 @@ from pytorch_metric_learning.losses import NTXentLoss, SupConLoss
 from torchvision.ops import sigmoid_focal_loss
 
 from sqlib.errors import SqError
+from sqlib.learn import losses
 from sqlib.learn.losses import chance_level, class_weights, focal, gather, simclr, spread, supcon, weighted_supcon
 
 COUNTS = (12949, 845)  # quiet frames and frames with a sunquake, as in the authors' code
@@ -58,6 +59,29 @@ def test_supcon_is_equation_5(z, tau):
     slow = per_anchor(z, LABELS, tau)
     assert len(slow) == 9
     assert float(supcon(z, LABELS, tau)) == pytest.approx(sum(slow.values()) / 9, rel=1e-12)
+
+
+def test_in_minority_contrast_quiet_samples_attract_their_other_view_only(z):
+    n, y = len(z) - len(z) % 2, [1, 0, 0, 1, 0]
+    z, y = z[:n], (y * n)[: n // 2] * 2
+    slow = []
+    for i in range(n):
+        other = (i + n // 2) % n
+        positives = [p for p in range(n) if p != i and y[p] == 1] if y[i] else [other]
+        slow.append(sum(term(z, i, p, 0.1) for p in positives) / len(positives))
+    found = losses.minority_supcon(z, torch.tensor(y), 0.1)
+    assert float(found) == pytest.approx(sum(slow) / n, rel=1e-12)
+    with pytest.raises(SqError, match="two"):
+        losses.minority_supcon(z[:-1], torch.tensor(y[:-1]), 0.1)
+
+
+@pytest.mark.parametrize("sizes", [[6, 6], [2] * 5, [8]])
+def test_the_least_loss_is_that_of_points_evenly_apart(sizes):
+    corners = torch.eye(len(sizes), dtype=torch.float64)
+    corners = corners - corners.mean(0) if len(sizes) > 1 else corners
+    classes = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    assert losses.least(sizes, 0.1) == pytest.approx(float(supcon(corners[classes], classes, 0.1)), abs=1e-9)
+    assert losses.least(sizes, 0.1) <= losses.chance_level(sum(sizes)) + 1e-9
 
 
 def test_weighted_supcon_is_equation_2(z):

@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
-from sqlib.judge import pitfalls
+from sqlib.judge import metrics, pitfalls
 from sqlib.learn.augment import erase, positional
 from sqlib.learn.samples import make_samples
 from sqlib.show import plots_contrastive as plots
@@ -162,3 +162,33 @@ def test_each_of_the_five_exercises_checks_itself():
     checks = [text for tags, text in tagged if "check" in tags]
     assert len(checks) == 5 == sum("solution" in tags for tags, _ in tagged)
     assert all("assert " in text for text in checks)
+
+
+def test_cubes_that_begin_at_random_times_keep_all_but_their_numbers(rng):
+    index = movies(rng).index
+    found = pitfalls.restarted(index, rng, 100)
+    by = (found["frame"] - index["frame"]).groupby(index["event"]).agg(["min", "max"])
+    assert (by["min"] == by["max"]).all() and by["min"].nunique() > 1 and by["min"].between(0, 100).all()
+    assert found.drop(columns="frame").equals(index.drop(columns="frame"))
+
+
+def test_turned_copies_hand_out_the_answer_only_where_they_are_made_before_the_split(rng):
+    """Noise has nothing to learn: what is recognised is the copy."""
+    pictures, labels = rng.normal(size=(400, 6, 6)), np.arange(400) % 10 == 0
+    leaky = pitfalls.upsampled(pictures, labels, 8, True, rng)
+    honest = pitfalls.upsampled(pictures, labels, 8, False, rng)
+    copies, others = leaky[leaky["copied"]], leaky[leaky["label"] == 0]
+    assert len(copies) == (leaky["label"] == 1).sum() > 40  # with eight of each, one is nearly always left to learn
+    assert copies["decision"].min() > others["decision"].max()
+    assert not honest["copied"].any()
+    assert metrics.average_precision(leaky["label"], leaky["decision"]) == 1
+    assert metrics.average_precision(honest["label"], honest["decision"]) < 0.4
+    twice = pitfalls.upsampled(np.repeat(pictures, 5, 0), np.repeat(labels, 5), 2, True, rng)
+    assert twice.loc[twice["label"] == 1, "copied"].mean() == pytest.approx(0.8, abs=0.12)
+
+
+@pytest.mark.parametrize(("times", "labels", "told"), [(0, [0, 1] * 10, "eight"), (9, [0, 1] * 10, "eight"),
+                                                       (2, [0] * 20, "lack a class")])
+def test_what_cannot_be_multiplied_is_refused(rng, times, labels, told):
+    with pytest.raises(SqError, match=told):
+        pitfalls.upsampled(rng.normal(size=(20, 4, 4)), labels, times, True, rng)

@@ -218,21 +218,23 @@ class NoWait(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("objective", ["simclr", "supcon", "weighted", "classify", "vae"])
+@pytest.mark.parametrize("objective", ["simclr", "supcon", "weighted", "minority", "classify", "vae", "patches"])
 def test_no_step_makes_the_host_wait_for_a_gpu(objective, samples, monkeypatch):
     """The way of a GPU, taken by a processor that is watched."""
     monkeypatch.setattr(augment, "by_sample", lambda _: False)
     kinds = tuple(name for name in augment.EXTRAS if not name.startswith("auto_augment"))  # torchvision's own
-    settings = replace(SMALL, objective=objective, views=replace(SMALL.views, extra=kinds))
+    settings = replace(SMALL, objective=objective if objective != "patches" else "supcon",
+                       views=replace(SMALL.views, extra=kinds))
+    if objective == "patches":
+        boxed = samples.index.assign(boxes=[((6.0, 6.0, 10.0, 10.0),) * int(n) for n in samples.index["label"] == 1])
+        samples, settings = replace(samples, index=boxed), replace(settings, patch=12)
     task = encoders.task(settings, samples, split(samples)[0])
     state, draws = begin(task), generator_of(task.device, 1)
-    losses = {"supcon": ("_check",), "weighted": ("_check",)}.get(objective, ())  # reads labels on a processor only
-    for name in losses:
-        monkeypatch.setattr(f"sqlib.learn.losses.{name}", lambda *_, **__: None)
+    monkeypatch.setattr("sqlib.learn.losses._check", lambda *_, **__: None)  # reads labels on a processor only
     state.net.train()
     monkeypatch.setattr(state.optimizer, "step", lambda: None)  # on a GPU it is fused, and asks nothing
-    batch = next(iter(task.batches(0, draws)))
     with NoWait():
+        batch = next(iter(task.batches(0, draws)))
         shown = take_step(task, state, state.net, batch, draws)
     assert math.isfinite(shown["loss"])
     with pytest.raises(AssertionError, match="makes the host wait"), NoWait():

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -67,7 +68,8 @@ def cube_path(folder: Path, event: Event) -> Path:
 def make_cube(event: Event, settings, path: Path, simulate=None) -> None:
     """Simulate one event and write its cube."""
     twin = (simulate or simulate_twin)(event, settings)
-    facts = (event.key, event.instrument, event.cadence, event.pixel, event.start)
+    start = event.start - timedelta(seconds=twin.truth.get("shift", 0) * event.cadence)
+    facts = (event.key, event.instrument, event.cadence, event.pixel, start)
     write_cube(Cube(twin.power, *facts, first_frame=twin.first_frame, boxes=twin.boxes, truth=twin.truth), path)
 
 

@@ -34,7 +34,7 @@ def twin_views(settings: TwinSettings, events) -> list[View]:
     for event in events:
         cube = read_cube(cube_path(folder, event))
         numbers = cube.first_frame + np.arange(len(cube.power))
-        keep = _measured(event, numbers)
+        keep = _measured([interval for interval, _ in cube.boxes], numbers)
         sources = [(interval, box) for interval, boxes in cube.boxes for box in boxes]
         views.append(View(event, as_published(cube.power[keep]), numbers[keep], sources))
     return views
@@ -51,13 +51,13 @@ def frame_views(frameset: FrameSet) -> list[View]:
             boxes = [set(boxes) for boxes in rows["boxes"][rows["frame"].between(first, last)]]
             sources += [((first, last), box) for box in sorted(set.intersection(*boxes) if boxes else ())]
         numbers = rows["frame"].to_numpy()
-        keep = _measured(events[key], numbers)
+        keep = _measured(events[key].intervals, numbers)
         views.append(View(events[key], np.asarray(frameset.pixels[rows.index[keep]]), numbers[keep], sources))
     return views
 
 
-def _measured(event: Event, numbers: np.ndarray) -> np.ndarray:
-    keep = np.isin(numbers, sorted(event.positives))
+def _measured(intervals, numbers: np.ndarray) -> np.ndarray:
+    keep = np.isin(numbers, [number for first, last in intervals for number in range(first, last + 1)])
     others = np.flatnonzero(~keep)
     keep[others[:: max(1, len(others) // OTHERS)]] = True
     return keep
@@ -85,7 +85,7 @@ def curves(views: list[View]) -> dict[str, np.ndarray]:
         ratio = relative(view.frames)
         survival.append([(ratio > x).mean() for x in level])
         space.append(spatial_acf(ratio, 5))
-        run = np.isin(view.numbers, sorted(view.event.positives))
+        run = np.isin(view.numbers, [n for (first, last), _ in view.sources for n in range(first, last + 1)])
         if run.any():
             time.append(temporal_acf(ratio[run], view.numbers[run], lags))
     time = pd.DataFrame(time, columns=np.arange(lags + 1), dtype=float).mean()  # of what is there at each lag

@@ -1,9 +1,9 @@
 """What egression-power frames look like, in numbers: the same measurements for the twin and for the real frames.
 
 `reference.csv` holds what was measured on 721 published frames of 52 events (spreads between events: mean ± standard
-deviation, or the 10–90 % range; where only a middle is known, a tolerance of ours). Its measurements were not made by
-this code; on a sample of real frames this code gives values inside those spreads but for two (see
-`tests/test_statistics.py`). P / local mean divides a frame by its Gaussian mean (sigma 10 px).
+deviation, or the 10–90 % range; where only a middle is known, a tolerance of ours; rows of `shadows` are quantiles).
+Its measurements were not made by this code; on a sample of real frames this code gives values inside those spreads but
+for one (see `tests/test_statistics.py`). P / local mean divides a frame by its Gaussian mean (sigma 10 px).
 """
 
 import io
@@ -16,6 +16,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter, label
 
 from sqlib.data.catalogue import Event
+from sqlib.data.shadows import FRAMES, shadow_shape, source_place
 
 LOCAL = 10  # px, sigma of the local mean
 SMOOTH = 5  # px, sigma for shadows
@@ -70,7 +71,7 @@ def speckle_width(ratio: np.ndarray) -> tuple[float, float]:
     d = ratio - ratio.mean((1, 2), keepdims=True)
     window = np.hanning(d.shape[1])[:, None] * np.hanning(d.shape[2])[None, :]
     power = (np.abs(np.fft.fft2(d * window)) ** 2).mean(0)
-    fine = np.linspace(0, 2, 1001)
+    fine = np.linspace(0, 4, 2001)
     widths = []
     for axis in (1, 0):
         spectrum = power.sum(1 - axis)
@@ -104,7 +105,7 @@ def shadow(frames: np.ndarray) -> dict[str, float]:
     """Depth and size of the active region's shadow in the mean of frames (N, H, W).
 
     Minimum over the quiet level, area below half depth round the minimum (px²), and the relative rms of the
-    large-scale brightness outside.
+    large-scale brightness (sigma 10 px, the shadow included).
     """
     scaled = frames / frames.mean((1, 2), keepdims=True)
     mean = gaussian_filter(scaled.mean(0), SMOOTH, mode="reflect")
@@ -114,11 +115,11 @@ def shadow(frames: np.ndarray) -> dict[str, float]:
     y, x = np.unravel_index(inner.argmin(), inner.shape)
     low = float(inner[y, x])
     patches, _ = label(inner < (low + quiet) / 2)
-    outside = gaussian_filter(scaled.mean(0), 2 * SMOOTH, mode="reflect")[rim:-rim, rim:-rim][inner > (low + quiet) / 2]
+    large = gaussian_filter(scaled.mean(0), 2 * SMOOTH, mode="reflect")[rim:-rim, rim:-rim]
     return {
         "shadow minimum / quiet level": low / quiet,
         "shadow area below half depth": float((patches == patches[y, x]).sum()),
-        "large-scale brightness rms": float(outside.std() / outside.mean()),
+        "large-scale brightness rms": float(large.std() / large.mean()),
     }
 
 
@@ -174,6 +175,7 @@ def event_statistics(view: View, rng: np.random.Generator) -> dict:
     run = np.zeros(len(frames), dtype=bool)  # annotated frames where there are enough, as in the reference
     for (first, last), _ in view.sources:
         run |= (numbers >= first) & (numbers <= last)
+    rest = np.flatnonzero(~run)
     if run.sum() < 8:
         run[:60] = True
     course = temporal_acf(relative(frames[run]), numbers[run], int(np.ceil(540 / cadence)))
@@ -183,25 +185,31 @@ def event_statistics(view: View, rng: np.random.Generator) -> dict:
         result |= {f"temporal ACF at {t} s": float(np.interp(t, time, course)) for t in (180, 360)}
         result["temporal half-width"] = half_width(time, course)
     result |= shadow(frames)
+    if len(rest) >= FRAMES and view.event.cycle == 24:  # there is a reference for them
+        result |= shadow_shape(frames[rest[np.linspace(0, len(rest) - 1, FRAMES).round().astype(int)]])
     measured = []
     for (first, last), box in view.sources:
         inside = (numbers >= first) & (numbers <= last)
         if inside.sum() >= 4:
-            measured.append(source(frames[inside], box, frames[~inside], rng) | {"cadence": cadence})
+            found = source(frames[inside], box, frames[~inside], rng) | {"cadence": cadence}
+            measured.append(found | (source_place(frames[inside], box) if view.event.cycle == 24 else {}))
     return result | {"sources": measured}
 
 
 def summarise(events: list[dict]) -> dict[str, float]:
     """One number per quantity over the events of a cycle, from `event_statistics` of each.
 
-    Means; medians for shadow areas and for the sources' peaks, times and local means; shares for classes.
+    Means; medians for shadow areas and shapes and for the sources' peaks, times, places and local means; shares for
+    classes.
     """
     names = dict.fromkeys(k for event in events for k in event if k != "sources")
-    middle = {name: np.median if "area" in name else np.mean for name in names}
+    middle = {name: np.median if "area" in name or ":" in name else np.mean for name in names}
     result = {name: float(middle[name]([e[name] for e in events if name in e])) for name in names}
     found = [s for event in events for s in event["sources"]]
     if not found:
         return result
+    places = [name for name in found[0] if ":" in name]
+    result |= {name: float(np.median([s[name] for s in found])) for name in places}
     clear, other = [s for s in found if s["clear"]], [s for s in found if not s["clear"]]
     result["share of clear sources"] = len(clear) / len(found)
     if clear:
@@ -217,6 +225,20 @@ def summarise(events: list[dict]) -> dict[str, float]:
     for i, side in enumerate(("width", "height")):
         result[f"box {side}"] = float(np.mean([s["box"][i] for s in found]))
     return result | {"annotated duration": float(np.mean([s["duration"] for s in found]))}
+
+
+def quartiles(events: list[dict], name: str = "twin") -> pd.DataFrame:
+    """Rows of `shadows` (cycle 24): the reference beside 10, 25, 50, 75 and 90 % of `events`, of `event_statistics`.
+
+    inside : median and quartiles lie between the reference's 10 and 90 %
+    """
+    table = reference().query("quantity.str.contains(':')", engine="python").drop(columns="cycle")
+    found = pd.DataFrame([e for event in events for e in (event, *event["sources"])])
+    table[[f"{name}, {share} %" for share in (10, 25, 50, 75, 90)]] = [
+        found[quantity].quantile([0.1, 0.25, 0.5, 0.75, 0.9]).tolist() if quantity in found else [np.nan] * 5
+        for quantity in table["quantity"]]
+    middle = table[[f"{name}, {share} %" for share in (25, 50, 75)]]
+    return table.assign(inside=(middle.ge(table["low"], axis=0) & middle.le(table["high"], axis=0)).all(axis=1))
 
 
 def compare(measured: dict[int, dict[str, float]], name: str = "twin") -> pd.DataFrame:

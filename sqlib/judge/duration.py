@@ -59,11 +59,11 @@ def courses(frameset: FrameSet, rng: np.random.Generator, reach: float = 720.0, 
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["event", "kind", "seconds", "value"])
 
 
-def classical(pixels, index: pd.DataFrame, width: int) -> np.ndarray:
+def classical(pixels, index: pd.DataFrame, width: int, smooth: float = SMOOTH) -> np.ndarray:
     """A detector without learning (M,): power over its average in time, mean of `width` frames, greatest of the frame.
 
     pixels : (M, H, W), a row per row of `index` (event, frame). Frames are first divided by their mean, for they may
-    have been scaled one by one; the average in time is of the whole event, blurred by a few pixels, for it holds few
+    have been scaled one by one; the average in time is of the whole event, blurred by `smooth` pixels, for it holds few
     independent frames. Raises `SqError` as `sliding_window` does.
     """
     rows = sliding_window(np.arange(len(index))[:, None], index, width)
@@ -71,7 +71,7 @@ def classical(pixels, index: pd.DataFrame, width: int) -> np.ndarray:
     for places in index.groupby("event").indices.values():
         ratio = np.array(pixels[places], np.float32)  # an event at a time
         ratio /= np.maximum(ratio.mean((1, 2), keepdims=True), 1e-6)
-        ratio /= np.maximum(gaussian_filter(ratio.mean(0), SMOOTH, mode="nearest"), 1e-6)
+        ratio /= np.maximum(gaussian_filter(ratio.mean(0), smooth, mode="nearest"), 1e-6)
         # each row of this matrix takes the mean of a window, so that no window's frames are copied
         windows = np.searchsorted(places, rows[places]).ravel()
         starts = np.arange(len(places) + 1) * width

@@ -84,7 +84,8 @@ def interval(labels, values, events, statistic: Callable[..., float], seed: int,
     """95 % percentile interval of `statistic(labels, values)` with events drawn anew with replacement (low, high).
 
     `labels` (M,) classes, `values` (M,) or (M, K), `events` (M,): the event of each sample. Frames of one event
-    resemble each other, so events are drawn and each brings all its frames (cluster bootstrap). With `less`, like
+    resemble each other, so events are drawn and each brings all its frames (cluster bootstrap). Average precision of
+    several columns of values is the mean over them. With `less`, like
     `values`, the interval is of the difference of both statistics, the same events being drawn for both: what makes an
     event hard makes it hard for both. A draw that lacks a class of the whole set is skipped. NaN where there are fewer
     than two events or every draw is skipped: one event does not tell how events differ. With few events (the paper's
@@ -107,7 +108,10 @@ def interval(labels, values, events, statistic: Callable[..., float], seed: int,
 
     def resampled(own):
         if statistic is average_precision:  # by weights: the same numbers without a sort for each draw
-            return _average_precisions(labels, own, (np.bincount(one, minlength=len(names))[which] for one in drawn))
+            weights = [np.bincount(one, minlength=len(names)).astype(np.int16) for one in drawn]
+            columns = own.reshape(len(labels), -1).T
+            return np.mean([_average_precisions(labels, column, (one[which] for one in weights))
+                            for column in columns], 0)
         rows = (np.concatenate([members[event] for event in one]) for one in drawn)
         return np.array([statistic(labels[some], own[some]) for some in rows])
 

@@ -152,3 +152,41 @@ def survives(frameset: FrameSet, positives, changes: dict[str, Change], views: i
             found.append((left[labels].mean(), sources.brightest(new, inside)[labels].mean(), told))
         rows.append((name, views * len(positives), *np.mean(found, 0)))
     return pd.DataFrame(rows, columns=["augmentation", "views with a label", "source kept", "brightest", "told apart"])
+
+
+def restarted(index: pd.DataFrame, rng: np.random.Generator, most: int = 256) -> pd.DataFrame:
+    """An index as if each event's cube had begun at random, 0 to `most` frames earlier: only its numbers change."""
+    earlier = {event: int(rng.integers(most + 1)) for event in index["event"].unique()}
+    return index.assign(frame=index["frame"] + index["event"].map(earlier))
+
+
+def upsampled(pictures: np.ndarray, labels, times: int, before: bool, rng: np.random.Generator,
+              share: float = 0.2) -> pd.DataFrame:
+    """Section 4.1's second bias: positives multiplied by turns, `before` the pictures are divided or only afterwards.
+
+    pictures : (M, B, B), such as block averages, of frames too far apart to share speckle; `labels` (M,) of 0 and 1
+    times : how often, in different ones of the eight symmetries (1 … 8), each positive is there
+    share : of the pictures that are drawn for the test
+    A row per test picture: label, decision, copied (whether training has the same frame in another turn). The decision
+    is that of who knows every training picture and all its turns: the greatest correlation with a positive less that
+    with a negative. To multiply after the division adds nothing to what it knows. Raises `SqError` where the training
+    pictures lack a class, and for `times` out of range.
+    """
+    labels = np.asarray(labels)
+    if not 1 <= times <= 8:
+        raise SqError(f"times={times}: a square has eight symmetries, so a picture can be there 1 to 8 times")
+    ways = [np.rot90(side, turn, (1, 2)) for side in (pictures, pictures[:, :, ::-1]) for turn in range(4)]
+    flat = np.stack(ways, 1).reshape(len(pictures), 8, -1).astype(np.float32)
+    flat -= flat.mean(2, keepdims=True)
+    flat /= np.maximum(np.linalg.norm(flat, axis=2, keepdims=True), 1e-9)
+    count = np.where((labels == 1) & before, times, 1)
+    which = np.repeat(np.arange(len(labels)), count)
+    way = np.concatenate([rng.permutation(8)[:n] for n in count])
+    tests = rng.random(len(which)) < share
+    known, asked = which[~tests], which[tests]
+    yes, no = (flat[known[labels[known] == kind], way[~tests][labels[known] == kind]] for kind in (1, 0))
+    if not len(yes) or not len(no):
+        raise SqError("the training pictures lack a class: give more pictures, or test on fewer")
+    best = [np.concatenate([(flat[part] @ own.T).max((1, 2)) for part in np.array_split(asked, -(-len(asked) // 64))])
+            for own in (yes, no)]
+    return pd.DataFrame({"label": labels[asked], "decision": best[0] - best[1], "copied": np.isin(asked, known)})

@@ -12,11 +12,16 @@ import torch
 
 from sqlib.data.build import load_frames
 from sqlib.data.frames import FrameSet
+from sqlib.data.trial import trial_frames
 from sqlib.errors import SqError
 from sqlib.learn import detector, encoders, recipes, trained
+from sqlib.learn.samples import Samples, sparse
+from sqlib.learn.settings import Settings
 from sqlib.learn.train import ranks
 from sqlib.sun.twin import TwinSettings
 from sqlib.workers import say
+
+EVERY = 4  # of trial events one frame in so many is asked about: those between are much alike, and cost four times
 
 
 def frames_of(values: dict[str, Any], progress: bool = True) -> FrameSet:
@@ -31,12 +36,25 @@ def simulated(values: dict[str, Any], progress: bool = True) -> FrameSet:
     return frames_of({**values, "data": "twin", "scaling": "frame"}, progress)
 
 
+def trial_of(values: dict[str, Any], progress: bool = True) -> FrameSet:
+    """Frames of the trial events that a chapter's parameters name, made as `frames_of` makes those of the twin."""
+    own = {field.name: values[field.name] for field in fields(TwinSettings) if field.name in values}
+    return trial_frames(values["trial"], settings=TwinSettings(**own), size=values["resolution"],
+                        scaling=values["scaling"], progress=progress)
+
+
+def trial_samples(settings: Settings, trial: FrameSet) -> Samples:
+    """Every `EVERY`th frame of trial events as the networks of these settings see it."""
+    return sparse(encoders.samples_for(settings, trial), EVERY)
+
+
 def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
-                  minutes: float = math.inf) -> dict[str, Any]:
+                  minutes: float = math.inf, anew: bool = False) -> dict[str, Any]:
     """Train the networks of a chapter that are not there yet; return the card of each by name.
 
-    minutes : stop after so long at the end of an epoch; the same call goes on. Raises `SqError` for a chapter that
-    trains nothing, and what training raises.
+    minutes : stop after so long at the end of an epoch; the same call goes on
+    anew : train here those too that came with the book
+    Raises `SqError` for a chapter that trains nothing, and what training raises.
     """
     if chapter not in recipes.PLANS:
         raise SqError(f"{chapter} trains no network; those that do: {', '.join(recipes.PLANS)}")
@@ -48,8 +66,9 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
             if finds and settings.data == "twin":
                 frames = simulated(values, progress)
             trainer = detector if finds else encoders
-            how = {"progress": progress, "seconds": max(60 * minutes - (time.monotonic() - started), 0)}
-            if not trained.is_complete(trainer.run_key(settings, frames.origin)):
+            how = {"progress": progress, "seconds": max(60 * minutes - (time.monotonic() - started), 0),
+                   "anew": anew}
+            if anew or not trained.is_complete(trainer.run_key(settings, frames.origin)):
                 if ranks()[0] == 0:
                     say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress)
                 if not finds and not settings.practice:

@@ -33,20 +33,18 @@ def run_key(settings: Detector, origin: str) -> str:
     return keys.key(CODE, asdict(settings), origin, "fp32")
 
 
-def train(settings: Detector, frameset: FrameSet, *, device: str = "auto", progress: bool = True,
-          seconds: float = math.inf) -> Trained:
+def train(settings: Detector, frameset: FrameSet, *, device: str = "auto", **how) -> Trained:
     """The detector of `settings` on a frame set: found where it was trained before, gone on with where it was cut off.
 
     On a processor the same settings and data give the same weights; on a GPU sums of gradients run in no fixed order.
-    Raises `SqError` for frames that nothing can be learned from, and as `trained.obtain` does, whose `seconds` these
-    are.
+    Raises `SqError` for frames that nothing can be learned from, and as `trained.obtain` does, which takes the rest.
     """
     facts = {"fingerprint": frameset.fingerprint, "origin": frameset.origin, "source": frameset.source,
              "code": CODE[:12]}
     return trained.obtain(
         run_key(settings, frameset.origin),
         lambda resumes: task(settings, frameset, device_of(device), learned=not resumes),
-        settings, facts, progress=progress, seconds=seconds,
+        settings, facts, **how,
     )
 
 

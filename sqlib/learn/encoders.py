@@ -1,11 +1,11 @@
 """Encoders trained and asked: contrastive networks, class heads and autoencoders on frames with their neighbours."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
 import torch
+from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,14 +18,14 @@ from sqlib.learn.augment import augment, decide_low_pass
 from sqlib.learn.levels import LEVELS
 from sqlib.learn.models import AutoEncoder, ContrastiveNet
 from sqlib.learn.patches import Drawn
-from sqlib.learn.samples import Samples, gather, hold_out, make_samples, split
+from sqlib.learn.samples import Samples, gather, hold_out, make_samples, sparse, split
 from sqlib.learn.settings import Settings
 from sqlib.learn.train import Task, autocast, device_of, generator_of, precision_of, ranks, unwrapped
 from sqlib.learn.trained import Trained
-from sqlib.paths import home, replacing
+from sqlib.paths import replacing
 from sqlib.sun.twin import TwinSettings
 
-WATCHED, WATCHED_EVERY = 530012, 2  # seed of the events on which runs are watched; of their frames one in so many
+WATCHED, WATCHED_EVERY = 530012, 3  # seed of the events on which runs are watched; of their frames one in so many
 CODE = trained.code_of(__name__)  # taken when it is loaded: what is edited later trains nothing in this process
 
 
@@ -35,7 +35,8 @@ def run_key(settings: Settings, origin: str, device: str = "auto") -> str:
     precision = precision_of(settings.loop.precision, device_of(device))
     facts = asdict(replace(settings, loop=replace(settings.loop, precision=precision), start=None))
     first = None if settings.start is None else run_key(settings.start, origin, device)
-    return keys.key(CODE, {**facts, "start": first}, origin, precision)
+    data = origin if settings.events else "", practice_set.PHYSICS if settings.practice else ""
+    return keys.key(CODE, {**facts, "start": first}, *data, precision)
 
 
 def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto") -> Samples:
@@ -45,13 +46,14 @@ def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto") ->
 
 
 def train(settings: Settings, frameset: FrameSet, *, samples: Samples | None = None, device: str = "auto",
-          progress: bool = True, seconds: float = math.inf) -> Trained:
+          **how) -> Trained:
     """The run of `settings` on a frame set: found where it was trained before, gone on with where it was cut off.
 
     samples : of the frame set, where the caller has them already (`samples_for`); else they are made when needed
-    Raises `SqError` as `samples.split` and `trained.obtain` do, whose `seconds` these are.
+    how : progress, seconds, anew, for `trained.obtain`
+    Raises `SqError` as `samples.split` and `trained.obtain` do.
     """
-    how = {"progress": progress, "seconds": seconds}
+    progress = how.get("progress", True)
     start = None if settings.start is None else train(settings.start, frameset, samples=samples, device=device, **how)
 
     def make_task(_) -> Task:
@@ -61,7 +63,7 @@ def train(settings: Settings, frameset: FrameSet, *, samples: Samples | None = N
         elif own is None:
             own = samples_for(settings, frameset, device)
         if settings.watch:
-            watched = samples_for(settings, watched_frames(settings, progress), device)
+            watched = sparse(samples_for(settings, watched_frames(settings, progress), device), WATCHED_EVERY)
         part, test = split(own, settings.split, settings.seed, settings.cycles)
         part, held_out = hold_out(own.index, part, settings.loop.validation, settings.seed)
         made = task(settings, own, part, held_out, start, watched)
@@ -116,10 +118,9 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequ
         if len(held_out):
             row["watched"] = total / max(count, 1)
         if watched is not None:
-            which = torch.arange(0, len(watched), WATCHED_EVERY, device=device)
+            which = torch.arange(len(watched), device=device)
             margin = answers(unwrapped(net), watched, which, loop.precision, "margin")[:, 0]
-            index = watched.index.iloc[which.cpu().numpy()]
-            row["ap"] = patches.watched_score((index["label"] == 1).to_numpy(), margin, index)
+            row["ap"] = average_precision_score((watched.labels[which] == 1).cpu().numpy(), margin)
         return row
 
     if settings.patch:
@@ -128,8 +129,7 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequ
 
     def batches(_, order: torch.Generator) -> Iterator[Drawn]:
         if settings.patch:
-            side = samples.pool.shape[-1]
-            drawn = (patches.draw(sources, side, size, settings.patch, order) for _ in range(steps))
+            drawn = (patches.draw(samples, sources, size, settings.patch, order, settings.hard) for _ in range(steps))
         else:
             few = quiet[torch.randperm(len(quiet), generator=order, device=device)[: shown - len(shaken)]]
             epoch = torch.cat([few, shaken])
@@ -309,10 +309,12 @@ def embed(run: Trained, samples: Samples, what: str = "encoding", batch: int = 2
     what : "encoding", "projection" (M, P) (L2-normalised, contrastive networks), or "probability" (M, 1) of the class
     head. Raises `SqError` as `load_net` does, and where what was kept is damaged.
     """
-    name = f"{what}-{samples.fingerprint[:12]}-{samples.window}-{samples.pixels.shape[-1]}-{len(samples)}.npy"
-    path = home() / "data" / "models" / "embedded" / run.key / name
-    if not path.is_file():
-        net = load_net(run, samples.pixels.shape[-1], str(samples.device))
+    side, window = samples.pixels.shape[-1], f"{samples.window}x{samples.spacing}"
+    name = f"{what}-{samples.origin[:12]}-{window}-{side}-{len(samples)}.npy"
+    path = next((path for path in trained.kept_beside(run.key) if path.name == name), None)
+    if path is None:
+        path = trained.embedded(run.key) / name
+        net = load_net(run, side, str(samples.device))
         which = torch.arange(len(samples), device=samples.device)
         found = answers(net, samples, which, run.settings.loop.precision, what, batch)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -325,7 +327,7 @@ def embed(run: Trained, samples: Samples, what: str = "encoding", batch: int = 2
 def answers(net: nn.Module, samples: Samples, which: Tensor, precision: str, what: str, batch: int = 256) -> np.ndarray:
     """What a network in evaluation mode says of samples `which` (B,), float32 (B, …); `what` as for `embed`, or
     "margin" (B, 1), the class head's logit for a sunquake less the other."""
-    found = []
+    found, precision = [], "auto" if precision == "bf16" else precision  # bf16 where the hardware has it
     for some in which.split(batch):
         frames = gather(samples, some).to(torch.float32, memory_format=torch.channels_last)
         with autocast(samples.device, precision):

@@ -6,7 +6,6 @@ Everything is drawn on the device, a batch at a time: no step makes the host wai
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -71,43 +70,53 @@ def find_sources(samples: Samples, part: np.ndarray) -> Sources:
     order = boxed.assign(group=groups.ngroup()).sort_values("group", kind="stable")["position"].to_numpy()
     parts = (facts.astype(np.float32), np.cumsum(count) - count, count, order, rows["position"].to_numpy(), numbers,
              rows["frame"].to_numpy(), np.cumsum(length) - length, length)
-    return Sources(*(torch.from_numpy(np.ascontiguousarray(each)).to(device) for each in parts))
+    return Sources(*(torch.from_numpy(np.array(each)).to(device) for each in parts))
 
 
-def draw(sources: Sources, size: int, count: int, patch: int, generator: torch.Generator) -> Drawn:
-    """`count` patches of frames of `size` pixels, half of them round sources.
+def draw(samples: Samples, sources: Sources, count: int, patch: int, generator: torch.Generator,
+         hard: int = 1) -> Drawn:
+    """`count` patches of samples, half of them round sources.
 
     A positive is any source, each with the same odds, in a frame of its interval. For each there is a negative: half of
     them at the same place at another time, the others anywhere, half of these in the same event; none has a source
-    within it, or within `MARGIN` frames.
+    within it, or within `MARGIN` frames. `hard`: of so many such negatives the one with the brightest pixel is taken,
+    in the last plane of its middle frame: of a whole frame, too, the brightest place decides.
     """
 
     def uniform(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator, device=generator.device)
 
-    positives, half = count - count // 2, patch / 2
+    positives, negatives, half, size = count - count // 2, count // 2, patch / 2, samples.pool.shape[-1]
     source = (uniform(positives) * len(sources.table)).long()
     own = sources.inside[sources.begin[source] + (uniform(positives) * sources.count[source]).long()]
-    facts = sources.table[source][: count // 2, None]
-    event, kind = facts[..., 0].long(), uniform(count // 2, TRIES)
-    foreign = (uniform(count // 2, TRIES) * len(sources.pool)).long()
-    same = sources.first[event] + (uniform(count // 2, TRIES) * sources.length[event]).long()
+    facts = sources.table[source][:negatives, None]
+    event, kind = facts[..., 0].long(), uniform(negatives, TRIES)
+    foreign = (uniform(negatives, TRIES) * len(sources.pool)).long()
+    same = sources.first[event] + (uniform(negatives, TRIES) * sources.length[event]).long()
     place = torch.where(kind < 0.75, same, foreign)
-    middle = half + uniform(count // 2, TRIES, 2) * (size - patch)
+    middle = half + uniform(negatives, TRIES, 2) * (size - patch)
     middle = torch.where((kind < 0.5)[..., None], facts[..., 3:], middle)
-    free = ~_occupied(sources, place, middle, half)
-    first = free.to(torch.uint8).argmax(1, keepdim=True)  # where none is free, the first: one in many thousands
-    place, middle = place.gather(1, first)[:, 0], middle.gather(1, first[..., None].expand(-1, -1, 2))[:, 0]
+    moved = half + REACH * patch + 1  # a patch may be moved off its middle
+    score = (~_occupied(sources, place, middle, moved)).float()  # where none is free, any: one in many thousands
+    if hard > 1:
+        first, last = middle[:, :hard].flatten(0, 1), samples.pool.shape[-1] - patch
+        corner, side = (first - half).round().long().clamp(0, last), torch.arange(patch, device=samples.device)
+        rows = channels(samples, sources.pool[place[:, :hard].flatten()])
+        rows = rows[:, rows.shape[1] // 2 + samples.planes // 2, None, None]
+        seen = samples.pool[rows, (corner[:, :1] + side)[:, :, None], (corner[:, 1:] + side)[:, None, :]]
+        score[:, :hard] *= 1 + seen.amax((1, 2)).float().view(negatives, hard)
+    best = score.argmax(1, keepdim=True)
+    place, middle = place.gather(1, best)[:, 0], middle.gather(1, best[..., None].expand(-1, -1, 2))[:, 0]
     labels = (torch.arange(count, device=generator.device) < positives).long()
     return Drawn(torch.cat([own, sources.pool[place]]), torch.cat([sources.table[source, 3:], middle]), labels)
 
 
-def _occupied(sources: Sources, place: Tensor, middle: Tensor, half: float) -> Tensor:
-    """bool (B, TRIES): whether a source shines within `half` a patch of places (B, TRIES), give or take `MARGIN`."""
+def _occupied(sources: Sources, place: Tensor, middle: Tensor, reach: float) -> Tensor:
+    """bool (B, TRIES): whether a source shines within `reach` pixels of places (B, TRIES), give or take `MARGIN`."""
     event, frame = sources.event[place][..., None], sources.frame[place][..., None]
     table = sources.table
     shines = (event == table[:, 0]) & (frame >= table[:, 1] - MARGIN) & (frame <= table[:, 2] + MARGIN)
-    near = (middle[..., None, 0] - table[:, 3]).abs().maximum((middle[..., None, 1] - table[:, 4]).abs()) < half
+    near = (middle[..., None, 0] - table[:, 3]).abs().maximum((middle[..., None, 1] - table[:, 4]).abs()) < reach
     return (shines & near).any(-1)
 
 
@@ -119,11 +128,3 @@ def cut(samples: Samples, drawn: Drawn, patch: int, generator: torch.Generator,
     side = torch.arange(patch, device=samples.device)
     rows, down, across = channels(samples, drawn.which, filtered), corner[:, :1] + side, corner[:, 1:] + side
     return samples.pool[rows[:, :, None, None], down[:, None, :, None], across[:, None, None, :]]
-
-
-def watched_score(labels: np.ndarray, logits: np.ndarray, index: pd.DataFrame) -> float:
-    """Average precision of `logits` (M,) less the median of their event, for labels (M,) of 0 and 1."""
-    from sklearn.metrics import average_precision_score
-
-    apart = logits - pd.Series(logits).groupby(index["event"].to_numpy()).transform("median").to_numpy()
-    return float(average_precision_score(labels, apart))

@@ -1,8 +1,8 @@
 """Simulated cubes with many sunquakes each, to learn where a source is: the twin's physics in more varied scenes.
 
 The scenes are drawn more widely than the twin's own (several shadows, bright rims, faint and strong sources, sources
-off the region, doubles), so that what is learned from them does not hang on one set of distributions. No real frame
-enters.
+off the region, doubles), so that what is learned from them does not hang on one set of distributions. A source's
+strength is relative to the level around it, as it is in the twin. No real frame enters.
 """
 
 import math
@@ -14,7 +14,16 @@ from scipy.ndimage import gaussian_filter
 
 from sqlib.data.catalogue import INSTRUMENTS
 from sqlib.data.statistics import as_published
-from sqlib.sun.scene import POPULATIONS, SOLAR_RADIUS, Scene, draw_quake, draw_region, generator_of, smooth_noise
+from sqlib.sun.scene import (
+    POPULATIONS,
+    SOLAR_RADIUS,
+    Scene,
+    draw_quake,
+    draw_region,
+    generator_of,
+    levels_of,
+    smooth_noise,
+)
 from sqlib.sun.twin import TwinSettings, simulate
 
 DURATIONS = {"MDI": (13.7, 3.3), "HMI": (15.0, 3.4)}  # annotated frames, mean and spread (chapter 01)
@@ -57,40 +66,41 @@ def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed:
     """A scene for all intervals of an event, in the place of `sqlib.sun.scene.draw_scene`."""
     rng = generator_of(seed, event.key)
     n, population = size + 2 * rim, POPULATIONS[event.instrument]
-    area = min(population.area[0] * math.exp(0.6 * rng.standard_normal()), 0.2 * size * size)
+    area = min(population.area[0] * math.exp(0.5 * rng.standard_normal()), 0.2 * size * size)
     weight, shape = draw_region(n, n / 2, area, rng)
     weight = np.roll(weight, rng.normal(0, 12, 2).astype(int), (0, 1))
-    emission = 1 - weight * (1 - rng.uniform(0, 0.35))
-    for _ in range(int(rng.choice(4, p=[0.4, 0.3, 0.2, 0.1]))):  # smaller shadows beside it, mostly east and west
+    depth = float(rng.uniform(0.1, 0.45))
+    emission = 1 - weight * (1 - depth)
+    for _ in range(int(rng.choice(4, p=[0.5, 0.3, 0.15, 0.05]))):  # smaller shadows beside it, mostly east and west
         small, _ = draw_region(n, n / 2, math.exp(rng.uniform(math.log(200), math.log(2500))), rng)
         small = np.roll(small, rng.normal(0, (14, 45)).astype(int), (0, 1))
-        emission *= 1 - small * (1 - rng.uniform(0, 0.6))
+        emission *= 1 - small * (1 - rng.uniform(0.15, 0.7))
         weight = np.maximum(weight, small)
-    if rng.random() < 0.4:  # the acoustic halo
-        emission *= 1 + rng.uniform(0.2, 1.2) * gaussian_filter(weight, rng.uniform(8, 16)) * (1 - weight)
-    mottle = rng.uniform(0.1, 0.3)
+    if rng.random() < 0.6:  # the acoustic halo
+        emission *= 1 + rng.uniform(0.1, 1.0) * gaussian_filter(weight, rng.uniform(8, 18)) * (1 - weight)
+    mottle = rng.uniform(0.05, 0.2)
     emission *= np.exp(mottle * smooth_noise(n, rng.uniform(15, 30), rng) - mottle**2 / 2)
+    emission *= 1 + rng.uniform(-0.4, 0.4) * np.linspace(-1, 1, n)
     longitude = 0.0
     if limb and rng.random() < 0.2:  # near the limb, where speckle is drawn out east and west
         longitude = float(rng.choice([-1, 1]) * rng.uniform(45, 72))
     elif limb:
         longitude = float(np.clip(rng.normal(0, 32), -68, 68))
     theta = math.radians(longitude) + (np.arange(n) - n / 2) * event.pixel / SOLAR_RADIUS
-    gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** 0.5
-    quakes = [_quake(interval, weight, rim, size, population, rng)
+    gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** rng.uniform(0.1, 0.5)
+    population = replace(population, level=(0.48, 0.22), contrast=(14, 0.6), faint=0.1)
+    levels = levels_of(emission)
+    quakes = [_quake(interval, levels, rim, size, population, rng)
               for interval in event.intervals for _ in range(2 if rng.random() < 0.12 else 1)]
-    return Scene(emission, np.broadcast_to(gain, (n, n)), shape, 0.0, longitude, tuple(quakes), ())
+    return Scene(emission, np.broadcast_to(gain, (n, n)), shape, depth, longitude, tuple(quakes), ())
 
 
-def _quake(interval, weight, rim, size, population, rng: np.random.Generator):
-    places = ((0.3, 0.95), (0.7, 1.0), (0.05, 0.4))  # anywhere in a region, in its heart, on its outskirts
-    seen_at = places[int(rng.choice(3, p=[0.6, 0.2, 0.2]))]
-    quake = draw_quake(interval, weight, rim, size, replace(population, seen_at=seen_at), rng)
+def _quake(interval, levels, rim, size, population, rng: np.random.Generator):
+    quake = draw_quake(interval, levels, rim, size, population, rng)
     grains = quake.grains.copy()
     grains[1:, 3] *= rng.uniform(0.5, 1.3)
     grains[1:, :2] *= rng.uniform(0.7, 1.3)
-    strength = float(np.exp(rng.normal(math.log(5.0), 0.5)))  # from lost in the noise to unmistakable
-    return quake._replace(strength=strength, time=quake.time + float(rng.normal(0, 1.2)), grains=grains)
+    return quake._replace(time=quake.time + float(rng.normal(0, 1.2)), grains=grains)
 
 
 def practise(number: int, seed: int, size: int = 256, frames: int = 256, device: str = "cpu") -> Practice:

@@ -12,6 +12,12 @@ from sqlib.learn.settings import Loop, Model, Settings, Views
 from sqlib.profiles import Detection, Learning
 
 PLAIN = Views(low_pass=0, positional="none", erasing="none")
+AS_PUBLISHED = {
+    "levels": "gray", "window": 3, "spacing": 1, "patch": 0, "practice": 0, "pool": "avg", "optimizer": "sgd",
+    "rate": 0.05, "joint": False, "low_pass": 0.5, "positional": "turns", "erasing": "paper", "extra": [],
+}
+"""Shared settings of the models that are trained as in the paper, whatever a profile has for the others: its 42 events,
+three frames of gray levels, its augmentations, its optimizer, and a class head that only watches."""
 
 
 class Common(Learning):
@@ -22,12 +28,18 @@ class Common(Learning):
     def settings(self, objective: str, epochs: int, **changes) -> Settings:
         """A run with these settings, `changes` being fields of `Settings`, at temperature 0.1 (Section 4.1.2)."""
         model = Model(self.backbone, self.weights, self.encoding, self.projection, self.pool, width=self.width)
-        loop = Loop(epochs, self.batch, rate=self.rate, warmup=self.warmup, decay=self.decay, upsample=self.upsample,
-                    validation=self.validation, patience=self.patience, precision=self.precision, compile=self.compile)
+        loop = Loop(epochs, self.batch, self.optimizer, self.rate, warmup=self.warmup, decay=self.decay,
+                    upsample=self.upsample, validation=self.validation, patience=self.patience,
+                    precision=self.precision, compile=self.compile, steps=self.steps)
         views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=self.extra,
                       extra_probability=1)
-        shared = {"crop": self.crop, "seed": self.seed, "joint": self.joint, "thin": self.thin, "temperature": 0.1}
-        return Settings(objective, model, **{"views": views, "loop": loop, **shared, **changes})
+        shared = {name: getattr(self, name) for name in ("window", "spacing", "levels", "crop", "patch", "practice",
+                                                         "watch", "seed", "joint", "thin")}
+        return Settings(objective, model, **{"views": views, "loop": loop, "temperature": 0.1, **shared, **changes})
+
+    def changed(self, **values) -> "Common":
+        """The same with other values."""
+        return self.model_copy(update=values)
 
 
 AS_PRINTED = "AE as in the paper"
@@ -61,49 +73,57 @@ def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], rate: 
 
 
 CHANGES = {"batch 128": {"batch": 128}, "warmup 1": {"warmup": 1.0}, "pool avg": {"pool": "avg"}}
-"""What "High-Precision" is trained again with, one at a time, by name."""
+"""What "SupCon" is trained again with, one at a time, by name."""
+OPTIMIZERS = {"SGD": ("sgd", (0.01, 0.03, 0.1)), "Adam": ("adam", (5e-4, 2e-3, 8e-3)),
+              "AdamW": ("adamw", (5e-4, 2e-3, 8e-3))}
+"""Optimizers that are compared, each with three rates."""
 
 
 def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, epochs_short: int,
-                backbone_shuffled: str, encoding_shuffled: int, temperatures: list[float],
-                changed: list[str] = (), temperature: float = 0.07) -> dict[str, Settings]:
+                backbone_paper: str, crop_paper: int, backbone_shuffled: str, encoding_shuffled: int,
+                seeds: list[int], temperatures: list[float], changed: list[str] = ()) -> dict[str, Settings]:
     """Section 4.1 and Appendix B: the two models, and what they are compared with.
 
-    "High-Precision" is "SimCLR" with upsampled positives, then the weighted loss without (Section 4.1.1); "two-step
-    SupCon" the same without weights; "SupCon" one step, and once with a class head that watches, once with one that
-    teaches, beside the "class head alone"; all these at `temperature`. "High-Metrics" is SupCon on shuffled samples
-    (Section 4.1.2), "High-Metrics, by event" the same on the event split. Short runs of SupCon: "τ = 0.07" …, "SGD",
-    "Adam". And "High-Precision" once with each of the changes: "batch 128" … Raises `SqError` for a change that
-    is none of `CHANGES`.
+    As in the paper (`AS_PUBLISHED`): "SimCLR, as in the paper" with upsampled positives, and from it "High-Precision"
+    with the weighted loss (Section 4.1.1); "High-Metrics", SupCon on shuffled samples with every frame in play
+    (Section 4.1.2), and "High-Metrics, by event" on the event split. By the profile's own recipe, once a seed: the
+    losses of `OBJECTIVES`. With the first seed short runs of SupCon: "τ = 0.07" …, "SGD, rate 0.03" …, and "pool avg" …
+    for each of the changes. Raises `SqError` for a change that is none of `CHANGES`.
     """
     for name in changed:
         if name not in CHANGES:
             raise SqError(f"changed: {name!r} is unknown: {', '.join(CHANGES)}")
-    first, alone, second = _two_steps(common, epochs_self, epochs_supervised, temperature)
-    model = replace(alone.model, backbone=backbone_shuffled, encoding=encoding_shuffled,
-                    projection=encoding_shuffled, dropout=0.2)
-    shuffled = replace(common.settings("supcon", epochs_shuffled, split="sample"), model=model)
-    short = common.settings("supcon", epochs_short)
-    runs = {
-        "SimCLR": first, "SupCon": alone, "SupCon, head watches": replace(alone, joint=False),
-        "SupCon, head teaches": replace(alone, joint=True),
-        "class head alone": replace(alone, objective="classify", joint=False),
-        "High-Precision": second, "two-step SupCon": replace(second, objective="supcon"),
-        "High-Metrics": shuffled, "High-Metrics, by event": replace(shuffled, split="event"),
-        **{f"τ = {t:g}": replace(short, temperature=t) for t in temperatures},
-        "SGD": short, "Adam": replace(short, loop=replace(short.loop, optimizer="adam", rate=1e-3)),
-    }
-    for name in changed:
-        other = common.model_copy(update=CHANGES[name])
-        runs[name] = _two_steps(other, epochs_self, epochs_supervised, temperature)[2]
-    return runs
+    runs = {}
+    for seed in seeds:
+        own, paper = common.changed(seed=seed), common.changed(
+            **AS_PUBLISHED, seed=seed, backbone=backbone_paper, crop=crop_paper)
+        simclr = paper.settings("simclr", epochs_self, temperature=0.07)
+        simclr = replace(simclr, loop=replace(simclr.loop, upsample=6))
+        precise = paper.settings("weighted", epochs_supervised, temperature=0.07, start=simclr)
+        precise = replace(precise, loop=replace(precise.loop, upsample=1))
+        every = paper.changed(thin=1, upsample=1).settings("supcon", epochs_shuffled, split="sample")
+        model = replace(every.model, backbone=backbone_shuffled, encoding=encoding_shuffled,
+                        projection=encoding_shuffled, dropout=0.2)
+        shuffled = replace(every, model=model)
+        named = {"SimCLR, as in the paper": simclr, "High-Precision": precise, "High-Metrics": shuffled,
+                 "High-Metrics, by event": replace(shuffled, split="event"), **objectives(own, epochs_supervised)}
+        runs |= {f"{name}, seed {seed}": settings for name, settings in named.items()}
+    own = common.changed(seed=seeds[0])
+    runs |= {f"τ = {t:g}": own.settings("supcon", epochs_short, temperature=t) for t in temperatures}
+    for name, (optimizer, rates) in OPTIMIZERS.items():
+        runs |= {f"{name}, rate {rate:g}": own.changed(optimizer=optimizer, rate=rate).settings("supcon", epochs_short)
+                 for rate in rates}
+    return runs | {name: own.changed(**CHANGES[name]).settings("supcon", epochs_short) for name in changed}
 
 
-def _two_steps(common: Common, epochs_self: int, epochs_supervised: int, temperature: float) -> tuple[Settings, ...]:
-    """SimCLR, SupCon alone, and the weighted loss that starts from the first."""
-    first = common.settings("simclr", epochs_self, temperature=temperature, joint=False)  # no label teaches it
-    alone = common.settings("supcon", epochs_supervised, temperature=temperature)
-    return first, alone, replace(alone, objective="weighted", loop=replace(alone.loop, upsample=1), start=first)
+def objectives(common: Common, epochs: int) -> dict[str, Settings]:
+    """The losses that are compared by one recipe and budget: "SupCon" and "minority" with a class head that teaches,
+    "SupCon, head watches", "SimCLR", "two-step SupCon", which goes on from it, and "class head alone"."""
+    simclr = common.settings("simclr", epochs, joint=False)  # no label teaches it
+    return {"SupCon": common.settings("supcon", epochs), "minority": common.settings("minority", epochs),
+            "SupCon, head watches": common.settings("supcon", epochs, joint=False), "SimCLR": simclr,
+            "two-step SupCon": common.settings("supcon", epochs, start=simclr),
+            "class head alone": common.settings("classify", epochs)}
 
 
 VARIANTS = {
@@ -113,7 +133,9 @@ VARIANTS = {
     "low-pass": replace(PLAIN, low_pass=0.5),
     "low-pass as published": replace(PLAIN, low_pass=0.5, variant="published"),
     "erasing": replace(PLAIN, erasing="paper"),
+    "erasing with the mean": replace(PLAIN, erasing="mean"),
     "all three": Views(),
+    "all three, erasing with the mean": Views(erasing="mean"),
     **{name.replace("_", " "): replace(PLAIN, extra=(name,)) for name in (
         "crop", "gaussian_blur", "sharpness", "jitter", "posterize", "auto_contrast", "auto_augment_imagenet",
         "shift")},
@@ -123,29 +145,60 @@ VARIANTS = {
 
 def augmentations(common: Common, *, epochs: int, seeds: list[int], variants: list[str]) -> dict[str, Settings]:
     """Section 3.2 and Appendix C: SupCon with each variant, trained once a seed: "low-pass, seed 1" …; "single frame"
-    has neither neighbours nor other augmentations. Raises `SqError` for another variant."""
+    has neither neighbours in time nor augmentations. Raises `SqError` for another variant."""
     runs = {}
     for name in variants:
         if name not in VARIANTS and name != "single frame":
             raise SqError(f"augmentation {name!r} is unknown: single frame, {', '.join(VARIANTS)}")
-        views, window = (PLAIN, 1) if name == "single frame" else (VARIANTS[name], 3)
+        alone = name == "single frame"
+        own = common.changed(window=1, spacing=1) if alone else common
         for seed in seeds:
-            runs[f"{name}, seed {seed}"] = common.settings("supcon", epochs, views=views, window=window, seed=seed)
+            runs[f"{name}, seed {seed}"] = own.settings("supcon", epochs, views=PLAIN if alone else VARIANTS[name],
+                                                        seed=seed)
     return runs
 
 
-def recurrence(common: Common, *, epochs: int, windows: list[int]) -> dict[str, Settings]:
-    """Section 3.3: SupCon with Time-Based Mixing over several windows; "window 1" has none and is what slides."""
-    return {f"window {window}": common.settings("supcon", epochs, window=window) for window in windows}
+INPUTS = {"three frames, gray": ("gray", 3, 1), "three frames, relative": ("relative", 3, 1),
+          "fifteen frames, gray": ("gray", 5, 3), "fifteen frames, relative": ("relative", 5, 3)}
+"""What a network sees, two by two: levels, and times and spacing of a sample."""
 
 
-def cases(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, backbone_shuffled: str,
-          encoding_shuffled: int) -> dict[str, Settings]:
-    """Section 4.3: the two models of Section 4.1, the same runs as `contrastive` has, found again where these agree."""
+def recurrence(common: Common, *, epochs: int, windows: list[int], seeds: list[int]) -> dict[str, Settings]:
+    """Section 3.3: SupCon with Time-Based Mixing over several windows of adjacent frames: "window 3, seed 1" …, "window
+    1" having no neighbours, which is what slides; and with each of `INPUTS`."""
+    runs = {}
+    for seed in seeds:
+        own = common.changed(seed=seed)
+        for window in windows:
+            runs[f"window {window}, seed {seed}"] = own.settings("supcon", epochs, window=window, spacing=1)
+        for name, (levels, window, spacing) in INPUTS.items():
+            runs[f"{name}, seed {seed}"] = own.settings("supcon", epochs, levels=levels, window=window,
+                                                        spacing=spacing)
+    return runs
+
+
+def how_many(common: Common, *, epochs: int, sources: list[int], seeds: list[int]) -> dict[str, Settings]:
+    """One recipe taught by so many practice sources and no event of the paper, by the profile's input and by the
+    paper's: "400 sources, relative, seed 1" …, each with the same number of steps."""
+    runs = {}
+    for levels, window, spacing in (INPUTS["fifteen frames, relative"], INPUTS["three frames, gray"]):
+        for count in sources:
+            for seed in seeds:
+                runs[f"{count} sources, {levels}, seed {seed}"] = common.changed(seed=seed).settings(
+                    "supcon", epochs, practice=count, events=False, levels=levels, window=window, spacing=spacing,
+                    crop=common.crop or 128)
+    return runs
+
+
+def cases(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, backbone_paper: str,
+          crop_paper: int, backbone_shuffled: str, encoding_shuffled: int, seeds: list[int]) -> dict[str, Settings]:
+    """Section 4.3: the two models of Section 4.1 and "SupCon", of the first seed, the same runs as `contrastive` has,
+    found again where these agree."""
     runs = contrastive(common, epochs_self=epochs_self, epochs_supervised=epochs_supervised,
-                       epochs_shuffled=epochs_shuffled, epochs_short=1,
-                       backbone_shuffled=backbone_shuffled, encoding_shuffled=encoding_shuffled, temperatures=[])
-    return {name: runs[name] for name in ("High-Precision", "High-Metrics")}
+                       epochs_shuffled=epochs_shuffled, epochs_short=1, backbone_paper=backbone_paper,
+                       crop_paper=crop_paper, backbone_shuffled=backbone_shuffled,
+                       encoding_shuffled=encoding_shuffled, seeds=seeds[:1], temperatures=[])
+    return {name: runs[f"{name}, seed {seeds[0]}"] for name in ("High-Precision", "High-Metrics", "SupCon")}
 
 
 PAPER, BOTH, TWIN = "as in the paper", "both cycles", "twin alone"
@@ -166,6 +219,7 @@ def detectors(settings: Detector, *, epochs_all: int, data: str,
 PLANS: dict[str, Callable[..., dict[str, Settings | Detector]]] = {
     "02_autoencoders": autoencoders, "03_contrastive": contrastive, "04_augmentations": augmentations,
     "05_recurrence": recurrence, "06_object_detection": detectors, "07_case_studies": cases,
+    "09_how_many": how_many,
 }
 def plan(chapter: str, parameters: dict, frameset: FrameSet | None = None) -> dict[str, Settings | Detector]:
     """The runs of a chapter by name, from those of its parameters that decide them; empty for one that trains nothing.

@@ -1,6 +1,6 @@
 """Samples: what a network is shown. A frame with its neighbours in time, gathered on the device (Section 3.2 i)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ class Samples:
     other, and after them the same once more after Solarized Low-Pass where `filtered`. `rows`: int64 (M,), position of
     each sample's middle frame among the N. `labels`: int64 (M,), 1, 0 or -1. `index`: a row per sample (event, cycle,
     frame, time, label, boxes). `window`: times in a sample, `spacing` frames apart; times and planes become its
-    channels. `cut`: pixels that were cut from each side of the frames. `fingerprint`: of the frame set.
+    channels. `cut`: pixels that were cut from each side of the frames. `origin`: of the frame set.
     """
 
     pool: torch.Tensor
@@ -32,7 +32,7 @@ class Samples:
     labels: torch.Tensor
     index: pd.DataFrame
     window: int
-    fingerprint: str
+    origin: str
     planes: int = 1
     spacing: int = 1
     cut: int = 0
@@ -100,7 +100,7 @@ def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: View
     index = frameset.index.iloc[order[middle]].reset_index(drop=True)
     labels = torch.from_numpy(index["label"].to_numpy(copy=True)).to(device)
     rows = torch.from_numpy(middle).to(device)
-    facts = window, frameset.fingerprint, planes, spacing, cut
+    facts = window, frameset.origin, planes, spacing, cut
     return Samples(pool.flatten(0, 1), filtered, rows, labels, index, *facts)
 
 
@@ -119,6 +119,14 @@ def gather(samples: Samples, which: torch.Tensor, filtered: torch.Tensor | None 
     """Samples `which` (B,) as uint8 (B, window · planes, H, W), in time order, those in `filtered` (B,) low-passed."""
     rows = channels(samples, which, filtered)
     return samples.pool.index_select(0, rows.flatten()).unflatten(0, rows.shape)
+
+
+def sparse(samples: Samples, every: int) -> Samples:
+    """The samples whose frame number divides by `every`, of the same pool: neighbours in time are much alike."""
+    kept = np.flatnonzero((samples.index["frame"] % every == 0).to_numpy())
+    rows = torch.from_numpy(kept).to(samples.device)
+    return replace(samples, rows=samples.rows[rows], labels=samples.labels[rows],
+                   index=samples.index.iloc[kept].reset_index(drop=True))
 
 
 def split(samples: Samples, how: str = "event", seed: int = 1265, cycles=(23, 24)) -> tuple[np.ndarray, np.ndarray]:

@@ -3,8 +3,9 @@
 import json
 import math
 import platform
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from sqlib.learn.train import State, Task, fit, precision_of, ranks
 from sqlib.paths import alone, clean, home, replacing
 
 AGAIN = "delete the folder and train again"
+SHIPPED = Path("results", "weights")  # networks that come with the book, under home()
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,11 @@ class Trained:
     settings: Any
     history: pd.DataFrame
     card: dict
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it came with the book, and was not trained here."""
+        return self.folder.parent == home() / SHIPPED
 
     @property
     def weights(self) -> Path:
@@ -50,8 +57,9 @@ def code_of(module: str, floors: tuple[str, ...] = ("learn",)) -> str:
 
 
 def run_folder(key: str) -> Path:
-    """Where the network `key` lies, whether it is trained yet or not."""
-    return home() / "data" / "models" / key
+    """Where the network `key` lies: trained here, or come with the book; or where it would be trained."""
+    own, shipped = home() / "data" / "models" / key, home() / SHIPPED / key
+    return shipped if not (own / "card.json").is_file() and (shipped / "card.json").is_file() else own
 
 
 def is_complete(key: str) -> bool:
@@ -59,20 +67,52 @@ def is_complete(key: str) -> bool:
     return (run_folder(key) / "card.json").is_file()
 
 
+def embedded(key: str) -> Path:
+    """Where embeddings by the network `key` are kept that were made here."""
+    return home() / "data" / "models" / "embedded" / key
+
+
+def kept_beside(key: str) -> list[Path]:
+    """Files of embeddings by the network `key`: those that came with the book, and those made here."""
+    return [path for folder in (home() / SHIPPED / key, embedded(key)) for path in sorted(folder.glob("*.npy"))]
+
+
+def ship(keys: Iterable[str]) -> Path:
+    """Copy finished networks to home()/`SHIPPED`, where others find them without training; return that folder.
+
+    With them go what they answered on trial events (one number a frame: `encoders.embed`, "margin"). What was shipped
+    under other keys stays. Raises `SqError` for a network that is not there.
+    """
+    folder = home() / SHIPPED
+    for key in keys:
+        source = run_folder(key)
+        if not (source / "card.json").is_file():
+            raise SqError(f"there is no finished network {key}: sq train CHAPTER trains those of a chapter")
+        files = [source / name for name in ("weights.safetensors", "history.csv", "card.json")]
+        with replacing(folder / key) as new:
+            new.mkdir(parents=True)
+            for path in [*files, *(path for path in kept_beside(key) if path.name.startswith("margin"))]:
+                shutil.copyfile(path, new / path.name)
+    return folder
+
+
 def obtain(key: str, make_task: Callable[[bool], Task], settings: Any, facts: dict, *, progress: bool = True,
-           seconds: float = math.inf) -> Trained:
+           seconds: float = math.inf, anew: bool = False) -> Trained:
     """The network `key` of `settings`: found where it was trained before, gone on with where it was cut off.
 
+    anew : train it here, though it came with the book
     make_task : returns the task; told whether a checkpoint will give the weights, so that none need be fetched
     facts : for the run card; `Task.card` adds to them
     seconds : stop after so long at the end of an epoch, by raising `Unfinished`; the same call goes on
     Writes weights.safetensors, history.csv and card.json. Under torchrun all processes call this alike, and the first
     one writes. Raises `SqError` as `fit` does.
     """
-    folder, (rank, world) = run_folder(key), ranks()
+    folder, (rank, world) = home() / "data" / "models" / key, ranks()
+    if not anew and run_folder(key) != folder:
+        return load(key, type(settings))
     # two callers do not train it twice; torchrun's processes are one caller
     with nullcontext() if world > 1 else alone(folder, told=progress):
-        if is_complete(key):
+        if (folder / "card.json").is_file():
             return load(key, type(settings))
         if world == 1:
             clean(folder)

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 SOLAR_RADIUS = 696.0  # Mm, RSUN_REF of both instruments
-GRAIN_SPREAD, GRAIN_DELAY, GRAIN_AMPLITUDE = 2.5, 200.0, 3.6  # px; s; all grains together, relative to the core
+GRAIN_SPREAD, GRAIN_DELAY, GRAIN_AMPLITUDE = 2.7, 135.0, 5.2  # px; s; all grains together, relative to the core
 
 
 class Quake(NamedTuple):
     """One impulsive source: a clump of grains, each with a place, a time, a width and an amplitude."""
 
     interval: tuple[int, int]  # annotated frames, inclusive
-    clear: bool
+    level: float  # of the emission around it, over the quiet Sun's
     strength: float  # peak of its own egression power over the quiet Sun's mean
     y: float  # pixels of the field
     x: float
@@ -48,21 +49,29 @@ class Population:
     depth: tuple[float, float]  # uniform from … to
     area: tuple[float, float]  # px^2, log-normal
     mottle: float  # rms of the logarithm of the quiet Sun's brightness over tens of Mm
-    clear_share: float
-    clear: tuple[float, float]  # strength of clear sources, log-normal
-    faint: tuple[float, float]  # and of the others
+    tilt: float  # rise of the brightness from the middle to the east or west end of the field, at most
+    halo: tuple[float, float]  # how much brighter the Sun is round a region, uniform from … to
+    level: tuple[float, float]  # emission round a source, normal
+    contrast: tuple[float, float]  # strength of a source over that level, log-normal
+    faint: float  # share of sources that have `FAINT` of that only
     box_width: tuple[float, float]  # px
     box_height: tuple[float, float]
     peak_at: float  # where in the interval the source peaks
-    seen_at: tuple[float, float]  # emission weight at the place of the source: between the region's edge and its heart
 
 
 POPULATIONS = {
-    "MDI": Population((0.0, 0.2), (1700, 0.45), 0.14, 0.5, clear=(8.2, 0.35), faint=(1.7, 0.35), box_width=(10.5, 4.0),
-                      box_height=(9.7, 3.0), peak_at=0.53, seen_at=(0.35, 0.8)),
-    "HMI": Population((0.0, 0.08), (2400, 0.45), 0.25, 0.8, clear=(6.1, 0.28), faint=(1.0, 0.4), box_width=(15.8, 3.6),
-                      box_height=(15.3, 3.5), peak_at=0.43, seen_at=(0.6, 0.95)),
+    "MDI": Population(depth=(0.12, 0.32), area=(3700, 0.45), mottle=0.12, tilt=0.1, halo=(0.0, 0.3),
+                      level=(0.52, 0.17), contrast=(18, 0.3), faint=0.5,
+                      box_width=(10.5, 4.0), box_height=(9.7, 3.0), peak_at=0.53),
+    "HMI": Population(depth=(0.17, 0.25), area=(7600, 0.27), mottle=0.107, tilt=0.26, halo=(0.1, 0.3),
+                      level=(0.43, 0.15), contrast=(17, 0.35), faint=0.12,
+                      box_width=(15.8, 3.6), box_height=(15.3, 3.5), peak_at=0.44),
 }
+FAINT = 0.15
+AROUND, AT = 12, 4  # px, sigma of the level round a source and at its place
+CORE, PLAGE = 0.70, 0.46  # radius of a region's dark core over its own; weight of what lies round the core
+HALO = 14  # px, sigma of a region's bright surroundings
+EDGE = 4.5  # px, width of the edges of both
 
 
 def generator_of(seed: int, key: str) -> np.random.Generator:
@@ -82,44 +91,53 @@ def draw_region(n: int, centre: float, area: float, rng: np.random.Generator) ->
 
     Its middle is about ten pixels from (`centre`, `centre`); the shapes are "blob", "pair" and "band".
     """
-    shape = str(rng.choice(["blob", "pair", "band"], p=[0.45, 0.35, 0.2]))
+    shape = str(rng.choice(["blob", "pair", "band"], p=[0.25, 0.5, 0.25]))
     y0, x0 = centre + rng.normal(0, 10, 2)
-    angle = rng.normal(0, 0.35)  # regions lie nearly east–west
+    angle = rng.normal(0, 0.25)  # regions lie nearly east–west
     y, x = np.mgrid[:n, :n]
     u = (x - x0) * math.cos(angle) + (y - y0) * math.sin(angle)
     v = -(x - x0) * math.sin(angle) + (y - y0) * math.cos(angle)
-    edge = 0.18 * smooth_noise(n, 8, rng)
+    edge = 0.22 * smooth_noise(n, 7, rng)
 
-    def ellipse(centre_u: float, share: float, ratio: float) -> np.ndarray:
+    def spot(centre_u: float, share: float, ratio: float) -> np.ndarray:
         short = math.sqrt(area * share / (math.pi * ratio))
-        rho = np.hypot((u - centre_u) / (short * ratio), v / short)
-        return 1 / (1 + np.exp((rho - 1 + edge) / 0.12))
+        rho = np.hypot((u - centre_u) / (short * ratio), v / short) + edge
+        outer, core = (1 / (1 + np.exp(np.clip((rho - r) * short / EDGE, -50, 50))) for r in (1, CORE))
+        return PLAGE * outer + (1 - PLAGE) * core
 
     if shape == "blob":
-        weight = ellipse(0, 1, rng.uniform(1, 1.6))
+        weight = spot(0, 1, rng.uniform(1, 1.8))
     elif shape == "pair":
-        share, ratio = rng.uniform(0.4, 0.6), rng.uniform(1, 1.4)
-        half = 0.62 * math.sqrt(area / math.pi) * ratio
-        weight = 1 - (1 - ellipse(-half, share, ratio)) * (1 - ellipse(half, 1 - share, ratio))
+        share, ratio = rng.uniform(0.35, 0.65), rng.uniform(1, 1.6)
+        apart = rng.uniform(1.3, 2.2) * math.sqrt(area / math.pi)
+        parts = spot(-apart * (1 - share), share, ratio), spot(apart * share, 1 - share, ratio)
+        weight = np.maximum(*parts)
     else:
-        weight = ellipse(0, 1, rng.uniform(2.5, 4))
+        weight = spot(0, 1, rng.uniform(2.5, 4))
     return weight, shape
 
 
-def draw_quake(interval, weight, rim, size, population, rng) -> Quake:
-    """A sunquake in the given annotated interval, somewhere in the region (`weight`), as the population has them.
+def levels_of(emission: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means of an emission (n, n) around each place and at it, both (n, n)."""
+    return gaussian_filter(emission, AROUND), gaussian_filter(emission, AT)
 
-    interval : first and last frame; weight : (n, n) of `draw_region`, n = size + 2 rim; rim, size : px, see `Scene`
+
+def draw_quake(interval, levels, rim, size, population, rng) -> Quake:
+    """A sunquake in the given annotated interval, somewhere in the region, as the population has them.
+
+    interval : first and last frame; levels : of `levels_of` the scene, n = size + 2 rim; rim, size : px, see `Scene`
     """
     margin = 24 if size >= 128 else size // 6
-    inner = weight[rim + margin : rim + size - margin, rim + margin : rim + size - margin]
-    low, high = population.seen_at
-    places = np.argwhere((inner >= low) & (inner <= high))
-    if not len(places):
-        places = np.argwhere(inner >= min(low, inner.max()))
-    y, x = places[rng.integers(len(places))] + margin + rng.uniform(-0.5, 0.5, 2)
-    clear = bool(rng.random() < population.clear_share)
-    median, spread = population.clear if clear else population.faint
+    inner = slice(rim + margin, rim + size - margin)
+    around, at = (level[inner, inner] for level in levels)
+    wanted = float(np.clip(rng.normal(*population.level), 0.15, 1))
+    off = abs(around - wanted) + np.maximum(around - at, 0)  # on a flank or a bridge, not in the darkest place
+    places = np.argwhere(off <= max(0.03, off.min()))
+    place = places[rng.integers(len(places))]
+    level = float(around[tuple(place)])
+    y, x = place + margin + rng.uniform(-0.5, 0.5, 2)
+    median, spread = population.contrast
+    contrast = median * math.exp(spread * rng.standard_normal()) * (FAINT if rng.random() < population.faint else 1)
     first, last = interval
     time = first + (last - first) * population.peak_at + rng.normal(0, 0.7)
     # a core and about twenty weaker grains: calibrated, like `POPULATIONS`, to the profile and the halo of real sources
@@ -134,8 +152,7 @@ def draw_quake(interval, weight, rim, size, population, rng) -> Quake:
     box = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
     box = tuple(float(np.clip(b, 0, size)) for b in box)
     stretch = (float(rng.uniform(1.8, 3.2)), float(rng.uniform(0, math.pi)))
-    strength = float(median * math.exp(spread * rng.standard_normal()))
-    return Quake(tuple(interval), clear, strength, float(y), float(x), float(time), box, grains, stretch)
+    return Quake(tuple(interval), level, level * contrast, float(y), float(x), float(time), box, grains, stretch)
 
 
 def draw_gaps(first: int, frames: int, intervals, rng: np.random.Generator) -> tuple[tuple[int, int], ...]:
@@ -159,7 +176,7 @@ def draw_scene(event, size: int, rim: int, first: int, frames: int, seed: int, l
     size, rim : pixels of the field, and of the margin round it
     first, frames : number of the first frame that is observed, and how many are (for the gaps)
     seed : of the twin
-    limb : with foreshortening (longitudes to ±65 degrees) or at disk centre
+    limb : with foreshortening (longitudes to ±52 degrees) or at disk centre
     """
     rng = generator_of(seed, event.key)
     population, n = POPULATIONS[event.instrument], size + 2 * rim
@@ -167,10 +184,13 @@ def draw_scene(event, size: int, rim: int, first: int, frames: int, seed: int, l
     weight, shape = draw_region(n, n / 2, area, rng)
     depth = float(rng.uniform(*population.depth))
     mottle = np.exp(population.mottle * smooth_noise(n, 22, rng) - population.mottle**2 / 2)
-    longitude = float(np.clip(rng.normal(0, 30), -65, 65)) if limb else 0.0
+    longitude = float(np.clip(rng.normal(0, 27), -52, 52)) if limb else 0.0
     theta = math.radians(longitude) + (np.arange(n) - n / 2) * event.pixel / SOLAR_RADIUS
-    gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** 0.5
-    quakes = tuple(draw_quake(interval, weight, rim, size, population, rng) for interval in event.intervals)
+    gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** 0.2
+    tilt = 1 + population.tilt * rng.uniform(-1, 1) * np.linspace(-1, 1, n)
+    halo = 1 + rng.uniform(*population.halo) * 2 * gaussian_filter(weight, HALO) * (1 - weight)
+    emission = mottle * tilt * halo * (1 - weight * (1 - depth))
+    levels = levels_of(emission)
+    quakes = tuple(draw_quake(interval, levels, rim, size, population, rng) for interval in event.intervals)
     gaps = draw_gaps(first, frames, event.intervals, rng)
-    emission = mottle * (1 - weight * (1 - depth))
     return Scene(emission, np.broadcast_to(gain, (n, n)), shape, depth, longitude, quakes, gaps)

@@ -5,7 +5,7 @@ polytrope (`waves`); an instrument looks at it (blur, noise, gaps, foreshortenin
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,11 +17,12 @@ from sqlib.errors import SqError
 from sqlib.sun.holography import Holography, Kernel, egression_power, focus_spectrum, make_kernel
 from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.scene import Quake, Scene, draw_scene, generator_of
-from sqlib.sun.waves import Polytrope, bins_of, mode_sum, move
+from sqlib.sun.waves import Polytrope, bins_of, move, skip_sum
 
 SPECTRUM = (4.6, 7.4)  # mHz; a little more than the band that holography will look at
+SKIPS = (10.0, 70.0)  # Mm; a little more than the pupil will look at
 PATCH = 40  # pixels a side: room for a sunquake's clump and its image
-SLOPE = 3.7  # of egression power with frequency; gives the speckle of real frames its lifetime
+SLOPE = 4.1  # of egression power with frequency; gives the speckle of real frames its lifetime
 WAVE_RMS = 60.0  # m/s in that spectrum, where the Sun is quiet
 
 
@@ -33,6 +34,7 @@ class TwinSettings:
     frames: int = 256
     seed: int = 1265
     limb: bool = True  # foreshortening away from disk centre
+    random_start: bool = False  # cubes begin at a random time before the sunquake, not 1 to 1.5 hours as published
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Instrument:
     noise: float
 
 
-INSTRUMENTS = {"MDI": Instrument(0.75, 12.0), "HMI": Instrument(0.25, 8.0)}
+INSTRUMENTS = {"MDI": Instrument(1.12, 12.0), "HMI": Instrument(0.25, 8.0)}
 
 
 class TwinCube(NamedTuple):
@@ -74,6 +76,9 @@ def check_settings(settings: TwinSettings) -> None:
         value = getattr(settings, name)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise SqError(f"twin: {name} must be a whole number from {low} to {high}, not {value!r}")
+    for name in ("limb", "random_start"):
+        if not isinstance(value := getattr(settings, name), bool):
+            raise SqError(f"twin: {name} must be true or false, not {value!r}")
 
 
 @lru_cache(maxsize=2)
@@ -93,7 +98,8 @@ def model(size: int, frames: int, cadence: float, pixel: float, blur: float, dev
     bins = bins_of(total, cadence, SPECTRUM)
     omega = 2 * math.pi * torch.from_numpy(bins).to(device) / (total * cadence)
     # unit sources in every pixel and bin give the quiet Sun's motion
-    green = mode_sum((total, box, box), cadence, pixel, SPECTRUM, sun).to(device) * blurring(box, blur, 0.0).to(device)
+    green = skip_sum((total, box, box), cadence, pixel, SPECTRUM, SKIPS, sun).to(device)
+    green *= blurring(box, blur, 0.0).to(device)
     green *= WAVE_RMS / float(green.abs().square().mean((1, 2)).sum() / 2) ** 0.5
     impulse = torch.zeros((len(bins), box, box), dtype=torch.complex64, device=device)
     impulse[:, box // 2, box // 2] = 1
@@ -146,6 +152,20 @@ def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
     return source * math.sqrt(quake.strength * parts.quiet / float(seen.max()))
 
 
+def place_in_time(event, settings: TwinSettings) -> tuple[object, int]:
+    """The event with its intervals in the numbers of the cube's frames, and the number of the cube's first frame."""
+    frames, spans = settings.frames, event.intervals
+    if not settings.random_start:
+        middle = sum(spans[0][:1] + spans[-1][1:]) // 2 if spans else 128
+        return event, int(np.clip(middle - frames // 2, 0, 256 - frames))  # a window of 256 frames
+    if not spans:
+        return event, 0
+    length = max(last for _, last in spans) - spans[0][0] + 1
+    at = int(generator_of(settings.seed, f"{event.key} start").integers(max(1, frames - length + 1)))
+    shift = at - spans[0][0]
+    return replace(event, intervals=tuple((first + shift, last + shift) for first, last in spans)), 0
+
+
 class Observation(NamedTuple):
     """Simulated Dopplergrams and what went into them."""
 
@@ -161,8 +181,7 @@ def dopplergrams(event, settings: TwinSettings, draw=None, device: str = "cpu") 
     if event.instrument not in INSTRUMENTS:
         raise SqError(f"twin: {event.key}: no instrument {event.instrument!r}; there are {', '.join(INSTRUMENTS)}")
     instrument = INSTRUMENTS[event.instrument]
-    middle = sum(event.intervals[0][:1] + event.intervals[-1][1:]) // 2 if event.intervals else 128
-    first = int(np.clip(middle - settings.frames // 2, 0, 256 - settings.frames))  # of the window, of 256 frames
+    event, first = place_in_time(event, settings)
     parts = model(settings.size, settings.frames, event.cadence, event.pixel, instrument.blur, device)
     bins, box, _ = parts.green.shape
     rim = (box - settings.size) // 2
@@ -202,7 +221,9 @@ def simulate(event, settings: TwinSettings, draw=None, device: str = "cpu") -> T
     doppler, parts, scene, first = dopplergrams(event, settings, draw, device)
     power = egression_power(doppler, parts.kernel)[: settings.frames].div_(parts.quiet).cpu().numpy()
     boxes = tuple((quake.interval, (quake.box,)) for quake in scene.quakes)
-    told = ("interval", "clear", "strength", "y", "x", "time")
+    told = ("interval", "level", "strength", "y", "x", "time")
     quakes = [{name: getattr(quake, name) for name in told} for quake in scene.quakes]
     truth = {name: getattr(scene, name) for name in ("shape", "depth", "longitude", "gaps")} | {"quakes": quakes}
+    if settings.random_start and boxes:
+        truth["shift"] = boxes[0][0][0] - event.intervals[0][0]  # of the frames' numbers against the event's own
     return TwinCube(power, first, boxes, truth)

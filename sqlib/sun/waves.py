@@ -23,6 +23,7 @@ class Polytrope:
     index: float = 1.82
     modes: int = 9  # radial orders 1…modes; the f mode (0) carries no sound, higher orders skip over the whole field
     damping: float = 60.0  # gamma / 2 pi, microhertz: amplitudes fall as exp(-gamma t)
+    reflection: float = 0.3  # of amplitude at the surface, above the acoustic cutoff (5.3 mHz); for `skip_sum`
 
 
 def bins_of(frames: int, cadence: float, spectrum: tuple[float, float]) -> np.ndarray:
@@ -51,6 +52,31 @@ def mode_sum(shape, cadence: float, pixel: float, spectrum: tuple[float, float],
     shifted = (omega - 2e-6j * math.pi * sun.damping)[:, None] ** 2
     for n in range(1, sun.modes + 1):
         green += 1 / (GRAVITY * 1e6 * wavenumber * (1 + 2 * n / sun.index) - shifted)
+    green[:, wavenumber == 0] = 0
+    green = torch.from_numpy(green.astype(np.complex64))[:, torch.from_numpy(back.ravel())].view(-1, height, width)
+    return green / green.abs().square().mean().sqrt()
+
+
+def skip_sum(shape, cadence: float, pixel: float, spectrum, reach, sun: Polytrope) -> torch.Tensor:
+    r"""Green's function of waves that come up and hardly go down again: a sum over skips instead of modes.
+
+    Poisson's formula turns the sum over all modes into one over skips, each with the phase
+    :math:`\pi m (\omega^2 / g k - 1)`; here the surface reflects but the share `sun.reflection` of the amplitude at the
+    end of each. The source's own place, which no wave has left yet (skip 0), is left out.
+
+    shape, cadence, pixel, spectrum, sun : as for `mode_sum`, and so is the result
+    reach : skip distances (from, to) in Mm that are kept; the rest fades over a tenth. The sources' spectrum is free
+        in wavenumber: k^(1/2), which gives the speckle of real frames its size
+    """
+    frames, height, width = shape
+    omega = 2 * math.pi * bins_of(frames, cadence, spectrum)[:, None] / (frames * cadence)
+    ky, kx = (2 * math.pi * np.fft.fftfreq(n, pixel) for n in (height, width))
+    wavenumber, back = np.unique(np.round(np.hypot(ky[:, None], kx[None, :]), 10), return_inverse=True)
+    depth = omega**2 / (GRAVITY * np.maximum(wavenumber, 1e-9))  # omega^2 / g k
+    once = np.exp(-1j * math.pi * sun.index * (depth - 1))
+    distance = np.log(math.pi * sun.index * depth**2 * GRAVITY / omega**2)
+    low, high = (10 * (distance - math.log(r)) for r in reach)
+    green = depth**0.5 * once / (1 - sun.reflection * once) / ((1 + np.exp(-low)) * (1 + np.exp(high)))
     green[:, wavenumber == 0] = 0
     green = torch.from_numpy(green.astype(np.complex64))[:, torch.from_numpy(back.ravel())].view(-1, height, width)
     return green / green.abs().square().mean().sqrt()

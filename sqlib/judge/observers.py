@@ -1,0 +1,234 @@
+r"""Baselines that every score stands beside: the frame's number alone, a box-car, and the ideal observer.
+
+The ideal observer knows the twin's own laws. Power at a place is exponential about its local level L, and a source of
+strength s (peak over L) with the mean profile h(t, y, x) adds s h L to it. So for u = P / L the log likelihood ratio of
+a source there and then against none is linear in u,
+
+.. math:: \ell_s = c_s \sum_{t,y,x} \left[ u \, \frac{s h}{1 + s h} - \log(1 + s h) \right],
+
+one correlation in three dimensions for each strength. The sum is right for independent samples (c = 1). Speckle is not:
+its power has the correlation rho = |gamma|², where gamma is that of the egression. With the weights w = s h / (1 + s h)
+the sum's variance is :math:`\sum_{ij} w_i w_j \rho_{ij}` and not :math:`\sum_i w_i^2`, so it counts each independent
+sample so many times over; c_s, the ratio of the latter to the former, undoes that. Likelihood ratios are averaged over
+strengths, summed over places with the chance of a source at that level, and over times with the chance that a source
+which peaks then has this frame within its annotated interval.
+"""
+
+import math
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.fft import next_fast_len
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
+from scipy.special import logsumexp
+
+from sqlib.data.catalogue import INSTRUMENTS, catalogue
+from sqlib.data.frames import FrameSet, events_of
+from sqlib.errors import SqError
+from sqlib.judge import duration
+from sqlib.sun import twin
+from sqlib.sun.scene import draw_scene
+
+SEED = 90721  # of the sources that the template is the mean of: another than that of any event
+SOURCES = 120  # of each instrument
+STRENGTHS = 6
+BIN = 135.0  # s that are averaged in time first: much less than speckle lasts, and a third of the work
+REACH = 12  # px; and in time `LASTS` on both sides of the peak
+LASTS = 900.0  # s
+RATE = 1 / 256  # sources a frame, before any is looked at
+FAR = 40  # frames from the peak within which an annotated interval lies
+LEVEL = 2.5  # px, sigma of the local level
+LEVELS = np.geomspace(0.08, 3, 13)  # of the local level over the frame's mean, between the classes of places
+NEAR = 3.0  # px from the middle of an annotated box; who is told the place looks there
+
+
+def frame_number(taught: pd.DataFrame, asked: pd.DataFrame, smooth: float = 4.0) -> np.ndarray:
+    """Score (M,) of the frames `asked` by their numbers alone: the share of the `taught` events annotated then.
+
+    taught, asked : rows of an index (event, cycle, frame, label). The share is of the events of the same cycle, under a
+    Gaussian of `smooth` frames; 0 for a cycle that was not taught.
+    """
+    found, length = np.zeros(len(asked)), int(max(taught["frame"].max(), asked["frame"].max())) + 1
+    for cycle, own in taught.groupby("cycle"):
+        counts = np.bincount(own["frame"][own["label"] == 1], minlength=length) / own["event"].nunique()
+        here = (asked["cycle"] == cycle).to_numpy()
+        found[here] = gaussian_filter1d(counts, smooth, mode="constant")[asked["frame"].to_numpy()[here]]
+    return found
+
+
+def box_car(frameset: FrameSet, width: int = 9, block: int = 4) -> np.ndarray:
+    """Score (N,) of the classical detector (`duration.classical`) on averages of blocks of `block` px a side."""
+    size = frameset.pixels.shape[1] // block * block
+    means = np.concatenate([
+        part[:, :size, :size].reshape(len(part), size // block, block, size // block, block).mean((2, 4), np.float32)
+        for part in np.array_split(frameset.pixels, -(-len(frameset.pixels) // 512))])
+    return duration.classical(means, frameset.index, width, duration.SMOOTH / block)
+
+
+class Template(NamedTuple):
+    """What the ideal observer knows of the sources and the noise of one instrument; times in bins of `step` frames."""
+
+    profile: torch.Tensor  # (D, K, K): mean own power of a source about its peak, over its peak
+    noise: torch.Tensor  # (D, K, K): correlation of the noise's power with that in the middle
+    strengths: np.ndarray  # (S,): peaks over the local level, of equal shares
+    annotated: np.ndarray  # (2 FAR + 1,): share of sources whose interval holds the frame −FAR … FAR after the peak
+    places: np.ndarray  # (len(LEVELS) + 1,): share of sources at each class of local level
+    step: int
+
+
+@lru_cache(maxsize=4)
+def template(instrument: str, settings: twin.TwinSettings) -> Template:
+    """The template of an instrument: from the twin's own clumps, free of noise, and from its egression of noise."""
+    cadence, pixel = INSTRUMENTS[instrument]
+    parts = twin.model(settings.size, settings.frames, cadence, pixel, twin.INSTRUMENTS[instrument].blur)
+    rim, step = (parts.green.shape[-1] - settings.size) // 2, max(1, round(BIN / cadence))
+    bins, middle = 2 * round(LASTS / cadence / step) + 1, twin.PATCH // 2
+    near = slice(middle - REACH, middle + REACH + 1)
+    times = np.arange(bins * step) - (bins * step - 1) / 2
+    waves = torch.fft.fft2(torch.fft.ifftshift(parts.spread, (1, 2)))
+    listed = [event for event in catalogue() if event.labelled and event.instrument == instrument]
+    power, annotated, rows = torch.zeros(len(times), 2 * REACH + 1, 2 * REACH + 1), np.zeros(2 * FAR + 1), []
+    for number in range(SOURCES):
+        event = replace(listed[number % len(listed)], key=f"template {number}")
+        scene = draw_scene(event, settings.size, rim, 0, 256, SEED, settings.limb)
+        quake = scene.quakes[0]
+        focus = torch.fft.ifft2(torch.fft.fft2(twin.clump(quake, parts, cadence)[parts.band]) * waves)[:, near, near]
+        power += in_time(focus, parts.omega[parts.band], times * cadence) / (parts.quiet * quake.strength * SOURCES)
+        level = gaussian_filter(scene.emission, LEVEL)[round(quake.y) + rim, round(quake.x) + rim]
+        field = scene.emission[rim : rim + settings.size, rim : rim + settings.size]
+        rows.append((quake.strength / level, level / field.mean()))
+        first, last = (round(n - quake.time) + FAR for n in quake.interval)
+        annotated[max(first, 0) : max(last + 1, 0)] += 1 / SOURCES
+    strengths, levels = np.array(rows).T
+    places = np.bincount(np.digitize(levels, LEVELS), minlength=len(LEVELS) + 1) + 0.5
+    lags = np.arange(-(bins // 2) * step - step + 1, (bins // 2) * step + step)
+    coherence = torch.fft.fftshift(torch.fft.ifft2(waves.abs().square().to(waves.dtype)), (1, 2))[:, near, near]
+    noise = in_time(coherence, parts.omega[parts.band], lags * cadence)
+    share = (step - np.abs(np.arange(1 - step, step))) / step**2  # of pairs in two bins that are so far apart
+    noise = sum(float(s) * noise[i : i + (bins - 1) * step + 1 : step] for i, s in enumerate(share)) / noise.amax()
+    return Template(power.reshape(bins, step, *power.shape[1:]).mean(1), noise,
+                    np.quantile(strengths, (np.arange(STRENGTHS) + 0.5) / STRENGTHS), annotated,
+                    places / places.sum(), step)
+
+
+def in_time(spectra: torch.Tensor, omega: torch.Tensor, times) -> torch.Tensor:
+    """Power (T, H, W) at `times` (s) of a field with the amplitudes `spectra` (B, H, W) at `omega` (B,) rad/s."""
+    turn = torch.exp(1j * torch.as_tensor(np.asarray(times))[:, None] * omega).to(spectra.dtype)
+    return torch.einsum("tb,byx->tyx", turn, spectra).abs().square()
+
+
+def weights(profile: torch.Tensor, noise: torch.Tensor, strength: float) -> tuple[torch.Tensor, float]:
+    """Of the log likelihood ratio of a source of this strength: weights of u − 1, as `profile`, and what is added."""
+    core = strength / (1 + strength)
+    added = strength * (profile - noise).clamp(min=0)  # beyond the core's own image; nothing in the middle
+    weight = added / (1 + added)
+    count = weight.square().sum() / (weight * correlate(weight, noise)).sum().clamp(min=1e-12)
+    offset = core - math.log1p(strength) + float(count * (weight - added.log1p()).sum())
+    full = count * weight
+    full[tuple(n // 2 for n in full.shape)] += core - float((full * noise).sum())
+    return full, offset
+
+
+def correlate(volume: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    """Sum over offsets from the middle of `kernel` (odd sides) of it times `volume` (T, H, W) there; 0 outside."""
+    shape = padded(volume.shape, kernel.shape)
+    return inner(torch.fft.rfftn(volume, shape) * torch.fft.rfftn(kernel.flip(0, 1, 2), shape), volume, kernel)
+
+
+def padded(volume: tuple[int, ...], kernel: tuple[int, ...]) -> list[int]:
+    """Sides that are quick to transform and keep a correlation of these two shapes from wrapping round."""
+    return [next_fast_len(n + k - 1, real=True) for n, k in zip(volume, kernel)]
+
+
+def inner(product: torch.Tensor, volume: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    """The part of a correlation, from its spectrum, that lies on `volume`."""
+    whole = torch.fft.irfftn(product, padded(volume.shape, kernel.shape))
+    return whole[tuple(slice(k // 2, k // 2 + n) for n, k in zip(volume.shape, kernel.shape))]
+
+
+@lru_cache(maxsize=1)
+def filters(instrument: str, settings: twin.TwinSettings, shape: tuple[int, ...]) -> list[tuple[torch.Tensor, float]]:
+    """The spectra of the `weights` of each strength, for volumes of a shape, and what is added."""
+    known, found = template(instrument, settings), []
+    for strength in known.strengths:
+        weight, offset = weights(known.profile, known.noise, strength)
+        found.append((torch.fft.rfftn(weight.flip(0, 1, 2), padded(shape, weight.shape)), offset))
+    return found
+
+
+def relative_power(frames: np.ndarray, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """u = P / local level in bins of `step` frames (T', H, W), and the level over the frame's mean (H, W).
+
+    frames : (T, H, W); the level is the median in time, which a source does not lift, blurred by `LEVEL` px
+    """
+    power = torch.from_numpy(np.array(frames, np.float32))
+    power /= power.mean((1, 2), keepdim=True).clamp(min=1e-6)
+    power = torch.nn.functional.pad(power, (0, 0, 0, 0, 0, -len(power) % step), value=float("nan"))
+    binned = power.reshape(-1, step, *power.shape[1:]).nanmean(1)
+    level = torch.from_numpy(gaussian_filter(binned.median(0).values.numpy(), LEVEL, mode="reflect"))
+    level *= binned.mean() / level.mean()
+    return binned / level.clamp(min=0.02), level
+
+
+def peaks_in(frames: np.ndarray, instrument: str, settings: twin.TwinSettings, places: list[np.ndarray]) -> np.ndarray:
+    """Log likelihood ratios (len(places), T') of a source that peaks in each bin somewhere in `places`, bool (H, W).
+
+    frames : (T, H, W) of one event
+    """
+    known = template(instrument, settings)
+    relative, level = relative_power(frames, known.step)
+    kind, relative = np.digitize(level.numpy(), LEVELS), relative - 1
+    share = known.places / np.maximum(np.bincount(kind.ravel(), minlength=len(known.places)), 1)
+    spectrum = torch.fft.rfftn(relative, padded(relative.shape, known.profile.shape))
+    found = torch.full((len(places), len(relative)), -torch.inf)
+    for weight, offset in filters(instrument, settings, tuple(relative.shape)):
+        ratio = inner(spectrum * weight, relative, known.profile) + offset
+        for total, here in zip(found, places):
+            prior = np.log(share[kind[here]] / share[kind[here]].sum() / len(known.strengths))
+            some = ratio[:, torch.from_numpy(here)] + torch.from_numpy(prior).float()
+            total[:] = torch.logaddexp(total, some.logsumexp(1))
+    return found.numpy()
+
+
+def annotated_given(peaks: np.ndarray, known: Template, frames: int) -> np.ndarray:
+    """Log odds (T,) that a frame is annotated, from log likelihood ratios (T',) of a source that peaks in each bin.
+
+    Either one source peaks within `FAR` frames of it, in any bin alike and `RATE` times a frame, or none does.
+    """
+    middles = (np.arange(len(peaks)) + 0.5) * known.step - 0.5
+    after = np.rint(np.arange(frames)[:, None] - middles).astype(int)
+    inside = np.where(abs(after) <= FAR, known.annotated[np.clip(after + FAR, 0, 2 * FAR)], 0) + 1e-6
+    near, peaks = abs(after) <= FAR, np.broadcast_to(peaks + math.log(RATE * known.step), after.shape)
+    yes = logsumexp(peaks, axis=1, b=near * inside)
+    return yes - np.logaddexp(0, logsumexp(peaks, axis=1, b=near * (1 + 1e-6 - inside)))
+
+
+def ideal(frameset: FrameSet, settings: twin.TwinSettings, progress: bool = True) -> pd.DataFrame:
+    """Scores of the ideal observer for each frame: `scanning` all places, and `told` the middle of the annotated box.
+
+    settings : of the twin, whose cubes have the size of the frames. Some seconds an event of 256 x 256 x 256.
+    Raises `SqError` for frames of another size, and for events whose frames are not all there.
+    """
+    from tqdm import tqdm
+
+    size, index = frameset.pixels.shape[1], frameset.index
+    if size != settings.size:
+        raise SqError(f"frames of {size} pixels, cubes of {settings.size}: the ideal observer needs frames as they are")
+    found = np.full((len(index), 2), np.nan)
+    events = sorted(events_of(index).values(), key=lambda event: event.instrument)  # whose filters are then kept
+    for event in tqdm(events, desc="ideal observer", unit="event", disable=not progress):
+        rows = index[index["event"] == event.key].sort_values("frame")
+        if np.any(np.diff(rows["frame"]) != 1):
+            raise SqError(f"{event.key}: frames are missing, and the ideal observer needs all of an event")
+        middles = np.array([box for own in rows["boxes"] for box in own]).reshape(-1, 2, 2).mean(1)
+        y, x = np.mgrid[:size, :size] + 0.5
+        near = [np.hypot(x - there[0], y - there[1]) < NEAR for there in np.unique(middles, axis=0)]
+        places = [np.ones((size, size), bool), *([np.any(near, axis=0)] if near else [])]
+        known = template(event.instrument, settings)
+        for column, own in enumerate(peaks_in(frameset.pixels[rows.index], event.instrument, settings, places)):
+            found[rows.index, column] = annotated_given(own, known, len(rows))
+    return pd.DataFrame(found, columns=["scanning", "told"])
