@@ -61,8 +61,8 @@ class Population:
 
 POPULATIONS = {
     "MDI": Population(depth=(0.12, 0.32), area=(3700, 0.45), mottle=0.12, tilt=0.1, halo=(0.0, 0.3),
-                      level=(0.52, 0.17), contrast=(18, 0.3), faint=0.5,
-                      box_width=(10.5, 4.0), box_height=(9.7, 3.0), peak_at=0.53),
+                      level=(0.52, 0.17), contrast=(23, 0.3), faint=0.5,
+                      box_width=(10.5, 4.0), box_height=(9.7, 3.0), peak_at=0.55),
     "HMI": Population(depth=(0.17, 0.25), area=(7600, 0.27), mottle=0.107, tilt=0.26, halo=(0.1, 0.3),
                       level=(0.43, 0.15), contrast=(17, 0.35), faint=0.12,
                       box_width=(15.8, 3.6), box_height=(15.3, 3.5), peak_at=0.44),
@@ -139,7 +139,7 @@ def draw_quake(interval, levels, rim, size, population, rng) -> Quake:
     median, spread = population.contrast
     contrast = median * math.exp(spread * rng.standard_normal()) * (FAINT if rng.random() < population.faint else 1)
     first, last = interval
-    time = first + (last - first) * population.peak_at + rng.normal(0, 0.7)
+    time = first + (last - first) * population.peak_at + rng.normal(0, 0.5)
     # a core and about twenty weaker grains: calibrated, like `POPULATIONS`, to the profile and the halo of real sources
     count = int(rng.integers(16, 26))
     grains = np.zeros((1 + count, 4))
