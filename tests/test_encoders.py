@@ -53,7 +53,7 @@ def test_a_bright_spot_is_learned_and_found_in_events_never_seen(frameset, sq_ho
 
 @pytest.mark.parametrize("objective", ["autoencoder", "vae", "logcosh"])
 def test_an_autoencoder_copies_frames_that_differ_in_two_numbers(objective, tmp_path):
-    """Its loss falls below half of what one gray for all pixels has; what is left is noise of a ninth of the variance."""
+    """Its loss falls below half of what one gray for all pixels has; the rest is noise."""
     noise, rng = small_frames(), np.random.default_rng(1)
     waves = np.cos(np.pi * (np.arange(16) + 0.5) / 16)
     first, second = 40 * rng.normal(size=(2, len(noise.pixels), 1, 1))
