@@ -79,7 +79,7 @@ KEYS = {
         ("table-statistics", "[0].twin", SEEDS),
     ],
     "02_autoencoders": [
-        ("ae-company", "AE.own_event_by_chance", 1 / sum(event.cycle == 23 for event in EVENTS)),
+        ("ae-company", "AE.own_event_by_chance", 1 / len(paper_split(catalogue())[1])),
         ("table-ae-layers", "[1].weights", 8 * 3 * 3 + 8 + 8),  # 8 filters of 3 × 3, their offsets and their scales
         ("claim-C1", "value", INTERVAL),
         ("claim-C2", "value", INTERVAL),

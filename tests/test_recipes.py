@@ -146,6 +146,20 @@ def test_a_chapter_with_nothing_to_train_is_refused(chapter, name):
         recipes.plan(chapter, {**values, name: []})
 
 
+def test_of_the_autoencoders_one_is_the_papers_and_further_seeds_change_nothing_but_the_seed():
+    _, values = resolve("02_autoencoders", "laptop", {})
+    runs = recipes.plan("02_autoencoders", values)
+    first, printed = runs[f"AE {values['latents'][-1]}"], runs[recipes.AS_PRINTED]
+    for seed in values["seeds"]:
+        for name in (f"AE {values['latents'][-1]}", "log-cosh VAE"):
+            other = runs[f"{name}, seed {seed}"]
+            assert [field for field in vars(other) if getattr(other, field) != getattr(runs[name], field)] == ["seed"]
+    assert (printed.levels, printed.cycles, printed.views) == ("gray", (23,), recipes.PLAIN)
+    assert printed.model == first.model and runs["twice as long"].loop.epochs == 2 * first.loop.epochs
+    assert all(run.thin == 1 for run in runs.values() if run.reconstructs), "no label decides what one sees"
+    assert all(run.loop.validation > 0 for run in runs.values())
+
+
 def test_variants_of_the_ablation_are_switched_alone():
     _, values = resolve("04_augmentations", "laptop", {})
     runs = recipes.plan("04_augmentations", {**values, "variants": list(recipes.VARIANTS), "seeds": [3]})

@@ -281,7 +281,8 @@ def take(net: nn.Module, weights: dict[str, Tensor], variational: bool = False) 
             parts.setdefault(name.partition(".")[0], ({}, {}))[side][name] = tensor
     for part, (mine, theirs) in parts.items():
         halved = variational and part == "encoding"
-        theirs = {name: tensor.chunk(2)[0] if halved else tensor for name, tensor in theirs.items()}
+        theirs = {name: tensor.chunk(2)[0] if halved and name in mine and tensor.shape != mine[name].shape else tensor
+                  for name, tensor in theirs.items()}
         if {name: t.shape for name, t in theirs.items()} == {name: t.shape for name, t in mine.items()}:
             report["mean_half_taken" if halved else "taken"].append(part)
             own |= theirs
