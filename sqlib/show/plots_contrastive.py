@@ -1,5 +1,7 @@
 """Figures and tables of the chapters on contrastive learning and on leaks: what was computed, drawn or arranged."""
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -99,8 +101,8 @@ def progress(histories: dict[str, list[pd.DataFrame]], columns: int = 3):
     for name, runs in histories.items():
         each = [one.set_index("epoch") for one in runs]
         fall = [(one["chance"] - one["loss"]) / (one["chance"] - one["least"]) for one in each]
-        parts[name] = {"share of the attainable fall of the loss": pd.concat(fall, axis=1)}
+        own = parts[fill(name, 24)] = {"share of the attainable fall of the loss": pd.concat(fall, axis=1)}
         if all("ap" in one for one in each):
-            parts[name]["average precision on events kept aside"] = pd.concat([one["ap"] for one in each], axis=1)
+            own["average precision on events kept aside"] = pd.concat([one["ap"] for one in each], axis=1)
     columns = min(columns, len(parts))
     return curves(parts, "epoch", " ", columns=columns, high=1.7, whole=True, share="xy", across={"": 0})
