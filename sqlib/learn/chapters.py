@@ -3,11 +3,13 @@
 import math
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 
 from sqlib.data.build import load_frames
@@ -18,6 +20,7 @@ from sqlib.learn import detector, encoders, recipes, trained
 from sqlib.learn.samples import Samples, sparse
 from sqlib.learn.settings import Settings
 from sqlib.learn.train import ranks
+from sqlib.learn.trained import Trained
 from sqlib.sun.twin import TwinSettings
 from sqlib.workers import say
 
@@ -44,8 +47,32 @@ def trial_of(values: dict[str, Any], progress: bool = True) -> FrameSet:
 
 
 def trial_samples(settings: Settings, trial: FrameSet) -> Samples:
-    """Every `EVERY`th frame of trial events as the networks of these settings see it."""
-    return sparse(encoders.samples_for(settings, trial), EVERY)
+    """Every `EVERY`th frame of trial events as the networks of these settings see it, raw."""
+    return sparse(encoders.samples_for(replace(settings, views=recipes.PLAIN), trial), EVERY)
+
+
+def trial_answers(runs: Mapping[str, Trained], trial: FrameSet,
+                  what: str = "margin") -> tuple[dict[str, np.ndarray], pd.DataFrame]:
+    """What each of some runs says of the same frames of trial events, float32 (M, …), and the index of these frames.
+
+    what : as for `encoders.embed`; a margin (M,) is one number a frame
+    Frames that some run lacks neighbours in time for are left out. One input's samples are made at a time.
+    """
+    groups: dict[tuple, list[str]] = {}
+    for name, run in runs.items():
+        seen = run.settings
+        groups.setdefault((seen.window, seen.spacing, seen.levels, seen.crop), []).append(name)
+    found, kept = {}, None
+    for names in groups.values():
+        samples = trial_samples(runs[names[0]].settings, trial)
+        places = pd.MultiIndex.from_frame(samples.index[["event", "frame"]])
+        found |= {name: (places, encoders.embed(runs[name], samples, what)) for name in names}
+        kept = samples.index if kept is None else kept[
+            pd.MultiIndex.from_frame(kept[["event", "frame"]]).isin(places)]
+    common = pd.MultiIndex.from_frame(kept[["event", "frame"]])
+    answers = {name: found[name][1][found[name][0].get_indexer(common)] for name in runs}
+    answers = {name: own[:, 0] if what in ("margin", "probability") else own for name, own in answers.items()}
+    return answers, kept.reset_index(drop=True)
 
 
 def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
@@ -68,7 +95,7 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
             trainer = detector if finds else encoders
             how = {"progress": progress, "seconds": max(60 * minutes - (time.monotonic() - started), 0),
                    "anew": anew}
-            if anew or not trained.is_complete(trainer.run_key(settings, frames.origin)):
+            if anew or not trained.is_complete(_key(settings, frames)):
                 if ranks()[0] == 0:
                     say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress)
                 if not finds and not settings.practice:
@@ -82,11 +109,21 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
     return cards
 
 
-def networks(chapter: str, values: dict[str, Any]) -> int:
-    """How many networks the plan of a chapter names; 0 for one that trains none, or whose parameters make no plan."""
-    with suppress(SqError):
-        return len(recipes.plan(chapter, values | {"weights": "none"}))  # of which none need be fetched
-    return 0
+def networks(chapter: str, values: dict[str, Any]) -> tuple[int, set[str]]:
+    """How many networks a chapter names, and the keys of those that are not trained yet: by their settings alone where
+    the frames are not simulated, for these are too many to be read for that. Raises `SqError` as `train_chapter` does.
+    """
+    frameset = frames_of(values) if values["data"] == "twin" else None
+    planned = recipes.plan(chapter, values | {"weights": "none"}, frameset)  # of which none need be fetched
+    if frameset is None:
+        return len(planned), {repr(settings) for settings in planned.values()}
+    keys = {_key(settings, frameset) for settings in planned.values()}
+    return len(planned), {key for key in keys if not trained.is_complete(key)}
+
+
+def _key(settings: encoders.Settings | recipes.Detector, frames: FrameSet) -> str:
+    trainer = detector if isinstance(settings, recipes.Detector) else encoders
+    return trainer.run_key(settings, frames.origin)
 
 
 @contextmanager

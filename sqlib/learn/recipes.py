@@ -14,7 +14,8 @@ from sqlib.profiles import Detection, Learning
 PLAIN = Views(low_pass=0, positional="none", erasing="none")
 AS_PUBLISHED = {
     "levels": "gray", "window": 3, "spacing": 1, "patch": 0, "practice": 0, "pool": "avg", "optimizer": "sgd",
-    "rate": 0.05, "joint": False, "low_pass": 0.5, "positional": "turns", "erasing": "paper", "extra": [],
+    "rate": 0.05, "temperature": 0.07, "joint": False, "low_pass": 0.5, "positional": "turns", "erasing": "paper",
+    "extra": [],
 }
 """Shared settings of the models that are trained as in the paper, whatever a profile has for the others: its 42 events,
 three frames of gray levels, its augmentations, its optimizer, and a class head that only watches."""
@@ -26,33 +27,49 @@ class Common(Learning):
     seed: int
 
     def settings(self, objective: str, epochs: int, **changes) -> Settings:
-        """A run with these settings, `changes` being fields of `Settings`, at temperature 0.1 (Section 4.1.2)."""
+        """A run with these settings, `changes` being fields of `Settings`."""
         model = Model(self.backbone, self.weights, self.encoding, self.projection, self.pool, width=self.width)
         loop = Loop(epochs, self.batch, self.optimizer, self.rate, warmup=self.warmup, decay=self.decay,
                     upsample=self.upsample, validation=self.validation, patience=self.patience,
                     precision=self.precision, compile=self.compile, steps=self.steps)
         views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=self.extra,
                       extra_probability=1)
-        shared = {name: getattr(self, name) for name in ("window", "spacing", "levels", "crop", "patch", "practice",
-                                                         "watch", "seed", "joint", "thin")}
-        return Settings(objective, model, **{"views": views, "loop": loop, "temperature": 0.1, **shared, **changes})
+        shared = {name: getattr(self, name) for name in ("temperature", "window", "spacing", "levels", "crop", "patch",
+                                                         "practice", "watch", "seed", "joint", "thin")}
+        return Settings(objective, model, **{"views": views, "loop": loop, **shared, **changes})
 
     def changed(self, **values) -> "Common":
         """The same with other values."""
         return self.model_copy(update=values)
 
 
-def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], batch: int, rate: float, epochs: int,
-                 epochs_tuned: int) -> dict[str, Settings]:
-    """Appendix A, on cycle 23: "AE 32" … of several latent sizes, "VAE" and "log-cosh VAE" of the last size, and the
-    latter's last block trained further for classification: "fine-tuned" (cross-entropy) and "focal"."""
+AS_PRINTED = "AE as in the paper"
+
+
+def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], rate: float, epochs: int, epochs_tuned: int,
+                 seeds: list[int]) -> dict[str, Settings]:
+    """Appendix A: "AE 32" … of several latent sizes, "VAE" and "log-cosh VAE" of the last size, and the latter's last
+    block trained further for classification: "fine-tuned" (cross-entropy) and "focal".
+
+    They see logarithms of power, turned and moved, of both cycles. What claims are about is trained with further
+    `seeds`: "AE 32, seed 1" …; "twice as long" tells whether the largest had been trained to its end; and `AS_PRINTED`
+    is what the paper says: gray levels of cycle 23 as they are, by Adam, for as many steps.
+    """
     model = Model("resnet6", encoding=latents[-1], width=width)
-    loop = Loop(epochs, batch, "adam", rate, decay=0, warmup=0)
-    first = Settings("autoencoder", model, PLAIN, loop, cycles=(23,), window=1, crop=crop, seed=seed)
+    loop = Loop(epochs, 64, "adamw", rate, decay=1e-4, warmup=min(0.5, epochs / 4), validation=0.2)
+    views = replace(PLAIN, positional="dihedral", extra=("shift",), extra_probability=1)
+    first = Settings("autoencoder", model, views, loop, window=1, crop=crop, levels="logarithm", seed=seed)
+    largest, robust = f"AE {latents[-1]}", replace(first, objective="logcosh")
     runs = {f"AE {size}": replace(first, model=replace(model, encoding=size)) for size in latents}
-    runs |= {"VAE": replace(first, objective="vae"), "log-cosh VAE": replace(first, objective="logcosh")}
-    last = runs["log-cosh VAE"]
-    tuned = replace(last, loop=replace(loop, epochs=epochs_tuned, upsample=0), unfrozen=1, start=last)
+    runs |= {"VAE": replace(first, objective="vae"), "log-cosh VAE": robust}
+    for other in seeds:
+        runs |= {f"{largest}, seed {other}": replace(first, seed=other),
+                 f"log-cosh VAE, seed {other}": replace(robust, seed=other)}
+    plain = replace(loop, epochs=4 * epochs, optimizer="adam", rate=1e-3, decay=0, warmup=0)  # a quarter of the frames
+    runs |= {"twice as long": replace(first, loop=replace(loop, epochs=2 * epochs)),
+             AS_PRINTED: replace(first, views=PLAIN, loop=plain, cycles=(23,), levels="gray")}
+    labelled = replace(loop, epochs=epochs_tuned, upsample=0, rate=rate / 10)
+    tuned = replace(robust, loop=labelled, unfrozen=1, start=robust)
     return runs | {"fine-tuned": replace(tuned, objective="classify"), "focal": replace(tuned, objective="focal")}
 
 
@@ -71,8 +88,9 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
     As in the paper (`AS_PUBLISHED`): "SimCLR, as in the paper" with upsampled positives, and from it "High-Precision"
     with the weighted loss (Section 4.1.1); "High-Metrics", SupCon on shuffled samples with every frame in play
     (Section 4.1.2), and "High-Metrics, by event" on the event split. By the profile's own recipe, once a seed: the
-    losses of `OBJECTIVES`. With the first seed short runs of SupCon: "τ = 0.07" …, "SGD, rate 0.03" …, and "pool avg" …
-    for each of the changes. Raises `SqError` for a change that is none of `CHANGES`.
+    losses of `objectives`, and short runs of SupCon by each of `OPTIMIZERS`: "SGD, rate 0.03" …. With the first seed
+    more short runs: "τ = 0.07" …, "pool avg" … for each of the changes, and "nothing changed" beside these.
+    Raises `SqError` for a change that is none of `CHANGES`.
     """
     for name in changed:
         if name not in CHANGES:
@@ -81,22 +99,24 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
     for seed in seeds:
         own, paper = common.changed(seed=seed), common.changed(
             **AS_PUBLISHED, seed=seed, backbone=backbone_paper, crop=crop_paper)
-        simclr = paper.settings("simclr", epochs_self, temperature=0.07)
+        simclr = paper.settings("simclr", epochs_self)
         simclr = replace(simclr, loop=replace(simclr.loop, upsample=6))
-        precise = paper.settings("weighted", epochs_supervised, temperature=0.07, start=simclr)
+        precise = paper.settings("weighted", epochs_supervised, start=simclr)
         precise = replace(precise, loop=replace(precise.loop, upsample=1))
-        every = paper.changed(thin=1, upsample=1).settings("supcon", epochs_shuffled, split="sample")
+        every = paper.changed(thin=1, upsample=1, temperature=0.1).settings("supcon", epochs_shuffled, split="sample")
         model = replace(every.model, backbone=backbone_shuffled, encoding=encoding_shuffled,
                         projection=encoding_shuffled, dropout=0.2)
         shuffled = replace(every, model=model)
         named = {"SimCLR, as in the paper": simclr, "High-Precision": precise, "High-Metrics": shuffled,
                  "High-Metrics, by event": replace(shuffled, split="event"), **objectives(own, epochs_supervised)}
         runs |= {f"{name}, seed {seed}": settings for name, settings in named.items()}
+        for name, (optimizer, rates) in OPTIMIZERS.items():
+            runs |= {f"{name}, rate {rate:g}, seed {seed}": own.changed(optimizer=optimizer, rate=rate).settings(
+                "supcon", epochs_short) for rate in rates}
     own = common.changed(seed=seeds[0])
     runs |= {f"τ = {t:g}": own.settings("supcon", epochs_short, temperature=t) for t in temperatures}
-    for name, (optimizer, rates) in OPTIMIZERS.items():
-        runs |= {f"{name}, rate {rate:g}": own.changed(optimizer=optimizer, rate=rate).settings("supcon", epochs_short)
-                 for rate in rates}
+    if changed:
+        runs["nothing changed"] = own.settings("supcon", epochs_short)
     return runs | {name: own.changed(**CHANGES[name]).settings("supcon", epochs_short) for name in changed}
 
 
