@@ -1,10 +1,23 @@
-# Two commands: `make book` and `make test`. Needs Python 3.11, git and make; everything else is set up in .venv.
-PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+# Two commands: `make book` and `make test`. Needs Python 3.11, 3.12 or 3.13 (PYTHON= names one), git and GNU make, of
+# 3.81 or later; everything else is set up in .venv by setup.sh.
 PROFILE ?= laptop
 PORT ?= 8000
 BIN := .venv/bin
-SETUP := .venv/requirements.lock
+
+# Honoured: from where the user's pip takes packages, by PIP_CONFIG_FILE, pip.conf, PIP_INDEX_URL, PIP_EXTRA_INDEX_URL,
+# PIP_FIND_LINKS, PIP_NO_INDEX, PIP_PROXY, PIP_CERT, PIP_CACHE_DIR, PIP_ONLY_BINARY and the like; and what .venv fulfils,
+# PIP_REQUIRE_VIRTUALENV. Not honoured: what puts them elsewhere than into .venv, or asks for others than the lock has.
+# What stands here goes before a pip.conf, and setup.sh does the same for its `target` and `prefix`.
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_USER = 0
+export PIP_DRY_RUN = 0
+export PIP_REQUIRE_HASHES = 0
+export PIP_CONSTRAINT = /dev/null
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_REQUIREMENT PIP_EDITABLE
+unexport PIP_PLATFORM PIP_PYTHON_VERSION PIP_IMPLEMENTATION PIP_ABI
+# Nor what leads this Python to the modules of another (IPython adds those of VIRTUAL_ENV), or changes how it runs.
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONPLATLIBDIR
+unexport VIRTUAL_ENV __PYVENV_LAUNCHER__
 
 .PHONY: help setup book pdf data test lab serve bench lint lock clean
 
@@ -20,19 +33,8 @@ help:
 	@echo "make lock   requirements.lock anew (needs uv)"
 	@echo "make clean  remove the built book and the runs; data and .venv stay"
 
-setup: $(SETUP)
-
-# The copy of the lock file in .venv says what is installed there: set-up is redone when the two differ.
-$(SETUP): requirements.lock pyproject.toml
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
-	  echo "This needs Python 3.11, and $(PYTHON) is `"$(PYTHON)" --version 2>/dev/null || echo missing`."; \
-	  echo "Install it, or name it: make $(or $(MAKECMDGOALS),book) PYTHON=/path/to/python3.11"; exit 1; }
-	@test -x $(BIN)/python || { echo "Making the environment in .venv ..."; "$(PYTHON)" -m venv .venv; }
-	@cmp -s requirements.lock $(SETUP) || { \
-	  echo "Installing the locked packages into .venv (some minutes the first time) ..."; \
-	  $(BIN)/python -m pip install --require-hashes -r requirements.lock; }
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
-	@cp requirements.lock $(SETUP)
+setup:
+	@sh setup.sh
 
 book: setup
 	$(BIN)/sq book --profile $(PROFILE)
@@ -61,7 +63,8 @@ lint: setup
 	$(BIN)/ruff check
 
 lock:
-	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header -o requirements.lock
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header \
+	  -o requirements.lock
 
 clean:
 	rm -rf _build runs .pytest_cache .ruff_cache .hypothesis

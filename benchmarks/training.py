@@ -22,8 +22,10 @@ from sqlib.data import build_twin, catalogue, load_frames
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.learn import encoders, losses
 from sqlib.learn.augment import Views
-from sqlib.learn.encoders import epoch_of, objective, views_of
+from sqlib.learn.encoders import epoch_of, views_of, whole
 from sqlib.learn.models import Model
+from sqlib.learn.objectives import objective
+from sqlib.learn.patches import Drawn
 from sqlib.learn.samples import Samples, gather, make_samples, split
 from sqlib.learn.settings import Loop, Settings
 from sqlib.learn.train import begin, generator_of, take_step
@@ -153,15 +155,16 @@ def our_step(samples: Samples, settings: Settings, loss: Callable | None = None,
     """A step of sqlib's training, or with another `loss` of (z, labels), or on the same views again."""
     task = encoders.task(settings, samples, np.arange(len(samples)))
     draws, labels = generator_of(task.device, 1), samples.labels.cpu().numpy()
-    weights = epoch_of(settings, labels)[1].to(task.device)
+    weights = epoch_of(settings, labels)[2].to(task.device)
     drawn = torch.randint(len(samples), (settings.loop.batch,), generator=draws, device=task.device)
-    kept = views_of(samples, drawn, settings, draws)
+    batch = whole(samples, drawn)
+    kept = views_of(samples, batch, settings, draws)
 
-    def losses_of(net: nn.Module, which: torch.Tensor, draws: torch.Generator):
+    def losses_of(net: nn.Module, shown: Drawn, draws: torch.Generator):
         if loss is None:
-            return objective(net, kept, (samples.labels[drawn] == 1).long(), settings, weights, draws)
-        seen = views_of(samples, which, settings, draws)
-        value = loss(net(seen.to(torch.float32, memory_format=torch.channels_last))[1], samples.labels[which].repeat(2))
+            return objective(net, kept, batch.labels, settings, weights, draws)
+        seen = views_of(samples, shown, settings, draws)
+        value = loss(net(seen.to(torch.float32, memory_format=torch.channels_last))[1], shown.labels.repeat(2))
         return value, {"loss": value}
 
     task = task if loader and loss is None else replace(task, losses=losses_of)
@@ -170,7 +173,7 @@ def our_step(samples: Samples, settings: Settings, loss: Callable | None = None,
 
     def step() -> int:
         which = torch.randint(len(samples), (settings.loop.batch,), generator=draws, device=task.device)
-        take_step(task, state, state.net, which, draws)
+        take_step(task, state, state.net, whole(samples, which), draws)
         return len(kept)
 
     return state.net, step

@@ -5,7 +5,8 @@ import sys
 
 import click
 
-from sqbook.cli_data import JSON, InOrder, columns, group, options, show, workers_options
+from sqbook.cli_data import JSON, InOrder, columns, echo, group, options, show, workers_options
+from sqbook.user_settings import use_defaults
 from sqlib.errors import SqError
 from sqlib.memory import keep_freed
 
@@ -18,6 +19,7 @@ COUNT = {"type": click.IntRange(1), "metavar": "N"}
 def main(argv: list[str] | None = None) -> int:
     """Run `sq` with `argv`; return 0, 2 for an error of the user's, 130 when interrupted."""
     keep_freed()
+    use_defaults()
     try:
         return sq.main(argv, "sq", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
@@ -25,13 +27,13 @@ def main(argv: list[str] | None = None) -> int:
     except click.UsageError as error:
         told = f"sq: error: {error.format_message()}\n  see {error.ctx.command_path if error.ctx else 'sq'} --help"
     except click.Abort:
-        click.echo("sq: interrupted; what was finished is kept, and the same command goes on from there", err=True)
+        echo("sq: interrupted; what was finished is kept, and the same command goes on from there", sys.stderr)
         return 130
     except SqError as error:
         told = f"sq: error: {error}"
     except OSError as error:  # a disk that is full or forbidden, a name that is too long
         told = f"sq: error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}"
-    click.echo(told, err=True)
+    echo(told, sys.stderr)
     return 2
 
 
@@ -93,11 +95,13 @@ def train(notebook, minutes, anew, ship, as_json, **given) -> None:
 
     In pieces or by torchrun, if you like. `sq train locator` trains the network that says where a source is.
     """
+    if not minutes >= 0:
+        raise click.UsageError(f"--minutes is a number of at least 0, not {minutes}", click.get_current_context())
     if notebook == "locator":
         from sqlib.learn.locator_training import train as train_locator
 
         path = train_locator(seconds=60 * minutes).weights
-        click.echo(f"{path}\nused by: find_sources(frames, net=locator.load({str(path)!r}))")
+        echo(f"{path}\nused by: find_sources(frames, net=locator.load({str(path)!r}))")
         return
     from sqbook.parameters import resolve
     from sqlib.learn import trained
@@ -118,11 +122,12 @@ def train(notebook, minutes, anew, ship, as_json, **given) -> None:
 def runs_(as_json) -> None:
     """List the runs that are kept."""
     from sqbook import execute
+    from sqlib.paths import home
 
     found = execute.runs()
     rows = [(card["made"][:16].replace("T", " "), card["notebook"], card["key"], card["profile"], card["data"],
              f"{card['seconds_in_all']:>7.1f} s", f"{len(card['records'])} records") for card in found]
-    show(found, as_json, *columns(rows) or ["no runs yet: sq run NOTEBOOK"])
+    show(found, as_json, *columns(rows) or [f"no runs yet in {home()}: sq run NOTEBOOK"])
 
 
 @sq.command("compare")
@@ -173,7 +178,7 @@ def slides_(notebook, force, **given) -> None:
     from sqbook import slides
 
     [folder] = _execute([notebook], 1, force, **given)
-    click.echo(slides.write_slides(folder))
+    echo(slides.write_slides(folder))
 
 
 @sq.command("student")
@@ -187,9 +192,9 @@ def student_(folder, check) -> None:
     from sqbook import student
 
     if check:
-        click.echo(f"{student.check_student(folder)} student notebooks in {folder}: all as they would be written")
+        echo(f"{student.check_student(folder)} student notebooks in {folder}: all as they would be written")
     else:
-        click.echo("\n".join(map(str, student.write_student(folder))))
+        echo("\n".join(map(str, student.write_student(folder))))
 
 
 @sq.command()
@@ -210,12 +215,12 @@ def book(force, workers, publish, pdf, **given) -> None:
     names = pages.chapters()
     folders = dict(zip(names, _execute(names, workers, force, **given)))
     if publish:
-        click.echo(execute.publish(folders, given["profile"]))
-    click.echo("building the pages ...", err=True)
+        echo(execute.publish(folders, given["profile"]))
+    echo("building the pages ...", sys.stderr)
     site = pages.build_book(folders)
-    click.echo(site / "index.html")
+    echo(site / "index.html")
     if pdf:
-        click.echo(printed.write_pdf(pages.one_page(), site.parent / "finding-sunquakes.pdf"))
+        echo(printed.write_pdf(pages.one_page(), site.parent / "finding-sunquakes.pdf"))
 
 
 def _jobs(notebooks, data, root, profile, settings) -> list[tuple[str, dict]]:
@@ -223,9 +228,9 @@ def _jobs(notebooks, data, root, profile, settings) -> list[tuple[str, dict]]:
     from sqbook import parameters
     from sqlib.typed import parse
 
-    named = {name: value for name, value in (("data", data), ("root", root)) if value is not None}
+    named = [f"{name}={value}" for name, value in (("data", data), ("root", root)) if value is not None]
     paths = [parameters.notebook_path(notebook) for notebook in notebooks]
-    jobs = [(name, named | parse(parameters.settable(path), settings, path.name))
+    jobs = [(name, parse(parameters.settable(path), [*named, *settings], path.name))
             for name, path in zip(notebooks, paths)]
     for name, values in jobs:
         parameters.resolve(name, profile, values)

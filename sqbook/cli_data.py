@@ -1,6 +1,7 @@
 """The part of the command `sq` that is about data, and the options that its commands share."""
 
 import json
+import sys
 from functools import reduce
 from pathlib import Path
 
@@ -51,8 +52,13 @@ def show(content, as_json: bool, *lines) -> None:
     if as_json:
         from sqlib.show import records
 
-        lines = [json.dumps(records.plain(content, "output"), indent=1, ensure_ascii=False)]
-    click.echo("\n".join(map(str, lines)))
+        lines = [json.dumps(records.plain(content, "output"), indent=1)]  # escaped: valid JSON in any encoding
+    echo("\n".join(map(str, lines)))
+
+
+def echo(text, stream=None) -> None:
+    """Print a text, on stdout or `stream`; click's own `echo` writes UTF-8 where an ASCII stream is asked for."""
+    click.echo(text, stream or sys.stdout)
 
 
 def columns(rows: list[tuple[str, ...]]) -> list[str]:
@@ -77,7 +83,7 @@ def build(workers, scheduler, **given) -> None:
     from sqlib.data.build import info
 
     frames, report = read_frames(**given, build={"workers": workers, "scheduler": scheduler})
-    click.echo(_in_words(info(frames), report))
+    echo(_in_words(info(frames), report))
 
 
 @group.command("info")
@@ -102,21 +108,26 @@ def export(folder, **given) -> None:
     """
     from sqlib.data.export import export_frames
 
-    click.echo(export_frames(read_frames(**given)[0], folder))
+    echo(export_frames(read_frames(**given)[0], folder))
 
 
 @group.command("import")
 @click.argument("folder", type=Path)
 @click.option("--size", default=256, metavar="N", help="Pixels a side of the frames (default: 256).")
-def import_(folder, size) -> None:
+@JSON
+def import_(folder, size, as_json) -> None:
     """Make frames of your own cubes.
 
     Of those in FOLDER, with cubes.csv and regions.csv, in the layout that every notebook reads.
     """
+    from sqlib.data.frames import own_card
     from sqlib.data.own_cubes import import_cubes
 
     frames = import_cubes(folder, size, progress=True)
-    click.echo(f"{frames}\nnotebooks read it as: --data sunquakenet --root {frames}")
+    left = own_card(frames)["left_out"]
+    told = [f"left out: {one}" for one in left]
+    show({"frames": str(frames), "left_out": left}, as_json, frames, *told,
+         f"notebooks read it as: --data sunquakenet --root {frames}")
 
 
 @group.command()
@@ -128,7 +139,7 @@ def template(folder) -> None:
     """
     from sqlib.data.own_cubes import write_template
 
-    click.echo(f"{write_template(folder)}\nnext: sq data import {folder}")
+    echo(f"{write_template(folder)}\nnext: sq data import {folder}")
 
 
 @group.command()
@@ -141,12 +152,14 @@ def template(folder) -> None:
 @click.option("--magnetogram", is_flag=True, help="Fetch the event's magnetogram, too.")
 @settings_option("A setting, such as size=128")
 @workers_options("Processes to share the work among (default: by cores).")
-def ingest(when, region, stonyhurst, carrington, folder, email, magnetogram, settings, workers, scheduler) -> None:
+@JSON
+def ingest(when, region, stonyhurst, carrington, folder, email, magnetogram, settings, workers, scheduler,
+           as_json) -> None:
     """Make frames of a real observation of HMI or MDI.
 
     WHEN is an event of Table 1 ("30 December 2011"), or a time, UTC (2014-03-29T17:48).
     """
-    from sqlib.data.observed_cubes import observed_frames
+    from sqlib.data.observed_cubes import observed_frames, report
     from sqlib.sun import ingest as observation
     from sqlib.typed import of_dataclass, parse
 
@@ -161,10 +174,29 @@ def ingest(when, region, stonyhurst, carrington, folder, email, magnetogram, set
         target = observation.target_at(event.time, *(carrington or stonyhurst), frame)
     path, frames = observed_frames(event, target, chosen, folder=folder, email=email, workers=workers,
                                    scheduler=scheduler, progress=True)
+    made = {"cube": str(path), "frames": str(frames), "root": str(frames.parent), **report(path)}
     if magnetogram:
         written = path.parents[1] / "magnetograms" / path.name
-        click.echo(observation.save_magnetogram(event, target, written, chosen, email=email))
-    click.echo(f"{path}\n{frames}\nnotebooks read it as: --data sunquakenet --root {frames.parent}")
+        made["magnetogram"] = str(observation.save_magnetogram(event, target, written, chosen, email=email))
+    if not as_json and (words := _left_out(made)):
+        echo("\n".join(words), sys.stderr)
+    show(made, as_json, *filter(None, [made.get("magnetogram")]), path, frames,
+         f"notebooks read it as: --data sunquakenet --root {frames.parent}")
+
+
+def _left_out(made: dict) -> list[str]:
+    """What an observed cube does without, a line each."""
+    lines, aside, records = [], made.get("aside", {}), made.get("records", {})
+    if aside:
+        name, why = next(iter(aside.items()))
+        lines.append(f"{len(aside)} files are left aside, the first, {name}: {why}")
+    if (other := records.get("given", 0) - records.get("used", 0) - len(aside)) > 0:
+        lines.append(f"{other} of {records['given']} records lie before or after the {records['frames']} frames needed")
+    if gaps := made.get("gaps"):
+        count = sum(last - first + 1 for first, last in gaps)
+        lines.append(f"{count} of {records.get('frames', 'the')} frames have no usable record and are interpolated, "
+                     f"the first is number {gaps[0][0]}")
+    return lines
 
 
 def read_frames(data, root, profile: str, settings, build: dict | None = None):
@@ -185,7 +217,7 @@ def read_frames(data, root, profile: str, settings, build: dict | None = None):
     values = {name: value for name, value in profiles.load(profile)["data"].items() if name in model.model_fields}
     twin = TwinSettings(**values | parse(model, settings, "the twin"))
     if build is not None:
-        click.echo(build_twin(twin, progress=True, **build))
+        echo(build_twin(twin, progress=True, **build))
     elif not (twin_folder(twin) / "card.json").is_file():
         raise SqError(f"this twin is not built yet: sq data build --profile {profile}")
     return load_frames("twin", settings=twin, size=min(224, twin.size), progress=True), {}
@@ -201,6 +233,11 @@ def _observed_event(text: str):
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
+        if ":60" in text:  # a leap second, which Python does not know
+            from sqlib.sun.ingest.records import utc
+
+            with in_words(f"no time {text!r}", "a leap second is written like 2012-06-30T23:59:60"):
+                return make_event(utc(text))
         with in_words(f"no event {text!r}", "a time is written like 2014-03-29T17:48", told=False):
             return find_event(text)
     time = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
@@ -216,6 +253,9 @@ def _in_words(content: dict, report: dict) -> str:
     for rows in (cycles, content["per_event"]):
         lines += ["", pd.DataFrame(rows).drop(columns="event", errors="ignore").to_string(index=False)]
     for name, value in report.items():
-        if isinstance(value, tuple) and name != "tables":
-            lines += [f"{name.replace('_', ' '):<22}{len(value)}", *(f"  {one}" for one in value[:10])]
+        if isinstance(value, tuple):
+            more = [f"  … and {len(value) - 10} more"] * (len(value) > 10)
+            lines += [f"{name.replace('_', ' '):<22}{len(value)}", *(f"  {one}" for one in value[:10]), *more]
+        elif name == "upsampled":
+            lines += [f"{name:<22}{value}"]
     return "\n".join(lines)

@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import Any
 
 from sqbook.parameters import needs, read_notebook, resolve, to_inject
 from sqbook.run_keys import run_key
+from sqbook.user_settings import kernel_manager
 from sqlib.errors import SqError, in_words
 from sqlib.paths import home, remove, replacing
 from sqlib.show.provenance import forget_peak, make_card, peak_memory, read_card
@@ -44,12 +44,16 @@ def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, pro
                 remove(stale)
             _execute(path, values, folder, progress)
     except OSError as error:
-        raise SqError(f"cannot write {folder}: {error.strerror or error}") from error
+        advice = "set SQ_HOME to a copy of the checkout that can be written to"
+        raise SqError(f"cannot write {folder}: {error.strerror or error}; {advice}") from error
     return folder
 
 
 def _planned(notebook, params, profile) -> tuple[Path, dict[str, Any], Path]:
     path, values = resolve(notebook, profile, params)
+    for name, value in {**values, "SQ_HOME": str(home())}.items():
+        with in_words(f"{name}={value!r} holds bytes that are not UTF-8", "rename the folder"):
+            json.dumps(value, ensure_ascii=False).encode()  # notebooks and cards are written so
     return path, values, home() / "runs" / path.stem / run_key(path, values)
 
 
@@ -79,42 +83,49 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
     import papermill
     from nbclient.exceptions import DeadKernelError
 
-    read_notebook(path)  # complains of what is no notebook
+    notebook = read_notebook(path)  # complains of what is no notebook
     forget_peak()
     build_data(path, values, progress)
+    networks = {}
     if needs(path).trains:
         from sqlib.learn.chapters import train_chapter
 
         with suppress(*[SqError] * needs(path).may_lack):  # then its page says so, and goes on without
-            train_chapter(path.stem, values, progress=progress)
+            networks = train_chapter(path.stem, values, progress=progress)
     say(f"{path.stem}: executing", False)  # else papermill's bar says it
     started = time.monotonic()
-    with replacing(folder) as aside, tempfile.TemporaryFile("w+") as log:
+    with replacing(folder) as aside:
         aside.mkdir()
+        scratch = aside.with_name("kernel")
+        scratch.mkdir()
         executed = aside / "executed.ipynb"
         injected = to_inject(path, {**values, "out": str(aside)})
-        bar = {"desc": path.stem, "file": sys.stderr, "disable": not progress}
+        # cells differ so much that their number says nothing of the time
+        bar = {"desc": path.stem, "file": sys.stderr, "disable": not progress,
+               "bar_format": "{l_bar}{bar}| {n_fmt}/{total_fmt} cells, {elapsed}"}
         failed = ""
         try:
-            papermill.execute_notebook(str(path), str(executed), injected, kernel_name="python3", cwd=str(home()),
-                                       progress_bar=bar, kernel_manager_class=_kernel_manager(log))
+            papermill.execute_notebook(notebook, str(executed), injected, kernel_name="python3", cwd=str(home()),
+                                       progress_bar=bar, kernel_manager_class=kernel_manager(scratch))
         except papermill.PapermillExecutionError as error:
             last = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
             failed = f"cell {error.cell_index + 1} (In [{error.exec_count}]): {last}"
         except DeadKernelError:
-            log.seek(0)
-            words = log.read().strip().splitlines()[-1:] or ["killed, perhaps for want of memory"]
+            log = (scratch / "log").read_text(errors="replace").strip()
+            words = log.splitlines()[-1:] or ["killed, perhaps for want of memory"]
             failed = f"a cell: the kernel died: {words[0]}"
         if failed:
             kept = folder.with_name("failed.ipynb")
             if executed.is_file():
                 shutil.copyfile(executed, kept)
             raise SqError(f"{path.name} failed in {failed}\n  what it reached is kept in {kept}")
-        _complete(aside, path, values, time.monotonic() - started, folder)
+        taught = sum(card["seconds"] for card in networks.values())  # now or earlier
+        _complete(aside, path, values, time.monotonic() - started, taught, folder)
 
 
-def _complete(aside: Path, path: Path, values: dict[str, Any], seconds: float, folder: Path) -> None:
-    """Complete the run `aside`, which will be `folder`: its notebook and its card.
+def _complete(aside: Path, path: Path, values: dict[str, Any], seconds: float, taught: float, folder: Path) -> None:
+    """Complete the run `aside`, which will be `folder`: its notebook, and its card with the `seconds` that it took, and
+    those in which its networks were `taught`.
 
     The notebook names the final folder, and is without papermill's times, which change. The card is the one that
     `publish.close` wrote, or a new one for a notebook without it.
@@ -129,27 +140,12 @@ def _complete(aside: Path, path: Path, values: dict[str, Any], seconds: float, f
     card = read_json(written) if written.is_file() else make_card(path.stem, values)
     settings = {name: value for name, value in values.items() if name != "out"}
     memory = max(card["memory_mb"], peak_memory())  # the notebook's process, or this one, where networks are trained
-    write_json(written, card | {"parameters": settings, "seconds_in_all": round(seconds, 2), "memory_mb": memory,
-                                "key": folder.name})
+    write_json(written, card | {"parameters": settings, "seconds_in_all": round(seconds, 2),
+                                "seconds_trained": round(taught, 1), "memory_mb": memory, "key": folder.name})
 
 
 def _write(path: Path, notebook: dict) -> None:
     path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _kernel_manager(log):
-    """Return a kernel manager for this Python, whatever kernels the user has; its complaints go to the file `log`."""
-    from jupyter_client import AsyncKernelManager
-
-    class Quiet(AsyncKernelManager):
-        transport_encryption = "auto"  # else the kernel complains of plain TCP
-
-        async def _async_launch_kernel(self, kernel_cmd, **options):
-            options["env"]["SQ_HOME"] = str(home())  # absolute: the notebook runs in another folder
-            command = [sys.executable, "-m", "ipykernel_launcher", "-f", self.connection_file]
-            return await super()._async_launch_kernel(command, **options, stderr=log)
-
-    return Quiet
 
 
 def build_data(path: Path, values: dict[str, Any], progress: bool) -> None:
@@ -204,32 +200,39 @@ def run_chapters(jobs: list[tuple[str, dict[str, Any]]], profile: str, workers: 
     """`run_each` with a bar over all; the folders in the order of `jobs`. `SqError` names all that failed.
 
     workers : None: one a core, as far as memory reaches, and a single one on a GPU, which they would share
-    Several begin with what trains no network, which is quick to show that all works, and go on with what trains most,
-    so that none is left alone with a long chapter at the end. What is there already needs no worker.
+    Several take them up as `durations.in_turn` says. What is there already needs no worker.
     """
     from tqdm import tqdm
 
+    from sqbook.durations import countdown, expected, in_turn
+
     found: dict[int, Path | Exception] = {}
-    networks = [0] * len(jobs)  # to be trained
+    planned = {}
     for place, (notebook, values) in enumerate(jobs):
-        with suppress(SqError):  # the run will say it
+        with suppress(SqError, OSError):  # the run will say it
             path, own, folder = _planned(notebook, values, profile)
             if (folder / "card.json").is_file() and not force:
                 found |= {place: run_notebook(notebook, values, profile)}
-            elif needs(path).trains and workers != 1:
-                from sqlib.learn import chapters
-
-                networks[place] = chapters.networks(path.stem, own)
+            else:
+                planned[place] = path, own
+                build_data(path, own, progress=True)  # before the clock begins
     order = [place for place in range(len(jobs)) if place not in found]
     workers = min(_default_workers() if workers is None else workers, max(len(order), 1))
+    known, first = expected(list(planned.values()))
+    seconds = [{**dict.fromkeys(order, 1.0), **dict(zip(planned, known))}[place] for place in order]
     if workers > 1:
-        order.sort(key=lambda place: (networks[place] > 0, -networks[place]))
-    with tqdm(total=len(jobs), initial=len(found), desc="chapters", unit="chapter", disable=workers == 1) as bar:
+        turns = in_turn(seconds, workers)
+        order, seconds = [order[turn] for turn in turns], [seconds[turn] for turn in turns]
+    shown = {"unit": "chapter", "bar_format": "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"}
+    with (tqdm(total=len(jobs), initial=len(found), desc="chapters", disable=workers == 1, **shown) as bar,
+          countdown(bar, seconds, workers, first) as tell):
         for turn, result in run_each([jobs[place] for place in order], profile, workers=workers, force=force):
             found[order[turn]] = result
-            if workers > 1:
-                word = "failed" if isinstance(result, Exception) else "done"
-                bar.write(f"{jobs[order[turn]][0]}: {word}", file=bar.fp)
+            failed = isinstance(result, Exception)
+            left = tell(turn, not failed)
+            if len(order) > 1:
+                said = [f"{jobs[order[turn]][0]}: {'failed' if failed else 'done'}", *[left] * bool(left)]
+                tqdm.write(", ".join(said), file=sys.stderr)
             bar.update()
     failures = [result for _, result in sorted(found.items()) if isinstance(result, Exception)]
     if failures and not isinstance(failures[0], SqError):

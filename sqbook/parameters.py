@@ -38,31 +38,29 @@ def notebook_path(notebook: str | Path) -> Path:
     path = Path(notebook)
     if path.suffix == ".ipynb" and path.is_file():
         return path
-    known = {p.stem: p for p in (home() / "notebooks").glob("*.ipynb")}
+    known = notebooks()
     if path.stem in known and len(path.parts) == 1:
         return known[path.stem]
-    raise SqError(f"there is no notebook {str(notebook)!r}{nearest(str(notebook), known)}")
+    raise SqError(f"there is no notebook {str(notebook)!r}{nearest(str(notebook), known, home() / 'notebooks')}")
+
+
+def notebooks() -> dict[str, Path]:
+    """The notebooks in home()/notebooks by name, without hidden files, such as the `._` twins that macOS leaves."""
+    return {path.stem: path for path in sorted((home() / "notebooks").glob("[!.]*.ipynb"))}
 
 
 def cells_of(path: Path) -> list[dict]:
-    """The cells of a notebook, with the source of each as one text and its tags; `SqError` for what is no notebook.
-
-    Read as the JSON that it is: importing nbformat takes seconds, and every command reads notebooks.
-    """
+    """The cells of a notebook, with the source of each as one text and its tags; `SqError` for what is no notebook."""
     with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
         return [{"cell_type": str(cell["cell_type"]), "source": "".join(cell["source"]),
-                 "tags": list(cell["metadata"].get("tags", []))} for cell in _json(path)["cells"]]
+                 "tags": list(cell["metadata"].get("tags", []))} for cell in profiles.read_notebook(path)["cells"]]
 
 
 def needs(path: Path) -> Needs:
     """What the metadata of a notebook say under `sq`; `SqError` for an unknown name or another type there."""
     with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
-        content = dict(_json(path)["metadata"].get("sq", {}))
+        content = dict(profiles.read_notebook(path)["metadata"].get("sq", {}))
     return Needs(**check(Needs, content, f"{path.name}, metadata, sq"))
-
-
-def _json(path: Path) -> dict:
-    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def read_notebook(path: Path):
@@ -70,7 +68,7 @@ def read_notebook(path: Path):
     import nbformat
 
     with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
-        notebook = nbformat.reader.reads(Path(path).read_text(encoding="utf-8"))  # nbformat.read only logs faults
+        notebook = nbformat.reader.reads(json.dumps(profiles.read_notebook(path)))  # nbformat.read only logs faults
         nbformat.validate(notebook)
         return nbformat.convert(notebook, 4)
 
@@ -149,11 +147,15 @@ def load_profile(name: str) -> dict[str, dict[str, Any]]:
     Raises `SqError` for an unknown profile, notebook or parameter, with the nearest, and for a wrong type.
     """
     content = profiles.load(name)
-    known = {path.stem: path for path in (home() / "notebooks").glob("*.ipynb")}
+    known = notebooks()
     for notebook, values in content["notebooks"].items():
         if notebook not in known:
             raise SqError(f"{name}.yml: there is no notebook {notebook!r}{nearest(notebook, known)}")
-        content["notebooks"][notebook] = check(settable(known[notebook]), values, f"{name}.yml, {notebook}")
+        try:
+            model = settable(known[notebook])
+        except SqError:  # whoever runs a damaged notebook is told; it hinders no other
+            continue
+        content["notebooks"][notebook] = check(model, values, f"{name}.yml, {notebook}")
     return content
 
 
@@ -172,6 +174,9 @@ def resolve(notebook: str | Path, profile: str, overrides: dict[str, Any]) -> tu
     """
     path = notebook_path(notebook)
     model, overrides = settable(path), dict(overrides)
+    for name, advice in {"profile": "--profile NAME chooses it", "out": "each run has a folder of its own"}.items():
+        if name in overrides:
+            raise SqError(f"{path.name}: {name} cannot be set as a parameter: {advice}")
     values = {name: one.default for name, one in model.model_fields.items()}
     values |= profile_values(profile, path) | check(model, overrides, path.name)
     changes = parse(profiles.shared(needs(path).settings), values.pop("settings", []), f"{path.name}, settings")

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def run_key(path: Path, values: dict[str, Any]) -> str:
             raise SqError(f"there is no data folder {root}: root names a folder in SunquakeNet's layout")
         files = [(file, file.stat()) for file in sorted(root.rglob("*")) if file.is_file()]
         lines = [f"{file.relative_to(root)} {status.st_size} {status.st_mtime_ns}" for file, status in files]
-        stamp = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        stamp = hashlib.sha256(os.fsencode("\n".join(lines))).hexdigest()
     return keys.key(path.stem, [_bare(cell) or cell for cell in code], settings, library_hash(code), locked, stamp)
 
 

@@ -4,13 +4,15 @@ import ast
 import hashlib
 import json
 import symtable
+import sys
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_markdown_cell
 from nbformat.v4.rwbase import rejoin_lines
 
-from sqbook.parameters import read_notebook
+from sqbook.parameters import cells_of, notebooks, read_notebook
+from sqbook.site.build import chapters
 from sqlib.errors import SqError, in_words
 from sqlib.paths import home, real, replacing
 
@@ -57,14 +59,31 @@ def student_notebook(notebook: dict, name: str) -> nbformat.NotebookNode:
 
 
 def student_texts() -> dict[str, str]:
-    """Return the text of each student notebook by its file's name, from all of home()/notebooks.
+    """Return the text of each student notebook by its file's name, from the chapters in home()/notebooks.
 
-    `SqError` where there is none, or one is no notebook.
+    Chapters are what _toc.yml lists; without one, what can be read and has parameters or solutions. What else lies
+    there is left out, and stderr says so. `SqError` where there is none, or a listed one is no notebook.
     """
-    paths = sorted((home() / "notebooks").glob("*.ipynb"))
-    if not paths:
-        raise SqError(f"there are no notebooks in {home() / 'notebooks'}")
-    return {path.name: nbformat.writes(student_notebook(read_notebook(path), path.stem)) + "\n" for path in paths}
+    made, listed = {}, chapters() if (home() / "_toc.yml").is_file() else None
+    for name, path in notebooks().items():
+        if reason := _stray(path, listed):
+            print(f"left out {path.name}, which is no chapter: {reason}", file=sys.stderr)
+        else:
+            made[path.name] = nbformat.writes(student_notebook(read_notebook(path), name)) + "\n"
+    if not made:
+        raise SqError(f"there are no notebooks of chapters in {home() / 'notebooks'}")
+    return made
+
+
+def _stray(path: Path, listed: list[str] | None) -> str:
+    """Why a notebook is no chapter; "" for one."""
+    if listed is not None:
+        return "" if path.stem in listed else "_toc.yml does not list it"
+    try:
+        tags = {tag for cell in cells_of(path) for tag in cell["tags"]}
+    except SqError as error:
+        return str(error)
+    return "" if tags & {SOLUTION, "parameters"} else "it has neither parameters nor solutions"
 
 
 def write_student(folder: Path) -> list[Path]:
@@ -86,7 +105,7 @@ def check_student(folder: Path) -> int:
     """Return the number of student notebooks in `folder`; `SqError` names those that writing again would change."""
     texts = student_texts()
     with in_words(f"{folder} cannot be read", f"sq student {folder} makes it"):
-        files = [path for path in Path(folder).iterdir() if path.suffix == ".ipynb" and path.is_file()]
+        files = [path for path in Path(folder).iterdir() if path.match("[!.]*.ipynb") and path.is_file()]
         there = {path.name: path.read_bytes() for path in files}
     wrong = {name: "is missing" for name in texts if name not in there}
     wrong |= {name: "has no solved notebook" for name in sorted(there) if name not in texts}

@@ -1,6 +1,7 @@
 """Compressed FITS files, opened without letting a small file unpack to a huge one."""
 
 import gzip
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -10,15 +11,35 @@ from astropy.io import fits
 DEFLATE = 1032  # to so many bytes gzip can unpack one, at most
 
 
+class Undelivered(ValueError):
+    """Nothing, or a web page, in place of a file."""
+
+
+def begins(path: Path) -> bytes:
+    """The first six bytes of a file, unpacked where it is packed with gzip; none where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else open(path, "rb") as file:
+            return file.read(6)
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
 def unpacked(path: Path, limit: int, what: str) -> Path | BytesIO:
     """What astropy may open: the FITS file itself, or its content where it is packed with gzip, whatever its name says.
 
     Raises `ValueError`, for the caller to put in words: for more than `limit` bytes, which `what` never has, before all
     are unpacked, and for a file that is neither FITS nor gzip: astropy would unpack other archives without a limit.
+    `Undelivered` where it is empty or a web page.
     """
     with open(path, "rb") as file:
-        first = file.read(6)
-    if first == b"SIMPLE":
+        first = file.read(200)
+    if not first.strip(b"\0"):
+        raise Undelivered(f"{path} is empty" + " but for zeros" * bool(first))
+    if first.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
+        raise Undelivered(f"{path} is a web page, perhaps what a server said in place of the file")
+    if first.startswith(b"SIMPLE"):
         found, size = path, path.stat().st_size
     elif first.startswith(b"\x1f\x8b"):
         found = BytesIO()

@@ -1,6 +1,7 @@
 """Where things lie, and how they are written so that nothing half-written is left behind."""
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -11,6 +12,9 @@ from uuid import uuid4
 
 from sqlib.errors import SqError
 
+STRAY = re.compile(r"\.|~\$|__MACOSX$|(eh)?thumbs\.db$|desktop\.ini$|Icon\r$|.*(~|\.(bak|orig|tmp|sw[op]|part(ial)?|"
+                   r"(cr)?download))$", re.IGNORECASE | re.DOTALL)  # by systems, editors and browsers, not by people
+
 
 def home() -> Path:
     """Folder that holds `notebooks/`, `profiles/`, `data/` and `runs/`: $SQ_HOME, or the checkout of this package."""
@@ -20,6 +24,23 @@ def home() -> Path:
 def real(path: str | Path) -> Path:
     """The absolute path without links and `~`; unlike `Path.resolve` it takes links that go round in a circle."""
     return Path(os.path.realpath(os.path.expanduser(path)))
+
+
+def files_of(folder: Path, deep: bool = True) -> tuple[list[Path], list[Path]]:
+    """Files of a folder (`deep`: and of those in it) that somebody put there, and strays (`STRAY`); both sorted.
+
+    A link to a folder is listed and not followed, and so is a stray folder. Raises `SqError` for what cannot be read.
+    """
+    def refuse(error):
+        raise SqError(f"cannot read {error.filename}: {error.strerror}") from error
+
+    files, strays = [], []
+    for at, folders, names in os.walk(folder, onerror=refuse):
+        inner = [name for name in folders if not (STRAY.match(name) or os.path.islink(os.path.join(at, name)))]
+        for name in {*names, *folders} - set(inner):
+            (strays if STRAY.match(name) else files).append(Path(at, name))
+        folders[:] = inner if deep else []
+    return sorted(files), sorted(strays)
 
 
 def remove(path: Path) -> None:

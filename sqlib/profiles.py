@@ -6,7 +6,9 @@ chapters have otherwise. The metadata of a chapter say which shared settings it 
 """
 
 import json
+import re
 import reprlib
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, create_model
@@ -45,6 +47,7 @@ class Learning(Typed):
     encoding: int = Field(64, description="size of the encoding")
     projection: int = Field(32, description="size of the projection that is contrasted")
     batch: int = Field(64, description="samples in a batch, of two views each")
+    temperature: float = Field(0.1, description="of the contrastive losses")
     optimizer: str = Field("adamw", description="sgd (paper), adam or adamw")
     rate: float = Field(0.002, description="learning rate")
     warmup: float = Field(1.0, description="epochs of warm-up")
@@ -100,7 +103,7 @@ BLOCKS: dict[str, type[Typed]] = {"data": Data, "learning": Learning, "contrasti
 
 def names() -> list[str]:
     """Names of the profiles, those of the files in home()/profiles."""
-    return sorted(path.stem for path in (home() / "profiles").glob("*.yml"))
+    return sorted(path.stem for path in (home() / "profiles").glob("[!.]*.yml") if path.is_file())
 
 
 def load(name: str) -> dict[str, dict[str, Any]]:
@@ -108,25 +111,33 @@ def load(name: str) -> dict[str, dict[str, Any]]:
 
     Raises `SqError` for an unknown profile, section or setting, with the nearest, and for a value of another type.
     """
-    import yaml
+    from sqlib import strict_yaml
 
-    if name not in names():
-        raise SqError(f"there is no profile {name!r}{nearest(name, names())}")
     path = home() / "profiles" / f"{name}.yml"
+    if name not in names():
+        alike = sorted(one.name for one in path.parent.glob("[!.]*") if f"{one.name}.".startswith(f"{name}."))
+        there = f"; {path.parent} holds {alike[0]}, but a profile is a file NAME.yml, and called NAME" if alike else ""
+        raise SqError(f"there is no profile {name!r}{there or nearest(name, names(), path.parent)}")
     with in_words(f"{path} cannot be read", "see profiles/ for how it is written"):
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = strict_yaml.load(path.read_bytes())
+    content = {} if content is None else content
     known = (*BLOCKS, "notebooks")
-    sections = {key: (content.get(key) or {}) if isinstance(content, dict) else None for key in known}
-    if any(not isinstance(section, dict) for section in sections.values()):
+    sections = {key: _mapping(content.get(key)) if isinstance(content, dict) else None for key in known}
+    if None in sections.values():
         raise SqError(f"{path}: {', '.join(known)} are mappings of names to values")
     if unknown := [key for key in content if key not in known]:
         raise SqError(f"{path}: unknown section {unknown[0]!r}{nearest(unknown[0], known)}")
     for notebook, values in sections["notebooks"].items():
-        if not isinstance(values or {}, dict):
+        sections["notebooks"][notebook] = _mapping(values)
+        if sections["notebooks"][notebook] is None:
             raise SqError(f"{path}, {notebook}: write a mapping of names to values, not {reprlib.repr(values)}")
-        sections["notebooks"][notebook] = values or {}
     blocks = {block: check(model, sections[block], f"{path.name}, {block}") for block, model in BLOCKS.items()}
     return {**sections, **blocks}
+
+
+def _mapping(content) -> dict | None:
+    """A section of a profile, which may be empty; None where it is something else."""
+    return {} if content is None else content if isinstance(content, dict) else None
 
 
 def shared(wanted: list[str]) -> type[Typed]:
@@ -155,6 +166,27 @@ def values_of(profile: dict[str, dict[str, Any]], chapter: str, wanted: list[str
     return check(model, {name: value for name, value in found.items() if name in model.model_fields}, chapter)
 
 
+def read_notebook(path: Path) -> dict[str, Any]:
+    """A notebook as the JSON that it is, with its `cells` and `metadata`; `SqError` says why it is none.
+
+    Importing nbformat takes seconds, and every command reads notebooks.
+    """
+    with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
+        text = Path(path).read_text(encoding="utf-8-sig")
+        if not text.strip():
+            raise ValueError("it is empty")
+        if mark := re.search(r"^(?:<{7}|={7}|>{7})(?: .*)?$", text, flags=re.MULTILINE):
+            line = text.count("\n", 0, mark.start()) + 1
+            raise ValueError(f"line {line} is a mark of a conflict that git could not merge")
+        content = json.loads(text)
+        if not isinstance(content, dict) or content.get("nbformat") != 4:
+            raise ValueError("its nbformat is not 4: open it in JupyterLab and save it")
+        for part, kind in {"metadata": dict, "cells": list}.items():
+            if not isinstance(content.get(part), kind):
+                raise ValueError(f"it has no {part}")
+        return content
+
+
 def settings(chapter: str, profile: str, changes: list[str]) -> Typed:
     """The shared settings of a chapter: the profile's, with `changes` ("rate=0.02"); none for an unknown notebook.
 
@@ -164,7 +196,7 @@ def settings(chapter: str, profile: str, changes: list[str]) -> Typed:
     path, wanted = home() / "notebooks" / f"{chapter}.ipynb", []
     if path.is_file():
         with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
-            wanted = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("sq", {}).get("settings", [])
+            wanted = read_notebook(path)["metadata"].get("sq", {}).get("settings", [])
     elif changes:
         raise SqError(f"there is no notebook {path}, whose metadata would say which shared settings {chapter} has")
     model = shared(wanted)

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from sqlib.errors import SqError
 
+QUOTES = "; a text that looks like something else stands in quotes"
+TRUTHS = "; in a profile yes, no, on and off are truths, unless they stand in quotes"
+
 
 class Typed(BaseModel):
     """Values that are checked strictly, and then do not change."""
@@ -44,7 +47,8 @@ def check(model: type[Typed], values: dict[str, Any], where: str) -> dict[str, A
         if first["type"] == "finite_number":
             raise SqError(f"{where}: {place} must be a finite number, not {value}") from None
         came = f"{reprlib.repr(value)} ({type(value).__name__})"
-        raise SqError(f"{where}: {place} must be {type_name(kind)}, not {came}") from None
+        told = TRUTHS if kind is str and isinstance(value, bool) else QUOTES if kind is str else ""
+        raise SqError(f"{where}: {place} must be {type_name(kind)}, not {came}{told}") from None
     return {name: getattr(checked, name) for name in values}
 
 
@@ -55,11 +59,16 @@ def parse(model: type[Typed], texts: list[str], where: str) -> dict[str, Any]:
         name, equals, word = text.partition("=")
         if not equals:
             raise SqError(f"{where}: {text!r} says no value: write name=value")
+        if name in values:
+            raise SqError(f"{where}: {name} is given twice, and only one value can hold")
         kind = model.model_fields[name].annotation if name in model.model_fields else None
         values[name] = word
-        if kind is not str:
-            with suppress(Exception):  # what is no literal `check` refuses, with the expected type
-                values[name] = ast.literal_eval(word.capitalize() if kind is bool else word)
+        if kind is not str:  # what is no literal `check` refuses, with the expected type
+            numbers = [kind] if kind in (int, float) else []  # in every form that Python reads: 007, 1_000
+            for read in (*numbers, ast.literal_eval):
+                with suppress(Exception):
+                    values[name] = read(word.capitalize() if kind is bool else word)
+                    break
     return check(model, values, where)
 
 
@@ -68,8 +77,9 @@ def type_name(kind: Any) -> str:
     return str(kind) if get_args(kind) else kind.__name__
 
 
-def nearest(name: str, known) -> str:
-    """Return "; did you mean …? (known: …)" for an error about an unknown `name`."""
+def nearest(name: str, known, place="") -> str:
+    """Return "; did you mean …? (known: …)" for an error about an unknown `name`; where none is known, the `place`."""
     name, known = str(name), sorted(map(str, known))
+    none = f" in {place}; $SQ_HOME is the folder that holds notebooks/ and profiles/" if place and not known else ""
     match = difflib.get_close_matches(name, known, n=1, cutoff=0.5) or [k for k in known if name and name in k][:1]
-    return (f"; did you mean {match[0]!r}?" if match else "") + f" (known: {', '.join(known) or 'none'})"
+    return (f"; did you mean {match[0]!r}?" if match else "") + f" (known: {', '.join(known) or 'none'}{none})"

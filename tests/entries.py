@@ -253,6 +253,7 @@ def a_solved(home: Path) -> Path:
     content = json.loads(path.read_text())
     content["cells"][-1]["metadata"]["tags"] = ["solution"]
     path.write_text(json.dumps(content, indent=1))
+    text("_toc.yml", TOC)(home)  # what it does not list may be anything, and is left out
     return path
 
 

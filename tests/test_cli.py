@@ -1,13 +1,14 @@
 """The command `sq`: what it says, in which form, and with which exit status."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from tinybook import write_notebook
+from tinybook import PARAMETERS, write_notebook
 
 from sqbook import cli_data
 from sqbook.cli import main
@@ -152,6 +153,39 @@ def test_a_place_may_be_negative_and_in_any_notation(home, monkeypatch, capsys):
     assert "asked for (15.0, -18.0, 'stonyhurst')" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("encoding", ["ascii:strict", "latin-1:strict", "cp1252", "utf-8:strict"])
+def test_text_survives_any_encoding(home, encoding):
+    """Names of files come as they are: with an umlaut, or with a byte that is no UTF-8."""
+    (home / "profiles/März.yml").write_text("data: {size: 64}")
+    (home / "profiles" / os.fsdecode(b"f\xfcr.yml")).write_text("data: {size: 64}")
+    write_notebook(home / "notebooks/02_o.ipynb", parameters=PARAMETERS.replace("mean of", "Mittel ± 1 → ü"))
+
+    def said(*words):
+        done = subprocess.run([sys.executable, "-m", "sqbook.cli", *words], capture_output=True,
+                              env={**os.environ, "PYTHONIOENCODING": encoding})
+        assert b"Traceback" not in done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    code, _, told = said("params", "02_o", "--all", "--profile", "nix")
+    assert code == 2 and b"(known: M" in told and b"f\\udcfcr" in told
+    code, told, _ = said("params", "02_o")
+    assert code == 0 and b"Mittel" in told
+    assert (b"\\u2192" in told) == (encoding != "utf-8:strict") and (encoding != "ascii:strict" or told.isascii())
+    code, told, _ = said("params", "02_o", "--json")
+    assert code == 0 and "Mittel ± 1 → ü" in {one["help"].split(" the noise")[0] for one in json.loads(told)}
+
+
+def test_a_number_of_minutes_is_one(home, capsys):
+    for minutes in ("nan", "-3"):
+        assert main(["train", "00_first", "--minutes", minutes]) == 2
+        assert "--minutes is a number of at least 0" in capsys.readouterr().err
+
+
+def test_data_is_given_once(home, capsys):
+    assert main(["run", "00_first", "--data", "twin", "-p", "data=sunquakenet"]) == 2
+    assert "data is given twice" in capsys.readouterr().err
+
+
 def test_interruption_is_one_line_and_exit_130(home, capsys, monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
@@ -163,7 +197,7 @@ def test_interruption_is_one_line_and_exit_130(home, capsys, monkeypatch):
 
 def test_runs_says_so_when_there_are_none(home, capsys):
     assert main(["runs"]) == 0
-    assert "no runs yet" in capsys.readouterr().out
+    assert f"no runs yet in {home}:" in capsys.readouterr().out
     assert main(["runs", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
 

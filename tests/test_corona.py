@@ -1,12 +1,15 @@
 """Places carried between maps by their headers, against spherical trigonometry; simulated images; unusable files."""
 
+import gzip
 from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from sqlib.data import corona
 from sqlib.errors import SqError
+from sqlib.show import plots_cases
 
 TIME = datetime(2012, 5, 8, 13, 2)
 AU, MM_ARCSEC = 149_597.87, 180 * 3600 / np.pi
@@ -103,8 +106,6 @@ def test_a_cut_out_holds_the_source_in_its_middle_and_refuses_places_off_the_map
 
 
 def write(folder, channel, minutes, where, change=None):
-    from astropy.io import fits
-
     one = corona.simulated(channel, where, TIME + timedelta(minutes=minutes), 4.0, np.random.default_rng(0))
     header = dict(one.meta)
     (change or (lambda h: None))(header)
@@ -166,7 +167,6 @@ def test_x_rays_of_other_energies_are_not_taken_for_6_to_12_kev(near_limb, rng, 
 
 def test_an_image_as_rhessis_own_software_writes_it_is_read_beside_others(tmp_path, near_limb):
     """sunpy's sample has units for CTYPE, DATE_OBS, and TIMESYS a year; XCEN and YCEN say where its middle is."""
-    from astropy.io import fits
     from sunpy.data.test import get_test_filepath
 
     with fits.open(get_test_filepath("hsi_image_20101016_191218.fits")) as units:
@@ -202,4 +202,88 @@ def test_folders_without_images_are_refused(tmp_path):
         corona.read_maps(tmp_path / "absent")
     (tmp_path / "torn.fits").write_bytes(b"SIMPLE  =                    T")
     with pytest.raises(SqError, match="holds no image"):
+        corona.read_maps(tmp_path)
+
+
+# --- images from the wild, kind by kind
+
+
+def bytes_of(folder, where, minutes=4):
+    folder.mkdir(exist_ok=True)
+    write(folder, 304, minutes, where)
+    return (folder / f"304-{minutes}.fits").read_bytes()
+
+
+def test_images_are_read_whatever_their_names_and_each_once_and_what_is_left_aside_is_said(tmp_path, near_limb):
+    where = corona.place(near_limb, 128, 128)
+    content, later = bytes_of(tmp_path / "made", where), bytes_of(tmp_path / "made", where, 9)
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    for name, held in {"a.FITS": content, "b.fits (1)": later, "c (1).fits.gz": gzip.compress(content),
+                       "._a.fits": b"\0\5\x16\7", ".DS_Store": b"\0", "d.fits.part": content[:999],
+                       "notes.txt": b"mine"}.items():
+        (maps / name).write_bytes(held)
+    found = corona.read_maps(maps, aside := {})
+    assert [corona.taken(one) for one in found] == [TIME + timedelta(minutes=m) for m in (4, 9)]
+    assert {path.name: why[:14] for path, why in aside.items()} == {
+        "c (1).fits.gz": "the same image", "d.fits.part": "a download tha"}
+    _, _, why = corona.observed(maps, 304, where, TIME, TIME)
+    assert "2 files of" in why and "are left aside, or in part, the first, d.fits.part: a download" in why
+    assert (maps / "d.fits.part").read_bytes() == content[:999]
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"", "is empty"), (b"<html>", "is a web page")])
+def test_what_came_in_place_of_an_image_is_said(tmp_path, content, words):
+    (tmp_path / "a.fits").write_bytes(content)
+    with pytest.raises(SqError, match=words):
+        corona.read_maps(tmp_path)
+
+
+def test_an_image_of_a_leap_second_is_read_and_drawn(tmp_path, near_limb):
+    where = corona.place(near_limb, 128, 128)
+    write(tmp_path, 304, 4, where, lambda h: h.update({"date-obs": "2012-06-30T23:59:60.62"}))
+    [one] = corona.read_maps(tmp_path)
+    assert corona.taken(one) == datetime(2012, 7, 1, 0, 0, 0, 620_000)
+    assert corona.pick([one], 304, datetime(2012, 6, 30, 23), datetime(2012, 7, 1, 1)) == [one]
+    plots_cases.corona([one], None)
+    with pytest.raises(SqError, match="from 2012-07-01 00:00 to 2012-07-01 00:00"):
+        corona.pick([one], 94, TIME, TIME)
+
+
+@pytest.mark.parametrize(("card", "words"), [
+    (b"EXPTIME = nan", ""), (b"WAVELNTH= '304'", ""), (b"OBSRVTRY= SDO", ""), (b"TELESCOP= 'SDO/A\xcdA'", ""),
+    (b"CROTA2  = nan", "how the camera was turned, CROTA2 .it says 'nan'"),
+    (b"CDELT1  = '0,6'", "lacks CDELT1 .it says"),
+    (b"DSUN_OBS= nan", "where the observer was, DSUN_OBS .it says 'nan'"), (b"CRVAL2  = inf", "lacks CRVAL2 .it says"),
+], ids=str)  # fmt: skip
+def test_a_bad_card_of_an_image_is_harmless_or_named(tmp_path, near_limb, card, words):
+    write(tmp_path, 304, 4, corona.place(near_limb, 128, 128), lambda h: h.update({card[:8].decode().strip(): 1}))
+    path = tmp_path / "304-4.fits"
+    content = path.read_bytes()
+    at = content.index(card[:8])
+    path.write_bytes(content[:at] + card.ljust(80) + content[at + 80 :])
+    if words:
+        with pytest.raises(SqError, match=words):
+            corona.read_maps(tmp_path)
+    else:
+        assert corona.channel_of(corona.read_maps(tmp_path)[0]) == 304
+
+
+@pytest.mark.parametrize(("stored", "value"), [(">f4", -9999), (">f4", 1e20), (">i2", -32768), (">f4", -np.inf)])
+def test_fill_values_of_images_are_no_light(tmp_path, near_limb, stored, value):
+    where = corona.place(near_limb, 128, 128)
+    write(tmp_path, 304, 4, where)
+    path = tmp_path / "304-4.fits"
+    with fits.open(path) as units:
+        values, header = units[0].data.clip(0, 9999).astype(stored), units[0].header
+        values[5, 7:9] = value
+    fits.PrimaryHDU(values, header).writeto(path, overwrite=True)
+    [one] = corona.read_maps(tmp_path, aside := {})
+    assert np.isnan(one.data[5, 7:9]).all() and np.isnan(one.data).sum() == 2
+    assert f"2 of {one.data.size} pixels hold no measurement" in aside[path] and "row 5, column 7" in aside[path]
+    plots_cases.corona([one], None)
+    fits.PrimaryHDU(values.clip(0, 9999).astype(np.uint16), header).writeto(path, overwrite=True)
+    assert np.isfinite(corona.read_maps(tmp_path)[0].data).all()  # the lowest unsigned number is an honest 0
+    fits.PrimaryHDU(np.full_like(values, value), header).writeto(path, overwrite=True)
+    with pytest.raises(SqError, match="no pixel holds a measurement"):
         corona.read_maps(tmp_path)

@@ -142,14 +142,16 @@ def test_concentric_rings_are_found_and_a_thread_or_a_shuffle_is_not(rng):
     rings = np.c_[np.cos(angle), np.sin(angle)] * (away + 1)[:, None] + 5
     found = read.ring(rings, index).iloc[0]
     assert found["rho"] > 0.97
-    assert found["surround"] == 1
+    assert found["surround"] == found["grows"] == 1
     assert found["elsewhere"] < 0.5
     thread = np.c_[np.arange(200.0), 3 * np.sin(np.arange(200) / 9)]
     found = read.ring(thread, index).iloc[0]
     assert found["rho"] > 0.9  # the order of time alone gives this, wherever the annotation stands, …
     assert found["elsewhere"] > 0.9
-    assert found["surround"] <= 4 / 12  # … and the directions tell it from a ring
-    assert abs(read.ring(rng.permutation(rings), index)["rho"][0]) < 0.25
+    assert found["grows"] <= found["surround"] <= 4 / 12  # … and the directions tell it from a ring
+    mixed = [read.ring(rng.permutation(rings), index).iloc[0] for _ in range(20)]
+    assert abs(mixed[0]["rho"]) < 0.25
+    assert np.mean([one["grows"] for one in mixed]) == pytest.approx(0.5, abs=0.15)
 
 
 def test_rho_is_spearmans_of_distance_with_frames_from_the_sunquake(rng):

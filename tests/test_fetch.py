@@ -19,8 +19,9 @@ HMI = ingest.ARCHIVES["HMI"]
 class Jsoc:
     """An archive with a record every 45 s, 12 s beside our grid, that counts what it is asked for."""
 
-    def __init__(self, absent=(), cut=(), fails_after=None, rice=False):
-        self.asked, self.absent, self.cut, self.fails_after, self.rice = [], absent, cut, fails_after, rice
+    def __init__(self, absent=(), cut=(), fails_after=None, rice=False, lost=3000):
+        self.asked, self.absent, self.cut, self.lost = [], absent, cut, lost
+        self.fails_after, self.rice = fails_after, rice
 
     def __call__(self, series, start, end, email, folder):
         self.asked.append((series, start, end, email))
@@ -31,7 +32,7 @@ class Jsoc:
                     raise SqError("the line went dead")
                 path = write_record(folder / f"hmi.{i}.fits", time, rice=self.rice)
                 if i in self.cut:
-                    path.write_bytes(path.read_bytes()[:-3000])
+                    path.write_bytes(path.read_bytes()[: -self.lost])
 
     def stretches(self):
         """First and last frame of what was asked for."""
@@ -63,12 +64,50 @@ def test_a_download_that_was_cut_off_is_thrown_away_and_asked_for_again(sq_home,
 def test_a_record_cut_off_beside_one_that_jsoc_lacks_is_asked_for_until_it_is_whole(sq_home):
     for jsoc, found, asked in (
         (Jsoc(absent=(5,), cut=(4,)), 6, [(-0.5, 7.5)]),
-        (Jsoc(absent=(5,), cut=(4,)), 6, [(3.5, 5.5)]),
+        (Jsoc(absent=(5,), cut=(4,), lost=6000), 6, [(3.5, 5.5)]),
         (Jsoc(absent=(5,)), 7, [(3.5, 5.5)]),
         (Jsoc(), 7, []),  # what lacked when all else was whole is not asked for again
     ):
         assert len(ingest.fetch_records(HMI, NOON, 8, "me@there", jsoc)) == found
         assert jsoc.stretches() == asked
+
+
+def test_what_arrives_broken_twice_in_the_same_way_is_not_asked_for_a_third_time(sq_home):
+    for asked in ([(-0.5, 7.5)], [(3.5, 4.5)], []):
+        jsoc, aside = Jsoc(cut=(4,)), {}
+        assert len(ingest.fetch_records(HMI, NOON, 8, "me@there", jsoc, aside=aside)) == 7
+        assert jsoc.stretches() == asked
+        assert ["arrived broken" in why for why in aside.values()] == [True] * bool(asked)
+    with pytest.raises(SqError, match="arrived broken"):
+        ingest.fetch_records(HMI, NOON + timedelta(minutes=20), 1, "me@there", Jsoc(cut=(26,)))
+    for _ in range(2):
+        with pytest.raises(SqError, match=r"broken twice .*broken\.json.* remove .*absent\.json to ask"):
+            ingest.fetch_records(HMI, NOON + timedelta(minutes=20), 1, "me@there", jsoc := Jsoc(cut=(26,)))
+    assert jsoc.asked == []
+
+
+def test_no_file_of_the_cache_is_deleted_and_what_is_of_no_use_is_said_and_asked_for_once(sq_home):
+    def useless(series, start, end, email, folder):
+        jsoc(series, start, end, email, folder)
+        for path in folder.glob("hmi.4.fits"):
+            path.write_bytes(path.read_bytes().replace(b"T_OBS   =", b"T_OOPS  =").replace(b"DATE-OBS", b"DATE-OPS"))
+
+    folder, jsoc = home() / "data/observed/hmi.v_45s", Jsoc()
+    for asked in (1, 1):
+        aside = {}
+        assert len(ingest.fetch_records(HMI, NOON, 8, "me@there", useless, aside=aside)) == 7
+        assert len(jsoc.asked) == asked and "give no time" in aside[folder / "hmi.4.fits"]
+    content = (folder / "hmi.2.fits").read_bytes()  # sound, with a card that nobody needs
+    at = content.index(b"SIMULATE")
+    (folder / "hmi.2.fits").write_bytes(content[:at] + b"CRDER1  = nan".ljust(80) + content[at + 80 :])
+    for name in ("mine.fits", "page.fits", "archive.fits"):
+        (folder / name).write_bytes({"m": content[:-3000], "p": b"<html>", "a": b"PK\3\4"}[name[0]])
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert len(ingest.fetch_records(HMI, NOON, 8, None, jsoc, aside=aside)) == 7 and len(aside) == 4
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    (folder / "absent.json").write_text("{")
+    with pytest.raises(SqError, match=r"absent\.json is damaged"):
+        ingest.fetch_records(HMI, NOON, 8, None, jsoc)
 
 
 def test_where_all_that_came_was_broken_the_words_do_not_say_that_jsoc_has_none(sq_home):

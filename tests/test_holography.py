@@ -9,7 +9,7 @@ import torch
 from sqlib.errors import SqError
 from sqlib.sun.holography import Holography, egression_power, fill_gaps, make_kernel
 from sqlib.sun.rays import polytrope_rays, solar_rays
-from sqlib.sun.waves import point_source
+from sqlib.sun.waves import Polytrope, bins_of, move, point_source, skip_sum, time_distance
 
 SPECTRUM = (4.0, 8.0)
 SMALL = Holography(45.0, 1.09)
@@ -74,6 +74,23 @@ def test_power_is_the_square_of_the_egression_as_its_equation_reads():
     wave = torch.fft.ifft2(torch.fft.fft2(torch.fft.rfft(movie, n=long, dim=0), s=wide) * response)
     plain = 2 * torch.fft.ifft(wave, n=long, dim=0)[:100, :100, :100]
     assert torch.allclose(plain.abs() ** 2, egression_power(movie, kernel), rtol=1e-3, atol=1e-5)
+
+
+def test_waves_of_skips_arrive_after_the_group_travel_time_and_again_where_the_surface_reflects():
+    """A second skip reaches a distance after sqrt(2) times the time, since travel times go as sqrt(distance)."""
+    frames, size, cadence, pixel, second = 160, 160, 45.0, 1.09, {}
+    source = torch.zeros((len(bins_of(frames, cadence, SPECTRUM)), size, size), dtype=torch.complex64)
+    source[:, size // 2, size // 2] = 1
+    for reflection in (0.0, 0.5):
+        green = skip_sum((frames, size, size), cadence, pixel, SPECTRUM, (10, 70), Polytrope(reflection=reflection))
+        movie = move(source, green, frames, cadence, SPECTRUM)
+        distance, power = time_distance(movie.square(), (size // 2, size // 2), pixel, 2.0, 50.0)
+        course = power[:, np.abs(distance - 40).argmin()]
+        expected = float(polytrope_rays(Polytrope().index).group(40.0)) / cadence
+        assert abs(course.argmax() - expected) <= 2
+        again = round(2**0.5 * expected)
+        second[reflection] = course[again - 3 : again + 4].max() / course.max()
+    assert second[0.5] > 0.08 and second[0.5] > 4 * second[0.0], second
 
 
 def test_mean_and_drift_of_a_pixel_do_not_matter():

@@ -1,6 +1,8 @@
 """Real observations in: what is planted on a painted, rotating Sun comes back, and what cannot be right is refused."""
 
+import json
 import math
+import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -156,7 +158,9 @@ def test_the_command_makes_a_cube_and_frames_that_the_notebooks_read(painted, sq
     command = ["data", "ingest", event.time.isoformat(), "--stonyhurst", str(longitude), str(latitude)]
     command += ["--folder", str(folder), "--workers", "0", "-p", "size=16", "-p", "frames=8"]
     assert main(command) == 0
-    path, frames, words = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr()
+    assert "2 of 42 frames have no usable record and are interpolated, the first is number 3" in said.err
+    path, frames, words = said.out.splitlines()
     cube = read_cube(path)
     assert (cube.source, cube.event, cube.instrument, cube.power.shape) == ("observed", event.key, "MDI", (8, 16, 16))
     assert abs((cube.start - event.start).total_seconds() - 9) < 0.1
@@ -169,7 +173,10 @@ def test_the_command_makes_a_cube_and_frames_that_the_notebooks_read(painted, sq
     assert set(found.index["label"]) == {-1} and set(found.index["event"]) == {event.key}
     assert abs(found.index["time"][0] - np.datetime64(cube.start)) < np.timedelta64(30, "s")
     made = (home() / "data/observed/cubes" / f"{event.key}.fits").stat().st_mtime_ns
-    assert main(command) == 0  # found again
+    assert main([*command, "--json"]) == 0  # found again
+    told = json.loads(capsys.readouterr().out)
+    assert (told["cube"], told["gaps"], told["aside"]) == (path, [[3, 4]], {})
+    assert told["records"] == {"given": len(list(folder.iterdir())), "used": 40, "frames": 42}
     assert (home() / "data/observed/cubes" / f"{event.key}.fits").stat().st_mtime_ns == made
 
 
@@ -210,6 +217,9 @@ def test_movies_with_too_few_records_are_refused(tmp_path):
     event, target = make_event(NOON), target_at(NOON, 0.0, 0.0)
     refused(event, target, tmp_path / "nowhere", "no folder")
     refused(event, target, tmp_path, "no record lies between")
+    (tmp_path / "D1").mkdir()
+    (tmp_path / "a.fits.part").touch()
+    refused(event, target, tmp_path, "no record; 1 folders in it are not looked into, and 1 downloads in it")
     frames, _ = chain.extent(event, SETTINGS, RAYS)
     for i in range(frames):
         write_record(tmp_path / f"{i:02}.fits", event.start + timedelta(seconds=45 * i))
@@ -219,6 +229,29 @@ def test_movies_with_too_few_records_are_refused(tmp_path):
     write_record(tmp_path / "17.fits", event.start + timedelta(seconds=45 * 17))
     write_record(tmp_path / "20b.fits", event.start + timedelta(seconds=45 * 20 + 1))
     refused(event, target, tmp_path, "20.fits, .*20b.fits")
+
+
+def test_records_that_are_there_twice_or_show_nothing_are_left_aside_and_said(tmp_path, monkeypatch, rng):
+    event, target = make_event(NOON), target_at(NOON, 0.0, 0.0)
+    frames, size = chain.extent(event, SETTINGS, RAYS)
+    for i in reversed(range(frames)):  # in no order
+        write_record(tmp_path / f"{frames - i:02}.fits", event.start + timedelta(seconds=45 * i))
+    twin = tmp_path / f"{frames - 5:02} (1).fits"
+    shutil.copy(tmp_path / f"{frames - 5:02}.fits", twin)
+    write_record(tmp_path / "late.fits", event.start + timedelta(days=1))
+
+    def projected(jobs, *_, **__):
+        stack = rng.normal(0, 500, (len(jobs), size, size)).astype(np.float32)
+        stack[8], stack[20] = np.nan, 7
+        return stack
+
+    monkeypatch.setattr(chain, "project_all", projected)
+    movie = ingest.dopplergrams(event, target, ingest.whole_records(tmp_path), SETTINGS, RAYS)
+    empty, flat = f"{frames - 8:02}.fits", f"{frames - 20:02}.fits"
+    assert movie.gaps == ((8, 8), (20, 20)) and movie.used == frames - 2
+    (again,) = set(movie.aside) - {empty, flat}
+    assert movie.aside[again].startswith(f"the same record as {twin.name[:2]}")
+    assert "lacks pixels on the patch, or shows the same value" in movie.aside[flat]
 
 
 def test_settings_that_make_no_cube_are_refused(tmp_path):
@@ -244,9 +277,23 @@ def test_settings_that_make_no_cube_are_refused(tmp_path):
         (["tomorrow", "--stonyhurst", "0", "0"], "a time is written like"),
         (["2012-07-04T12:00", "--stonyhurst", "0", "0", "--folder", "/no/such"], "no folder"),
         (["2012-07-04T12:00", "--stonyhurst", "0", "0"], "registered e-mail"),
+        (["2012-06-30T23:59:60", "--stonyhurst", "0", "0", "--folder", "/no/such"], "no folder"),
+        (["2012-06-31T23:59:60", "--stonyhurst", "0", "0"], "a leap second is written like"),
+        (["2012-07-04T12:00", "--stonyhurst", "15", "nan"], "no longitude and latitude"),
+        (["2012-07-04T12:00", "--stonyhurst", "-inf", "0"], "no longitude and latitude"),
+        (["2012-07-04T12:00", "--stonyhurst", "15,5", "0"], "not a valid float"),
     ],
 )
 def test_the_command_says_what_is_wrong(sq_home, monkeypatch, capsys, words, complaint):
     monkeypatch.delenv("JSOC_EMAIL", raising=False)
     assert main(["data", "ingest", *words]) == 2
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["-1.8e1", "-.5", "-1e1", "+3", "1_0", "-0", "5."])
+@pytest.mark.parametrize("frame", ["--stonyhurst", "--carrington"])
+def test_a_number_is_a_number_in_every_form_that_python_reads(sq_home, monkeypatch, capsys, number, frame):
+    asked = []
+    monkeypatch.setattr(ingest, "target_at", lambda time, *place: asked.append(place) or target_at(NOON, 0, 0))
+    assert main(["data", "ingest", "2012-07-04T12:00", frame, number, number, "--folder", "/no/such"]) == 2
+    assert "no folder" in capsys.readouterr().err and asked == [(float(number), float(number), frame[2:])]

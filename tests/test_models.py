@@ -87,7 +87,7 @@ def test_an_autoencoder_gives_back_frames_of_its_input_size(latent, variational)
 
 
 def test_what_cannot_be_built_is_said(monkeypatch, tmp_path):
-    with pytest.raises(SqError, match="divide by 16"):
+    with pytest.raises(SqError, match="divide by 8"):
         AutoEncoder(Model("resnet6"), 1, 100, False)
     with pytest.raises(SqError, match="stand on resnet6"):
         AutoEncoder(replace(Model(), backbone="resnet18"), 1, 96, False)

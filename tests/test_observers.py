@@ -30,7 +30,8 @@ def table1(events) -> pd.DataFrame:
 def test_the_frames_number_alone_scores_by_the_share_of_the_events_annotated_then():
     index = pd.DataFrame({"event": list("aaaabbbbcccc"), "cycle": [23] * 8 + [24] * 4, "frame": [*range(4)] * 3,
                           "label": [0, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1]})
-    assert observers.frame_number(index, index, 1e-3).tolist() == [0, 1, 0.5, 0] * 2 + [0, 0, 0, 1]
+    assert observers.annotated_share(index).to_numpy().T.tolist() == [[0, 1, 0.5, 0], [0, 0, 0, 1]]
+    assert observers.frame_number(index, index, 0).tolist() == [0, 1, 0.5, 0] * 2 + [0, 0, 0, 1]
     wide = observers.frame_number(index, index, 1.0)
     by_hand = sum(c * math.exp(-((n - 2) ** 2) / 2) for n, c in enumerate([0, 1, 0.5, 0])) / math.sqrt(2 * math.pi)
     assert wide[2] == pytest.approx(by_hand, rel=0.01)
@@ -128,3 +129,27 @@ def test_the_ideal_observer_finds_what_is_bright_and_knows_more_if_it_is_told_wh
         observers.ideal(frames, TwinSettings())
     with pytest.raises(SqError, match="frames are missing"):
         observers.ideal(make_frameset(frames.pixels[::2], index[::2].reset_index(drop=True), "twin", "frame"), SMALL)
+
+
+def test_shares_of_sources_add_up_and_are_counts_where_all_hangs_together(rng):
+    strengths, levels = rng.exponential(size=600), rng.uniform(0.1, 1.5, 600)
+    found = observers.shares(strengths, levels, np.full(600, 20.0))
+    assert found.sum() == pytest.approx(1) and (found > 0).all()
+    assert found.sum((1, 2)) == pytest.approx(np.full(observers.STRENGTHS, 1 / observers.STRENGTHS), abs=0.01)
+    by_hand = np.bincount(np.digitize(levels, observers.LEVELS), minlength=len(observers.LEVELS) + 1) / 600
+    assert found.sum((0, 2)) == pytest.approx(by_hand, abs=0.01)
+    assert found[:, :, np.digitize(20.0, observers.AWAY)].sum() > 0.98
+
+
+def test_odds_of_an_annotation_are_those_of_a_slow_sum(hmi, rng):
+    peaks, frames = rng.normal(3, 2, 20), 60
+    found = observers.annotated_given(peaks, hmi, frames)
+    for frame in (0, 31, 59):
+        yes = no = 0.0
+        for place, ratio in enumerate(peaks):
+            after = round(frame - ((place + 0.5) * hmi.step - 0.5))
+            if abs(after) <= observers.FAR:
+                chance = hmi.annotated[after + observers.FAR]
+                yes += chance * math.exp(ratio) * hmi.step / 256
+                no += (1 - chance) * math.exp(ratio) * hmi.step / 256
+        assert found[frame] == pytest.approx(math.log(yes / (1 + no)), abs=1e-3)

@@ -10,9 +10,7 @@ from tinybook import CHECKOUT, PARAMETERS, write_notebook
 
 from sqbook.parameters import (
     described,
-    load_profile,
     needs,
-    notebook_path,
     parameters,
     parse_cell,
     resolve,
@@ -144,7 +142,19 @@ def test_text_from_the_command_line_takes_the_annotated_type():
     assert parse(cell, ["bins=(4, 8)", "data=7"], "x") == {"bins": [4, 8], "data": "7"}
 
 
-@pytest.mark.parametrize("text", ["seed=seven", "seed=1.5", "level=__import__('os')", "bins=4", "seed", "flip=True",
+@pytest.mark.parametrize(("word", "number"), [
+    ("-1e-3", -0.001), ("+5", 5.0), (".5", 0.5), ("5.", 5.0), ("1E+2", 100.0), ("1_000", 1000.0), ("007", 7.0),
+    (" 3 ", 3.0), ("\uff11\uff12", 12.0), ("0x10", 16.0),
+])
+def test_a_number_is_a_number_in_every_form_that_python_reads(word, number):
+    assert parse(MODEL, [f"level={word}"], "x") == {"level": number}
+    if number.is_integer() and not {".", "E"} & set(word):
+        assert parse(MODEL, [f"seed={word}"], "x") == {"seed": int(number)}
+
+
+@pytest.mark.parametrize("text", ["seed=seven", "seed=1.5", "level=nan", "level=-inf", "level=\u22121e-3", "level=1,5",
+                                  "seed=1e3", "seed=", "flip=yes",
+                                  "level=__import__('os')", "bins=4", "seed", "flip=True",
                                   "level=1e999"])
 def test_text_of_another_type_or_form_is_refused(text):
     with pytest.raises(SqError):
@@ -249,31 +259,10 @@ def test_relative_root_is_taken_from_the_callers_folder(home, tmp_path, monkeypa
     assert resolve("00_first", "smoke", {})[1]["root"] == ""
 
 
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("notebooks: {01_secnd: {level: 2.0}}", "'01_secnd'; did you mean '01_second'"),
-        ("notebooks: {01_second: {levl: 2.0}}", "'levl'; did you mean 'level'"),
-        ("notebooks: {01_second: {level: high}}", "level must be float"),
-        ("data: [1, 2]", "are mappings"),
-        ("notebook: {}", "unknown section 'notebook'; did you mean 'notebooks'"),
-        ("data: {size: [", "cannot be read"),
-        ("data: {sise: 1}", "odd.yml, data has no parameter 'sise'; did you mean 'size'"),
-        ("learning: {rate: fast}", "odd.yml, learning: rate must be float, not 'fast' (str)"),
-        ("detector: {anchors: [1, .inf]}", "anchors[1] must be a finite number"),
-        ("just words", "are mappings"),
-    ],
-)
-def test_faulty_profile_is_refused_with_the_place(home, text, complaint):
-    (home / "profiles/odd.yml").write_text(text)
-    with pytest.raises(SqError) as error:
-        load_profile("odd")
-    assert complaint in str(error.value)
-    assert "odd.yml" in str(error.value)
-
-
-def test_unknown_profile_and_notebook_are_refused_with_the_nearest(home):
-    with pytest.raises(SqError, match="no profile 'smok'; did you mean 'smoke'"):
-        load_profile("smok")
-    with pytest.raises(SqError, match="no notebook '00_frist'; did you mean '00_first'"):
-        notebook_path("00_frist")
+def test_a_name_that_is_given_twice_or_is_not_the_readers_to_set_is_refused(home):
+    with pytest.raises(SqError, match="x: seed is given twice"):
+        parse(MODEL, ["seed=1", "level=2", "seed=2"], "x")
+    with pytest.raises(SqError, match="profile cannot be set as a parameter: --profile"):
+        resolve("00_first", "laptop", {"profile": "smoke"})  # the card would name sizes that it does not have
+    with pytest.raises(SqError, match="out cannot be set"):
+        resolve("00_first", "laptop", {"out": "elsewhere"})

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import pytest
 
@@ -9,7 +10,7 @@ from sqbook.cli import main
 from sqbook.parameters import resolve
 from sqlib import profiles
 from sqlib.errors import SqError
-from sqlib.learn import rcnn, recipes
+from sqlib.learn import rcnn, recipes, trained
 from sqlib.learn.encoders import make_net
 
 ENCODERS = [chapter for chapter in recipes.PLANS if chapter != "06_object_detection"]
@@ -33,46 +34,76 @@ def test_precision_compilation_and_early_stopping_are_settings_of_every_contrast
         assert {name: getattr(settings.loop, name) for name in changes} == changes
 
 
-def test_the_papers_profile_has_the_papers_models():
-    _, values = resolve("03_contrastive", "paper", {})
+@pytest.mark.parametrize("profile", ["paper", "laptop"])
+def test_the_models_as_in_the_paper_are_the_papers_in_every_profile(profile):
+    _, values = resolve("03_contrastive", profile, {"seeds": [7]})
     runs = recipes.plan("03_contrastive", values)
-    precise, first = runs["High-Precision"], runs["High-Precision"].start
-    assert first == runs["SimCLR"]
-    assert (first.objective, first.loop.epochs, first.loop.upsample) == ("simclr", 500, 6)
-    assert (precise.objective, precise.loop.epochs, precise.loop.upsample) == ("weighted", 100, 1)
-    assert (precise.model.backbone, precise.model.encoding, precise.model.projection) == ("resnet18", 512, 128)
-    assert (precise.temperature, precise.split, precise.window, precise.crop) == (0.07, "event", 3, 0)
-    metrics = runs["High-Metrics"]
-    assert (metrics.model.backbone, metrics.model.encoding, metrics.model.projection) == ("densenet121", 20, 20)
-    assert (metrics.objective, metrics.temperature, metrics.split, metrics.loop.epochs) == ("supcon", 0.1, "sample", 50)
+    precise, first = runs["High-Precision, seed 7"], runs["High-Precision, seed 7"].start
+    assert first == runs["SimCLR, as in the paper, seed 7"]
+    assert (first.objective, first.loop.upsample, precise.objective, precise.loop.upsample) == (
+        "simclr", 6, "weighted", 1)
+    metrics = runs["High-Metrics, seed 7"]
+    assert (metrics.objective, metrics.temperature, metrics.split, metrics.thin) == ("supcon", 0.1, "sample", 1)
     for run in (precise, first, metrics):
+        assert (run.window, run.spacing, run.levels, run.patch, run.practice, run.joint) == (3, 1, "gray", 0, 0, False)
         assert (run.views.low_pass, run.views.threshold, run.views.erasing, run.views.positional) == (
-            0.5,
-            50,
-            "paper",
-            "turns",
-        )
+            0.5, 50, "paper", "turns")
+        assert (run.loop.optimizer, run.seed) == ("sgd", 7)
+    if profile == "paper":
+        assert (first.loop.epochs, precise.loop.epochs, metrics.loop.epochs) == (500, 100, 50)
+        assert (precise.model.backbone, precise.model.encoding, precise.model.projection) == ("resnet18", 512, 128)
+        assert (metrics.model.backbone, metrics.model.encoding, metrics.model.projection) == ("densenet121", 20, 20)
+        assert (precise.temperature, precise.split, precise.crop) == (0.07, "event", 0)
 
 
 def test_only_the_split_tells_the_shuffled_model_from_its_honest_twin():
-    _, values = resolve("03_contrastive", "laptop", {})
+    _, values = resolve("03_contrastive", "laptop", {"seeds": [1]})
     runs = recipes.plan("03_contrastive", values)
-    one, other = runs["High-Metrics"], runs["High-Metrics, by event"]
+    one, other = runs["High-Metrics, seed 1"], runs["High-Metrics, by event, seed 1"]
     assert [name for name in vars(one) if getattr(one, name) != getattr(other, name)] == ["split"]
 
 
-def test_a_change_reaches_both_steps_and_nothing_else():
+def test_losses_are_compared_by_one_recipe_and_budget():
+    _, values = resolve("03_contrastive", "laptop", {"seeds": [1]})
+    common = recipes.Common(**{name: values[name] for name in recipes.Common.model_fields})
+    runs = recipes.objectives(common, 3)
+    for name, run in runs.items():
+        assert (run.loop, run.model, run.views, run.patch) == (
+            runs["SupCon"].loop, runs["SupCon"].model, runs["SupCon"].views, values["patch"]), name
+    assert runs["two-step SupCon"].start == runs["SimCLR"] and not runs["SimCLR"].joint
+
+
+def test_a_change_is_made_alone():
     _, values = resolve("03_contrastive", "smoke", {})
     values |= {"batch": 64, "warmup": 3.0, "pool": "max"}
     runs = recipes.plan("03_contrastive", {**values, "changed": list(recipes.CHANGES)})
     for name, change in recipes.CHANGES.items():
-        other = recipes.plan("03_contrastive", {**values, **change})["High-Precision"]
-        assert runs[name] == other != runs["High-Precision"] and runs[name].start == other.start != runs["SimCLR"]
-    assert (runs["batch 128"].loop.batch, runs["batch 128"].start.loop.batch, runs["pool avg"].model.pool) == (
-        128,
-        128,
-        "avg",
-    )
+        other = recipes.plan("03_contrastive", {**values, **change, "changed": ["pool avg"]})["nothing changed"]
+        assert runs[name] == other != runs["nothing changed"]
+
+
+def test_the_number_of_sources_and_the_input_are_all_that_tells_runs_of_chapter_09_apart():
+    _, values = resolve("09_how_many", "laptop", {"seeds": [1], "sources": [43, 400]})
+    runs = recipes.plan("09_how_many", values)
+    few, many, gray = (runs[f"{name}, seed 1"] for name in (
+        "43 sources, relative", "400 sources, relative", "43 sources, gray"))
+    assert [name for name in vars(few) if getattr(few, name) != getattr(many, name)] == ["practice"]
+    assert {name for name in vars(few) if getattr(few, name) != getattr(gray, name)} == {"levels", "window", "spacing"}
+    assert not any(run.events for run in runs.values()) and {run.practice for run in runs.values()} == {43, 400}
+
+
+def test_losses_and_optimizers_are_compared_by_equal_budgets_over_all_seeds():
+    _, values = resolve("03_contrastive", "laptop", {})
+    runs = recipes.plan("03_contrastive", values)
+    own = recipes.objectives(recipes.Common(**{name: values[name] for name in recipes.Common.model_fields}), 5)
+    for seed in values["seeds"]:
+        compared = [runs[f"{name}, seed {seed}"] for name in own]
+        assert {(run.loop, run.model, run.practice, run.patch, run.seed) for run in compared} == {
+            (compared[0].loop, compared[0].model, compared[0].practice, compared[0].patch, seed)}
+        rated = [runs[f"{name}, rate {rate:g}, seed {seed}"] for name, (_, rates) in recipes.OPTIMIZERS.items()
+                 for rate in rates]
+        assert len({(run.loop.optimizer, run.loop.rate) for run in rated}) == len(rated) >= 9
+        assert len({(run.loop.epochs, run.loop.steps, run.loop.batch, run.temperature) for run in rated}) == 1
 
 
 @pytest.mark.parametrize(
@@ -115,6 +146,20 @@ def test_a_chapter_with_nothing_to_train_is_refused(chapter, name):
         recipes.plan(chapter, {**values, name: []})
 
 
+def test_of_the_autoencoders_one_is_the_papers_and_further_seeds_change_nothing_but_the_seed():
+    _, values = resolve("02_autoencoders", "laptop", {})
+    runs = recipes.plan("02_autoencoders", values)
+    first, printed = runs[f"AE {values['latents'][-1]}"], runs[recipes.AS_PRINTED]
+    for seed in values["seeds"]:
+        for name in (f"AE {values['latents'][-1]}", "log-cosh VAE"):
+            other = runs[f"{name}, seed {seed}"]
+            assert [field for field in vars(other) if getattr(other, field) != getattr(runs[name], field)] == ["seed"]
+    assert (printed.levels, printed.cycles, printed.views) == ("gray", (23,), recipes.PLAIN)
+    assert printed.model == first.model and runs["twice as long"].loop.epochs == 2 * first.loop.epochs
+    assert all(run.thin == 1 for run in runs.values() if run.reconstructs), "no label decides what one sees"
+    assert all(run.loop.validation > 0 for run in runs.values())
+
+
 def test_variants_of_the_ablation_are_switched_alone():
     _, values = resolve("04_augmentations", "laptop", {})
     runs = recipes.plan("04_augmentations", {**values, "variants": list(recipes.VARIANTS), "seeds": [3]})
@@ -122,7 +167,7 @@ def test_variants_of_the_ablation_are_switched_alone():
     for name, settings in runs.items():
         other = [field for field in vars(bare) if getattr(bare, field) != getattr(settings, field)]
         assert other == ([] if settings is bare else ["views"]), name
-        if name.split(",")[0] not in ("time mixing alone", "all three", "low-pass as published"):
+        if not name.startswith(("time mixing alone", "all three", "low-pass as published")):
             changed = [k for k in vars(bare.views) if getattr(bare.views, k) != getattr(settings.views, k)]
             assert len(changed) == 1, name
 
@@ -143,12 +188,18 @@ def test_a_chapters_networks_are_trained_in_pieces_by_the_command(tmp_path, monk
     for name in ("notebooks", "profiles"):
         (tmp_path / name).symlink_to(home() / name)
     monkeypatch.setenv("SQ_HOME", str(tmp_path))
-    small = ("windows=[1]", "epochs=2", "frames=40", "size=64", "resolution=64", "crop=32")
+    small = ("windows=[1]", "seeds=[1]", "epochs=2", "patch=16", "practice=4", "watch=1", "steps=2",
+             "frames=40", "size=64", "resolution=64", "crop=64")
     command = ["train", "05_recurrence", "--profile", "smoke", *[word for one in small for word in ("-p", one)]]
     assert main([*command, "--minutes", "0"]) == 2
     assert "1 of 2 epochs" in capfd.readouterr().err
     assert main([*command, "--json"]) == 0
     cards = json.loads(capfd.readouterr().out)
-    assert cards["window 1"]["epochs"] == 2
+    assert cards["window 1, seed 1"]["epochs"] == 2
+    assert main([*command, "--ship", "--json"]) == 0  # at once: nothing is trained anew
+    keys = {card["key"] for card in json.loads(capfd.readouterr().out).values()}
+    assert {path.name for path in (tmp_path / "results/weights").iterdir()} == keys
+    shutil.rmtree(tmp_path / "data/models")
+    assert trained.is_complete(keys.pop()), "found where it came with the book"
     assert main(["train", "01_dataset", "--profile", "smoke"]) == 2
     assert "trains no network" in capfd.readouterr().err

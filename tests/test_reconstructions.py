@@ -24,14 +24,53 @@ def test_the_layers_are_those_of_the_network_and_end_with_a_frame(variational):
     assert net(frame)[0].shape == frame.shape
 
 
-def test_pca_errors_fall_to_nothing_on_frames_of_few_patterns_and_begin_at_the_mean_frame():
+def test_errors_of_linear_codes_begin_at_the_mean_frame_and_end_where_the_frames_are_spanned():
     rng = np.random.default_rng(0)
     patterns = rng.normal(size=(3, 8, 8))
     train, test = (np.einsum("nk,khw->nhw", rng.normal(size=(n, 3)), patterns) + 2 for n in (40, 20))
-    found = rc.yardsticks(train, test, [1, 3, 100], 0).set_index("size")
-    assert found.loc[0, "test"] == pytest.approx(np.square(test - train.mean(0)).mean())
-    assert found.loc[1, "test"] > 0.01 and found.loc[3, "test"] == pytest.approx(0, abs=1e-9)
-    assert found.loc[100, "components"] == 39
+    codes = rc.linear_codes(train, 64, 0)
+    pca, waves = (rc.linear_errors(test, code, [0, 1, 3, 64]) for code in codes.values())
+    np.testing.assert_allclose(pca[:, 0], np.square(test - train.mean(0)).mean((1, 2)))
+    assert (pca[:, 1] > 0.01).any() and np.abs(pca[:, 2:]).max() < 1e-9, "three patterns need three components"
+    assert len(codes["PCA"][1]) == 39, "no more components than training frames tell"
+    assert (np.diff(waves, axis=1) <= 1e-9).all()
+    assert np.abs(waves[:, 3]).max() < 1e-5, "64 waves span 8 by 8 pixels"
+
+
+def test_the_lowest_frequencies_are_orthonormal_and_hold_what_is_smooth():
+    noise = np.random.default_rng(0).normal(size=(4, 16, 16))
+    mean, waves = rc.linear_codes(noise, 20, 0)["lowest frequencies"]
+    np.testing.assert_allclose(waves @ waves.T, np.eye(20), atol=1e-5)
+    place = (np.arange(16) + 0.5) / 16
+    smooth = np.cos(np.pi * place)[:, None] + np.cos(2 * np.pi * place)[None]
+    assert rc.linear_errors(smooth[None], (0 * mean, waves), [20])[0, 0] < 1e-6
+
+
+def test_a_ratio_of_errors_weighs_frames_alike_and_its_interval_is_over_events():
+    events = np.repeat(list("abcde"), [10, 10, 10, 10, 60])
+    yardstick = np.where(events == "e", 1.0, 2.0)
+    value, low, high = rc.ratio(0.8 * yardstick, yardstick, events, 0)
+    assert value == pytest.approx(0.8) and low == pytest.approx(0.8) and high == pytest.approx(0.8)
+    value, low, high = rc.ratio(np.ones(100), yardstick, events, 0)
+    assert value == pytest.approx(100 / 140) and low < value < high
+
+
+def test_what_lasts_is_told_from_what_does_not():
+    rng = np.random.default_rng(0)
+    events, regions = np.repeat(["a", "b"], 200), rng.normal(size=(2, 8, 8))
+    frames = np.repeat(regions, 200, axis=0) + 0.5 * rng.normal(size=(400, 8, 8))
+    assert rc.lasting_error(frames, events) == pytest.approx(0.25, rel=0.02)
+
+
+def test_the_depth_of_a_shadow_is_that_of_the_darkest_places_and_a_copy_keeps_a_share_of_it():
+    rng = np.random.default_rng(0)
+    region = np.zeros((20, 20))
+    region[5:10, 5:10] = -2
+    frames = np.repeat(region[None], 60, axis=0) + 0.1 * rng.normal(size=(60, 20, 20))
+    found = rc.shadows(frames, 0.7 * frames, np.repeat(["a", "b"], 30))
+    assert found["event"].tolist() == ["a", "b"]
+    np.testing.assert_allclose(found["copies"] / found["frames"], 0.7)
+    assert (found["frames"] > 1.8).all()
 
 
 def test_a_dimension_that_says_nothing_is_not_used():

@@ -10,6 +10,7 @@ from sqlib.data import catalogue, paper_split
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
 from sqlib.learn.augment import Views
+from sqlib.learn.levels import LEAST, STEPS, pictures
 from sqlib.learn.lowpass import solarized_low_pass
 from sqlib.learn.samples import gather, hold_out, make_samples, split, thinned
 
@@ -118,3 +119,14 @@ def test_bad_input_is_named(frameset):
     index = samples.index.assign(label=1)
     with pytest.raises(SqError, match="no negative"):
         split(replace(samples, index=index), "event")
+
+
+def test_logarithms_forget_how_bright_a_frame_is_and_keep_ratios_of_power():
+    power = np.exp(np.random.default_rng(0).normal(3, 0.5, (3, 32, 32)))
+    power[1], power[2] = 2 * power[0], power[0][::-1]
+    frames = torch.from_numpy(np.rint(power).clip(0, 255).astype(np.uint8))
+    one, brighter, turned = pictures(frames, "logarithm")[0].float()
+    assert (one - brighter).abs().mean() < 2, "gray levels are whole numbers, so a little is left"
+    assert torch.equal(one.flip(0), turned)
+    relative = frames[0] / frames[0].float().mean()
+    np.testing.assert_allclose(one, STEPS * torch.log((relative + LEAST) / LEAST), atol=0.51)

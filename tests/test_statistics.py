@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
+from sqlib.data.measurements import told_apart
+from sqlib.data.shadows import shadow_shape, source_place
 from sqlib.data.statistics import (
     View,
     compare,
@@ -15,7 +18,7 @@ from sqlib.data.statistics import (
 )
 
 # the small sample: sources have repaired pixels and only five clear ones are left; four to twelve frames an event
-KNOWN_TO_DIFFER = {("source FWHM in time", 23), ("large-scale brightness rms", 24)}
+KNOWN_TO_DIFFER = {("source FWHM in time", 23)}
 
 
 def test_real_frames_lie_inside_the_spreads_of_the_reference(real):
@@ -53,6 +56,42 @@ def test_width_of_blurred_noise(sigma):
 def test_half_width_of_a_gaussian():
     lags = np.arange(5.0)
     assert half_width(lags, np.exp(-(lags**2) / 4)) == pytest.approx(2 * np.log(2) ** 0.5, rel=0.01)
+
+
+def test_a_disc_is_a_shadow_of_its_area_depth_and_edge():
+    """Depth 0.3 inside of 30 px, a logistic edge of 6 px: its logarithm is steepest where the level is sqrt(0.3)."""
+    y, x = np.mgrid[:200, :200] - 100
+    level = 0.3 + 0.7 / (1 + np.exp((30 - np.hypot(y, x)) / 6))
+    found = shadow_shape(np.stack([level] * 4))
+    blurred = gaussian_filter(level, 4)
+    below = {limit: int((blurred < limit).sum()) for limit in (0.7, 0.5)}
+    assert found["shadow: pieces below 0.7"] == 1
+    assert found["shadow: area below 0.7"] == pytest.approx(below[0.7], rel=0.02)
+    assert found["shadow: share of it below 0.5"] == pytest.approx(below[0.5] / below[0.7], rel=0.05)
+    assert found["shadow: minimum"] == pytest.approx(0.3, abs=0.02)
+    slope = 0.7 / 4 / 6 / 0.65  # d ln P / d r of the logistic at its middle: an upper limit once it is blurred
+    assert 0.5 * slope < found["shadow: steepest logarithmic gradient"] < 1.3 * slope
+
+
+def test_a_source_in_a_shadow_is_measured_against_its_own_surroundings():
+    y, x = np.mgrid[:160, :160]
+    level = np.where(np.hypot(y - 80, x - 60) < 50, 0.4, 1.0)
+    level[56:69, 32:45] = 0.1
+    spot = 3 * np.exp(-((y - 85) ** 2 + (x - 70) ** 2) / (2 * 2.0**2))
+    found = source_place(np.stack([level + spot] * 5), (63, 78, 77, 92))
+    mean = (level + spot).mean()
+    assert found["source: level around it / frame mean"] == pytest.approx(0.4 / mean, rel=0.02)
+    assert found["source: peak / frame mean"] == pytest.approx((0.4 + 3 * 4 / (4 + 1.2**2)) / mean, rel=0.02)
+    assert found["source: distance from the darkest place"] == pytest.approx(np.hypot(85 - 62, 70 - 38), abs=1)
+
+
+def test_a_classifier_tells_deep_shadows_from_shallow_ones_and_nothing_from_nothing(rng):
+    def events(depth):
+        return [{"shadow: minimum": depth + 0.03 * rng.standard_normal(), "sources": []} for _ in range(20)]
+
+    assert told_apart(events(0.2), events(0.4), 0)[0] > 0.95
+    assert 0.2 < told_apart(events(0.2), events(0.2), 0)[0] < 0.8
+    assert np.isnan(told_apart(events(0.2)[:4], events(0.2), 0)[0])
 
 
 def test_a_planted_source_is_measured():

@@ -183,5 +183,39 @@ def test_file_in_place_of_the_folder_and_a_home_without_notebooks_are_refused(ho
         student.write_student(tmp_path / "file")
     for path in (home / "notebooks").iterdir():
         path.unlink()
-    with pytest.raises(SqError, match="no notebooks"):
+    with pytest.raises(SqError, match="no notebooks of chapters"):
         student.write_student(tmp_path / "class")
+
+
+def strays(folder: Path) -> dict[str, bytes]:
+    """Write what people leave beside notebooks: of macOS, of JupyterLab, a copy, a cut one; as {name: content}."""
+    bare = json.dumps(json.loads(nbformat.writes(new_notebook(cells=[new_code_cell("1 + 1")]))))
+    content = {"._00_one.ipynb": b"\x00\x05\x16\x07", "Untitled.ipynb": bare.encode(), "Untitled1.ipynb": b"",
+               "old.ipynb": b'{"nbformat": 3, "metadata": {}, "worksheets": []}', "cut.ipynb": b'{"cells": ['}
+    for name, written in content.items():
+        (folder / name).write_bytes(written)
+    return content
+
+
+def test_strays_beside_notebooks_are_left_out_named_and_left_alone(home, tmp_path, capsys):
+    content = strays(home / "notebooks")
+    made = student.write_student(tmp_path / "class")
+    assert [path.name for path in made] == ["00_one.ipynb", "01_two.ipynb"]
+    told = capsys.readouterr().err
+    assert [line.split(",")[0] for line in told.splitlines()] == [
+        f"left out {name}" for name in ("Untitled.ipynb", "Untitled1.ipynb", "cut.ipynb", "old.ipynb")]
+    assert "it has neither parameters nor solutions" in told and "it is empty" in told
+    assert {name: (home / "notebooks" / name).read_bytes() for name in content} == content
+    (tmp_path / "class/._00_one.ipynb").write_bytes(b"\x00\x05\x16\x07")
+    assert student.check_student(tmp_path / "class") == 2
+
+
+def test_chapters_are_what_the_contents_list_and_a_damaged_one_is_no_stray(home, tmp_path, capsys):
+    (home / "_toc.yml").write_text("format: jb-book\nroot: x\nchapters:\n  - file: notebooks/00_one\n")
+    assert list(student.student_texts()) == ["00_one.ipynb"]
+    assert "left out 01_two.ipynb, which is no chapter: _toc.yml does not list it" in capsys.readouterr().err
+    strays(home / "notebooks")
+    (home / "notebooks/00_one.ipynb").write_text("<<<<<<< HEAD\n")
+    with pytest.raises(SqError, match=r"00_one\.ipynb is not .*conflict"):
+        student.write_student(tmp_path / "class")
+    assert not (tmp_path / "class").exists()

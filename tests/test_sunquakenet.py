@@ -19,16 +19,19 @@ NEGATIVE = "C23_pos/neg/img_poz_2001_04_06_19_13_00_20.png"
 ROW = "06.04.2001 19:13 ,21,36,,,,,,,,,1,8,9,12,20.5,,,,,a remark, with \n"
 
 
+def picture(path, rng, shape=(32, 32), mode="L", **options):
+    """Write noise as a picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).convert(mode).save(path, **options)
+
+
 @pytest.fixture
 def net(tmp_path, rng):
     """Function that adds a gray picture to a SunquakeNet of 32 x 32 pixels and returns its root."""
 
-    def add(*names, shape=(32, 32), mode="L", **options):
+    def add(*names, **options):
         for name in names:
-            path = tmp_path / "net" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            picture = Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).convert(mode)
-            picture.save(path, **options)
+            picture(tmp_path / "net" / name, rng, **options)
         return tmp_path / "net"
 
     return add

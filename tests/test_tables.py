@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from pydantic import Field, create_model
 
-from sqlib.data.tables import Above0, Count, Row, Text, Time, empty, intervals, read_table
+from sqlib.data.tables import Above0, Count, Number, Row, Text, Time, empty, intervals, read_table, spelt
 from sqlib.errors import SqError
 
 SIDES = ("x0", "y0", "x1", "y1")
@@ -21,9 +21,11 @@ class Words(Row):
     known: Literal["yes", "no"]
 
 
-TABLE = create_model("Table", __base__=Words, **dict.fromkeys(SIDES, Annotated[float | None, empty]))
+TABLE = create_model("Table", __base__=Words, **dict.fromkeys(SIDES, Annotated[Number | None, empty]))
+FLAG = create_model("Flag", __base__=TABLE, known=Annotated[Literal["yes", "no"], spelt])
 HEAD = ",".join(TABLE.model_fields)
-GOOD = "a.fits,2014-06-01T12:00:30,2,4,0.5,yes,1,2.5,3,4"
+WHEN = "2014-06-01T12:00:30"
+GOOD = f"a.fits,{WHEN},2,4,0.5,yes,1,2.5,3,4"
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def test_further_columns_and_odd_letters_are_left_out_where_that_is_allowed(tmp_
     ("1,2.5,3,4", "1,2.5,3,", "line 3, column x0…y1: .* is no box"),
     ("1,2.5,3,4", "1,4,3,4", "line 3, column x0…y1: .* is no box"),
     ("1,2.5,3,4", "1,2.5,3", "line 3: 9 values for 10 columns"),
-    ("a.fits", '"a.fits', "line 3: 1 values for 10 columns"),
+    ("a.fits", '"a.fits', "line 3: a quote is not closed"),
     ("a.fits", '"' + "x" * 140_000, "line 3: field larger than .*; is a quote not closed"),
 ])
 def test_wrong_values_are_refused_with_their_place(read, old, new, told):
@@ -108,3 +110,83 @@ def test_a_quoted_value_over_two_lines_does_not_shift_the_numbers_of_lines(read)
 def test_a_table_that_is_absent_says_where_to_begin(tmp_path):
     with pytest.raises(SqError, match=r"cannot read .*t\.csv.* `sq data template FOLDER`"):
         read_table(tmp_path / "t.csv", TABLE)
+
+
+T = f"{HEAD}\n{GOOD}\n"
+WIDE = T.replace(",", ";")
+SPREADSHEETS = {
+    "semicolons": WIDE,
+    "tabs": WIDE.replace(";", "\t"),
+    "bars": WIDE.replace(";", "|"),
+    "sep=": f"sep=,\r\n{T}",
+    "sep= in quotes": f'"sep=;"\n{WIDE}',
+    "sep= that lies": f"sep=;\n{T}",
+    "sep= of another sign": f"sep=^\n{T}".replace(",", "^"),
+    "decimal commas": WIDE.replace("0.5", "0,5").replace("2.5", "2,50"),
+    "decimal commas in quotes": T.replace("2.5", '"2,5"'),
+    "a byte-order mark": f"\ufeff{T}",
+    "two byte-order marks": f"\ufeff\ufeff{T}",
+    "CR line ends": T.replace("\n", "\r"),
+    "CRLF line ends": T.replace("\n", "\r\n"),
+    "remarks in quotes": f'"# name: a file, or ""none"""\n" # more"\n{T}',
+    "remarks in cells": f"# a,b,,\n{T}",
+    "odd line ends in a remark": f"# a\u2028b\x0bc\x85d\n{T}",
+    "everything in quotes": "\n".join(",".join(f'"{word}"' for word in line.split(",")) for line in (HEAD, GOOD)),
+    "empty columns": T.replace("\n", ",,\n"),
+    "an empty column inside": T.replace("first", ",first").replace("2,4", ",2,4"),
+    "more empty values than columns": f"{HEAD}\n{GOOD},,,\n",
+    "empty rows": f"\n,,,\n{HEAD}\n,,,,,,,,,\n{GOOD}\n\n,,\n",
+    "a repeated head": f"{T}{HEAD}\n",
+    "names in capitals, with blanks": f"{HEAD.upper().replace('X0', ' x 0 ')}\n{GOOD}",
+    "12.0": T.replace("2,4", "2.0,4.00"),
+    "TRUE": T.replace("yes", "TRUE"),
+    "Yes": T.replace("yes", " Yes "),
+}
+ENCODINGS = ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+
+
+@pytest.mark.parametrize("kind", SPREADSHEETS)
+def test_a_table_after_a_trip_through_a_spreadsheet_is_the_same(tmp_path, kind):
+    (tmp_path / "t.csv").write_bytes(SPREADSHEETS[kind].encode())
+    (tmp_path / "good.csv").write_text(T)
+    table, good = (read_table(tmp_path / name, FLAG) for name in ("t.csv", "good.csv"))
+    pd.testing.assert_frame_equal(table.reset_index(drop=True), good.reset_index(drop=True))
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_table_in_another_encoding_is_the_same(tmp_path, encoding):
+    (tmp_path / "t.csv").write_bytes(f"{HEAD}\n{GOOD}\n".replace("a.fits", "März ☉.fits").encode(encoding))
+    assert read_table(tmp_path / "t.csv", TABLE)["name"].tolist() == ["März ☉.fits"]
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    (T.replace("2,4", "2,1_0"), "line 2, column last: '1_0': .* without _"),
+    (T.replace("2.5", "2_0.5"), "line 2, column y0: '2_0.5': .* without _"),
+    (T.replace("2.5", '"1,250"'), "line 2, column y0: '1,250': are these thousands or decimals"),
+    (WIDE.replace("2.5", "1.250").replace("0.5", "0,5"), "line 2, column y0: '1.250': are these thousands or decimals"),
+    (WIDE.replace("2.5", "1.250,5"), "line 2, column y0: '1.250,5': input should be a valid number"),
+    (T.replace(",4,0.5", ",4,0,5"), "line 2: 11 values for 10 columns"),
+    (T.replace(WHEN, "01.06.2014 12:00"), "day or the month first.* 2014-06-01 or 2014-01-06"),
+    (T.replace(WHEN, "6/1/2014 12:00"), "day or the month first.* 2014-01-06 or 2014-06-01"),
+    (T.replace(WHEN, "41791.5"), "a spreadsheet counts days.* 2014-06-01T12:00:00"),
+    (T.replace(WHEN, "2014-06-01"), "line 2, column when: '2014-06-01': a time is written"),
+    (T.replace("1,2.5,3,4", "-,-,-,-"), "line 2, column x0: '-': input should be a valid number"),
+    (T.replace("1,2.5,3,4", "None,,,"), "line 2, column x0: 'None': input should be a valid number"),
+    (HEAD.replace(",", "^") + "\n" + GOOD, "or is parted by none of"),
+    (f"{HEAD},\n{GOOD},7", "line 1: .* has ''"),
+    (f'{HEAD}\n"{GOOD}\n{GOOD}\nb"{GOOD[1:]}', "line 2: a quote is not closed, and its value holds further rows"),
+    (f'{HEAD}\n{GOOD}\n{GOOD},"', "line 3: a quote is not closed"),
+    (f'"# a remark\n{HEAD}\n{GOOD}', "line 1: a quote is not closed"),
+])
+def test_what_a_spreadsheet_made_ambiguous_is_refused_and_named(read, text, told):
+    with pytest.raises(SqError, match=rf"t\.csv, .*{told}"):
+        read(text)
+
+
+def test_rows_that_an_open_quote_swallows_never_vanish_from_a_table_with_more_columns(tmp_path):
+    for ends in ('"one, unsure', '"one, unsure\n{0},"two"', '"' + "x" * 200_000):
+        (tmp_path / "t.csv").write_text(f"{HEAD},Obs\n{GOOD},{ends.format(GOOD)}\n{GOOD},\n{GOOD},\n")
+        with pytest.raises(SqError, match=r"t\.csv, line 2: .*quote.* not closed"):
+            read_table(tmp_path / "t.csv", TABLE, more=True)
+    (tmp_path / "t.csv").write_text(f'{HEAD},Obs\n{GOOD},"a ""fine""\nremark, of two lines"\n{GOOD},"left" one\n')
+    assert len(read_table(tmp_path / "t.csv", TABLE, more=True)) == 2

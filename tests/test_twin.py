@@ -3,15 +3,20 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import sqlib.sun.twin as twin
-from sqlib.data import catalogue, find_event, measurements
-from sqlib.data.statistics import as_published, compare, reference, temporal_acf
+from sqlib.data import catalogue, find_event, frames_from_cube, measurements
+from sqlib.data.build import make_cube
+from sqlib.data.cubes import read_cube
+from sqlib.data.shadows import source_place
+from sqlib.data.statistics import as_published, compare, quartiles, reference, temporal_acf
 from sqlib.errors import SqError
+from sqlib.learn import practice
 from sqlib.sun.scene import draw_scene
-from sqlib.sun.twin import TwinSettings, dopplergrams, simulate
+from sqlib.sun.twin import TwinSettings, dopplergrams, place_in_time, simulate
 
 SMALL = TwinSettings(size=128, frames=48)
 LABELLED = [event for event in catalogue() if event.labelled]
@@ -69,6 +74,32 @@ def test_the_same_seed_and_event_make_the_same_cube_whatever_was_made_before():
     assert not np.array_equal(first.power, other.power)
 
 
+def test_cubes_that_begin_at_random_times_have_their_intervals_at_any_frame():
+    settings, at = replace(SMALL, random_start=True), []
+    for event in LABELLED:
+        placed, first = place_in_time(event, settings)
+        (start, _), (_, end) = placed.intervals[0], placed.intervals[-1]
+        assert first == 0 and start >= 0 and end < settings.frames
+        assert [b - a for a, b in placed.intervals] == [b - a for a, b in event.intervals]
+        at.append(start / (settings.frames - (end - start)))
+    assert min(at) < 0.1 and max(at) > 0.9 and abs(np.mean(at) - 0.5) < 0.12  # uniform: 0.5 ± 0.04
+    assert place_in_time(LABELLED[0], SMALL)[0] is LABELLED[0]
+
+
+def test_a_cube_that_begins_at_a_random_time_shows_the_same_sunquake_and_is_labelled_by_its_own_frames(tmp_path):
+    event, settings = find_event("2012-07-04 09:47"), replace(SMALL, random_start=True)
+    make_cube(event, settings, tmp_path / "cube.fits")
+    cube = read_cube(tmp_path / "cube.fits")
+    (first, last), _ = cube.boxes[0]
+    shift = first - event.intervals[0][0]
+    assert shift != 0 and cube.truth["quakes"][0]["y"] == simulate(event, SMALL).truth["quakes"][0]["y"]
+    index = frames_from_cube(cube, 64).index
+    assert list(index["frame"]) == list(range(48))
+    assert list(index["frame"][index["label"] == 1]) == list(range(first, last + 1))
+    told = index.set_index("frame")["time"][first]
+    assert abs((told - event.time).total_seconds()) < 1  # the same moment of the Sun
+
+
 def test_an_event_without_annotation_has_no_source():
     cube = simulate(next(event for event in catalogue() if not event.labelled), SMALL)
     assert cube.boxes == () and cube.truth["quakes"] == [] and cube.power.shape == (48, 128, 128)
@@ -112,7 +143,8 @@ def test_near_the_limb_speckle_is_longer_east_west():
 
 
 @pytest.mark.parametrize("bad", [
-    {"size": 8}, {"size": 128.0}, {"size": True}, {"frames": 0}, {"frames": 300}, {"seed": -1}, {"seed": "x"}])
+    {"random_start": 1}, {"size": 8}, {"size": 128.0}, {"size": True}, {"frames": 0}, {"frames": 300}, {"seed": -1},
+    {"seed": "x"}])
 def test_bad_settings_are_refused_by_name(bad):
     with pytest.raises(SqError, match=next(iter(bad))):
         simulate(LABELLED[0], replace(SMALL, **bad))
@@ -139,6 +171,26 @@ def test_a_published_frame_touches_255_and_carries_four_counts_of_noise():
     assert frames.max(axis=(1, 2)).min() >= 245
     noise = frames - power * (255 / power.max((1, 2), keepdims=True))
     assert 2.5 < noise.std() < 5.5
+
+
+def test_shadows_and_sources_lie_in_the_spreads_of_the_published_ones():
+    """Medians of ten events, twin and practice, between the published 10 and 90 %; practice reaches both ends."""
+    some = [event for event in LABELLED if event.cycle == 24][::4]
+    views = measurements.simulated_views(TwinSettings(frames=48), some)
+    table = quartiles(measurements.by_event(views, 0)[24]).set_index("quantity")
+    outside = table[~table["twin, 50 %"].between(table["low"], table["high"])]
+    assert len(table) == 13 and outside.empty, outside.to_string()
+
+    rows = []
+    for number in range(6):
+        made = practice.practise(number, 1265, 128, 96)
+        rows += [source_place(made.frames[int(a) : int(b) + 1], (x - 8, y - 8, x + 8, y + 8))
+                 for a, b, y, x in made.sources]
+    drawn = pd.DataFrame(rows)
+    for name in ("source: level around it / frame mean", "source: peak / level around it"):
+        low, middle, high = table.loc[name, ["low", "middle", "high"]]
+        assert low < drawn[name].median() < high, name
+        assert drawn[name].quantile(0.1) < middle < drawn[name].quantile(0.9), name
 
 
 @pytest.mark.slow

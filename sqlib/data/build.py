@@ -4,6 +4,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import sys
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -147,15 +148,18 @@ def load_frames(data: str = "twin", root: str | os.PathLike = "", size: int = 22
     `data="twin"` builds the simulated cubes (`settings`, `workers`, `simulate`, `listed` as in `build_twin`) and makes
     frames of `size` pixels of them with `scaling` "cube" or "frame"; their pixels are a read-only memory map.
     `data="sunquakenet"` reads the published frames from the folder `root`, or fetches them, and resizes them; they are
-    scaled already, so `scaling` and `settings` have no effect. Raises `SqError` for anything else.
+    scaled already, so `scaling` and `settings` have no effect; stderr says what was left out of them. Raises `SqError`
+    for anything else.
     """
     from tqdm import tqdm
 
     check_frames(size, scaling)
     if data == "sunquakenet":
-        from sqlib.data.sunquakenet import fetch, load_sunquakenet
+        from sqlib.data.sunquakenet import fetch, left_out, load_sunquakenet
 
-        frames = load_sunquakenet(Path(root) if root else fetch(), size, progress=progress)[0]
+        frames, report = load_sunquakenet(Path(root) if root else fetch(), size, progress=progress)
+        for told in left_out(report):
+            print(f"{root or 'SunquakeNet'}: {told}", file=sys.stderr)
         if frames.source == "twin":
             raise SqError(f"{root} holds simulated frames, exported from the twin, not observed ones: use data=twin")
         return frames

@@ -13,12 +13,11 @@ from typing import NamedTuple
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.io import fits
 from scipy.ndimage import gaussian_filter
 from sunpy.coordinates import HeliographicStonyhurst, Helioprojective, get_earth
 
-from sqlib.compressed_fits import unpacked
 from sqlib.errors import SqError, in_words
+from sqlib.fits_files import fits_files, opened_image, quoted, read_comments, read_header, readable, without_fill
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar for notebooks that is not shown
@@ -33,6 +32,9 @@ IMAGES = {  # arcsec a pixel and what headers say, of AIA by its wavelength in �
 }
 XRAY = (6, 12)  # keV; the paper prints eV
 LARGEST = 2**28  # bytes of an image, unpacked: twice 4096 × 4096 in float64
+BRIGHTNESS = -999, 1e9  # between which the pixels of AIA (at most 16,383 a readout) and RHESSI lie
+OBSERVERS = (("HGLN_OBS", "HGLT_OBS", "DSUN_OBS"), ("CRLN_OBS", "CRLT_OBS", "DSUN_OBS"))
+TURNS = (("PC1_1", "PC1_2", "PC2_1", "PC2_2"), ("CD1_1", "CD1_2", "CD2_1", "CD2_2"), ("CROTA2",))
 NEEDED = [f"{word}{axis}" for word in ("CTYPE", "CDELT", "CRPIX", "CRVAL") for axis in (1, 2)]  # or sunpy guesses
 
 
@@ -145,14 +147,20 @@ def flare(channel: int | str, where, onset: datetime, rng, half: float = 50.0) -
 
 def observed(folder: Path, channel: int | str, where, start: datetime, end: datetime) -> tuple[list, object, str]:
     """Up to four cut-outs of a channel about `where`, from 5 minutes before `start` to 20 after `end`; the first X-ray
-    image within half an hour of these times, or None and why there is none. `SqError` for no image of the channel."""
-    maps = read_maps(folder)
+    image within half an hour of these times, or None; and why there is none, and which files are left aside, in words.
+    `SqError` for no image of the channel."""
+    maps = read_maps(folder, aside := {})
     images = pick(maps, channel, start - timedelta(minutes=5), end + timedelta(minutes=20))
     images = [cut_out(one, where) for one in images[:: max(1, len(images) // 4)][:4]]
+    xrays, why = None, []
     try:
-        return images, pick(maps, "x-ray", start - timedelta(minutes=30), end + timedelta(minutes=30))[0], ""
+        xrays = pick(maps, "x-ray", start - timedelta(minutes=30), end + timedelta(minutes=30))[0]
     except SqError as error:
-        return images, None, str(error)
+        why.append(str(error))
+    if aside:
+        path, reason = next(iter(aside.items()))
+        why.append(f"{len(aside)} files of {folder} are left aside, or in part, the first, {path.name}: {reason}")
+    return images, xrays, "; ".join(why)
 
 
 def distances(here, source=None, xrays=None) -> dict[str, float | None]:
@@ -176,29 +184,69 @@ def distances(here, source=None, xrays=None) -> dict[str, float | None]:
     return facts
 
 
-def read_maps(folder: Path) -> list:
-    """All images of a folder (FITS) as sunpy maps, by time.
+def read_maps(folder: Path, aside: dict[Path, str] | None = None) -> list:
+    """All images of a folder (FITS, whatever they are called) as sunpy maps, by time; each is there once.
 
-    `SqError` for none, and for one of which sunpy would guess place, scale or time, or that is no view in angles.
+    `aside`, where given, takes what is not used, each with the reason: files, and pixels that hold no measurement (NaN
+    in the maps). `SqError` for no image, and for one of which sunpy would guess place, scale or time, or that is no
+    view in angles.
     """
-    found = []
-    files = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in (".fits", ".fts", ".fit"))
+    found, aside = {}, {} if aside is None else aside
+    files, left = fits_files(folder)
+    aside.update(left)
     if not files:
-        raise SqError(f"{folder} holds no FITS file: put AIA and RHESSI images there, or name none to simulate them")
+        others = f" but {len(left)} downloads that have not ended" if left else ""
+        raise SqError(f"{folder} holds no FITS file{others}: put AIA and RHESSI images there, or name none to "
+                      "simulate them")
     for file in files:
-        advice = "take the file as the archive has it, level 1 or later"
-        with in_words(f"{file} holds no image that can be used", advice), warnings.catch_warnings(action="ignore"):
-            with fits.open(unpacked(file, LARGEST, "an image of the Sun")) as units:  # what is torn raises an error
-                unit = [unit for unit in units if unit.is_image and unit.header["NAXIS"] == 2][0]  # noqa: RUF015
-                data, header = np.array(unit.data), unit.header.copy()
-            if missing := [key for key in NEEDED if key not in header]:
-                raise ValueError(f"no world coordinates, the header lacks {', '.join(missing)}")
-            warnings.filterwarnings("error", message="Missing metadata for observation time")  # or it would be now
-            comments = {card.keyword: card.comment for card in header.cards}  # one tells sunpy how RHESSI counts time
-            found.append(one := sunpy.map.Map(data, dict(header) | {"keycomments": comments}))
-            if not (one.date and isinstance(one.coordinate_frame, Helioprojective)):
-                raise ValueError(f"coordinates {', '.join(one.coordinate_system)} are not helioprojective")
-    return sorted(found, key=lambda one: one.date.datetime)
+        one = _read_map(file, aside)
+        twin = next((path for path, other in found.items() if _same(one, other)), None)
+        if twin is None:
+            found[file] = one
+        else:
+            aside[file] = f"the same image as {twin.name}"
+    return sorted(found.values(), key=taken)
+
+
+def taken(one) -> datetime:
+    """When a map was taken, UTC; in a leap second, which `datetime` does not have, the second after."""
+    return one.date.utc.to_datetime(leap_second_strict="silent")
+
+
+def _same(one, other) -> bool:
+    return (taken(one) == taken(other) and channel_of(one) == channel_of(other)
+            and np.array_equal(one.data, other.data, equal_nan=True))
+
+
+def _read_map(file: Path, aside: dict[Path, str]):
+    """One image as a map; errors as for `read_maps`."""
+    advice = "take the file as the archive has it, level 1 or later"
+    with in_words(f"{file} holds no image that can be used", advice, told=False), warnings.catch_warnings():
+        with opened_image(file, LARGEST, "an image of the Sun", advice) as unit:
+            stored, comments = read_header(unit.header), read_comments(unit.header)
+            data = np.array(unit.data)
+        warnings.simplefilter("ignore")
+        header = readable(stored)
+        if missing := [key for key in NEEDED if header.get(key, "") == ""]:
+            raise ValueError(f"no world coordinates, the header lacks {quoted(stored, missing)}")
+        # sunpy would put the observer on the Earth, and north up, in silence
+        if bad := [key for keys in TURNS for key in keys if key in stored and key not in header]:
+            raise ValueError(f"the header does not say how the camera was turned, {quoted(stored, bad)}")
+        bad = [key for key in dict.fromkeys(sum(OBSERVERS, ())) if key in stored and key not in header]
+        if bad and not any(set(keys) <= set(header) for keys in OBSERVERS):
+            raise ValueError(f"the header does not say where the observer was, {quoted(stored, bad)}")
+        marked, words = without_fill(data, readable(stored), *BRIGHTNESS)
+        if not np.isfinite(marked).any():
+            raise ValueError("no pixel holds a measurement")
+        if words:
+            data, aside[file] = marked, words
+        warnings.filterwarnings("error", message="Missing metadata for observation time")  # or it would be now
+        # one comment tells sunpy how RHESSI counts time
+        one = sunpy.map.Map(data, header | {"keycomments": comments})
+        if not (one.date and isinstance(one.coordinate_frame, Helioprojective)):
+            raise ValueError(f"coordinates {', '.join(one.coordinate_system)} are not helioprojective")
+        taken(one)
+        return one
 
 
 def channel_of(one) -> int | str | None:
@@ -212,15 +260,15 @@ def channel_of(one) -> int | str | None:
         shared, spanned = min(high, XRAY[1]) - max(low, XRAY[0]), max(high, XRAY[1]) - min(low, XRAY[0])
         return "x-ray" if shared >= spanned / 2 else None
     wave = header.get("wavelnth")
-    return None if wave is None else round(float(wave))
+    return None if wave is None else round(float(wave) * (10 if str(header.get("waveunit")).strip() == "nm" else 1))
 
 
 def pick(maps: list, channel: int | str, start: datetime, end: datetime) -> list:
     """The maps of a channel (304, 94, "x-ray") taken from `start` to `end`. `SqError`, with what is there, for none."""
-    own = [one for one in maps if channel_of(one) == channel and start <= one.date.datetime <= end]
+    own = [one for one in maps if channel_of(one) == channel and start <= taken(one) <= end]
     if not own:
         held = ", ".join(sorted({str(channel_of(one)) for one in maps})) or "none"
-        if times := sorted(one.date.datetime for one in maps):
+        if times := sorted(map(taken, maps)):
             held += f", from {times[0]:%Y-%m-%d %H:%M} to {times[-1]:%Y-%m-%d %H:%M}"
         raise SqError(f"no image of channel {channel} from {start:%Y-%m-%d %H:%M} to {end:%H:%M}; there are: {held}")
     return own
@@ -234,6 +282,6 @@ def cut_out(one, where, half: float = 60.0):
         tx, ty = own.Tx.to_value("arcsec"), own.Ty.to_value("arcsec")
         if not sunpy.map.contains_coordinate(one, SkyCoord(own.Tx, own.Ty, frame=frame)):
             place = f"the source at ({tx:.0f}″, {ty:.0f}″)"
-            raise SqError(f"the image of {one.date.datetime:%Y-%m-%d %H:%M} does not show {place}")
+            raise SqError(f"the image of {taken(one):%Y-%m-%d %H:%M} does not show {place}")
         corners = SkyCoord([tx - half, tx + half] * u.arcsec, [ty - half, ty + half] * u.arcsec, frame=frame)
         return one.submap(corners[0], top_right=corners[1])

@@ -70,11 +70,32 @@ def check_power(power: np.ndarray, what: str) -> tuple[float, float]:
         raise SqError(f"{what}: a cube has three dimensions (frames, height, width), this one has shape {power.shape}")
     low, high = float(power.min()), float(power.max())
     if not (math.isfinite(low) and math.isfinite(high)):
-        bad = ~np.isfinite(power)
-        frame, y, x = np.unravel_index(int(bad.argmax()), bad.shape)
-        places = f"{int(bad.sum())} values are not finite, the first in frame {frame}, row {y}, column {x}"
-        raise SqError(f"{what}: {places}; interpolate or cut the gap first")
+        raise SqError(f"{what}: {_first(power, ~np.isfinite(power), 'not finite')}; interpolate or cut the gap first")
     return low, high
+
+
+def _first(power: np.ndarray, bad: np.ndarray, told: str) -> str:
+    frame, y, x = np.unravel_index(int(bad.argmax()), bad.shape)
+    place = f"the first in frame {frame}, row {y}, column {x} ({power[frame, y, x]:g})"
+    return f"{int(bad.sum())} values are {told}, {place}"
+
+
+def check_filled(power: np.ndarray, what: str) -> None:
+    """Raise `SqError` for a cube of finite power (T, H, W) with values that stand for missing ones, such as -9999.
+
+    They are below zero, or so far above the others as no source is: thirty times the next lower value, or a million
+    times the median.
+    """
+    low, high = float(power.min()), float(power.max())
+    rest, few = float(power.max(where=power < high, initial=0)), power.ravel()[:: max(1, power.size // 10**6)]
+    median = float(np.median(few[few > 0])) if (few > 0).any() else high
+    if low < -1e-6 * high or low < high <= 0:  # a cube stored as integers may come back just below zero
+        told, bad = "negative", power < 0
+    elif high > 30 * rest > 0 or high > 1e6 * median:
+        told, bad = f"far above all others (median: {median:g})", power > min(30 * rest or high, 1e6 * median)
+    else:
+        return
+    raise SqError(f"{what}: {_first(power, bad, told)}; no power is: interpolate or cut missing pixels first")
 
 
 def write_cube(cube: Cube, path: Path) -> None:
@@ -128,6 +149,8 @@ def read_power(path: Path) -> tuple[np.ndarray, dict, tuple, dict]:
     with in_words(f"cannot read the cube {path}", advice), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.filterwarnings("error", message=".*truncated")
+        if path.suffix.lower() == ".npz":
+            raise ValueError("an .npz holds several arrays; write the one of the cube with numpy.save")
         if path.suffix.lower() == ".npy":
             stored = np.lib.format.open_memmap(path, mode="r")  # no pickle; a claim of more than there is is an error
             if stored.dtype.kind not in "fiub" or stored.size > LARGEST:

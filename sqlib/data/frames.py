@@ -184,7 +184,7 @@ def own_card(root: Path) -> dict:
     """What own.json in a folder of frames says of the cubes that they were made of (`own_cubes`); {} without one.
 
     name (of the reader's folder), source ("observed" or "simulated"), cubes ({key of event: file, start, cadence,
-    pixel}). Raises `SqError` where it is broken.
+    pixel}), left_out (sentences on what is in no frame; older ones lack it). Raises `SqError` where it is broken.
     """
     path = Path(root) / "own.json"
     if not os.path.lexists(path):
@@ -194,7 +194,8 @@ def own_card(root: Path) -> dict:
         starts = [datetime.fromisoformat(cube["start"]).tzinfo for cube in card["cubes"].values()]
         cadences = [0 < cube["cadence"] <= 86400 for cube in card["cubes"].values()]
         known = card["source"] in ("observed", "simulated") and isinstance(card["name"], str) and card["name"]
-        if not (known and starts and all(cadences)) or any(starts):
+        told = all(isinstance(one, str) for one in card.get("left_out", ()))
+        if not (known and starts and all(cadences) and told) or any(starts):
             raise ValueError("a wrong entry")
         return card
 

@@ -7,6 +7,11 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.ndimage import gaussian_filter
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sqlib.data.build import build_twin, cube_path
 from sqlib.data.catalogue import Event
@@ -15,8 +20,8 @@ from sqlib.data.frames import FrameSet, events_of
 from sqlib.data.statistics import View, as_published, event_statistics, relative, spatial_acf, summarise, temporal_acf
 from sqlib.sun.holography import Holography, egression_power, fill_gaps, make_kernel
 from sqlib.sun.rays import polytrope_rays
-from sqlib.sun.twin import TwinSettings, blurring, dopplergrams
-from sqlib.sun.waves import Polytrope, mode_sum
+from sqlib.sun.twin import SKIPS, TwinSettings, blurring, dopplergrams, simulate
+from sqlib.sun.waves import Polytrope, skip_sum
 
 OTHERS = 8  # about so many frames outside the annotated intervals are measured, beside those inside
 
@@ -30,14 +35,20 @@ def spread(events, count: int) -> list[Event]:
 
 def twin_views(settings: TwinSettings, events) -> list[View]:
     """Simulated frames as they would be published (own maximum, JPEG): the annotated ones and some of the others."""
-    folder, views = build_twin(settings, progress=False), []
-    for event in events:
-        cube = read_cube(cube_path(folder, event))
-        numbers = cube.first_frame + np.arange(len(cube.power))
-        keep = _measured([interval for interval, _ in cube.boxes], numbers)
-        sources = [(interval, box) for interval, boxes in cube.boxes for box in boxes]
-        views.append(View(event, as_published(cube.power[keep]), numbers[keep], sources))
-    return views
+    folder = build_twin(settings, progress=False)
+    return [_view(event, read_cube(cube_path(folder, event))) for event in events]
+
+
+def simulated_views(settings: TwinSettings, events) -> list[View]:
+    """The same of a twin that is made here and now, and not kept."""
+    return [_view(event, simulate(event, settings)) for event in events]
+
+
+def _view(event: Event, cube) -> View:
+    numbers = cube.first_frame + np.arange(len(cube.power))
+    keep = _measured([interval for interval, _ in cube.boxes], numbers)
+    sources = [(interval, box) for interval, boxes in cube.boxes for box in boxes]
+    return View(event, as_published(cube.power[keep]), numbers[keep], sources)
 
 
 def frame_views(frameset: FrameSet) -> list[View]:
@@ -63,12 +74,53 @@ def _measured(intervals, numbers: np.ndarray) -> np.ndarray:
     return keep
 
 
-def measure(views: list[View], seed: int) -> dict[int, dict[str, float]]:
-    """`statistics.summarise` per solar cycle, over the cycle's events."""
+def by_event(views: list[View], seed: int) -> dict[int, list[dict]]:
+    """`statistics.event_statistics` of each view, per solar cycle."""
     found = {}
     for view in views:
         found.setdefault(view.event.cycle, []).append(event_statistics(view, np.random.default_rng(seed)))
-    return {cycle: summarise(events) for cycle, events in sorted(found.items())}
+    return dict(sorted(found.items()))
+
+
+def measure(views: list[View], seed: int) -> dict[int, dict[str, float]]:
+    """`statistics.summarise` per solar cycle, over the cycle's events."""
+    return {cycle: summarise(events) for cycle, events in by_event(views, seed).items()}
+
+
+def told_apart(one: list[dict], other: list[dict], seed: int, repeats: int = 10) -> tuple[float, float]:
+    """AUC with which a classifier tells events of two kinds apart by their shadows, and its spread over `repeats`.
+
+    one, other : of `event_statistics`, ten with a measured shadow at least of each kind, else (NaN, NaN)
+
+    Logistic regression on the rows of `shadows.shadow_shape`, standardised; five folds of events, drawn anew each time.
+    One half is chance.
+    """
+    shapes = [[[value for name, value in event.items() if name.startswith("shadow:")] for event in kind]
+              for kind in (one, other)]
+    shapes = [[shape for shape in kind if shape] for kind in shapes]
+    if min(map(len, shapes)) < 10:
+        return math.nan, math.nan
+    values, kind = np.array([*shapes[0], *shapes[1]]), np.repeat([0, 1], [len(shape) for shape in shapes])
+    model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
+    found = []
+    for repeat in range(repeats):
+        folds = StratifiedKFold(5, shuffle=True, random_state=seed + repeat)
+        answers = cross_val_predict(model, values, kind, cv=folds, method="predict_proba")
+        found.append(roc_auc_score(kind, answers[:, 1]))
+    return float(np.mean(found)), float(np.std(found))
+
+
+def blind_test(one: list[View], other: list[View], rng: np.random.Generator, count: int = 8) -> pd.DataFrame:
+    """`count` random frames in random order, half of each kind of views: frame, kind (0, 1), event.
+
+    At most one an event, and fewer where there are not so many events.
+    """
+    rows = []
+    for kind, views in enumerate((one, other)):
+        for view in rng.permutation(len(views))[: count // 2]:
+            frames = views[view].frames
+            rows.append({"frame": frames[rng.integers(len(frames))], "kind": kind, "event": views[view].event.key})
+    return pd.DataFrame(rows).sample(frac=1, random_state=rng).reset_index(drop=True)
 
 
 def curves(views: list[View]) -> dict[str, np.ndarray]:
@@ -207,6 +259,6 @@ def expected_speckle(pixel: float, blur: float = 0.0) -> np.ndarray:
     look, sun, frames = Holography(45.0, pixel), Polytrope(), 128
     n = 2 * math.ceil(look.pupil[1] / pixel) + 24
     kernel = make_kernel((frames, n, n), look, polytrope_rays(sun.index), edges="drop")
-    waves = mode_sum((frames, n, n), look.cadence, pixel, look.band, sun) * blurring(n, blur, 0.0)
+    waves = skip_sum((frames, n, n), look.cadence, pixel, look.band, SKIPS, sun) * blurring(n, blur, 0.0)
     field = torch.fft.ifft2((waves * kernel.green).abs().square().sum(0)).abs()
     return (field[0, :4] / field[0, 0]).square().numpy()

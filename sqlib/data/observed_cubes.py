@@ -1,5 +1,6 @@
 """Cubes and frames of real observations, under home()/data/observed: made once for a request, and found again."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -20,6 +21,10 @@ def observed_frames(event, target, settings, *, folder: Path | None = None, **ho
     path, frames = kept / "cubes" / f"{event.key}.fits", kept / "frames" / event.key
     place = [float(target.longitude), float(target.latitude)]
     asked = {"settings": vars(settings), "folder": str(folder or ""), "place": place, "rows": "north first"}
+    if folder and Path(folder).is_dir():  # records that came or went since make another cube
+        files = [(path.name, path.stat()) for path in sorted(Path(folder).glob("[!.]*")) if path.is_file()]
+        held = [(name, found.st_size, found.st_mtime_ns) for name, found in files]
+        asked["files"] = hashlib.sha256(json.dumps(held).encode()).hexdigest()[:16]
     asked = json.dumps(asked)  # as text, to be compared with what the cube says
     if not (path.is_file() and read_cube(path).truth.get("asked") == asked):
         done = observe(event, target, settings, folder=folder, **how)
@@ -29,3 +34,9 @@ def observed_frames(event, target, settings, *, folder: Path | None = None, **ho
     if not frames.exists():
         export_frames(frames_from_cube(read_cube(path), settings.size, "frame"), frames)
     return path, frames
+
+
+def report(path: Path) -> dict:
+    """What an observed cube was made of: records given, used and left aside with reasons, and interpolated frames."""
+    truth = read_cube(path).truth
+    return {name: truth[name] for name in ("records", "aside", "gaps", "blind") if name in truth}

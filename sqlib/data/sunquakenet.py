@@ -6,7 +6,7 @@ upsampled copy (flips and turns); region tables `data_c23.csv` and `data_c24.csv
 right and y down.
 """
 
-import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,26 +15,37 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from pydantic import BeforeValidator, create_model
+from pydantic import BeforeValidator, Field, create_model
 
 from sqlib.data.catalogue import catalogue, make_event
-from sqlib.data.frames import FrameSet, check_frames, frame_time, make_frameset, make_index, own_card, resize, to_bytes
-from sqlib.data.tables import Count, Row, empty, intervals, read_table
+from sqlib.data.frames import FrameSet, check_frames, frame_time, make_frameset, make_index, own_card
+from sqlib.data.pictures import read_pictures
+from sqlib.data.tables import Count, Number, Row, empty, intervals, read_table, readings
 from sqlib.errors import SqError, in_words
-from sqlib.paths import real
+from sqlib.paths import files_of, real
 
 HANDLE = "vanessamercea/sunquake-net-c23-c24"
 LAYOUT = "expected <set>/poz/img_poz_YYYY_MM_DD_HH_MM_SS_FRAME.jpg and <set>/neg/… (C23_pos, C24_pos, C24_TEST_pos)"
 NAME = r"(?:^|/)img_(?:poz|pos|neg)_(\d{4}(?:_\d\d){5})_(\d{1,5})(_t[0-4])?\.(?:jpe?g|png)$"
-LARGEST = 4096  # pixels a side; a larger picture is no frame, and might be a decompression bomb
 CORNERS = tuple(tuple(f"b{box}_{corner}" for corner in ("x0", "y0", "x1", "y1")) for box in (1, 2))
 CENTRES = tuple(tuple(f"b{box}_{part}" for part in ("cx", "cy", "w", "h")) for box in (1, 2))
 COLUMNS = ("Time", "FS", "FE", *CENTRES[0], *CENTRES[1], "box_cnt", *CORNERS[0], *CORNERS[1])
 
+
+
+def _day(word: str) -> datetime:
+    try:
+        return datetime.strptime(re.sub(r"(:[0-9]{2}):00$", r"\1", word), "%d.%m.%Y %H:%M")
+    except ValueError as error:
+        raise ValueError(f"{error}{readings(word)}") from None
+
+
 # Of a region table what is read: the other columns say again what the corners say.
-Day = Annotated[datetime, BeforeValidator(lambda word: datetime.strptime(word, "%d.%m.%Y %H:%M"))]
-Side = Annotated[float | None, empty]
-REGION = create_model("Region", __base__=Row, Time=Day, FS=Count, FE=Count, **dict.fromkeys(sum(CORNERS, ()), Side))
+Day = Annotated[datetime, BeforeValidator(_day)]
+Said = Annotated[str, Field("")]  # a table may lack it
+Side = Annotated[Number | None, empty]
+REGION = create_model("Region", __base__=Row, Time=Day, FS=Count, FE=Count, box_cnt=Said,
+                      **dict.fromkeys(sum(CORNERS, ()), Side))
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,35 @@ class Report:
     unknown_events: tuple[str, ...]  # events that Table 1 does not list; their frames are kept, label by folder
     strange_files: tuple[str, ...]  # in poz/ or neg/ without such a name, or with such a name elsewhere; left out
     duplicates: tuple[str, ...]  # a frame that was already read from another file; left out
+    strays: tuple[str, ...]  # of the file system, an editor or a browser, such as ._x or Thumbs.db; left out
+    older_versions: tuple[str, ...]  # folders of kagglehub beside a newer, complete one; left out
+    turned: tuple[str, ...]  # pictures turned or mirrored as their EXIF orientation says
+    coloured: tuple[str, ...]  # pictures in colour, of which the luminance is taken
     tables: tuple[str, ...]  # region tables read
+    tables_left_out: tuple[tuple[str, str], ...]  # file that might be a region table, and why it was not read
+    regions_left_out: tuple[tuple[str, str], ...]  # place in a table, and where the same event is told before
+    swapped_dates: tuple[tuple[str, str, str], ...]  # place, a day without event, event with day and month swapped
+    box_counts: tuple[tuple[str, str, int], ...]  # place, box_cnt, boxes by their corners (used)
+    cubes_left_out: tuple[str, ...]  # what `own_cubes` left out when it made the frames
+
+
+def left_out(report: Report) -> list[str]:
+    """What was brought and is not used, or not as it is: a line for each kind, how many and the first."""
+    kinds = {
+        "strange_files": "files not named as frames", "duplicates": "frames that are there already",
+        "older_versions": "older versions", "tables_left_out": "tables not read",
+        "regions_left_out": "rows of region tables told before",
+        "swapped_dates": "rows of region tables of a known event only with day and month swapped",
+        "box_counts": "rows of region tables with other boxes than they say",
+        "strays": "strays of a system, an editor or a browser", "turned": "pictures turned as EXIF says",
+        "coloured": "pictures in colour, read by their luminance", "cubes_left_out": "kinds of input in no frame",
+    }
+    found = {told: getattr(report, kind) for kind, told in kinds.items()}
+    return [f"{told}: {len(those)}, the first {_words(those[0])}" for told, those in found.items() if those]
+
+
+def _words(one) -> str:
+    return one if isinstance(one, str) else ": ".join(map(str, one))
 
 
 def fetch() -> Path:
@@ -67,22 +106,37 @@ def fetch() -> Path:
         return Path(kagglehub.dataset_download(HANDLE))
 
 
-def _walk(root: Path) -> list[Path]:
-    """All files under `root`, sorted; links may not lead out of it."""
+def _files(root: Path) -> tuple[list[Path], list[Path], list[str]]:
+    """Files under `root`, of kagglehub's versions those of the newest; strays; older versions. No link may lead out."""
     if not root.is_dir():
         raise SqError(f"no folder {root}; {LAYOUT}")
-    root, found = real(root), []
+    root = real(root)
+    files, strays = files_of(root)
+    for path in files + strays:
+        if path.is_symlink() and not real(path).is_relative_to(root):
+            raise SqError(f"{path} is a link that leads out of {root}; copy the files into the folder instead")
+    tops = {folder for path in files for folder in path.parents if folder.name.isdecimal()
+            and folder.parent.name == "versions" and folder != root and folder.is_relative_to(root)}
+    whole = [top for top in tops if (top.parents[1] / f"{top.name}.complete").exists()]  # kagglehub's mark
+    newest = {top.parent: top for top in sorted(tops, key=lambda top: (top in whole, int(top.name)))}
+    older = sorted(tops - set(newest.values()), key=lambda top: int(top.name))
+    return [path for path in files if not {*path.parents} & {*older}], strays, [_name(path, root) for path in older]
 
-    def refuse(error):
-        raise SqError(f"cannot read {error.filename}: {error.strerror}") from error
 
-    for folder, folders, names in os.walk(root, onerror=refuse):
-        for path in (Path(folder, name) for name in folders + names):
-            if path.is_symlink() and not real(path).is_relative_to(root):
-                raise SqError(f"{path} is a link that leads out of {root}; copy the files into the folder instead")
-        folders[:] = [name for name in folders if not name.startswith(".")]  # half-removed or half-written ones
-        found += [Path(folder, name) for name in names if not name.startswith(".")]
-    return sorted(found)
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _tables(files: list[Path], root: Path) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Region tables to read, those with the plainest names and places first, and what might be one, with the reason."""
+    found, others = {}, []
+    maybe = [path for path in files if re.search(r"data_c[0-9]", path.name, re.IGNORECASE)]
+    for path in sorted(maybe, key=lambda path: (len(path.parts), len(path.name), path)):
+        named = re.match(r"(data_c[0-9]+).*\.csv$", path.name, re.IGNORECASE)
+        first = found.setdefault((path.parent, named[1].lower()), path) if named else None
+        if first != path:
+            others.append((_name(path, root), f"a copy of {first.name}" if named else "not named data_cNN.csv"))
+    return list(found.values()), others
 
 
 def read_regions(path: Path) -> pd.DataFrame:
@@ -92,15 +146,40 @@ def read_regions(path: Path) -> pd.DataFrame:
     """
     table = intervals(read_table(path, REGION, more=True), "FS", "FE", CORNERS)
     table["event"] = [make_event(time.to_pydatetime()).key for time in table["Time"]]
-    return table[["event", "first", "last", "boxes"]]
+    return table[["event", "first", "last", "boxes", "box_cnt"]]
+
+
+def _regions(tables: list[Path], root: Path) -> tuple[list, list[tuple[str, str]]]:
+    """Rows of region tables (Index: place), an event's from the first table that has it; those left out, and why."""
+    kept, gone, places, tables_of = [], [], {}, {}
+    for table in tables:
+        for row in read_regions(table).itertuples():
+            place = row.Index.removeprefix(f"{root}/").removesuffix(", column")
+            first = places.setdefault(row[1:5], place)
+            if first != place:
+                gone.append((place, f"as in {first}"))
+            elif tables_of.setdefault(row.event, table) != table:
+                gone.append((place, f"not as in {_name(tables_of[row.event], root)}"))
+            else:
+                kept.append(row._replace(Index=place))
+    return kept, gone
+
+
+def _swapped(regions: list, known: set[str]):
+    """Rows of an unknown event that is known with day and month swapped: place, key as written, key meant."""
+    for region in regions:
+        year, month, day, rest = region.event.split("_", 3)
+        if region.event not in known and (meant := f"{year}_{day}_{month}_{rest}") in known:
+            yield region.Index, region.event, meant
 
 
 def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True) -> tuple[FrameSet, Report]:
     """Frames of a SunquakeNet folder, by time and frame number, and a report of what was odd in it.
 
     The folders `poz` and `neg`, at any depth, give the label; events that Table 1 leaves without annotation get -1, as
-    do events unknown to it in a set called TEST. Upsampled copies are counted and left out. Boxes come from every
-    `data_c*.csv` under `root`, and are clipped to the frame. `size` resizes the frames (None keeps them as they are).
+    do events unknown to it in a set called TEST. Upsampled copies are counted and left out. Boxes come from the
+    `data_cNN.csv` under `root`, one of a name a folder, and are clipped to the frame. Of kagglehub's versions the
+    newest is read. `size` resizes the frames (None keeps them as they are).
     The source is "sunquakenet", but "twin" for a folder that holds an export of the twin (its README.txt says so), and
     that of the cubes, with their own starts and cadences, for a folder that `own_cubes` made.
 
@@ -108,7 +187,8 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     tables fit only one), links that lead out of the folder, and malformed region tables.
     """
     check_frames(1 if size is None else size)
-    files, root = _walk(Path(root)), real(root)
+    root = real(root)
+    files, strays, older = _files(root)
     own, events = own_card(root), {event.key: event for event in catalogue()}
     named = _named(files, root)
     placed = named[named["event"].notna() & named["folder"].notna()]
@@ -122,14 +202,14 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     frames = frames.assign(label=np.where(looked, frames["folder"] == "poz", -1),
                            table=[int(row.frame in row.event.positives) for row in frames.itertuples()])
     contradicted = frames[listed & looked & (frames["label"] != frames["table"])].sort_index()
-    pixels, shape = _pictures(frames["path"].tolist(), size, progress)
-    tables = [path for path in files if path.name.lower().startswith("data_c") and path.suffix.lower() == ".csv"]
-    regions = pd.concat([pd.DataFrame(columns=["event", "first", "last", "boxes"]), *map(read_regions, tables)])
+    pixels, shape, odd = read_pictures(frames["path"].tolist(), size, progress)
+    tables, other_tables = _tables(files, root)
+    regions, again_told = _regions(tables, root)
     outside, boxes = [], dict.fromkeys(frames.index, ())
-    for region in regions.itertuples():
+    for region in regions:
         inside = _clip(region, shape, pixels.shape[1:], outside)
         for place in frames.index[(frames["key"] == region.event) & frames["frame"].between(region.first, region.last)]:
-            boxes[place] += inside
+            boxes[place] = tuple(dict.fromkeys(boxes[place] + inside))
     clocks = {event.key: (event.start, event.cadence) for event in frames["event"]}
     own_clocks = own.get("cubes", {}).items()
     clocks |= {key: (datetime.fromisoformat(cube["start"]), cube["cadence"]) for key, cube in own_clocks}
@@ -137,10 +217,11 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     facts = {"cycle": [event.cycle for event in frames["event"]], "time": time, "boxes": boxes.values()}
     columns = ["event", "cycle", "frame", "time", "label", "boxes"]
     index = make_index(frames.assign(**facts, event=frames["key"])[columns]).reset_index(drop=True)
-    source, readmes = own.get("source", "sunquakenet"), [path for path in files if path.name == "README.txt"]
+    source = own.get("source", "sunquakenet")
+    readmes = [path for path in files if path.name.lower().startswith("readme") and path.is_file()]
     if source != "simulated" and any("SIMULATED:" in path.read_text("utf-8", "replace") for path in readmes):
         source = "twin"  # an export of simulated frames never passes for the Sun
-    annotated = [(row.event, (row.first, row.last)) for row in regions.itertuples() if row.event in events]
+    annotated = [(row.event, (row.first, row.last)) for row in regions if row.event in events]
     return make_frameset(pixels, index, source, "frame" if own else "published"), Report(
         frames=len(frames),
         positives=int((frames["label"] == 1).sum()),
@@ -150,10 +231,19 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
         label_disagreements=tuple(contradicted[["name", "label", "table"]].itertuples(index=False, name=None)),
         region_disagreements=tuple((key, span) for key, span in annotated if span not in events[key].intervals),
         boxes_outside=tuple(outside),
-        unknown_events=tuple(sorted({*regions["event"], *frames["key"]} - set(events))),
+        unknown_events=tuple(sorted({*(row.event for row in regions), *frames["key"]} - set(events))),
         strange_files=tuple(named["name"].drop(placed.index)),
         duplicates=tuple(originals["name"][again]),
-        tables=tuple(str(path.relative_to(root)) for path in tables),
+        strays=tuple(_name(path, root) for path in strays),
+        older_versions=tuple(older),
+        **{kind: tuple(_name(path, root) for path in paths) for kind, paths in odd.items()},
+        tables=tuple(_name(path, root) for path in tables),
+        tables_left_out=tuple(other_tables),
+        regions_left_out=tuple(again_told),
+        swapped_dates=tuple(_swapped(regions, {*events, *frames["key"]})),
+        box_counts=tuple((row.Index, row.box_cnt, len(row.boxes)) for row in regions
+                         if re.sub("[.,]0$", "", row.box_cnt) not in ("", str(len(row.boxes))) or not row.boxes),
+        cubes_left_out=tuple(own.get("left_out", ())),
     )
 
 
@@ -162,7 +252,7 @@ def _named(files: list[Path], root: Path) -> pd.DataFrame:
 
     Without those that are neither named as a frame nor in such a folder.
     """
-    names = pd.Series([path.relative_to(root).as_posix() for path in files], dtype=str)
+    names = pd.Series([_name(path, root) for path in files], dtype=object)  # may hold bytes that are not UTF-8
     lower = names.str.lower()
     table = lower.str.extract(NAME).set_axis(["key", "frame", "copy"], axis=1)
     table = table.assign(path=files, name=names, folder=lower.str.extract(r"^(?:.*/)?(poz|neg)/")[0],
@@ -173,30 +263,6 @@ def _named(files: list[Path], root: Path) -> pd.DataFrame:
             events[key] = make_event(datetime.strptime(key, "%Y_%m_%d_%H_%M_%S"))
     table = table.assign(event=table["key"].map(events), frame=pd.to_numeric(table["frame"]).astype("Int64"))
     return table[table["key"].notna() | table["folder"].notna()]
-
-
-def _pictures(paths, size: int | None, progress: bool) -> tuple[np.ndarray, tuple[int, int]]:
-    """Gray pixels uint8 (N, H, W) of JPEG and PNG files, and the shape (H, W) that all have on disk."""
-    from PIL import Image
-    from tqdm import tqdm
-
-    pixels = shape = None
-    for i, path in enumerate(tqdm(paths, desc="reading frames", unit="frame", disable=not progress, delay=1)):
-        told = in_words(f"{path} is truncated or no JPEG or PNG", "fetch it again or delete it")
-        with told, Image.open(path, formats=("JPEG", "PNG")) as image:
-            if max(image.size) > LARGEST:
-                raise SqError(f"{path} has {image.width}×{image.height} pixels; a frame has 256×256")
-            if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
-                raise SqError(f"{path} has pixels of mode {image.mode}; a frame is 8-bit gray or RGB")
-            picture = np.asarray(image.convert("L"))
-        if pixels is None:
-            shape = picture.shape
-            pixels = np.empty((len(paths), size or shape[0], size or shape[1]), np.uint8)
-        if picture.shape != shape:
-            sizes = f"{picture.shape[1]}×{picture.shape[0]} pixels, others {shape[1]}×{shape[0]}"
-            raise SqError(f"{path} has {sizes}: region boxes would not fit; put each size in its own folder")
-        pixels[i] = picture if size is None else to_bytes(resize(picture[None], size))[0]
-    return pixels, shape
 
 
 def _clip(region, shape, stored, outside: list) -> tuple:

@@ -124,26 +124,34 @@ def ring(map2d, index: pd.DataFrame) -> pd.DataFrame:
     """Claim C2, per annotated event: does a map (M, 2) lay the event's frames in rings round those of the sunquake?
 
     Returns event, rho (Spearman's, of distance from the middle of the annotated frames with `remoteness`), surround
-    (share of `SECTORS` directions from there that hold other frames; a thread has few) and elsewhere: median rho with
-    the annotation moved to other times, which a map that only keeps the order of time has too (NaN: no room to move).
+    (share of `SECTORS` directions from there that hold other frames; a thread has few), grows (share of the directions
+    in which three other frames or more are the farther in the map, the farther in time: 1 for rings, one half of those
+    that it fills for a map without order) and elsewhere: median rho with the annotation moved to other times, which a
+    map that only keeps the order of time has too (NaN: no room to move).
     """
     points, inside, rows = _checked(map2d, index), index["label"].to_numpy() == 1, []
     for event, own in index.groupby("event").indices.items():
         at, where, frames = np.flatnonzero(inside[own]), points[own], index["frame"].to_numpy()[own]
         if 0 < len(at) < len(own):
             x, y = (where[~inside[own]] - np.median(where[at], axis=0)).T
-            sectors = np.unique(np.floor((np.arctan2(y, x) / (2 * np.pi) + 0.5) * SECTORS) % SECTORS)
+            sector = np.floor((np.arctan2(y, x) / (2 * np.pi) + 0.5) * SECTORS) % SECTORS
+            far, away, filled = np.hypot(x, y), remoteness(frames, at)[~inside[own]], np.unique(sector)
+            each = [sector == one for one in filled]
+            grows = sum(one.sum() > 2 and _ranked_alike(far[one], away[one]) > 0 for one in each)
             moved = [at + by for by in range(-at[0], len(own) - at[-1]) if not inside[own][at + by].any()]
             others = np.median([_rho(where, frames, one) for one in moved]) if moved else np.nan
-            rows.append((event, _rho(where, frames, at), len(sectors) / SECTORS, others))
-    return pd.DataFrame(rows, columns=["event", "rho", "surround", "elsewhere"])
+            rows.append((event, _rho(where, frames, at), len(filled) / SECTORS, grows / SECTORS, others))
+    return pd.DataFrame(rows, columns=["event", "rho", "surround", "grows", "elsewhere"])
 
 
 def _rho(points, frames, at) -> float:
     """Spearman's correlation of distance from the median of points `at` with `remoteness`; 0 where undefined."""
-    far = np.linalg.norm(points - np.median(points[at], axis=0), axis=1)
-    far, away = rankdata(far), rankdata(remoteness(frames, at))
-    return float(np.corrcoef(far, away)[0, 1]) if np.ptp(far) and np.ptp(away) else 0.0
+    return _ranked_alike(np.linalg.norm(points - np.median(points[at], axis=0), axis=1), remoteness(frames, at))
+
+
+def _ranked_alike(one, other) -> float:
+    """Spearman's correlation; 0 where either is constant."""
+    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1]) if np.ptp(one) and np.ptp(other) else 0.0
 
 
 def _checked(vectors, index: pd.DataFrame | None = None) -> np.ndarray:

@@ -1,17 +1,21 @@
 r"""Baselines that every score stands beside: the frame's number alone, a box-car, and the ideal observer.
 
 The ideal observer knows the twin's own laws. Power at a place is exponential about its local level L, and a source of
-strength s (peak over L) with the mean profile h(t, y, x) adds s h L to it. So for u = P / L the log likelihood ratio of
-a source there and then against none is linear in u,
+strength s (peak over L) with the mean profile h(t, y, x) adds s h L to it. For u = P / L and independent samples the
+log likelihood ratio of a source there and then against none is linear in u,
 
-.. math:: \ell_s = c_s \sum_{t,y,x} \left[ u \, \frac{s h}{1 + s h} - \log(1 + s h) \right],
+.. math:: \ell_s = \sum_{t,y,x} \left[ u \, \frac{s h}{1 + s h} - \log(1 + s h) \right],
 
-one correlation in three dimensions for each strength. The sum is right for independent samples (c = 1). Speckle is not:
-its power has the correlation rho = |gamma|², where gamma is that of the egression. With the weights w = s h / (1 + s h)
-the sum's variance is :math:`\sum_{ij} w_i w_j \rho_{ij}` and not :math:`\sum_i w_i^2`, so it counts each independent
-sample so many times over; c_s, the ratio of the latter to the former, undoes that. Likelihood ratios are averaged over
-strengths, summed over places with the chance of a source at that level, and over times with the chance that a source
-which peaks then has this frame within its annotated interval.
+one correlation in three dimensions for each strength. Samples of speckle are not independent: their power has the
+correlation rho = |gamma|², where gamma is that of the egression. So the peak counts as one sample, and its image in
+the others, rho (u(0) - 1), is taken off them. What is left of them has the mean s d, d = h - rho, and enters as above
+with d for h, times c_s: with the weights w = s d / (1 + s d) the variance of their sum is
+:math:`\sum_{ij} w_i w_j \rho_{ij}` and not :math:`\sum_i w_i^2`, so each independent sample is counted so many times
+over, and c_s is the ratio of the latter to the former.
+
+Likelihood ratios are averaged over strengths and places, with the chance of such a source at such a level and distance
+from the middle of the frame, and turned into the odds that the frame is within the annotated interval of a source,
+against none near it in time. It is ideal within these laws: how the grains of a single source lie, it does not know.
 """
 
 import math
@@ -42,22 +46,32 @@ LASTS = 900.0  # s
 RATE = 1 / 256  # sources a frame, before any is looked at
 FAR = 40  # frames from the peak within which an annotated interval lies
 LEVEL = 2.5  # px, sigma of the local level
-LEVELS = np.geomspace(0.08, 3, 13)  # of the local level over the frame's mean, between the classes of places
+LEVELS = np.geomspace(0.1, 2, 9)  # local level over the frame's mean, between the classes of places
+AWAY = np.array([8, 16, 24, 32, 48, 64])  # px from the middle of the frame, where regions are, likewise
 NEAR = 3.0  # px from the middle of an annotated box; who is told the place looks there
 
 
-def frame_number(taught: pd.DataFrame, asked: pd.DataFrame, smooth: float = 4.0) -> np.ndarray:
-    """Score (M,) of the frames `asked` by their numbers alone: the share of the `taught` events annotated then.
+def annotated_share(index: pd.DataFrame, smooth: float = 0.0, length: int = 0) -> pd.DataFrame:
+    """Share of the events of each cycle that are annotated at each frame number, under a Gaussian of `smooth` frames.
 
-    taught, asked : rows of an index (event, cycle, frame, label). The share is of the events of the same cycle, under a
-    Gaussian of `smooth` frames; 0 for a cycle that was not taught.
+    index : rows with event, cycle, frame and label. A row per number from 0 on, at least `length` of them, a column per
+    cycle.
     """
-    found, length = np.zeros(len(asked)), int(max(taught["frame"].max(), asked["frame"].max())) + 1
-    for cycle, own in taught.groupby("cycle"):
-        counts = np.bincount(own["frame"][own["label"] == 1], minlength=length) / own["event"].nunique()
-        here = (asked["cycle"] == cycle).to_numpy()
-        found[here] = gaussian_filter1d(counts, smooth, mode="constant")[asked["frame"].to_numpy()[here]]
-    return found
+    length, shares = max(length, int(index["frame"].max()) + 1), {}
+    for cycle, own in index.groupby("cycle"):
+        share = np.bincount(own["frame"][own["label"] == 1], minlength=length) / own["event"].nunique()
+        shares[cycle] = gaussian_filter1d(share, smooth, mode="constant") if smooth else share
+    return pd.DataFrame(shares).rename_axis("frame")
+
+
+def frame_number(taught: pd.DataFrame, asked: pd.DataFrame, smooth: float = 4.0) -> np.ndarray:
+    """Score (M,) of the frames `asked` by their numbers alone: `annotated_share` of the events `taught`.
+
+    taught, asked : rows of an index (event, cycle, frame, label); 0 for a cycle that was not taught
+    """
+    shares = annotated_share(taught, smooth, int(asked["frame"].max()) + 1)
+    shares = shares.reindex(columns=asked["cycle"].unique(), fill_value=0.0)
+    return shares.to_numpy()[asked["frame"], shares.columns.get_indexer(asked["cycle"])]
 
 
 def box_car(frameset: FrameSet, width: int = 9, block: int = 4) -> np.ndarray:
@@ -76,7 +90,7 @@ class Template(NamedTuple):
     noise: torch.Tensor  # (D, K, K): correlation of the noise's power with that in the middle
     strengths: np.ndarray  # (S,): peaks over the local level, of equal shares
     annotated: np.ndarray  # (2 FAR + 1,): share of sources whose interval holds the frame −FAR … FAR after the peak
-    places: np.ndarray  # (len(LEVELS) + 1,): share of sources at each class of local level
+    places: np.ndarray  # (S, L, A): share of sources of each strength at a class of level and one of distance
     step: int
 
 
@@ -100,11 +114,11 @@ def template(instrument: str, settings: twin.TwinSettings) -> Template:
         power += in_time(focus, parts.omega[parts.band], times * cadence) / (parts.quiet * quake.strength * SOURCES)
         level = gaussian_filter(scene.emission, LEVEL)[round(quake.y) + rim, round(quake.x) + rim]
         field = scene.emission[rim : rim + settings.size, rim : rim + settings.size]
-        rows.append((quake.strength / level, level / field.mean()))
+        away = math.hypot(quake.y - (settings.size - 1) / 2, quake.x - (settings.size - 1) / 2)
+        rows.append((quake.strength / level, level / field.mean(), away))
         first, last = (round(n - quake.time) + FAR for n in quake.interval)
         annotated[max(first, 0) : max(last + 1, 0)] += 1 / SOURCES
-    strengths, levels = np.array(rows).T
-    places = np.bincount(np.digitize(levels, LEVELS), minlength=len(LEVELS) + 1) + 0.5
+    strengths, levels, away = np.array(rows).T
     lags = np.arange(-(bins // 2) * step - step + 1, (bins // 2) * step + step)
     coherence = torch.fft.fftshift(torch.fft.ifft2(waves.abs().square().to(waves.dtype)), (1, 2))[:, near, near]
     noise = in_time(coherence, parts.omega[parts.band], lags * cadence)
@@ -112,7 +126,21 @@ def template(instrument: str, settings: twin.TwinSettings) -> Template:
     noise = sum(float(s) * noise[i : i + (bins - 1) * step + 1 : step] for i, s in enumerate(share)) / noise.amax()
     return Template(power.reshape(bins, step, *power.shape[1:]).mean(1), noise,
                     np.quantile(strengths, (np.arange(STRENGTHS) + 0.5) / STRENGTHS), annotated,
-                    places / places.sum(), step)
+                    shares(strengths, levels, away), step)
+
+
+def shares(strengths: np.ndarray, levels: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """Shares (S, L, A) of sources (N,) by strength (equal parts), `LEVELS` and `AWAY`.
+
+    A tenth is as if distance and the others did not hang together, for some hundred sources do not fill all classes.
+    """
+    cuts = np.quantile(strengths, np.arange(1, STRENGTHS) / STRENGTHS)
+    kinds = np.digitize(strengths, cuts), np.digitize(levels, LEVELS), np.digitize(away, AWAY)
+    found = np.zeros((STRENGTHS, len(LEVELS) + 1, len(AWAY) + 1))
+    np.add.at(found, kinds, 1 / len(strengths))
+    alone = [found.sum(axes) + 1e-3 for axes in ((1, 2), (0, 2), (0, 1))]
+    found = 0.9 * found + 0.1 * np.einsum("s,l,a->sla", *alone)
+    return found / found.sum()
 
 
 def in_time(spectra: torch.Tensor, omega: torch.Tensor, times) -> torch.Tensor:
@@ -181,14 +209,17 @@ def peaks_in(frames: np.ndarray, instrument: str, settings: twin.TwinSettings, p
     """
     known = template(instrument, settings)
     relative, level = relative_power(frames, known.step)
-    kind, relative = np.digitize(level.numpy(), LEVELS), relative - 1
-    share = known.places / np.maximum(np.bincount(kind.ravel(), minlength=len(known.places)), 1)
+    middle = [(np.arange(side) - (side - 1) / 2) for side in level.shape]
+    away = np.digitize(np.hypot(middle[0][:, None], middle[1]), AWAY)
+    kind, relative = np.digitize(level.numpy(), LEVELS) * (len(AWAY) + 1) + away, relative - 1
+    share = known.places.reshape(len(known.strengths), -1)
+    share = share / np.maximum(np.bincount(kind.ravel(), minlength=share.shape[1]), 1)
     spectrum = torch.fft.rfftn(relative, padded(relative.shape, known.profile.shape))
     found = torch.full((len(places), len(relative)), -torch.inf)
-    for weight, offset in filters(instrument, settings, tuple(relative.shape)):
+    for own, (weight, offset) in zip(share, filters(instrument, settings, tuple(relative.shape))):
         ratio = inner(spectrum * weight, relative, known.profile) + offset
         for total, here in zip(found, places):
-            prior = np.log(share[kind[here]] / share[kind[here]].sum() / len(known.strengths))
+            prior = np.log(own[kind[here]] / share[:, kind[here]].sum())
             some = ratio[:, torch.from_numpy(here)] + torch.from_numpy(prior).float()
             total[:] = torch.logaddexp(total, some.logsumexp(1))
     return found.numpy()
@@ -201,10 +232,10 @@ def annotated_given(peaks: np.ndarray, known: Template, frames: int) -> np.ndarr
     """
     middles = (np.arange(len(peaks)) + 0.5) * known.step - 0.5
     after = np.rint(np.arange(frames)[:, None] - middles).astype(int)
-    inside = np.where(abs(after) <= FAR, known.annotated[np.clip(after + FAR, 0, 2 * FAR)], 0) + 1e-6
+    inside = np.clip(known.annotated[np.clip(after + FAR, 0, 2 * FAR)], 1e-6, 1 - 1e-6)
     near, peaks = abs(after) <= FAR, np.broadcast_to(peaks + math.log(RATE * known.step), after.shape)
     yes = logsumexp(peaks, axis=1, b=near * inside)
-    return yes - np.logaddexp(0, logsumexp(peaks, axis=1, b=near * (1 + 1e-6 - inside)))
+    return yes - np.logaddexp(0, logsumexp(peaks, axis=1, b=near * (1 - inside)))
 
 
 def ideal(frameset: FrameSet, settings: twin.TwinSettings, progress: bool = True) -> pd.DataFrame:

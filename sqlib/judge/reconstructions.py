@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from scipy.fft import idct
+from scipy.ndimage import uniform_filter
 from scipy.optimize import minimize_scalar
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
@@ -29,10 +31,10 @@ def layers(net: AutoEncoder, size: int) -> pd.DataFrame:
     up, kernel = net.decoder, "convolution 3×3"
     steps = [("encoder", f"{kernel}, stride 2", net.trunk[0]),
              *(("encoder", "residual block, stride 2", block) for block in net.trunk[1:]),
-             ("encoder", "max pooling 2×2", net.encoding[0]), ("latent", "linear", net.encoding[1:]),
-             ("decoder", "linear", up[:2]),
-             *(("decoder", f"upsampling ×2, {kernel}", up[at : at + 4]) for at in range(2, len(up) - 1, 4)),
-             ("decoder", kernel, up[-1])]
+             ("encoder", "convolution 1×1", net.encoding[0]), ("latent", "linear", net.encoding[1:]),
+             ("decoder", "linear", up[:2]), ("decoder", kernel, up[2:4]),
+             ("decoder", f"{kernel}, 4×4 pixels of each", up[4:7]),
+             ("decoder", f"{kernel}, 2×2 pixels of each", up[7:])]
     x = torch.zeros(1, net.trunk[0][0].in_channels, size, size, device=net.level.device)
     rows = [("input", "frame", x.shape[1], size, 0)]
     for part, layer, step in steps:
@@ -77,19 +79,63 @@ def reconstruct(trained: Trained, samples: Samples, which, batch: int = 256) -> 
     return Copies(*whole, tuple(net.level.tolist()))
 
 
-def yardsticks(train: np.ndarray, test: np.ndarray, sizes, seed: int) -> pd.DataFrame:
-    """Mean squared error of frames (N, S, S) by PCA fitted on `train`, with each number of components in `sizes`.
+def linear_codes(train: np.ndarray, count: int, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Yardsticks that need no network, of `count` numbers a frame: (mean frame (S·S,), orthonormal basis (C, S·S)).
 
-    Columns: size, components (fewer than size where there are not so many), train, test. Size 0 is the mean frame.
+    "PCA": the principal components of the frames `train` (N, S, S), fewer than `count` where there are not so many.
+    "lowest frequencies": cosines of two dimensions, the longest waves first, which know nothing of the frames.
     """
-    train, test = (part.reshape(len(part), -1) for part in (train, test))
-    most = min(max(sizes), len(train) - 1, train.shape[1])
-    made, found = PCA(most, random_state=seed).fit(train), pd.DataFrame({"size": [0, *sizes]})
-    found["components"] = np.minimum(found["size"], most)
-    for name, part in {"train": train - made.mean_, "test": test - made.mean_}.items():
-        kept = np.square(part @ made.components_.T)  # orthonormal: what is kept of the square is that of the weights
-        found[name] = [float((np.square(part).sum() - kept[:, :n].sum()) / part.size) for n in found["components"]]
-    return found
+    side, flat = train.shape[-1], train.reshape(len(train), -1)
+    most = min(count, len(flat) - 1, flat.shape[1])
+    made = PCA(most, svd_solver="randomized", random_state=seed).fit(flat)
+    down, across = np.divmod(np.argsort(np.add.outer(np.arange(side) ** 2, np.arange(side) ** 2), axis=None,
+                                        kind="stable")[:count], side)
+    waves = idct(np.eye(side), axis=0, norm="ortho")  # a column each
+    cosines = np.einsum("ik,jk->kij", waves[:, down], waves[:, across]).reshape(len(down), -1)
+    return {"PCA": (made.mean_, made.components_), "lowest frequencies": (made.mean_, cosines.astype(np.float32))}
+
+
+def linear_errors(frames: np.ndarray, code: tuple[np.ndarray, np.ndarray], sizes) -> np.ndarray:
+    """Mean squared error (N, K) of each of the frames (N, S, S) by the first of the basis of `code`, K `sizes` of it.
+
+    Size 0 is the mean frame. Of a basis with fewer vectors than a size all are taken.
+    """
+    mean, basis = code
+    rest = frames.reshape(len(frames), -1) - mean
+    kept = np.square(rest @ basis.T).cumsum(axis=1, dtype=np.float64)  # orthonormal: of the square it is that of these
+    kept = np.pad(kept, ((0, 0), (1, 0)))[:, np.minimum(sizes, len(basis))]
+    return (np.square(rest).sum(axis=1, dtype=np.float64)[:, None] - kept) / rest.shape[1]
+
+
+def ratio(error: np.ndarray, yardstick: np.ndarray, events, seed: int) -> tuple[float, float, float]:
+    """Mean of errors (M,) over that of a yardstick's (M,) on the same frames, with its 95 % interval over `events`."""
+    return metrics.middle(np.column_stack([error, yardstick]), events, seed,
+                          statistic=lambda both: both[:, 0].mean() / both[:, 1].mean())
+
+
+def lasting_error(frames: np.ndarray, events) -> float:
+    """Mean squared error of frames (N, S, S) by the mean of all of them that are of the same of `events` (N,).
+
+    What is left is what does not last, speckle above all: the error of a code that tells the region and nothing else.
+    """
+    events = np.asarray(events)
+    return float(sum(frames[events == one].var(axis=0).sum(dtype=float) * (events == one).sum()
+                     for one in np.unique(events)) / (frames[0].size * len(frames)))
+
+
+def shadows(frames: np.ndarray, copies: np.ndarray, events, share: float = 0.05) -> pd.DataFrame:
+    """Per event, how much darker its darkest `share` of the places is than the others, in frames and in copies.
+
+    frames, copies : (N, S, S); events : (N,). The places are the darkest of the event's mean frame, smoothed over three
+    pixels. Columns: event, frames, copies (both above 0: darker), in units of the frames.
+    """
+    events, rows = np.asarray(events), []
+    for event in np.unique(events):
+        seen, made = (part[events == event].mean(axis=0) for part in (frames, copies))
+        smooth = uniform_filter(seen, 3)
+        dark = smooth <= np.quantile(smooth, share)
+        rows.append((event, *(float(one[~dark].mean() - one[dark].mean()) for one in (seen, made))))
+    return pd.DataFrame(rows, columns=["event", "frames", "copies"])
 
 
 def dimensions(mean: np.ndarray, log_variance: np.ndarray) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import Any
 
@@ -95,7 +95,7 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
             trainer = detector if finds else encoders
             how = {"progress": progress, "seconds": max(60 * minutes - (time.monotonic() - started), 0),
                    "anew": anew}
-            if anew or not trained.is_complete(trainer.run_key(settings, frames.origin)):
+            if anew or not trained.is_complete(_key(settings, frames)):
                 if ranks()[0] == 0:
                     say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress)
                 if not finds and not settings.practice:
@@ -109,11 +109,21 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
     return cards
 
 
-def networks(chapter: str, values: dict[str, Any]) -> int:
-    """How many networks the plan of a chapter names; 0 for one that trains none, or whose parameters make no plan."""
-    with suppress(SqError):
-        return len(recipes.plan(chapter, values | {"weights": "none"}))  # of which none need be fetched
-    return 0
+def networks(chapter: str, values: dict[str, Any]) -> tuple[int, set[str]]:
+    """How many networks a chapter names, and the keys of those that are not trained yet: by their settings alone where
+    the frames are not simulated, for these are too many to be read for that. Raises `SqError` as `train_chapter` does.
+    """
+    frameset = frames_of(values) if values["data"] == "twin" else None
+    planned = recipes.plan(chapter, values | {"weights": "none"}, frameset)  # of which none need be fetched
+    if frameset is None:
+        return len(planned), {repr(settings) for settings in planned.values()}
+    keys = {_key(settings, frameset) for settings in planned.values()}
+    return len(planned), {key for key in keys if not trained.is_complete(key)}
+
+
+def _key(settings: encoders.Settings | recipes.Detector, frames: FrameSet) -> str:
+    trainer = detector if isinstance(settings, recipes.Detector) else encoders
+    return trainer.run_key(settings, frames.origin)
 
 
 @contextmanager

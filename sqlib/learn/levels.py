@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LEVELS = {"gray": 1, "relative": 2}  # pictures that are made of a frame
+LEVELS = {"gray": 1, "logarithm": 1, "relative": 2}  # pictures that are made of a frame
 LEAST, STEPS = 0.1, 40.0  # what is added before the logarithm; gray levels to a factor of e
 ONE = round(STEPS * math.log((1 + LEAST) / LEAST))  # gray level of power that equals what it is compared with
 AROUND, COARSE, FRAMES = 5.0, 4, 41  # sigma in pixels, what it is computed on (px), and frames of the surroundings
@@ -49,12 +49,15 @@ def in_gray(ratio: Tensor) -> Tensor:
 def pictures(frames: Tensor, levels: str, spacing: int = 1) -> Tensor:
     """What a network sees of the frames of one event, uint8 (T, H, W): uint8 (`LEVELS`[levels], T, H, W).
 
-    "gray": the frames, each the mean of `spacing` (odd) about it. "relative": power, so averaged, over the mean of its
-    frame and over its surroundings, both by `in_gray`. Neighbours in time are those that the frames have as they stand.
+    "gray": the frames, each the mean of `spacing` (odd) about it. "logarithm": power, so averaged, over the mean of its
+    frame, by `in_gray`. "relative": this, and power over its surroundings by `in_gray`. Neighbours in time are those
+    that the frames have as they stand.
     """
     power = frames.float()
     if levels == "gray":
         return (frames if spacing == 1 else running_mean(power, spacing).round_().to(torch.uint8))[None]
     power = power / power.mean((1, 2), keepdim=True).clamp_min(1e-3)
+    if levels == "logarithm":
+        return in_gray(running_mean(power, spacing))[None]
     around, power = surroundings(power).clamp_min(0.02), running_mean(power, spacing)
     return torch.stack([in_gray(power), in_gray(power / around)])

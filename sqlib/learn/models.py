@@ -140,9 +140,15 @@ def _precisely(tensor: torch.Tensor):
     return torch.autocast(tensor.device.type, enabled=False)
 
 
+NARROW = 8  # features of each place beside the code of an autoencoder: wide linear layers would be all of its weights
+
+
 def _flat_encoding(features: int, size: int, numbers: int) -> nn.Sequential:
-    """The last layers of an autoencoder's encoder for frames of `size` pixels: features of each place -> `numbers`."""
-    return nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(features * (size // 16) ** 2, numbers))
+    """The last layers of an autoencoder's encoder for frames of `size` pixels: features of each place -> `numbers`.
+
+    No pool stands before the code: what is smooth in a frame is a linear function of it, which a maximum is not.
+    """
+    return nn.Sequential(nn.Conv2d(features, NARROW, 1), nn.Flatten(), nn.Linear(NARROW * (size // 8) ** 2, numbers))
 
 
 class AutoEncoder(nn.Module):
@@ -150,25 +156,25 @@ class AutoEncoder(nn.Module):
 
     `forward` takes frames (B, window, S, S) and returns their reconstruction, the scaled frames that it should equal,
     the mean and the log variance of the code (B, E) (no variance where plain), and the class logits of a linear head
-    that watches. Frames are scaled by `level`, mean and deviation of the gray levels: errors are in units of the noise.
-    Raises `SqError` for another backbone than resnet6 and a size S that 16 does not divide.
+    that watches. Frames are scaled by `level`, mean and deviation of their levels. The decoder enlarges by sub-pixel
+    convolutions (Shi et al. 2016, arXiv 1609.05158), most of whose work is done on few pixels. Raises `SqError` for
+    another backbone than resnet6 and a size S that 8 does not divide.
     """
 
     def __init__(self, model: Model, channels: int, size: int, variational: bool):
         super().__init__()
         if model.backbone != "resnet6":
             raise SqError(f"the autoencoders stand on resnet6 (Appendix A), not on {model.backbone}")
-        if size % 16:
-            raise SqError(f"an autoencoder halves its frames four times: their size must divide by 16; {size} does not")
+        if size % 8:
+            raise SqError(f"an autoencoder halves its frames three times: their size must divide by 8; {size} does not")
         self.trunk, features = trunk(model, channels)
-        side, width, factor = size // 16, model.width, 2 if variational else 1
+        side, width, factor = size // 8, model.width, 2 if variational else 1
         self.encoding = _flat_encoding(features, size, factor * model.encoding)
-        up = [4 * width, 4 * width, 2 * width, width]
-        layers = [nn.Linear(model.encoding, features * side**2), nn.Unflatten(1, (features, side, side))]
-        for i, out in zip(up, [*up[1:], width]):
-            layers += [nn.Upsample(scale_factor=2), nn.Conv2d(i, out, 3, 1, 1, bias=False)]
-            layers += [nn.BatchNorm2d(out), nn.ReLU(inplace=True)]
-        self.decoder = nn.Sequential(*layers, nn.Conv2d(width, channels, 3, 1, 1))
+        self.decoder = nn.Sequential(
+            nn.Linear(model.encoding, NARROW * side**2), nn.Unflatten(1, (NARROW, side, side)),
+            nn.Conv2d(NARROW, 4 * width, 3, 1, 1), nn.ReLU(inplace=True),
+            nn.Conv2d(4 * width, 16 * width, 3, 1, 1), nn.PixelShuffle(4), nn.ReLU(inplace=True),
+            nn.Conv2d(width, 4 * channels, 3, 1, 1), nn.PixelShuffle(2))
         self.classifier = nn.Linear(model.encoding, 2)
         self.variational = variational
         self.register_buffer("level", torch.tensor([0.0, 1.0]))

@@ -66,21 +66,21 @@ def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed:
     """A scene for all intervals of an event, in the place of `sqlib.sun.scene.draw_scene`."""
     rng = generator_of(seed, event.key)
     n, population = size + 2 * rim, POPULATIONS[event.instrument]
-    area = min(population.area[0] * math.exp(0.5 * rng.standard_normal()), 0.2 * size * size)
+    area = min(0.75 * population.area[0] * math.exp(0.45 * rng.standard_normal()), 0.4 * size * size)
     weight, shape = draw_region(n, n / 2, area, rng)
     weight = np.roll(weight, rng.normal(0, 12, 2).astype(int), (0, 1))
-    depth = float(rng.uniform(0.1, 0.45))
+    depth = float(rng.uniform(0.1, 0.32))
     emission = 1 - weight * (1 - depth)
     for _ in range(int(rng.choice(4, p=[0.5, 0.3, 0.15, 0.05]))):  # smaller shadows beside it, mostly east and west
-        small, _ = draw_region(n, n / 2, math.exp(rng.uniform(math.log(200), math.log(2500))), rng)
+        small, _ = draw_region(n, n / 2, math.exp(rng.uniform(math.log(200), math.log(2000))), rng)
         small = np.roll(small, rng.normal(0, (14, 45)).astype(int), (0, 1))
-        emission *= 1 - small * (1 - rng.uniform(0.15, 0.7))
+        emission *= 1 - small * (1 - rng.uniform(0.1, 0.5))
         weight = np.maximum(weight, small)
-    if rng.random() < 0.6:  # the acoustic halo
-        emission *= 1 + rng.uniform(0.1, 1.0) * gaussian_filter(weight, rng.uniform(8, 18)) * (1 - weight)
-    mottle = rng.uniform(0.05, 0.2)
+    if rng.random() < 0.5:  # the acoustic halo
+        emission *= 1 + rng.uniform(0.1, 0.8) * gaussian_filter(weight, rng.uniform(8, 18)) * (1 - weight)
+    mottle = rng.uniform(0.05, 0.15)
     emission *= np.exp(mottle * smooth_noise(n, rng.uniform(15, 30), rng) - mottle**2 / 2)
-    emission *= 1 + rng.uniform(-0.4, 0.4) * np.linspace(-1, 1, n)
+    emission *= 1 + rng.uniform(-0.3, 0.3) * np.linspace(-1, 1, n)
     longitude = 0.0
     if limb and rng.random() < 0.2:  # near the limb, where speckle is drawn out east and west
         longitude = float(rng.choice([-1, 1]) * rng.uniform(45, 72))
@@ -88,7 +88,7 @@ def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed:
         longitude = float(np.clip(rng.normal(0, 32), -68, 68))
     theta = math.radians(longitude) + (np.arange(n) - n / 2) * event.pixel / SOLAR_RADIUS
     gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** rng.uniform(0.1, 0.5)
-    population = replace(population, level=(0.48, 0.22), contrast=(14, 0.6), faint=0.1)
+    population = replace(population, level=(0.42, 0.22), contrast=(14, 0.5), faint=0.15)
     levels = levels_of(emission)
     quakes = [_quake(interval, levels, rim, size, population, rng)
               for interval in event.intervals for _ in range(2 if rng.random() < 0.12 else 1)]

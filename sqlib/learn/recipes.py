@@ -15,8 +15,8 @@ PLAIN = Views(low_pass=0, positional="none", erasing="none")
 PAPER_INPUT = {"levels": "gray", "window": 3, "spacing": 1}
 """What the paper's networks are shown: three frames of gray levels."""
 AS_PUBLISHED = {
-    **PAPER_INPUT, "patch": 0, "practice": 0, "pool": "avg", "optimizer": "sgd",
-    "rate": 0.05, "joint": False, "low_pass": 0.5, "positional": "turns", "erasing": "paper", "extra": [],
+    **PAPER_INPUT, "patch": 0, "practice": 0, "pool": "avg", "optimizer": "sgd", "rate": 0.05, "temperature": 0.07,
+    "joint": False, "low_pass": 0.5, "positional": "turns", "erasing": "paper", "extra": [],
 }
 """Shared settings of the models that are trained as in the paper, whatever a profile has for the others: its 42 events,
 three frames of gray levels, its augmentations, its optimizer, and a class head that only watches."""
@@ -28,33 +28,49 @@ class Common(Learning):
     seed: int
 
     def settings(self, objective: str, epochs: int, **changes) -> Settings:
-        """A run with these settings, `changes` being fields of `Settings`, at temperature 0.1 (Section 4.1.2)."""
+        """A run with these settings, `changes` being fields of `Settings`."""
         model = Model(self.backbone, self.weights, self.encoding, self.projection, self.pool, width=self.width)
         loop = Loop(epochs, self.batch, self.optimizer, self.rate, warmup=self.warmup, decay=self.decay,
                     upsample=self.upsample, validation=self.validation, patience=self.patience,
                     precision=self.precision, compile=self.compile, steps=self.steps)
         views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=self.extra,
                       extra_probability=1)
-        shared = {name: getattr(self, name) for name in ("window", "spacing", "levels", "crop", "patch", "practice",
-                                                         "watch", "seed", "joint", "thin")}
-        return Settings(objective, model, **{"views": views, "loop": loop, "temperature": 0.1, **shared, **changes})
+        shared = {name: getattr(self, name) for name in ("temperature", "window", "spacing", "levels", "crop", "patch",
+                                                         "practice", "watch", "seed", "joint", "thin")}
+        return Settings(objective, model, **{"views": views, "loop": loop, **shared, **changes})
 
     def changed(self, **values) -> "Common":
         """The same with other values."""
         return self.model_copy(update=values)
 
 
-def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], batch: int, rate: float, epochs: int,
-                 epochs_tuned: int) -> dict[str, Settings]:
-    """Appendix A, on cycle 23: "AE 32" … of several latent sizes, "VAE" and "log-cosh VAE" of the last size, and the
-    latter's last block trained further for classification: "fine-tuned" (cross-entropy) and "focal"."""
+AS_PRINTED = "AE as in the paper"
+
+
+def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], rate: float, epochs: int, epochs_tuned: int,
+                 seeds: list[int]) -> dict[str, Settings]:
+    """Appendix A: "AE 32" … of several latent sizes, "VAE" and "log-cosh VAE" of the last size, and the latter's last
+    block trained further for classification: "fine-tuned" (cross-entropy) and "focal".
+
+    They see logarithms of power, turned and moved, of both cycles. What claims are about is trained with further
+    `seeds`: "AE 32, seed 1" …; "twice as long" tells whether the largest had been trained to its end; and `AS_PRINTED`
+    is what the paper says: gray levels of cycle 23 as they are, by Adam, for as many steps.
+    """
     model = Model("resnet6", encoding=latents[-1], width=width)
-    loop = Loop(epochs, batch, "adam", rate, decay=0, warmup=0)
-    first = Settings("autoencoder", model, PLAIN, loop, cycles=(23,), window=1, crop=crop, seed=seed)
+    loop = Loop(epochs, 64, "adamw", rate, decay=1e-4, warmup=min(0.5, epochs / 4), validation=0.2)
+    views = replace(PLAIN, positional="dihedral", extra=("shift",), extra_probability=1)
+    first = Settings("autoencoder", model, views, loop, window=1, crop=crop, levels="logarithm", seed=seed)
+    largest, robust = f"AE {latents[-1]}", replace(first, objective="logcosh")
     runs = {f"AE {size}": replace(first, model=replace(model, encoding=size)) for size in latents}
-    runs |= {"VAE": replace(first, objective="vae"), "log-cosh VAE": replace(first, objective="logcosh")}
-    last = runs["log-cosh VAE"]
-    tuned = replace(last, loop=replace(loop, epochs=epochs_tuned, upsample=0), unfrozen=1, start=last)
+    runs |= {"VAE": replace(first, objective="vae"), "log-cosh VAE": robust}
+    for other in seeds:
+        runs |= {f"{largest}, seed {other}": replace(first, seed=other),
+                 f"log-cosh VAE, seed {other}": replace(robust, seed=other)}
+    plain = replace(loop, epochs=4 * epochs, optimizer="adam", rate=1e-3, decay=0, warmup=0)  # a quarter of the frames
+    runs |= {"twice as long": replace(first, loop=replace(loop, epochs=2 * epochs)),
+             AS_PRINTED: replace(first, views=PLAIN, loop=plain, cycles=(23,), levels="gray")}
+    labelled = replace(loop, epochs=epochs_tuned, upsample=0, rate=rate / 10)
+    tuned = replace(robust, loop=labelled, unfrozen=1, start=robust)
     return runs | {"fine-tuned": replace(tuned, objective="classify"), "focal": replace(tuned, objective="focal")}
 
 
@@ -84,11 +100,11 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
     for seed in seeds:
         own, paper = common.changed(seed=seed), common.changed(
             **AS_PUBLISHED, seed=seed, backbone=backbone_paper, crop=crop_paper)
-        simclr = paper.settings("simclr", epochs_self, temperature=0.07)
+        simclr = paper.settings("simclr", epochs_self)
         simclr = replace(simclr, loop=replace(simclr.loop, upsample=6))
-        precise = paper.settings("weighted", epochs_supervised, temperature=0.07, start=simclr)
+        precise = paper.settings("weighted", epochs_supervised, start=simclr)
         precise = replace(precise, loop=replace(precise.loop, upsample=1))
-        every = paper.changed(thin=1, upsample=1).settings("supcon", epochs_shuffled, split="sample")
+        every = paper.changed(thin=1, upsample=1, temperature=0.1).settings("supcon", epochs_shuffled, split="sample")
         model = replace(every.model, backbone=backbone_shuffled, encoding=encoding_shuffled,
                         projection=encoding_shuffled, dropout=0.2)
         shuffled = replace(every, model=model)
@@ -180,15 +196,18 @@ def how_many(common: Common, *, epochs: int, sources: list[int], seeds: list[int
     return runs
 
 
+CASES = 1  # seed of the models that the case studies look at, the first of chapter 03
+
+
 def cases(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, backbone_paper: str,
-          crop_paper: int, backbone_shuffled: str, encoding_shuffled: int, seeds: list[int]) -> dict[str, Settings]:
-    """Section 4.3: the two models of Section 4.1 and "SupCon", of the first seed, the same runs as `contrastive` has,
+          crop_paper: int, backbone_shuffled: str, encoding_shuffled: int) -> dict[str, Settings]:
+    """Section 4.3: the two models of Section 4.1 and "SupCon", of seed `CASES`, the same runs as `contrastive` has,
     found again where these agree."""
     runs = contrastive(common, epochs_self=epochs_self, epochs_supervised=epochs_supervised,
                        epochs_shuffled=epochs_shuffled, epochs_short=1, backbone_paper=backbone_paper,
                        crop_paper=crop_paper, backbone_shuffled=backbone_shuffled,
-                       encoding_shuffled=encoding_shuffled, seeds=seeds[:1], temperatures=[])
-    return {name: runs[f"{name}, seed {seeds[0]}"] for name in ("High-Precision", "High-Metrics", "SupCon")}
+                       encoding_shuffled=encoding_shuffled, seeds=[CASES], temperatures=[])
+    return {name: runs[f"{name}, seed {CASES}"] for name in ("High-Precision", "High-Metrics", "SupCon")}
 
 
 PAPER, BOTH, TWIN = "as in the paper", "both cycles", "twin alone"

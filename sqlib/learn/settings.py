@@ -140,7 +140,7 @@ class Settings:
     cycles: tuple[int, ...] = (23, 24)
     window: Count = 3
     spacing: Count = 1
-    levels: Literal["gray", "relative"] = "gray"
+    levels: Literal["gray", "logarithm", "relative"] = "gray"
     crop: Whole = 0
     patch: Whole = 0
     hard: Annotated[int, Field(ge=1, le=8)] = 1

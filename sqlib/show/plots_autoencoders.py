@@ -35,22 +35,19 @@ def reconstructions(table: pd.DataFrame, frames: np.ndarray, copies: dict[str, n
     return fig
 
 
-def by_size(errors: pd.DataFrame, yardsticks: pd.DataFrame):
-    """Error on held-out and on training frames by latent size: `errors` (model, size, train, test) beside PCA."""
-    mean, pca = yardsticks.loc[yardsticks["size"] == 0, "test"].iloc[0], yardsticks[yardsticks["size"] > 0]
-    both = pd.concat([pca.assign(model="PCA"), errors])
-    looks = [("black", "-", "v"), *(MODELS[name] for name in errors["model"].unique())]
-    fig = style.curves({"squared error / variance": style.series(both, "model", "size", "test")}, ncols=5, looks=looks,
-                       xlabel="latent size, or number of components", how={"ls": "-"})
+def by_size(errors: pd.DataFrame, guides: dict[str, float]):
+    """Errors (model, size, train, test) on held-out and on training frames by latent size; `guides`: levels, named."""
+    looks = [{"PCA": ("black", "-", "v"), "lowest frequencies": (GRAY, ":", "^")}.get(name) or MODELS[name]
+             for name in errors["model"].unique()]
+    fig = style.curves({"squared error / variance": style.series(errors, "model", "size", "test")}, ncols=5,
+                       looks=looks, xlabel="numbers in the code", how={"ls": "-"}, across=guides)
     (ax,) = fig.axes
-    style.guide(ax, y=mean)
     hollow = {"ls": "--", "lw": 0.8, "mfc": "white", "label": ""}
-    style.lines(ax, style.series(both, "model", "size", "train"), looks, hollow)
+    style.lines(ax, style.series(errors, "model", "size", "train"), looks, hollow)
     ax.set_xscale("log", base=2)
-    ax.set_xticks(pca["size"], [f"{size:,}" for size in pca["size"]])
+    ax.set_xticks(sizes := sorted(errors["size"].unique()), [f"{size:,}" for size in sizes])
     ax.minorticks_off()
-    ax.set(title="filled: held-out events; hollow: training events; dotted: mean frame", xmargin=0.12,
-           ylim=(0, 1.05 * ax.get_ylim()[1]))
+    ax.set(title="filled: held-out events; hollow: training events", xmargin=0.12, ylim=(0, 1.05 * ax.get_ylim()[1]))
     return fig
 
 

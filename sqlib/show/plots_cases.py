@@ -105,7 +105,7 @@ def corona(maps: list, outline, mark=None, contours=None):
     fig = plt.figure(figsize=(7, 0.5 + 3.25 * rows))
     for number, one in enumerate(maps, 1):
         ax = fig.add_subplot(rows, columns, number, projection=one)
-        floor, ceiling = np.maximum(np.quantile(one.data, (0.1, 0.999)), 1)
+        floor, ceiling = np.maximum(np.nanquantile(one.data, (0.1, 0.999)), 1)
         bright = np.log(np.maximum(one.data, floor) / floor) / max(np.log(ceiling / floor), 1e-9)
         ax.imshow(np.round(24 * np.clip(bright, 0, 1)), cmap="gray", origin="lower", aspect="equal")
         ax.autoscale(False)
@@ -119,7 +119,7 @@ def corona(maps: list, outline, mark=None, contours=None):
             words["true source"] = {"color": VERMILION, "ls": "", "marker": "+", "ms": 11, "mew": 2}
             ax.plot_coord(mark, **words["true source"])
         wave = f"{one.wavelength.value:.0f} Å  " if one.wavelength is not None else ""
-        ax.set_title(f"{wave}{one.date.datetime:%H:%M:%S}")
+        ax.set_title(f"{wave}{one.date.strftime('%H:%M:%S')}")
         outer = number > len(maps) - columns, number % columns == 1 % columns
         for axis, label, on in zip(ax.coords, ("x (arcsec)", "y (arcsec)"), outer):
             axis.set_format_unit(u.arcsec)

@@ -24,6 +24,12 @@ def examples(frameset: FrameSet, negatives: list[int], positives: list[int]):
     return style.panels(pictures, titles, 3, boxes, ("negative", "positive"), high=2.65, size=10, width=1.8)
 
 
+def blind(frames):
+    """Frames without a word on where they come from, numbered, two rows of four; each stretched to its own contrast."""
+    titles = [f"{number}" for number in range(1, len(frames) + 1)]
+    return style.panels([style.stretched(frame) for frame in frames], titles, 4, high=1.95)
+
+
 def counts(facts: dict):
     """Positives and negatives per cycle, and annotated frames per event, of `info(frameset)`."""
     fig, (left, right) = style.grid(2, 2, 3.9, width_ratios=[1, 2.1])

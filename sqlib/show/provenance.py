@@ -21,7 +21,7 @@ FILENAME = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$")]  # files are named
 CARD = entries(
     notebook=FILENAME, data=str, profile=str, seed=int | None, parameters=dict, fingerprint=str, key=FILENAME,
     seconds=int | float, seconds_in_all=int | float, made=str, device=str, threads=int, versions=dict, commit=str,
-    memory_mb=NotRequired[int])  # cards before November 2026 lack it
+    memory_mb=NotRequired[int], seconds_trained=NotRequired[int | float])  # cards before November 2026 lack them
 
 
 def versions() -> dict[str, str]:
@@ -31,12 +31,23 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Commit of the checkout that sqlib is imported from, with `+dirty` where tracked files differ; "" outside git."""
+    """Commit of the checkout that sqlib is imported from, with `+dirty` where tracked files differ.
+
+    "" outside git; "unknown: git refused: …" where git does not answer, such as in a checkout of another owner.
+    """
+    checkout = Path(sqlib.__file__).resolve().parents[1]
     git = ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+dirty"]
+    # in a hook GIT_DIR is another repository; nor is one above the checkout meant
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= {"GIT_CEILING_DIRECTORIES": str(checkout.parent), "LC_ALL": "C"}
     try:
-        return subprocess.run(git, cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
-    except OSError:  # no git on this machine
-        return ""
+        done = subprocess.run(git, cwd=checkout, capture_output=True, text=True, errors="replace", env=environment)
+    except OSError:
+        return "unknown: there is no git on this machine" if (checkout / ".git").exists() else ""
+    reason = done.stderr.strip().removeprefix("fatal: ").partition("\n")[0].replace(str(checkout), "this checkout")
+    if done.returncode and "not a git repository" not in reason:
+        return f"unknown: git refused: {reason}"
+    return done.stdout.strip()
 
 
 def make_card(notebook: str, parameters: dict, *, fingerprint: str = "", seconds: float = 0.0, made: str = "") -> dict:

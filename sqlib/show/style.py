@@ -21,9 +21,11 @@ INK |= {f"own-{source}": INK[source] for source in ("simulated", "observed")}
 
 
 def use_style() -> None:
-    """Apply the book's style to the figures made from now on in this process (a notebook's first cell)."""
+    """Apply the book's style, and nothing of a user's, to figures made from now on (a notebook's first cell)."""
     import matplotlib.style
 
+    matplotlib.rcdefaults()
+    matplotlib.rcParams["timezone"] = "UTC"  # rcdefaults leaves it, and the backend, which draws nothing here
     matplotlib.style.use(STYLE)
 
 

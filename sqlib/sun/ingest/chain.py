@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -18,12 +19,13 @@ from astropy.io import fits
 from sunpy.coordinates import sun
 
 from sqlib.errors import SqError
+from sqlib.fits_files import read_header
 from sqlib.paths import replacing
 from sqlib.sun.holography import Holography, check_gaps, egression_power, fill_gaps, make_kernel
 from sqlib.sun.ingest.fetch import fetch_records, slots, whole_records
 from sqlib.sun.ingest.records import archive_of, observed_at, opened
 from sqlib.sun.ingest.target import Target, carrington, follow
-from sqlib.sun.ingest.track import LIMB, Patch, check_patch, make_jobs, patch_header, project, project_all
+from sqlib.sun.ingest.track import LIMB, Patch, check_patch, fill_of, make_jobs, patch_header, project, project_all
 from sqlib.sun.rays import Rays, solar_rays
 
 BLIND = 1 / 3  # share of the patch that may lie too near to the limb
@@ -51,6 +53,8 @@ class Movie(NamedTuple):
     start: datetime  # UTC of the first frame, by the instrument's own clock
     gaps: tuple[tuple[int, int], ...]  # first and last frame of those that were interpolated
     blind: float  # share of the patch too near to the limb
+    used: int = 0  # records that it was made of
+    aside: dict[str, str] = MappingProxyType({})  # names of records that were not used, and why
 
 
 class Observed(NamedTuple):
@@ -133,6 +137,7 @@ def dopplergrams(event, target: Target, records: dict[Path, datetime], settings:
     if not used:
         span = f"{event.start:%Y-%m-%d %H:%M} UTC and {frames} frames of {event.cadence:g} s later"
         raise SqError(f"no record lies between {span}; choose another time or folder")
+    used, number, aside = _once(used, number)
     values, counts = np.unique(number, return_counts=True)
     if (double := values[counts > 1]).size:
         names = ", ".join(str(path) for (path, _), i in zip(used, number) if i == double[0])
@@ -142,19 +147,44 @@ def dopplergrams(event, target: Target, records: dict[Path, datetime], settings:
 
     stack = np.full((frames, size, size), np.nan, np.float32)
     stack[number] = project_all(make_jobs(dict(used), target, patch), patch, archive, **how)
+    stack[np.nanmax(stack, (1, 2), initial=-np.inf) == np.nanmin(stack, (1, 2), initial=np.inf)] = np.nan  # no picture
+    bad = [path for (path, _), i in zip(used, number) if np.isnan(stack[i]).all()]
+    why = "lacks pixels on the patch"
+    if bad:
+        why += f": {found}" if (found := fill_of(bad[0], archive)) else ", or shows the same value in all"
+    aside |= {path.name: why for path in bad}
     missing = np.isnan(stack).all((1, 2))
     blind = np.isnan(stack[~missing]).any(0) | missing.all()
     if blind[size // 2, size // 2] or blind.mean() > BLIND:
         raise SqError(f"the target at longitude {target.longitude:.1f}°, latitude {target.latitude:.1f}° is too near "
                       f"the limb or behind it: {100 * blind.mean():.0f} % of the patch lies more than {LIMB:g}° from "
                       "disk centre; choose another time or a smaller size")
-    gaps = check_gaps(missing, f"records of {event.key} are missing or lack pixels", GAP_ADVICE)
+    lacking = f" (the first, {bad[0].name}, {why})" if bad else ""
+    gaps = check_gaps(missing, f"records of {event.key} are missing or lack pixels{lacking}", GAP_ADVICE)
     stack[:, blind] = np.nan
     without_surface(stack, settings.degree)
     stack[:, blind] = 0  # as beyond the edge of a patch: nothing is known there, and nothing added
     stack[missing] = np.nan
     doppler = without_trend(fill_gaps(torch.from_numpy(stack)), event.cadence, settings.slowest)
-    return Movie(doppler, event.start + timedelta(seconds=offset), tuple(gaps), float(blind.mean()))
+    return Movie(doppler, event.start + timedelta(seconds=offset), tuple(gaps), float(blind.mean()),
+                 len(used) - len(bad), aside)
+
+
+def _once(used: list[tuple[Path, datetime]], number: np.ndarray) -> tuple[list, np.ndarray, dict[str, str]]:
+    """Records with their frames, each record once, and the names of those that are there again, with the reason."""
+    first, keep, aside = {}, [], {}
+    for i, (path, time) in enumerate(used):
+        twin, when = first.setdefault(number[i], (path, time))
+        if twin != path and when == time and _same(twin, path):
+            aside[path.name] = f"the same record as {twin.name}"
+        else:
+            keep.append(i)
+    return [used[i] for i in keep], number[keep], aside
+
+
+def _same(one: Path, other: Path) -> bool:
+    with opened(one) as here, opened(other) as there:
+        return np.array_equal(here.data, there.data, equal_nan=True)
 
 
 def observe(event, target: Target, settings: IngestSettings | None = None, *, folder: Path | None = None,
@@ -178,12 +208,17 @@ def observe(event, target: Target, settings: IngestSettings | None = None, *, fo
     settings, archive, rays = settings or IngestSettings(), archive_of(event), rays or solar_rays()
     frames, size = extent(event, settings, rays)
     check_place(event, target, Patch(size, event.pixel, settings.method, settings.rotation), frames)
+    aside = {}
     if folder is None:
-        records = fetch_records(archive, event.start, frames, email)
+        records = fetch_records(archive, event.start, frames, email, aside=aside)
     elif not Path(folder).is_dir():
         raise SqError(f"no folder {folder} with full-disk Dopplergrams of {archive.instrument}")
     else:
-        records = whole_records(folder)
+        records = whole_records(folder, aside=aside)
+        within = sum(path.is_dir() for path in Path(folder).glob("[!.]*"))
+        if not records and (within or aside):
+            raise SqError(f"{folder} itself holds no record; {within} folders in it are not looked into, and "
+                          f"{len(aside)} downloads in it have not ended; name the folder that holds the files")
     movie = dopplergrams(event, target, records, settings, rays, **how)
     look = Holography(event.cadence, event.pixel, settings.band, settings.pupil)
     power = egression_power(movie.doppler, make_kernel((frames, size, size), look, rays, edges="drop"))
@@ -195,7 +230,8 @@ def observe(event, target: Target, settings: IngestSettings | None = None, *, fo
         "region": target.region, "stonyhurst": [target.longitude, target.latitude],
         "carrington": list(carrington(target)), "place_at": target.time.isoformat(), "gaps": movie.gaps,
         "blind": movie.blind, "rotation": settings.rotation, "method": settings.method, "quiet": quiet,
-        "rays": rays.name,
+        "rays": rays.name, "records": {"given": len(records) + len(aside), "used": movie.used, "frames": frames},
+        "aside": {path.name: why for path, why in aside.items()} | dict(movie.aside),
     }
     return Observed(power / quiet, truth, movie.start)
 
@@ -213,9 +249,13 @@ def save_magnetogram(event, target: Target, path: Path, settings: IngestSettings
         record = min(found, key=lambda path: abs(found[path] - event.time))
     patch = Patch(settings.size, event.pixel, settings.method, settings.rotation)
     with opened(record) as image:
-        time = observed_at(image.header, record)
+        time = observed_at(read_header(image.header), record)
     [job] = make_jobs({record: time}, target, patch)
     field = project(job, patch, archive, "magnetogram")
+    if np.isnan(field).all():
+        why = fill_of(record, archive, "magnetogram")
+        raise SqError(f"{record} shows no field on the patch: it is too near to the limb, or pixels are missing"
+                      f"{f' ({why})' if why else ''}; choose another record")
     header = fits.Header(patch_header(patch, job[1]))
     header.update(BUNIT="G", RECORD=record.name[:60], CDELT2=-header["CDELT2"])
     with replacing(path) as new:

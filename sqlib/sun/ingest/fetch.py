@@ -1,10 +1,12 @@
-"""Records from JSOC, once: what lies whole in the cache is not asked for again, what is cut off is thrown away.
+"""Records from JSOC, once: what lies whole in the cache is not asked for again, what arrived cut off is.
 
 A record takes its place in the cache, `data/observed/SERIES/`, by a rename, and only after it was found to be whole; so
-a fetch that was cut off goes on with the records that lack. What JSOC was asked for and does not have is noted, too; a
-record that arrived broken is not, nor one so young that JSOC may not have made it yet: they are asked for again.
+a fetch that was cut off goes on with the records that lack. Nothing that lies there is removed: a broken file makes way
+only for a whole one of its name. What JSOC was asked for and does not have is noted, too, and so is what arrived broken
+twice in the same way. What arrived broken once, or is so young that JSOC may not have made it yet, is asked for again.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -14,12 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from sqlib.errors import SqError, in_words
+from sqlib.fits_files import fits_files, is_broken, read_header
 from sqlib.paths import alone, home, replacing
 from sqlib.sun.holography import find_gaps
 from sqlib.sun.ingest.records import Archive, observed_at, opened
 
+BROKEN = "broken.json"  # names of files that arrived broken, with hashes of what had come
 EMAIL = "JSOC_EMAIL"  # environment variable
-SUFFIXES = (".fits", ".fits.fz", ".fits.gz", ".fts")
 SETTLED = timedelta(days=30)  # after an observation; what JSOC lacks then it will hardly get
 MARGIN = timedelta(seconds=10)  # the time of a record's name and that of its observation differ by some seconds
 
@@ -35,21 +38,26 @@ def slots(times: list[datetime], start: datetime, cadence: float, frames: int) -
     return np.where((number >= 0) & (number < frames), number, -1), float(phase * cadence)
 
 
-def whole_records(folder: Path, discard: bool = False) -> dict[Path, datetime]:
-    """Files of a folder that are whole, with the time of their observation, by time.
+def whole_records(folder: Path, discard: bool = False, aside: dict[Path, str] | None = None) -> dict[Path, datetime]:
+    """Records of a folder with the time of their observation, by time: all FITS files, whatever they are called.
 
-    A file that is cut off raises `SqError`; in the cache (`discard`) it is removed instead, to be fetched again.
+    A file that is cut off or says no time raises `SqError`; with `discard`, as in the cache, it is left out instead.
+    `aside`, where given, takes the files that are left out, each with the reason. No file is changed.
     """
-    found = {}
-    for path in sorted(Path(folder).glob("[!.]*")):
-        if path.name.endswith(SUFFIXES):
-            try:
-                with opened(path) as image:
-                    found[path] = observed_at(image.header, path)
-            except SqError:
-                if not discard:
-                    raise
-                path.unlink()
+    files, left = fits_files(folder)
+    found, refused = {}, {}
+    for path in files:
+        try:
+            with opened(path) as image:
+                found[path] = observed_at(read_header(image.header), path)
+        except SqError as error:
+            refused[path] = error
+    if refused and not discard:
+        first = next(iter(refused.values()))
+        more = f" (the first of {len(refused)} such among {len(files)} files)" if len(refused) > 1 else ""
+        raise SqError(f"{first}{more}") from first
+    if aside is not None:
+        aside.update(left | {path: str(error) for path, error in refused.items()})
     return dict(sorted(found.items(), key=lambda pair: pair[1]))
 
 
@@ -73,7 +81,8 @@ def from_jsoc(series: str, start: datetime, end: datetime, email: str, folder: P
 
 
 def fetch_records(archive: Archive, start: datetime, frames: int, email: str | None = None,
-                  download: Callable = from_jsoc, kind: str = "doppler") -> dict[Path, datetime]:
+                  download: Callable = from_jsoc, kind: str = "doppler",
+                  aside: dict[Path, str] | None = None) -> dict[Path, datetime]:
     """The records of `frames` frames from `start` (UTC), from the cache or from JSOC.
 
     Parameters
@@ -81,10 +90,12 @@ def fetch_records(archive: Archive, start: datetime, frames: int, email: str | N
     kind : "doppler" or "magnetogram"
     email : address registered with JSOC; default $JSOC_EMAIL; asked for only where something must be fetched
     download : what fetches a series' records between two times into a folder, as `from_jsoc` does
+    aside : takes the files of the cache that cannot be used, each with the reason
 
     Returns the files with their times. Raises `SqError` without an address, without a network, where nothing was
-    observed, and where all that came was broken.
+    observed, and where nothing that came can be used.
     """
+    aside, broken = {} if aside is None else aside, {}
     series, step = getattr(archive, kind), archive.cadence if kind == "doppler" else archive.spacing
     folder, half = home() / "data" / "observed" / series, timedelta(seconds=step / 2)
     times = [start + timedelta(seconds=i * step) for i in range(frames)]
@@ -93,21 +104,24 @@ def fetch_records(archive: Archive, start: datetime, frames: int, email: str | N
     def look() -> tuple[dict[Path, datetime], np.ndarray]:
         """The records in the cache, and which frames have none and are not noted as absent from JSOC."""
         low, high = times[0] - half - MARGIN, times[-1] + half + MARGIN
-        kept = {path: time for path, time in whole_records(folder, discard=True).items() if low <= time <= high}
+        aside.clear()
+        whole = whole_records(folder, True, aside)
+        kept = {path: time for path, time in whole.items() if low <= time <= high}
         lacking = np.array([time.isoformat() not in absent for time in times])
         number, _ = slots(list(kept.values()), start, step, frames)
         lacking[number[number >= 0]] = False
         return kept, lacking
 
     with alone(folder):
-        absent = set(json.loads(note.read_text(encoding="utf-8"))) if note.is_file() else set()
+        absent = set(_noted(note, []))
         kept, lacking = look()
         if lacking.any():
             for first, last in find_gaps(lacking):
                 # half a frame more on both sides: the instrument's clock need not tick with ours
                 ends = times[first] - half, times[last] + half
-                sound[first : last + 1] = _fetch(series, *ends, email, folder, download)
+                sound[first : last + 1] = _fetch(series, *ends, email, folder, download, broken)
             kept, lacking = look()
+            aside.update(broken)
         settled = datetime.now(UTC).replace(tzinfo=None) - SETTLED
         if nothing := {times[i].isoformat() for i in np.flatnonzero(lacking & sound) if times[i] < settled}:
             with replacing(note) as new:
@@ -116,14 +130,32 @@ def fetch_records(archive: Archive, start: datetime, frames: int, email: str | N
         what = f"{series} from {times[0] - half:%Y-%m-%d %H:%M} to {times[-1] + half:%H:%M} UTC"
         if (lacking & ~sound).any():
             raise SqError(f"all that JSOC sent of {what} arrived broken and is gone; the same call asks for it again")
+        if useless := {path: why for path, why in aside.items() if path not in broken}:
+            path, why = next(iter(useless.items()))
+            raise SqError(f"no record of {what} can be used; {len(useless)} files in {folder} are left aside, the "
+                          f"first, {path.name}: {why}")
+        if (folder / BROKEN).exists():
+            raise SqError(f"JSOC has no record of {what}, or sent it broken twice in the same way (as it did the files "
+                          f"in {folder / BROKEN}); choose another time, or remove {note} to ask once more")
         raise SqError(f"JSOC has no record of {what}; choose another time")
     return kept
 
 
-def _fetch(series: str, start: datetime, end: datetime, email: str | None, folder: Path, download: Callable) -> bool:
-    """Download into a folder beside the records; those that arrive whole move in, whatever happens to the others.
+def _noted(path: Path, nothing):
+    """What a note in the cache says, `nothing` where there is none; `SqError` for a damaged one."""
+    with in_words(f"{path} is damaged", "remove it; what it noted is asked for once more"):
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else nothing
+        if type(found) is not type(nothing):
+            raise ValueError(f"it holds {found!r:.40}")
+        return found
 
-    Returns whether all were whole: then frames that still lack are absent from JSOC.
+
+def _fetch(series: str, start: datetime, end: datetime, email: str | None, folder: Path, download: Callable,
+           aside: dict[Path, str]) -> bool:
+    """Download into a folder beside the records; those that arrive whole move in, the others go and stand in `aside`.
+
+    Returns whether the answer counts: that nothing arrived broken, or only what had arrived so before. Then frames that
+    still lack are absent from JSOC.
     """
     address = email or os.environ.get(EMAIL, "")
     if "@" not in address:
@@ -134,8 +166,19 @@ def _fetch(series: str, start: datetime, end: datetime, email: str | None, folde
     try:
         download(series, start, end, address, incoming)
     finally:
-        arrived, whole = list(incoming.iterdir()), whole_records(incoming, discard=True)
-        sound = all(path.exists() for path in arrived)  # none was discarded
-        for path in whole:
-            os.replace(path, folder / path.name)
-    return sound
+        before, broken = _noted(folder / BROKEN, {}), {}
+        for path in fits_files(incoming)[0]:
+            try:
+                with opened(path):
+                    pass
+            except SqError as error:
+                if is_broken(error):
+                    broken[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+                    aside[folder / path.name] = f"arrived broken: {error}"
+                    path.unlink()
+                    continue
+            os.replace(path, folder / path.name)  # also what is whole and of no use: it is JSOC's answer
+        if fresh := broken.items() - before.items():
+            with replacing(folder / BROKEN) as new:
+                new.write_text(json.dumps(before | broken, indent=0), encoding="utf-8")
+    return not fresh

@@ -24,12 +24,14 @@ from sunpy.map.header_helper import make_fitswcs_header
 from tqdm import tqdm
 
 from sqlib.errors import SqError
+from sqlib.fits_files import read_header, readable, without_fill
 from sqlib.sun.ingest.records import Archive, check_header, opened
 from sqlib.sun.ingest.target import Target, follow
 from sqlib.sun.scene import SOLAR_RADIUS
 from sqlib.workers import check_workers, each
 
 LIMB = 80.0  # degrees from disk centre; beyond, a pixel is seen under less than a fifth of its width
+MOST = 9000.0  # m/s or Gauss; no pixel of the Sun's surface has more, but fill values have (-9999, 1e20)
 METHODS = {
     "adaptive": partial(reproject_adaptive, kernel="hann", center_jacobian=False),  # averages over what a pixel covers
     "interp": reproject_interp,  # reads the nearest four (faster, noisier)
@@ -71,24 +73,53 @@ def project(job: tuple[Path, Target], patch: Patch, archive: Archive, kind: str 
     """
     path, middle = job
     with opened(path) as image:
-        header = dict(image.header)
+        header = read_header(image.header)
         factor = check_header(header, path, archive, kind)
-        stand_in = {key: value for key, value in header.items() if key != "BUNIT"} | {"NAXIS1": 2, "NAXIS2": 2}
-        disk = sunpy.map.Map(np.zeros((2, 2), np.float32), stand_in)
+        given = {key: value for key, value in readable(header).items() if key != "BUNIT"}
+        disk = sunpy.map.Map(np.zeros((2, 2), np.float32), given | {"NAXIS1": 2, "NAXIS2": 2})
         source, world = disk.wcs, WCS(patch_header(patch, middle))
         place = np.radians(world.pixel_to_world_values(*np.indices((patch.size, patch.size))[::-1]))
         observer = disk.observer_coordinate
         seen = angular_separation(*place, observer.lon.rad, observer.lat.rad) < math.radians(LIMB)
         rows, columns = _window(disk, world, patch, image.shape)
-        pixels = np.asarray(image.section[rows, columns], dtype=np.float32)
-    if "BLANK" in header and header["BITPIX"] > 0:  # sections of some kinds of image keep the stored blanks
-        pixels[pixels == np.float32(header["BLANK"] * header.get("BSCALE", 1) + header.get("BZERO", 0))] = np.nan
+        if kind == "doppler" and archive.instrument == "HMI":
+            _check_rotation(image, disk.wcs, factor, path)
+        most = MOST / factor
+        pixels, _ = without_fill(image.section[rows, columns], readable(header), -most, most)
     source.wcs.crpix -= (columns.start, rows.start)
     source.array_shape = pixels.shape
     found = METHODS[patch.method]((pixels, source), world, shape_out=seen.shape, return_footprint=False)
     if not np.isfinite(found[seen]).all():
         seen[:] = False
     return np.where(seen, found * factor, np.nan).astype(np.float32)
+
+
+def fill_of(path: Path, archive: Archive, kind: str = "doppler") -> str:
+    """How many pixels of a record hold fill values, and where the first is, in words; "" for none."""
+    with opened(path) as image:
+        header = read_header(image.header)
+        most = MOST / check_header(header, path, archive, kind)
+        return without_fill(image.data, readable(header), -most, most)[1]
+
+
+def _check_rotation(image, wcs: WCS, factor: float, path: Path) -> None:
+    """Raise `SqError` where, by the header, the Sun's east would recede: then the camera was turned otherwise.
+
+    The Sun's rotation adds 2 m/s to each second of arc to the west, far above all else that a full disk shows.
+    """
+    height, width = image.shape
+    rows = np.linspace(0.3, 0.7, 9) * height
+    values = np.concatenate([image.section[int(row) : int(row) + 1, :] for row in rows]).astype(np.float64) * factor
+    x, y = wcs.pixel_to_world_values(np.arange(width)[None, :], rows.astype(int)[:, None])
+    x = (x + 180) % 360 - 180  # degrees
+    with np.errstate(invalid="ignore"):
+        good = (np.hypot(x, y) < 0.22) & (np.abs(values) < MOST)
+    if good.sum() > 50:
+        slope = np.polyfit(x[good], values[good], 1)[0] / 3600
+        if slope < -0.7:
+            raise SqError(f"{path}: its header contradicts its picture: by CROTA2 or PCi_j the Sun would turn from "
+                          f"west to east (velocities rise by {slope:.1f} m/s an arcsec to the west, not by 2); was the "
+                          "picture turned and the header not? Fetch it again")
 
 
 def _window(disk, world: WCS, patch: Patch, shape) -> list[slice]:
