@@ -1,11 +1,16 @@
 """Methods compared on trial events: average precision over seeds and events, and differences on the same events."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from sqlib.judge.metrics import average_precision, interval
+from sqlib.data.build import cube_path, twin_folder
+from sqlib.data.trial import CODE, SEED, trial_events
+from sqlib.judge.metrics import average_precision, interval, share
+from sqlib.sun.twin import TwinSettings
 
 
 def compare(scores: Mapping[str, Sequence[np.ndarray]], index: pd.DataFrame, seed: int, draws: int = 500,
@@ -19,7 +24,6 @@ def compare(scores: Mapping[str, Sequence[np.ndarray]], index: pd.DataFrame, see
         `difference`, `difference_low`, `difference_high`
     """
     labels, events = (index["label"] == 1).to_numpy(), index["event"].to_numpy()
-
     columns = {name: np.column_stack(own) for name, own in scores.items()}
     each = {name: [average_precision(labels, one) for one in own.T] for name, own in columns.items()}
     rows = []
@@ -83,3 +87,79 @@ def as_table(found: pd.DataFrame, beside: str) -> pd.DataFrame:
         words(row, "difference", "difference_low", "difference_high", "+.3f"),
         "AP, the paper's test events": words(row, "paper", "paper_low", "paper_high", ".3f"),
     } for row in found.itertuples()])
+
+
+def share_of(scores: Sequence[np.ndarray], whole: np.ndarray, index: pd.DataFrame, seed: int,
+             draws: int = 500) -> tuple[float, float, float]:
+    """Average precision of a method (mean over its seeds) over that of the scores `whole` (M,), as of an ideal
+    observer, and the 95 % interval (low, high) of this ratio, the same events being drawn for both."""
+    def ratio(labels, values):
+        *own, ideal = (average_precision(labels, one) for one in values.T)
+        return np.mean(own) / ideal
+
+    labels, values = (index["label"] == 1).to_numpy(), np.column_stack([*scores, whole])
+    return float(ratio(labels, values)), *interval(labels, values, index["event"].to_numpy(), ratio, seed, draws)
+
+
+def find(scores: Mapping[str, Sequence[np.ndarray]], index: pd.DataFrame) -> pd.DataFrame:
+    """A row per method with the share of events `found`, those whose highest-scoring sample shows a sunquake: its mean
+    over seeds, Wilson's 95 % interval `low`, `high` over events, and `least`, `most`, the extremes over seeds.
+
+    scores, index : as for `compare`; events without a positive sample cannot be found and do not count
+    """
+    labels, rows = (index["label"] == 1).groupby(index["event"]), []
+    there = labels.any()[lambda has: has].index
+    for name, own in scores.items():
+        tops = [pd.Series(one, index.index).groupby(index["event"]).idxmax()[there] for one in own]
+        right = np.array([(index["label"] == 1)[top].to_numpy() for top in tops])
+        found, low, high = share(right.mean(0))
+        rows.append({"method": name, "found": found, "low": low, "high": high, "events": len(there),
+                     "least": right.mean(1).min(), "most": right.mean(1).max()})
+    return pd.DataFrame(rows)
+
+
+def quakes(number: int, settings: TwinSettings, seed: int = SEED) -> pd.DataFrame:
+    """The sources of the first `number` trial events, as their cubes tell: event, instrument, first and last annotated
+    frame, y and x (px of the cube), and `contrast`, the peak of a source's own power over the level around it.
+
+    settings : with which the cubes were made; `trial_frames` makes those that are not there
+    """
+    from astropy.io import fits
+
+    folder, rows = twin_folder(replace(settings, seed=seed), code=CODE), []
+    for event in trial_events(number, seed):
+        with fits.open(cube_path(folder, event)) as units:  # its frames, 33 MB, stay on disk
+            truth = json.loads(units["TRUTH"].data["JSON"][0])
+        rows += [(event.key, event.instrument, *quake["interval"], quake["y"], quake["x"],
+                  quake["strength"] / quake["level"]) for quake in truth["quakes"]]
+    return pd.DataFrame(rows, columns=["event", "instrument", "first", "last", "y", "x", "contrast"])
+
+
+def by_source(scores: Mapping[str, Sequence[np.ndarray]], index: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
+    """The average precision with which each method ranks a source's samples above those of its event that show none.
+
+    scores, index : as for `compare`, the index with column frame; sources : rows of `quakes`
+    Returns these rows with a column per method, the mean over its seeds, without sources of which there is no sample.
+    """
+    rows = []
+    for source in sources.itertuples(index=False):
+        own = (index["event"] == source.event).to_numpy()
+        shown = own & index["frame"].between(source.first, source.last).to_numpy() & (index["label"] == 1).to_numpy()
+        if shown.any():
+            part = shown | own & (index["label"] == 0).to_numpy()
+            rows.append({**source._asdict(), **{
+                name: np.mean([average_precision(shown[part], one[part]) for one in each])
+                for name, each in scores.items()}})
+    return pd.DataFrame(rows, columns=[*sources, *scores])
+
+
+def redrawn(scores: Mapping[str, Sequence[np.ndarray]], index: pd.DataFrame, count: int, seed: int,
+            draws: int = 500) -> pd.DataFrame:
+    """Average precision of each method (mean over its seeds) on `count` events drawn anew with replacement, a row per
+    draw: what tests on so few events would have found. The same seed draws the same events for all methods."""
+    labels, events = (index["label"] == 1).to_numpy(), index["event"].to_numpy()
+    members, rng, rows = [np.flatnonzero(events == one) for one in pd.unique(events)], np.random.default_rng(seed), []
+    for _ in range(draws):
+        rows.append(np.concatenate([members[one] for one in rng.integers(0, len(members), count)]))
+    return pd.DataFrame({name: [np.mean([average_precision(labels[drawn], one[drawn]) for one in own])
+                                for drawn in rows] for name, own in scores.items()})

@@ -1,0 +1,115 @@
+"""Figures of the chapter on the number of sunquakes; each takes tables and returns a matplotlib figure."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import NullFormatter
+
+from sqlib.show import style
+
+INKS = {"relative": style.LOOKS[0], "gray": style.LOOKS[1]}
+WORDS = {"relative": "fifteen frames, relative levels", "gray": "three gray frames, as in the paper"}
+BASES = ("black", (0, (5, 2))), (style.GREEN, "-."), (style.PINK, ":"), (style.GRAY, "--"), (style.GRAY, ":")
+ROOM = 0.055  # between the words of two baselines, as a share of the axis
+
+
+def against_number(table: pd.DataFrame, value: str, ylabel: str, baselines: dict[str, float], here: int = 0):
+    """A measure against the number of sources learned from, for each input.
+
+    table : rows with sources, levels, `value`, its interval over events (low, high) and extremes over seeds (least,
+        most); baselines : {words: value}, horizontal lines; here : number of sources that is marked, 0 for none
+    """
+    counts = sorted(table["sources"].unique())
+    fig, (ax,) = style.grid(1, 1, 4.8)
+    for levels, own in table.groupby("levels", sort=False):
+        curve = tuple(own[name].to_numpy() for name in ("sources", value, "low", "high"))
+        style.lines(ax, {WORDS[levels]: curve}, [INKS[levels]], {"ms": 6})
+        ax.vlines(own["sources"], own["least"], own["most"], color=INKS[levels][0], lw=4, alpha=0.55)
+    ax.set(xscale="log", xlabel="sunquakes learned from", ylabel=ylabel, ylim=(0, 1),
+           xlim=(counts[0] / 1.3, counts[-1] * (counts[-1] / counts[0]) ** 0.62))
+    ax.set_xticks(counts, counts)
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.tick_params(axis="x", which="minor", length=0)
+    place = -1.0
+    for (words, level), (ink, dashes) in zip(sorted(baselines.items(), key=lambda item: item[1]), BASES):
+        ax.axhline(level, color=ink, ls=dashes, lw=1.2, zorder=0)
+        place = max(level + 0.012, place + ROOM)
+        ax.text(0.995, place, f"{words} {level:.2f}", ha="right", fontsize=10, color=ink,
+                transform=ax.get_yaxis_transform(), bbox={"fc": "white", "ec": "none", "pad": 0.5, "alpha": 0.8})
+    if here:
+        style.guide(ax, "the paper's", x=here)
+    style.legend(fig, 2)
+    return fig
+
+
+def memorised(table: pd.DataFrame, share: dict[str, float]):
+    """Average precision on frames that every network has learned from (`learned`) and on others (`others`), each with
+    extremes over seeds, against the number of sources learned from; a panel per input.
+
+    table : rows with sources, levels, frames ("learned", "others"), ap, least, most; share : of positives, by frames
+    """
+    fig, axes = style.grid(table["levels"].nunique(), 2, 3.4, sharey=True)
+    looks = {"learned": (style.VERMILION, "--", "s"), "others": (style.BLUE, "-", "o")}
+    words = {"learned": "sources that all networks learned from", "others": "others of the same kind"}
+    for ax, (levels, own) in zip(axes, table.groupby("levels", sort=False)):
+        for frames, part in own.groupby("frames", sort=False):
+            curve = tuple(part[name].to_numpy() for name in ("sources", "ap", "least", "most"))
+            style.lines(ax, {words[frames]: curve}, [looks[frames]])
+            ax.axhline(share[frames], color=looks[frames][0], lw=1, ls=":")
+        counts = sorted(own["sources"])
+        ax.set(title=WORDS[levels], xscale="log", ylim=(0, 1.02))
+        ax.set_xticks(sorted(set(counts)), sorted(set(counts)), rotation=45)
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.tick_params(axis="x", which="minor", length=0)
+    axes[0].set_ylabel("average precision")
+    fig.supxlabel("sunquakes learned from")
+    style.legend(fig, 2)
+    return fig
+
+
+def courses(histories: pd.DataFrame):
+    """How training went: cross-entropy of the class head on what it is shown (top), and average precision on held-out
+    practice events (bottom), a line per number of sources; a column per input.
+
+    histories : rows with levels, sources, epoch, head and ap, means over seeds
+    """
+    import matplotlib
+
+    kinds, counts = histories["levels"].unique(), sorted(histories["sources"].unique())
+    fig, axes = style.grid(2 * len(kinds), len(kinds), 2.5, sharex=True, sharey="row")
+    inks = matplotlib.colormaps["cividis"](np.linspace(0.9, 0, len(counts)))
+    for column, levels in enumerate(kinds):
+        own = histories[histories["levels"] == levels]
+        for row, (what, ylabel) in enumerate({"head": "cross-entropy in training", "ap": "AP, held out"}.items()):
+            ax = axes[row * len(kinds) + column]
+            parts = {f"{count}": tuple(own.loc[own["sources"] == count, name] for name in ("epoch", what))
+                     for count in counts}
+            style.lines(ax, parts, [(ink, "-", marker) for ink, (_, _, marker) in zip(inks, style.LOOKS)])
+            ax.set(ylabel=ylabel if not column else "", xlabel="epoch" if row else "", ylim=(0, None),
+                   title="" if row else WORDS[levels])
+            ax.xaxis.get_major_locator().set_params(integer=True)
+    style.legend(fig, len(counts), title="sunquakes learned from")
+    return fig
+
+
+def by_contrast(classes: pd.DataFrame, sources: pd.DataFrame, shortfall: tuple[str, str]):
+    """Where a network falls short of an ideal observer, by the contrast of the source.
+
+    classes : rows with method, contrast (middle of a class), ap, low, high; sources : of `trials.by_source`, of which
+        the difference of the methods `shortfall` (network, observer) is drawn, source by source
+    """
+    fig, (left, right) = style.grid(2, 2, 4.0)
+    style.lines(left, style.series(classes, "method", "contrast", "ap", "low", "high"), how={"ms": 5})
+    left.set(xlabel="peak over surroundings", ylabel="AP within its event", xscale="log", ylim=(0, 1.02))
+    inks = {"MDI": style.LOOKS[0], "HMI": style.LOOKS[1]}
+    for instrument, own in sources.groupby("instrument"):
+        ink, _, marker = inks[instrument]
+        right.plot(own["contrast"], own[shortfall[0]] - own[shortfall[1]], marker, color=ink, ms=4, alpha=0.7,
+                   label=instrument)
+    right.axhline(0, color="black", lw=1)
+    right.set(xlabel="peak over surroundings", ylabel="AP, network less observer", xscale="log")
+    for ax in (left, right):
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ticks = [tick for tick in (2, 3, 5, 10, 20, 30, 50) if ax.get_xlim()[0] <= tick <= ax.get_xlim()[1]]
+        ax.set_xticks(ticks, ticks)
+    style.legend(fig, 3)
+    return fig
