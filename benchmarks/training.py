@@ -23,9 +23,9 @@ from sqlib.data.frames import make_frameset, make_index
 from sqlib.learn import encoders, losses
 from sqlib.learn.augment import Views
 from sqlib.learn.encoders import epoch_of, views_of, whole
+from sqlib.learn.models import Model
 from sqlib.learn.objectives import objective
 from sqlib.learn.patches import Drawn
-from sqlib.learn.models import Model
 from sqlib.learn.samples import Samples, gather, make_samples, split
 from sqlib.learn.settings import Loop, Settings
 from sqlib.learn.train import begin, generator_of, take_step
@@ -173,7 +173,7 @@ def our_step(samples: Samples, settings: Settings, loss: Callable | None = None,
 
     def step() -> int:
         which = torch.randint(len(samples), (settings.loop.batch,), generator=draws, device=task.device)
-        take_step(task, state, state.net, which, draws)
+        take_step(task, state, state.net, whole(samples, which), draws)
         return len(kept)
 
     return state.net, step

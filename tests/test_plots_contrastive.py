@@ -56,3 +56,13 @@ def test_positives_of_one_event_cannot_be_cross_validated_by_event():
     codes, labels, events = clusters(2, 1)
     with pytest.raises(SqError, match="one training event"):
         tables.choose(codes, np.where(events == "e0", labels, 0), events, 0, NAMES)
+
+
+def test_progress_has_a_panel_a_method_and_a_line_a_seed():
+    history = pd.DataFrame({"epoch": [1, 2], "loss": [4.0, 3.5], "chance": 4.0, "least": 3.0, "ap": [0.1, 0.3]})
+    fig = plots.progress({"one": [history, history.assign(loss=3.0)], "other": [history.drop(columns="ap")] * 2})
+    fall = [line.get_ydata().tolist() for line in fig.axes[0].lines[:2]]
+    assert fall == [[0, 0.5], [1, 1]]  # of what the loss can fall
+    assert [ax.get_title() for ax in fig.axes] == ["one", "other"]
+    assert [line.get_ydata().tolist() for line in fig.axes[0].lines[2:4]] == [[0.1, 0.3]] * 2
+    assert len(fig.axes[1].lines) == 3  # no average precision was watched; the line at zero

@@ -254,7 +254,7 @@ def test_no_step_makes_the_host_wait_for_a_gpu(objective, samples, monkeypatch):
     (Model, {"backbone": "resnet34"}, "resnet34"), (Model, {"pool": "median"}, "pool='median': .*'avg' or 'max'"),
     (Model, {"backbone": "resnet6", "weights": "imagenet"}, "no ImageNet weights for resnet6"),
     (Views, {"positional": "quarter"}, "'none', 'turns', 'published' or 'dihedral'"),
-    (Views, {"variant": "square"}, "square"), (Views, {"erasing": "all"}, "'paper' or 'none'"),
+    (Views, {"variant": "square"}, "square"), (Views, {"erasing": "all"}, "'paper', 'mean' or 'none'"),
     (Views, {"extra": ("blurr",)}, "extra.0='blurr': .*'crop'"), (Views, {"threshold": 51}, "multiple of 2"),
     (Views, {"threshold": 0}, "threshold=0"), (Views, {"low_pass": 1.5}, "to 1"),
     (Views, {"extra_probability": -0.1}, "extra_probability=-0.1"),

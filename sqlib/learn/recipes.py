@@ -12,10 +12,11 @@ from sqlib.learn.settings import Loop, Model, Settings, Views
 from sqlib.profiles import Detection, Learning
 
 PLAIN = Views(low_pass=0, positional="none", erasing="none")
+PAPER_INPUT = {"levels": "gray", "window": 3, "spacing": 1}
+"""What the paper's networks are shown: three frames of gray levels."""
 AS_PUBLISHED = {
-    "levels": "gray", "window": 3, "spacing": 1, "patch": 0, "practice": 0, "pool": "avg", "optimizer": "sgd",
-    "rate": 0.05, "temperature": 0.07, "joint": False, "low_pass": 0.5, "positional": "turns", "erasing": "paper",
-    "extra": [],
+    **PAPER_INPUT, "patch": 0, "practice": 0, "pool": "avg", "optimizer": "sgd", "rate": 0.05, "temperature": 0.07,
+    "joint": False, "low_pass": 0.5, "positional": "turns", "erasing": "paper", "extra": [],
 }
 """Shared settings of the models that are trained as in the paper, whatever a profile has for the others: its 42 events,
 three frames of gray levels, its augmentations, its optimizer, and a class head that only watches."""
@@ -149,13 +150,14 @@ VARIANTS = {
 
 def augmentations(common: Common, *, epochs: int, seeds: list[int], variants: list[str]) -> dict[str, Settings]:
     """Section 3.2 and Appendix C: SupCon with each variant, trained once a seed: "low-pass, seed 1" …; "single frame"
-    has neither neighbours in time nor augmentations. Raises `SqError` for another variant."""
+    has neither neighbours in time nor augmentations. All are shown the paper's input, whatever a profile has: a
+    threshold of 50 and rectangles of 100 are gray levels. Raises `SqError` for another variant."""
     runs = {}
     for name in variants:
         if name not in VARIANTS and name != "single frame":
             raise SqError(f"augmentation {name!r} is unknown: single frame, {', '.join(VARIANTS)}")
         alone = name == "single frame"
-        own = common.changed(window=1, spacing=1) if alone else common
+        own = common.changed(**{**PAPER_INPUT, "window": 1 if alone else PAPER_INPUT["window"]})
         for seed in seeds:
             runs[f"{name}, seed {seed}"] = own.settings("supcon", epochs, views=PLAIN if alone else VARIANTS[name],
                                                         seed=seed)
@@ -194,15 +196,18 @@ def how_many(common: Common, *, epochs: int, sources: list[int], seeds: list[int
     return runs
 
 
+CASES = 1  # seed of the models that the case studies look at, the first of chapter 03
+
+
 def cases(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, backbone_paper: str,
-          crop_paper: int, backbone_shuffled: str, encoding_shuffled: int, seeds: list[int]) -> dict[str, Settings]:
-    """Section 4.3: the two models of Section 4.1 and "SupCon", of the first seed, the same runs as `contrastive` has,
+          crop_paper: int, backbone_shuffled: str, encoding_shuffled: int) -> dict[str, Settings]:
+    """Section 4.3: the two models of Section 4.1 and "SupCon", of seed `CASES`, the same runs as `contrastive` has,
     found again where these agree."""
     runs = contrastive(common, epochs_self=epochs_self, epochs_supervised=epochs_supervised,
                        epochs_shuffled=epochs_shuffled, epochs_short=1, backbone_paper=backbone_paper,
                        crop_paper=crop_paper, backbone_shuffled=backbone_shuffled,
-                       encoding_shuffled=encoding_shuffled, seeds=seeds[:1], temperatures=[])
-    return {name: runs[f"{name}, seed {seeds[0]}"] for name in ("High-Precision", "High-Metrics", "SupCon")}
+                       encoding_shuffled=encoding_shuffled, seeds=[CASES], temperatures=[])
+    return {name: runs[f"{name}, seed {CASES}"] for name in ("High-Precision", "High-Metrics", "SupCon")}
 
 
 PAPER, BOTH, TWIN = "as in the paper", "both cycles", "twin alone"

@@ -69,13 +69,14 @@ def square(pictures: dict[str, np.ndarray], found: pd.DataFrame):
 def ablation(scores: pd.DataFrame, prevalence: float):
     """Fall of the loss, spread of the projections and average precision per variant: a mark a seed, the mean.
 
-    `scores`: a row per run with variant, fall (%), spread, AP; low and high, of the mean AP, the same for a variant.
+    `scores`: a row per run with variant, fall (% of the attainable), spread, AP; low and high, of the mean AP, the same
+    for a variant.
     """
     mean = scores.groupby("variant", sort=False)[["fall", "spread", "AP", "low", "high"]].mean()
     words = "mean, 95 % interval"
     fig = style.rows(mean.reset_index(), "variant", {
-        "fall of the loss\nbelow chance (%)": {words: ("fall",)}, "spread of\nprojections": {words: ("spread",)},
-        "average precision,\nheld-out events": {words: ("AP", "low", "high")}},
+        "share of the\nattainable fall (%)": {words: ("fall",)}, "spread of\nprojections": {words: ("spread",)},
+        "average precision,\ntrial events": {words: ("AP", "low", "high")}},
         [("", 0), ("", None), ("", prevalence)])
     places = len(mean) - 1 - mean.index.get_indexer(scores["variant"])
     for ax, column in zip(fig.axes, ("fall", "spread", "AP")):

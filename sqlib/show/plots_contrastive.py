@@ -1,10 +1,12 @@
 """Figures and tables of the chapters on contrastive learning and on leaks: what was computed, drawn or arranged."""
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sqlib.show.style import BLUE, GREEN, VERMILION, grid, guide, legend, picture, stretched
+from sqlib.show.style import BLUE, GREEN, VERMILION, curves, grid, guide, legend, picture, stretched
 
 SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
 SPLITS = {"sample": ("frames shuffled", VERMILION, "//"), "event": ("whole events held out", BLUE, "")}
@@ -87,3 +89,20 @@ def beside(ours: pd.DataFrame, printed: pd.DataFrame | None = None) -> pd.DataFr
 def words(low, high) -> str | None:
     """An interval in words, or None where there is none."""
     return None if pd.isna([low, high]).any() else f"{low:.2f} … {high:.2f}"
+
+
+def progress(histories: dict[str, list[pd.DataFrame]], columns: int = 3):
+    """Training of several methods, a small panel each with lines for each seed: the share of what the loss can fall
+    that it has fallen, and the average precision on events kept aside, where it was watched.
+
+    histories : of each method the `history` of each run (epoch, loss, chance, least, ap)
+    """
+    parts = {}
+    for name, runs in histories.items():
+        each = [one.set_index("epoch") for one in runs]
+        fall = [(one["chance"] - one["loss"]) / (one["chance"] - one["least"]) for one in each]
+        own = parts[fill(name, 24)] = {"share of the attainable fall of the loss": pd.concat(fall, axis=1)}
+        if all("ap" in one for one in each):
+            own["average precision on events kept aside"] = pd.concat([one["ap"] for one in each], axis=1)
+    columns = min(columns, len(parts))
+    return curves(parts, "epoch", " ", columns=columns, high=1.7, whole=True, share="xy", across={"": 0})

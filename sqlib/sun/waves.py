@@ -1,10 +1,12 @@
-r"""Waves of a model Sun: from sources at the surface to Dopplergrams, by a full sum over the modes of a polytrope.
+r"""Waves of a model Sun: from sources at the surface to Dopplergrams, by a sum over modes, or skips, of a polytrope.
 
 The p modes of a plane adiabatic polytrope have :math:`\omega_n^2 = g k (1 + 2n/m)`; a source of spectrum s(k, omega)
 makes the surface move with :math:`\psi = s \sum_n [\omega_n^2 - (\omega - i\gamma)^2]^{-1}`. No rays, no travel times
 and no pupil enter: holography has to find the source from physics that it does not share.
 
-With e^{+i omega t} synthesis the poles at omega = ±omega_n + i gamma make the response causal.
+`skip_sum` is the same in another form, for a surface that reflects little; its phases are those of plane waves that go
+down and come up once, twice, …, at each wavenumber and frequency. With e^{+i omega t} synthesis the poles at omega =
+±omega_n + i gamma make the response causal.
 """
 
 import math
