@@ -2,13 +2,13 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import NullLocator
 
 from sqlib.show import style
 
 INKS = {"relative": style.LOOKS[0], "gray": style.LOOKS[1]}
 WORDS = {"relative": "fifteen frames, relative levels", "gray": "three gray frames, as in the paper"}
-BASES = ("black", (0, (5, 2))), (style.GREEN, "-."), (style.PINK, ":"), (style.GRAY, "--"), (style.GRAY, ":")
+BASES = (style.GRAY, ":"), (style.PINK, "-."), (style.GREEN, "--"), ("black", (0, (6, 2))), ("black", (0, (1, 1)))
 ROOM = 0.055  # between the words of two baselines, as a share of the axis
 
 
@@ -16,29 +16,35 @@ def against_number(table: pd.DataFrame, value: str, ylabel: str, baselines: dict
     """A measure against the number of sources learned from, for each input.
 
     table : rows with sources, levels, `value`, its interval over events (low, high) and extremes over seeds (least,
-        most); baselines : {words: value}, horizontal lines; here : number of sources that is marked, 0 for none
+        most); baselines : {words: value}, horizontal lines, each in the look of its place; here : number of sources
+        that is marked, if it is among those drawn
     """
     counts = sorted(table["sources"].unique())
+    span = max(counts[-1] / counts[0], 2)
     fig, (ax,) = style.grid(1, 1, 4.8)
     for levels, own in table.groupby("levels", sort=False):
         curve = tuple(own[name].to_numpy() for name in ("sources", value, "low", "high"))
         style.lines(ax, {WORDS[levels]: curve}, [INKS[levels]], {"ms": 6})
         ax.vlines(own["sources"], own["least"], own["most"], color=INKS[levels][0], lw=4, alpha=0.55)
     ax.set(xscale="log", xlabel="sunquakes learned from", ylabel=ylabel, ylim=(0, 1),
-           xlim=(counts[0] / 1.3, counts[-1] * (counts[-1] / counts[0]) ** 0.62))
-    ax.set_xticks(counts, counts)
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.tick_params(axis="x", which="minor", length=0)
+           xlim=(counts[0] / span**0.08, counts[-1] * span**0.8))  # words have the right
+    at_counts(ax, counts)
     place = -1.0
-    for (words, level), (ink, dashes) in zip(sorted(baselines.items(), key=lambda item: item[1]), BASES):
-        ax.axhline(level, color=ink, ls=dashes, lw=1.2, zorder=0)
+    for (words, level), (ink, dashes) in sorted(zip(baselines.items(), BASES), key=lambda one: one[0][1]):
+        ax.axhline(level, color=ink, ls=dashes, lw=1.3, zorder=0)
         place = max(level + 0.012, place + ROOM)
-        ax.text(0.995, place, f"{words} {level:.2f}", ha="right", fontsize=10, color=ink,
-                transform=ax.get_yaxis_transform(), bbox={"fc": "white", "ec": "none", "pad": 0.5, "alpha": 0.8})
-    if here:
-        style.guide(ax, "the paper's", x=here)
+        ax.text(0.995, place, f"{words} {level:.2f}", ha="right", fontsize=10, color=style.DARK,
+                transform=ax.get_yaxis_transform())
+    if counts[0] <= here <= counts[-1]:
+        style.guide(ax, f"the paper's {here}", x=here)
     style.legend(fig, 2)
     return fig
+
+
+def at_counts(ax, counts, **look) -> None:
+    """Ticks of a logarithmic axis at these numbers, and nowhere else."""
+    ax.set_xticks(counts, counts, **look)
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def memorised(table: pd.DataFrame, share: dict[str, float]):
@@ -55,13 +61,9 @@ def memorised(table: pd.DataFrame, share: dict[str, float]):
             curve = tuple(part[name].to_numpy() for name in ("sources", "ap", "least", "most"))
             style.lines(ax, {words[frames]: curve}, [looks[frames]])
             ax.axhline(share[frames], color=looks[frames][0], lw=1, ls=":")
-        counts = sorted(own["sources"])
-        ax.set(title=WORDS[levels], xscale="log", ylim=(0, 1.02))
-        ax.set_xticks(sorted(set(counts)), sorted(set(counts)), rotation=45)
-        ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.tick_params(axis="x", which="minor", length=0)
+        ax.set(title=WORDS[levels], xscale="log", ylim=(0, 1.02), xlabel="sunquakes learned from")
+        at_counts(ax, sorted(own["sources"].unique()), rotation=45)
     axes[0].set_ylabel("average precision")
-    fig.supxlabel("sunquakes learned from")
     style.legend(fig, 2)
     return fig
 
@@ -75,11 +77,12 @@ def courses(histories: pd.DataFrame):
     import matplotlib
 
     kinds, counts = histories["levels"].unique(), sorted(histories["sources"].unique())
+    measures = {"head": "cross-entropy\nin training", "ap": "AP on events\nheld out"}
     fig, axes = style.grid(2 * len(kinds), len(kinds), 2.5, sharex=True, sharey="row")
     inks = matplotlib.colormaps["cividis"](np.linspace(0.9, 0, len(counts)))
     for column, levels in enumerate(kinds):
         own = histories[histories["levels"] == levels]
-        for row, (what, ylabel) in enumerate({"head": "cross-entropy in training", "ap": "AP, held out"}.items()):
+        for row, (what, ylabel) in enumerate(measures.items()):
             ax = axes[row * len(kinds) + column]
             parts = {f"{count}": tuple(own.loc[own["sources"] == count, name] for name in ("epoch", what))
                      for count in counts}
@@ -100,16 +103,15 @@ def by_contrast(classes: pd.DataFrame, sources: pd.DataFrame, shortfall: tuple[s
     fig, (left, right) = style.grid(2, 2, 4.0)
     style.lines(left, style.series(classes, "method", "contrast", "ap", "low", "high"), how={"ms": 5})
     left.set(xlabel="peak over surroundings", ylabel="AP within its event", xscale="log", ylim=(0, 1.02))
-    inks = {"MDI": style.LOOKS[0], "HMI": style.LOOKS[1]}
+    looks = {"MDI": (style.SKY, "P"), "HMI": (style.AMBER, "X")}
     for instrument, own in sources.groupby("instrument"):
-        ink, _, marker = inks[instrument]
-        right.plot(own["contrast"], own[shortfall[0]] - own[shortfall[1]], marker, color=ink, ms=4, alpha=0.7,
-                   label=instrument)
+        ink, marker = looks[instrument]
+        right.plot(own["contrast"], own[shortfall[0]] - own[shortfall[1]], marker, color=ink, ms=6, mec="none",
+                   alpha=0.8, label=instrument)
     right.axhline(0, color="black", lw=1)
     right.set(xlabel="peak over surroundings", ylabel="AP, network less observer", xscale="log")
     for ax in (left, right):
-        ax.xaxis.set_minor_formatter(NullFormatter())
-        ticks = [tick for tick in (2, 3, 5, 10, 20, 30, 50) if ax.get_xlim()[0] <= tick <= ax.get_xlim()[1]]
-        ax.set_xticks(ticks, ticks)
+        low, high = ax.get_xlim()
+        at_counts(ax, [tick for tick in (2, 3, 5, 10, 20, 30, 50) if low <= tick <= high])
     style.legend(fig, 3)
     return fig
