@@ -88,10 +88,8 @@ def courses(histories: pd.DataFrame):
                      for count in counts}
             style.lines(ax, parts, [(ink, "-", marker) for ink, (_, _, marker) in zip(inks, style.LOOKS)])
             ax.set(ylabel=ylabel if not column else "", xlabel="epoch" if row else "",
-                   title="" if row else WORDS[levels])
+                   title="" if row else WORDS[levels], ylim=(0, 1.08 * histories[what].max()))
             ax.xaxis.get_major_locator().set_params(integer=True)
-    for ax in axes:
-        ax.set_ylim(bottom=0)  # when all is drawn: rows share it
     style.legend(fig, len(counts), title="sunquakes learned from")
     return fig
 
