@@ -164,6 +164,7 @@ def test_variants_of_the_ablation_are_switched_alone():
     _, values = resolve("04_augmentations", "laptop", {})
     runs = recipes.plan("04_augmentations", {**values, "variants": list(recipes.VARIANTS), "seeds": [3]})
     bare = runs["time mixing alone, seed 3"]
+    assert (bare.levels, bare.window, bare.spacing) == ("gray", 3, 1)  # the paper's, whatever the profile has
     for name, settings in runs.items():
         other = [field for field in vars(bare) if getattr(bare, field) != getattr(settings, field)]
         assert other == ([] if settings is bare else ["views"]), name

@@ -87,7 +87,7 @@ def test_a_source_in_a_shadow_is_measured_against_its_own_surroundings():
 
 def test_a_classifier_tells_deep_shadows_from_shallow_ones_and_nothing_from_nothing(rng):
     def events(depth):
-        return [{"shadow: minimum": depth + 0.03 * rng.standard_normal(), "sources": []} for _ in range(20)]
+        return [{"shadow: minimum": depth + 0.03 * rng.standard_normal()} for _ in range(20)]
 
     assert told_apart(events(0.2), events(0.4), 0)[0] > 0.95
     assert 0.2 < told_apart(events(0.2), events(0.2), 0)[0] < 0.8

@@ -10,8 +10,8 @@ import sqlib.sun.twin as twin
 from sqlib.data import catalogue, find_event, frames_from_cube, measurements
 from sqlib.data.build import make_cube
 from sqlib.data.cubes import read_cube
-from sqlib.data.shadows import shadow_shape, source_place
-from sqlib.data.statistics import as_published, compare, quartiles, reference, temporal_acf
+from sqlib.data.shadows import source_place
+from sqlib.data.statistics import View, as_published, compare, quartiles, reference, shadow_of, temporal_acf
 from sqlib.errors import SqError
 from sqlib.learn import practice
 from sqlib.sun.scene import draw_scene
@@ -172,18 +172,16 @@ def test_a_published_frame_touches_255_and_carries_four_counts_of_noise():
     assert 2.5 < noise.std() < 5.5
 
 
-def looked_at(frames, numbers, sources) -> dict:
+def looked_at(view: View) -> dict:
     """The rows of `shadows` of one event, as `statistics.event_statistics` has them."""
-    rest = frames[~np.isin(numbers, [n for (a, b), _ in sources for n in range(a, b + 1)])]
-    shape = shadow_shape(rest[np.linspace(0, len(rest) - 1, 4).round().astype(int)])
-    places = [source_place(frames[(numbers >= a) & (numbers <= b)], box) for (a, b), box in sources]
-    return shape | {"sources": places}
+    spans = [((view.numbers >= first) & (view.numbers <= last), box) for (first, last), box in view.sources]
+    return shadow_of(view) | {"sources": [source_place(view.frames[span], box) for span, box in spans]}
 
 
 def test_shadows_and_sources_lie_in_the_spreads_of_the_published_ones():
     """Medians of ten events of the twin between the published 10 and 90 %."""
     views = measurements.simulated_views(TwinSettings(frames=48), [e for e in LABELLED if e.cycle == 24][::4])
-    table = quartiles([looked_at(view.frames, view.numbers, view.sources) for view in views])
+    table = quartiles([looked_at(view) for view in views])
     outside = table[~table["twin, 50 %"].between(table["low"], table["high"])]
     assert len(table) == 13 and outside.empty, outside.to_string()
 
@@ -193,7 +191,7 @@ def test_practice_sources_reach_both_ends_of_what_was_published():
     for number in (0, 1, 2, 4, 5):  # of HMI
         made = practice.practise(number, 5, 256, 64)
         sources = [((int(a), int(b)), (x - 8, y - 8, x + 8, y + 8)) for a, b, y, x in made.sources]
-        events.append(looked_at(made.frames, np.arange(64), sources))
+        events.append(looked_at(View(None, made.frames, np.arange(64), sources)))
     table = quartiles(events, "practice").set_index("quantity")
     assert sum(len(event["sources"]) for event in events) >= 8
     for name in ("level around it / frame mean", "peak / level around it", "distance from the darkest place"):

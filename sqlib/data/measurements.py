@@ -90,14 +90,12 @@ def measure(views: list[View], seed: int) -> dict[int, dict[str, float]]:
 def told_apart(one: list[dict], other: list[dict], seed: int, repeats: int = 10) -> tuple[float, float]:
     """AUC with which a classifier tells events of two kinds apart by their shadows, and its spread over `repeats`.
 
-    one, other : of `event_statistics`, ten with a measured shadow at least of each kind, else (NaN, NaN)
+    one, other : of `statistics.shadow_of`, ten that are not empty at least of each kind, else (NaN, NaN)
 
     Logistic regression on the rows of `shadows.shadow_shape`, standardised; five folds of events, drawn anew each time.
     One half is chance.
     """
-    shapes = [[[value for name, value in event.items() if name.startswith("shadow:")] for event in kind]
-              for kind in (one, other)]
-    shapes = [[shape for shape in kind if shape] for kind in shapes]
+    shapes = [[list(shadow.values()) for shadow in kind if shadow] for kind in (one, other)]
     if min(map(len, shapes)) < 10:
         return math.nan, math.nan
     values, kind = np.array([*shapes[0], *shapes[1]]), np.repeat([0, 1], [len(shape) for shape in shapes])

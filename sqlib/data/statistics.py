@@ -163,6 +163,14 @@ def source(frames: np.ndarray, box, others: np.ndarray, rng: np.random.Generator
     }
 
 
+def shadow_of(view: View) -> dict[str, float]:
+    """Rows of `shadows.shadow_shape` from four frames outside of the annotated intervals; {} where there are fewer."""
+    annotated = [number for (first, last), _ in view.sources for number in range(first, last + 1)]
+    rest = np.flatnonzero(~np.isin(view.numbers, annotated))
+    chosen = rest[np.linspace(0, len(rest) - 1, FRAMES).round().astype(int)] if len(rest) >= FRAMES else []
+    return shadow_shape(np.asarray(view.frames)[chosen].astype(np.float32)) if len(chosen) else {}
+
+
 def event_statistics(view: View, rng: np.random.Generator) -> dict:
     """All measurements on one event: scalars, and under "sources" a list of what `source` (with `rng`) returns."""
     frames, numbers, cadence = np.asarray(view.frames, dtype=np.float32), np.asarray(view.numbers), view.event.cadence
@@ -175,7 +183,6 @@ def event_statistics(view: View, rng: np.random.Generator) -> dict:
     run = np.zeros(len(frames), dtype=bool)  # annotated frames where there are enough, as in the reference
     for (first, last), _ in view.sources:
         run |= (numbers >= first) & (numbers <= last)
-    rest = np.flatnonzero(~run)
     if run.sum() < 8:
         run[:60] = True
     course = temporal_acf(relative(frames[run]), numbers[run], int(np.ceil(540 / cadence)))
@@ -185,8 +192,7 @@ def event_statistics(view: View, rng: np.random.Generator) -> dict:
         result |= {f"temporal ACF at {t} s": float(np.interp(t, time, course)) for t in (180, 360)}
         result["temporal half-width"] = half_width(time, course)
     result |= shadow(frames)
-    if len(rest) >= FRAMES and view.event.cycle == 24:  # there is a reference for them
-        result |= shadow_shape(frames[rest[np.linspace(0, len(rest) - 1, FRAMES).round().astype(int)]])
+    result |= shadow_of(view) if view.event.cycle == 24 else {}  # there is a reference for them
     measured = []
     for (first, last), box in view.sources:
         inside = (numbers >= first) & (numbers <= last)

@@ -4,9 +4,15 @@ The p modes of a plane adiabatic polytrope have :math:`\omega_n^2 = g k (1 + 2n/
 makes the surface move with :math:`\psi = s \sum_n [\omega_n^2 - (\omega - i\gamma)^2]^{-1}`. No rays, no travel times
 and no pupil enter: holography has to find the source from physics that it does not share.
 
+<<<<<<< HEAD
 `skip_sum` is the same in another form, for a surface that reflects little; its phases are those of plane waves that go
 down and come up once, twice, …, at each wavenumber and frequency. With e^{+i omega t} synthesis the poles at omega =
 ±omega_n + i gamma make the response causal.
+=======
+`skip_sum` is the same in another form for a surface that reflects little; its phases are those of plane waves that go
+down and come up once, twice, …, at each wavenumber and frequency. With e^{+i omega t} synthesis the poles at
+omega = ±omega_n + i gamma make the response causal.
+>>>>>>> twin2
 """
 
 import math
