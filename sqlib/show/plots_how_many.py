@@ -34,7 +34,7 @@ def against_number(table: pd.DataFrame, value: str, ylabel: str, baselines: dict
         ax.axhline(level, color=ink, ls=dashes, lw=1.3, zorder=0)
         place = max(level + 0.012, place + ROOM)
         ax.text(0.995, place, f"{words} {level:.2f}", ha="right", fontsize=10, color=style.DARK,
-                transform=ax.get_yaxis_transform())
+                transform=ax.get_yaxis_transform(), bbox={"fc": "white", "ec": "none", "pad": 0.3})
     if counts[0] <= here <= counts[-1]:
         style.guide(ax, f"the paper's {here}", x=here)
     style.legend(fig, 2)
@@ -87,8 +87,8 @@ def courses(histories: pd.DataFrame):
             parts = {f"{count}": tuple(own.loc[own["sources"] == count, name] for name in ("epoch", what))
                      for count in counts}
             style.lines(ax, parts, [(ink, "-", marker) for ink, (_, _, marker) in zip(inks, style.LOOKS)])
-            ax.set(ylabel=ylabel if not column else "", xlabel="epoch" if row else "", ylim=(0, None),
-                   title="" if row else WORDS[levels])
+            ax.set(ylabel=ylabel if not column else "", xlabel="epoch" if row else "",
+                   title="" if row else WORDS[levels], ylim=(0, 1.08 * histories[what].max()))
             ax.xaxis.get_major_locator().set_params(integer=True)
     style.legend(fig, len(counts), title="sunquakes learned from")
     return fig
@@ -112,6 +112,6 @@ def by_contrast(classes: pd.DataFrame, sources: pd.DataFrame, shortfall: tuple[s
     right.set(xlabel="peak over surroundings", ylabel="AP, network less observer", xscale="log")
     for ax in (left, right):
         low, high = ax.get_xlim()
-        at_counts(ax, [tick for tick in (2, 3, 5, 10, 20, 30, 50) if low <= tick <= high])
+        at_counts(ax, [tick for tick in (2, 3, 5, 7, 10, 15, 20, 30, 50) if low <= tick <= high])
     style.legend(fig, 3)
     return fig
