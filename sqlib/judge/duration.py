@@ -103,7 +103,7 @@ def runs(index: pd.DataFrame, said, shortest: float = 0.0, least: int = 1) -> pd
             seconds, hit = len(run) * events[event].cadence, np.isin(run, annotated).any()
             rows.append((event, run[0], run[-1], len(run), seconds, seconds >= RULE, hit))
     found = pd.DataFrame(rows, columns=["event", "first", "last", "frames", "seconds", "rule", "hit"])
-    found = found.astype({"rule": bool, "hit": bool})  # also where empty
+    found = found.astype({"frames": int, "rule": bool, "hit": bool})  # also where empty
     return found[(found["seconds"] >= shortest) & (found["frames"] >= least)].reset_index(drop=True)
 
 
