@@ -117,7 +117,7 @@ class Trap:
 def test_a_pickle_is_refused_and_not_loaded(folder):
     trap = folder / "sprung"
     objects = np.array([Trap(trap)] * 3, object)
-    np.save(folder / "one.npy", objects, allow_pickle=True)
+    np.save(folder / "one.npy", objects)
     (folder / "two.npy").write_bytes(pickle.dumps(Trap(trap)))
     for name in ("one.npy", "two.npy"):
         with pytest.raises(SqError, match=f"cannot read the cube .*{name}"):
