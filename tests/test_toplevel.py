@@ -147,7 +147,8 @@ FORBIDDEN = {
                        r"""|@import ["']|url\(["']?(?:https?:)?//|!\[[^\]]*\]\(https?:""", '<script src="https://x.org/a.js">'),
 }
 # a test that refuses pickles or remote pages must write one; one hands tensors between its processes, one hides a path
-SPARED = {f"tests/test_{name}.py" for name in ("checks", "distributed", "foreign_cubes", "frames", "misuse", "notes", "toplevel")}
+SPARED = {f"tests/test_{name}.py"
+          for name in ("checks", "distributed", "foreign_cubes", "frames", "misuse", "notes", "toplevel")}
 
 
 @pytest.mark.parametrize("what", FORBIDDEN)
