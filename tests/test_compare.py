@@ -118,12 +118,12 @@ def test_sweep_on_a_given_scheduler_isolates_what_fails_sums_up_the_rest_and_goe
     assert [row["run"] for row in again] == [rows[0]["run"], rows[2]["run"]] and same != folder
 
 
-def test_the_chapter_that_is_taught_with_can_be_swept_by_rate_and_seed():
+def test_the_chapter_that_is_taught_with_can_be_swept_by_rate_temperature_and_seed():
     known = params.settable(CHECKOUT / "notebooks/03_contrastive.ipynb")
     assert sweep.grid(known, ["rate=.02,.05"], "03_contrastive") == [{"rate": 0.02}, {"rate": 0.05}]  # a shared setting
     points = sweep.grid(known, ["temperature=.05,.07,.1", "seed=1..5"], "03_contrastive")
     assert len(points) == 15 and points[0] == {"temperature": 0.05, "seed": 1}
-    _, values = params.resolve("03_contrastive", "laptop", {})
+    values = known().model_dump()
     plans = [plan("03_contrastive", {**values, "temperature": t}) for t in (0.05, 0.1)]
     names = ("SimCLR, seed 1", "SupCon, seed 1", "minority, seed 1")
     assert [{planned[name].temperature for name in names} for planned in plans] == [{0.05}, {0.1}]
