@@ -78,7 +78,7 @@ def type_name(kind: Any) -> str:
 
 
 def nearest(name: str, known, place="") -> str:
-    """Return "; did you mean …? (known: …)" for an error about an unknown `name`; where none is known, the `place`."""
+    """Return "; did you mean ...? (known: ...)" about an unknown `name`; where none is known, the `place`."""
     name, known = str(name), sorted(map(str, known))
     none = f" in {place}; $SQ_HOME is the folder that holds notebooks/ and profiles/" if place and not known else ""
     match = difflib.get_close_matches(name, known, n=1, cutoff=0.5) or [k for k in known if name and name in k][:1]

@@ -129,7 +129,7 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequ
 
     def batches(_, order: torch.Generator) -> Iterator[Drawn]:
         if settings.patch:
-            drawn = (patches.draw(samples, sources, size, settings.patch, order, settings.hard) for _ in range(steps))
+            drawn = (patches.draw(samples, sources, size, settings.patch, order) for _ in range(steps))
         else:
             few = quiet[torch.randperm(len(quiet), generator=order, device=device)[: shown - len(shaken)]]
             epoch = torch.cat([few, shaken])

@@ -92,8 +92,8 @@ def _take_channels(net: nn.Sequential, channels: int, learned: bool) -> None:
 class ContrastiveNet(nn.Module):
     """Backbone → encoding → projection head (linear, ReLU, linear), with a linear class head (Section 4.1.1).
 
-    `forward` takes (B, channels, H, W) in gray levels 0…255, as the authors' networks do, and returns the encoding (B,
-    E), the projection (B, P) and the class logits (B, 2). The class head reads the encoding and does not change it,
+    `forward` takes (B, channels, H, W) in gray levels, as the authors' networks do, and returns encoding (B, E), the
+    projection (B, P) and the class logits (B, 2). The class head reads the encoding and does not change it,
     unless `watch` is False. `flat`: pixels a side of frames that are encoded as an autoencoder does, place by place, so
     that its encoder can be gone on with; 0 pools over all places. `patch`: pixels a side of the patches that it learns
     from; a larger frame is encoded as that of its patches which the class head takes most for a sunquake; 0: as a

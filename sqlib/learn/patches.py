@@ -18,7 +18,7 @@ MARGIN = 3  # frames before and after an annotated interval that are neither pos
 
 
 class Drawn(NamedTuple):
-    """A batch of patches: sample, middle (y, x; pixels of the pool) and class (0 or 1), each (B, …), on the device."""
+    """A batch of patches: sample, middle (y, x; pixels of the pool) and class (0 or 1), on the device."""
 
     which: Tensor
     middle: Tensor
@@ -73,14 +73,12 @@ def find_sources(samples: Samples, part: np.ndarray) -> Sources:
     return Sources(*(torch.from_numpy(np.array(each)).to(device) for each in parts))
 
 
-def draw(samples: Samples, sources: Sources, count: int, patch: int, generator: torch.Generator,
-         hard: int = 1) -> Drawn:
+def draw(samples: Samples, sources: Sources, count: int, patch: int, generator: torch.Generator) -> Drawn:
     """`count` patches of samples, half of them round sources.
 
     A positive is any source, each with the same odds, in a frame of its interval. For each there is a negative: half of
     them at the same place at another time, the others anywhere, half of these in the same event; none has a source
-    within it, or within `MARGIN` frames. `hard`: of so many such negatives the one with the brightest pixel is taken,
-    in the last plane of its middle frame: of a whole frame, too, the brightest place decides.
+    within it, or within `MARGIN` frames.
     """
 
     def uniform(*shape: int) -> Tensor:
@@ -97,15 +95,8 @@ def draw(samples: Samples, sources: Sources, count: int, patch: int, generator: 
     middle = half + uniform(negatives, TRIES, 2) * (size - patch)
     middle = torch.where((kind < 0.5)[..., None], facts[..., 3:], middle)
     moved = half + REACH * patch + 1  # a patch may be moved off its middle
-    score = (~_occupied(sources, place, middle, moved)).float()  # where none is free, any: one in many thousands
-    if hard > 1:
-        first, last = middle[:, :hard].flatten(0, 1), samples.pool.shape[-1] - patch
-        corner, side = (first - half).round().long().clamp(0, last), torch.arange(patch, device=samples.device)
-        rows = channels(samples, sources.pool[place[:, :hard].flatten()])
-        rows = rows[:, rows.shape[1] // 2 + samples.planes // 2, None, None]
-        seen = samples.pool[rows, (corner[:, :1] + side)[:, :, None], (corner[:, 1:] + side)[:, None, :]]
-        score[:, :hard] *= 1 + seen.amax((1, 2)).float().view(negatives, hard)
-    best = score.argmax(1, keepdim=True)
+    free = ~_occupied(sources, place, middle, moved)  # where none is free, the first: one in many thousands
+    best = free.to(torch.uint8).argmax(1, keepdim=True)
     place, middle = place.gather(1, best)[:, 0], middle.gather(1, best[..., None].expand(-1, -1, 2))[:, 0]
     labels = (torch.arange(count, device=generator.device) < positives).long()
     return Drawn(torch.cat([own, sources.pool[place]]), torch.cat([sources.table[source, 3:], middle]), labels)

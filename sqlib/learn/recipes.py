@@ -53,7 +53,7 @@ def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], rate: 
     block trained further for classification: "fine-tuned" (cross-entropy) and "focal".
 
     They see logarithms of power, turned and moved, of both cycles. What claims are about is trained with further
-    `seeds`: "AE 32, seed 1" …; "twice as long" tells whether the largest had been trained to its end; and `AS_PRINTED`
+    `seeds`: "AE 32, seed 1"; "twice as long" tells whether the largest had been trained to its end; and `AS_PRINTED`
     is what the paper says: gray levels of cycle 23 as they are, by Adam, for as many steps.
     """
     model = Model("resnet6", encoding=latents[-1], width=width)
@@ -170,7 +170,7 @@ INPUTS = {"three frames, gray": ("gray", 3, 1), "three frames, relative": ("rela
 
 
 def recurrence(common: Common, *, epochs: int, windows: list[int], seeds: list[int]) -> dict[str, Settings]:
-    """Section 3.3: SupCon with Time-Based Mixing over several windows of adjacent frames: "window 3, seed 1" …, "window
+    """Section 3.3: SupCon with Time-Based Mixing over several windows of adjacent frames: "window 3, seed 1", "window
     1" having no neighbours, which is what slides; and with each of `INPUTS`."""
     runs = {}
     for seed in seeds:

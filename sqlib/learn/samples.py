@@ -19,7 +19,7 @@ from sqlib.learn.settings import Views
 class Samples:
     """Frames on a device, and the M samples that can be gathered from them.
 
-    `pool`: uint8 (P·N or 2P·N, H, W), `planes` P pictures of each of N frames (`levels.pictures`), one plane after the
+    `pool`: uint8 (P N or 2 P N, H, W), `planes` P pictures of each of N frames (`levels.pictures`), one plane after the
     other, and after them the same once more after Solarized Low-Pass where `filtered`. `rows`: int64 (M,), position of
     each sample's middle frame among the N. `labels`: int64 (M,), 1, 0 or -1. `index`: a row per sample (event, cycle,
     frame, time, label, boxes). `window`: times in a sample, `spacing` frames apart; times and planes become its

@@ -123,7 +123,7 @@ class Settings:
     backbone), autoencoder, vae, logcosh. `split`, `cycles`: see `samples.split`. `window`, `spacing`, `levels`: see
     `samples.make_samples`. `joint`: whether the class head of a contrastive run teaches the backbone too, or only
     watches. `thin`: an epoch shows all positives and one of so many negatives, drawn anew each time. `patch`: pixels a
-    side of the patches that a step sees, round sources and elsewhere, and `hard`: see `patches.draw`; 0: frames.
+    side of the patches that a step sees, round sources and elsewhere (`patches.draw`); 0: frames.
     `practice`: sources of practice cubes that teach, beside the events of the frame set or, where `events` is False, in
     their place. `watch`: held-out events of the same physics on which average precision is watched, every epoch.
     `start`: the run whose weights it begins with (the first of two steps). `unfrozen`: that many of the last blocks of
@@ -143,7 +143,6 @@ class Settings:
     levels: Literal["gray", "logarithm", "relative"] = "gray"
     crop: Whole = 0
     patch: Whole = 0
-    hard: Annotated[int, Field(ge=1, le=8)] = 1
     practice: Whole = 0
     events: bool = True
     watch: Whole = 0
