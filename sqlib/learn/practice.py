@@ -67,12 +67,13 @@ def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed:
     rng = generator_of(seed, event.key)
     n, population = size + 2 * rim, POPULATIONS[event.instrument]
     area = min(0.75 * population.area[0] * math.exp(0.45 * rng.standard_normal()), 0.4 * size * size)
-    weight, shape = draw_region(n, n / 2, area, rng)
+    weight, shape = draw_region(n, n / 2, area, population.edge, rng)
     weight = np.roll(weight, rng.normal(0, 12, 2).astype(int), (0, 1))
     depth = float(rng.uniform(0.1, 0.32))
     emission = 1 - weight * (1 - depth)
     for _ in range(int(rng.choice(4, p=[0.5, 0.3, 0.15, 0.05]))):  # smaller shadows beside it, mostly east and west
-        small, _ = draw_region(n, n / 2, math.exp(rng.uniform(math.log(200), math.log(2000))), rng)
+        small = math.exp(rng.uniform(math.log(200), math.log(2000)))
+        small, _ = draw_region(n, n / 2, small, population.edge, rng)
         small = np.roll(small, rng.normal(0, (14, 45)).astype(int), (0, 1))
         emission *= 1 - small * (1 - rng.uniform(0.1, 0.5))
         weight = np.maximum(weight, small)

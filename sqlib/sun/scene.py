@@ -48,6 +48,7 @@ class Population:
 
     depth: tuple[float, float]  # uniform from … to
     area: tuple[float, float]  # px^2, log-normal
+    edge: float  # px, width of the edges of a region and of its core
     mottle: float  # rms of the logarithm of the quiet Sun's brightness over tens of Mm
     tilt: float  # rise of the brightness from the middle to the east or west end of the field, at most
     halo: tuple[float, float]  # how much brighter the Sun is round a region, uniform from … to
@@ -60,10 +61,10 @@ class Population:
 
 
 POPULATIONS = {
-    "MDI": Population(depth=(0.12, 0.32), area=(3700, 0.45), mottle=0.12, tilt=0.1, halo=(0.0, 0.3),
+    "MDI": Population(depth=(0.12, 0.32), area=(3700, 0.45), edge=4.5, mottle=0.12, tilt=0.1, halo=(0.0, 0.3),
                       level=(0.52, 0.17), contrast=(23, 0.3), faint=0.5,
                       box_width=(10.5, 4.0), box_height=(9.7, 3.0), peak_at=0.55),
-    "HMI": Population(depth=(0.17, 0.25), area=(7600, 0.27), mottle=0.107, tilt=0.26, halo=(0.1, 0.3),
+    "HMI": Population(depth=(0.17, 0.25), area=(7600, 0.27), edge=5.4, mottle=0.107, tilt=0.26, halo=(0.1, 0.3),
                       level=(0.43, 0.15), contrast=(17, 0.35), faint=0.12,
                       box_width=(15.8, 3.6), box_height=(15.3, 3.5), peak_at=0.44),
 }
@@ -71,7 +72,6 @@ FAINT = 0.15
 AROUND, AT = 12, 4  # px, sigma of the level round a source and at its place
 CORE, PLAGE = 0.70, 0.46  # radius of a region's dark core over its own; weight of what lies round the core
 HALO = 14  # px, sigma of a region's bright surroundings
-EDGE = 4.5  # px, width of the edges of both
 
 
 def generator_of(seed: int, key: str) -> np.random.Generator:
@@ -86,10 +86,11 @@ def smooth_noise(n: int, scale: float, rng: np.random.Generator) -> np.ndarray:
     return (field - field.mean()) / field.std()
 
 
-def draw_region(n: int, centre: float, area: float, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+def draw_region(n: int, centre: float, area: float, edge: float, rng: np.random.Generator) -> tuple[np.ndarray, str]:
     """Active region of about `area` px^2: weight (n, n) from 0 (quiet) to 1 (heart), and its shape's name.
 
-    Its middle is about ten pixels from (`centre`, `centre`); the shapes are "blob", "pair" and "band".
+    Its middle is about ten pixels from (`centre`, `centre`), its edges are `edge` px wide; the shapes are "blob",
+    "pair" and "band".
     """
     shape = str(rng.choice(["blob", "pair", "band"], p=[0.25, 0.5, 0.25]))
     y0, x0 = centre + rng.normal(0, 10, 2)
@@ -97,12 +98,12 @@ def draw_region(n: int, centre: float, area: float, rng: np.random.Generator) ->
     y, x = np.mgrid[:n, :n]
     u = (x - x0) * math.cos(angle) + (y - y0) * math.sin(angle)
     v = -(x - x0) * math.sin(angle) + (y - y0) * math.cos(angle)
-    edge = 0.22 * smooth_noise(n, 7, rng)
+    outline = 0.22 * smooth_noise(n, 7, rng)
 
     def spot(centre_u: float, share: float, ratio: float) -> np.ndarray:
         short = math.sqrt(area * share / (math.pi * ratio))
-        rho = np.hypot((u - centre_u) / (short * ratio), v / short) + edge
-        outer, core = (1 / (1 + np.exp(np.clip((rho - r) * short / EDGE, -50, 50))) for r in (1, CORE))
+        rho = np.hypot((u - centre_u) / (short * ratio), v / short) + outline
+        outer, core = (1 / (1 + np.exp(np.clip((rho - r) * short / edge, -50, 50))) for r in (1, CORE))
         return PLAGE * outer + (1 - PLAGE) * core
 
     if shape == "blob":
@@ -181,7 +182,7 @@ def draw_scene(event, size: int, rim: int, first: int, frames: int, seed: int, l
     rng = generator_of(seed, event.key)
     population, n = POPULATIONS[event.instrument], size + 2 * rim
     area = min(population.area[0] * math.exp(population.area[1] * rng.standard_normal()), 0.2 * size * size)
-    weight, shape = draw_region(n, n / 2, area, rng)
+    weight, shape = draw_region(n, n / 2, area, population.edge, rng)
     depth = float(rng.uniform(*population.depth))
     mottle = np.exp(population.mottle * smooth_noise(n, 22, rng) - population.mottle**2 / 2)
     longitude = float(np.clip(rng.normal(0, 27), -52, 52)) if limb else 0.0
