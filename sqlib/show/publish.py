@@ -18,12 +18,14 @@ made_by : the functions (or their names) that made it, for the note below it; wi
 
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlib import profiles
 from sqlib.errors import SqError
+from sqlib.judge import claims
+from sqlib.judge.claims import Verdict
 from sqlib.memory import keep_freed
 from sqlib.paths import home, replacing
 from sqlib.show import provenance as cards
@@ -135,6 +137,18 @@ def table(page: Page, frame, name: str, *, formats=None, **about) -> None:
 def claim(page: Page, name: str, numbers, paper=None, *, label: str = "", source=None) -> None:
     """Record numbers that belong to no figure or table, such as `claim-C1`; they get a place in the book, unseen."""
     _display(_record(page, "claim", name, label=label or name, numbers=numbers, paper=paper, source=source))
+
+
+def verdict(page: Page, first: Verdict, second: Verdict | None = None, paper=None, *, source=None, **more) -> tuple:
+    """Record what became of a claim, by its first and second rule (`sqlib.judge.claims.judge`), and say it in words.
+
+    The record, such as claim-C1, has the first verdict, whether its rule tests the claim, the second under `second`,
+    and `more` numbers. Returns both verdicts, a row of `claims.as_table`.
+    """
+    numbers = asdict(first) | {"tests": claims.claims()["tests"][first.claim], "second": second and asdict(second)}
+    claim(page, f"claim-{first.claim}", numbers | more, paper, source=source)
+    print(claims.in_words(first, second))
+    return first, second
 
 
 def close(page: Page, fingerprint: str = "") -> None:
