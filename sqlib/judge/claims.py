@@ -30,6 +30,18 @@ class Verdict:
     high: float | None
     verdict: str
     note: str = ""
+    tests: str = "yes"  # does the first rule test the claim, or why not
+
+    @property
+    def number(self) -> str:
+        """What was found, in words; "" where there is no number."""
+        if self.value is None:
+            return ""
+        ends = "no interval" if None in (self.low, self.high) else f"{self.low:.3f} … {self.high:.3f}"
+        return f"{self.value:.3f} ({ends})"
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.number or 'no number'}: {self.verdict}." + f" {self.note}." * bool(self.note)
 
 
 def claims() -> pd.DataFrame:
@@ -66,13 +78,13 @@ def judge(claim: str, value: float | None = None, low: float | None = None, high
     bound = one[which + "bound"]
     least, most = (bound, math.inf) if one[which + "kind"] == "above" else (-bound, bound)
     numbers = [float(x) if x is not None and math.isfinite(x) else None for x in (value, low, high)]
-    verdict = "undecided"
+    verdict, note = "undecided", "; ".join(filter(None, (note, "one seed" * (seeds == 1))))
     if numbers[0] is None:
         verdict = "not testable here" if second else "not possible"
     elif None not in numbers and seeds != 1:
         inside, outside = least < low and high < most, high < least or low > most
         verdict = "reproduced" if inside else "contradicted" if outside else "undecided"
-    return Verdict(claim, one["statement"], rule(claim, second), *numbers, verdict, note)
+    return Verdict(claim, one["statement"], rule(claim, second), *numbers, verdict, note, one["tests"])
 
 
 def over_seeds(values) -> tuple[float, float, float]:
@@ -94,30 +106,13 @@ def every_seed(values, low, high) -> tuple[float, float, float]:
     return float(np.mean(values)), float(np.min(np.append(values, low))), float(np.max(np.append(values, high)))
 
 
-def found(one: Verdict) -> str:
-    """What was found, in words: the number and its interval, or why there is none."""
-    if one.value is None:
-        return one.note
-    return f"{one.value:.3f} " + (f"({one.low:.3f} … {one.high:.3f})" if None not in (one.low, one.high) else "(no interval)")
-
-
-def in_words(first: Verdict, second: Verdict | None = None) -> str:
-    """What became of a claim: a line with its statement, and one for each rule."""
-    lines = [f"{first.claim}: {first.statement}."]
-    for which, one in (("first", first), ("second", second)):
-        if one:
-            note = f" {one.note}." * bool(one.note and one.value is not None)
-            lines.append(f"  By the {which} rule, {one.rule}: {one.verdict}, {found(one) or 'no number'}.{note}")
-    return "\n".join(lines)
-
-
 def as_table(verdicts: list[tuple[Verdict, Verdict | None]]) -> pd.DataFrame:
     """First and second verdicts as a table for a page, a row a claim in the order of their numbers."""
     def words(one: Verdict | None) -> str | None:
-        return one and ": ".join(filter(None, (one.verdict, found(one))))
+        return one and ": ".join(filter(None, (one.verdict, one.number or one.note)))
 
-    known = claims()
+    short = claims()["short"]
     return pd.DataFrame([{
-        "claim": f"{first.claim}, {known['short'][first.claim]}", "first rule": words(first),
-        "does it test the claim?": known["tests"][first.claim], "second rule": words(second)}
+        "claim": f"{first.claim}, {short[first.claim]}", "first rule": words(first),
+        "does it test the claim?": first.tests, "second rule": words(second)}
         for first, second in sorted(verdicts, key=lambda pair: int(pair[0].claim[1:]))])

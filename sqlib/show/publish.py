@@ -24,8 +24,6 @@ from typing import Any
 
 from sqlib import profiles
 from sqlib.errors import SqError
-from sqlib.judge import claims
-from sqlib.judge.claims import Verdict
 from sqlib.memory import keep_freed
 from sqlib.paths import home, replacing
 from sqlib.show import provenance as cards
@@ -139,15 +137,16 @@ def claim(page: Page, name: str, numbers, paper=None, *, label: str = "", source
     _display(_record(page, "claim", name, label=label or name, numbers=numbers, paper=paper, source=source))
 
 
-def verdict(page: Page, first: Verdict, second: Verdict | None = None, paper=None, *, source=None, **more) -> tuple:
+def verdict(page: Page, first, second=None, paper=None, *, source=None, **more) -> tuple:
     """Record what became of a claim, by its first and second rule (`sqlib.judge.claims.judge`), and say it in words.
 
     The record, such as claim-C1, has the first verdict, whether its rule tests the claim, the second under `second`,
     and `more` numbers. Returns both verdicts, a row of `claims.as_table`.
     """
-    numbers = asdict(first) | {"tests": claims.claims()["tests"][first.claim], "second": second and asdict(second)}
-    claim(page, f"claim-{first.claim}", numbers | more, paper, source=source)
-    print(claims.in_words(first, second))
+    numbers = asdict(first) | {"second": second and asdict(second)} | more
+    claim(page, f"claim-{first.claim}", numbers, paper, source=source)
+    rules = {"first": first} | ({"second": second} if second else {})
+    print(f"{first.claim}: {first.statement}.", *(f"  By the {name} rule, {one}" for name, one in rules.items()), sep="\n")
     return first, second
 
 
