@@ -35,13 +35,16 @@ class Verdict:
     @property
     def number(self) -> str:
         """What was found, in words; "" where there is no number."""
-        if self.value is None:
-            return ""
-        ends = "no interval" if None in (self.low, self.high) else f"{self.low:.3f} … {self.high:.3f}"
-        return f"{self.value:.3f} ({ends})"
+        return number(self.value, self.low, self.high)
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.number or 'no number'}: {self.verdict}." + f" {self.note}." * bool(self.note)
+
+
+def number(value: float | None, low: float | None, high: float | None) -> str:
+    """A quantity and its interval in words; "" where it is None."""
+    ends = "no interval" if None in (low, high) else f"{low:.3f} … {high:.3f}"
+    return "" if value is None else f"{value:.3f} ({ends})"
 
 
 def claims() -> pd.DataFrame:

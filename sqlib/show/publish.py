@@ -145,8 +145,8 @@ def verdict(page: Page, first, second=None, paper=None, *, source=None, **more) 
     """
     numbers = asdict(first) | {"second": second and asdict(second)} | more
     claim(page, f"claim-{first.claim}", numbers, paper, source=source)
-    rules = {"first": first} | ({"second": second} if second else {})
-    print(f"{first.claim}: {first.statement}.", *(f"  By the {name} rule, {one}" for name, one in rules.items()), sep="\n")
+    rules = [f"  By the {name} rule, {one}" for name, one in (("first", first), ("second", second)) if one]
+    print(f"{first.claim}: {first.statement}.", *rules, sep="\n")
     return first, second
 
 
