@@ -129,7 +129,8 @@ def _judged(own: dict | None, record: dict) -> list | str:
     """A verdict that leads to its cell, and the number behind it, or why there is none."""
     if not own or "verdict" not in own:
         return "–"
-    return [*_coloured(own["verdict"], _place(record)), f" {number(*map(own.get, ENDS)) or own.get('note', '')}"]
+    words = number(*map(own.get, ENDS)).replace(" … ", "\u00a0…\u00a0") or own.get("note", "")
+    return [*_coloured(own["verdict"], _place(record)), {"text": f" {words}", "class": "sq-found"}]
 
 
 def _item(label: str, record: dict | None) -> list:

@@ -43,7 +43,8 @@ def folder(tmp_path):
 
 def text(cell) -> str:
     """A cell's words."""
-    return cell if isinstance(cell, str) else cell["text"] if isinstance(cell, dict) else "".join(map(text, cell))
+    words = cell if isinstance(cell, str) else cell["text"] if isinstance(cell, dict) else "".join(map(text, cell))
+    return words.replace("\u00a0", " ")
 
 
 def rows(tables: dict) -> dict[str, list[str]]:
