@@ -10,7 +10,7 @@ import torch
 from sqlib.learn import encoders, practice_set, recipes, trained
 from sqlib.paths import home
 
-FRESH = "sqlib.learn or the simulated practice cubes have changed: train what comes with the book anew (results/README.md)"
+FRESH = "sqlib.learn or the practice cubes have changed: train what comes with the book anew (results/README.md)"
 
 
 def tiny():
@@ -23,8 +23,8 @@ def tiny():
 
 @torch.no_grad()
 def margins(run, frames):
-    return encoders.answers(encoders.load_net(run, 64, "cpu"), asked := encoders.samples_for(run.settings, frames, "cpu"),
-                            asked.rows.new_tensor(range(0, len(asked), 8)), "fp32", "margin")[:, 0]
+    net, asked = encoders.load_net(run, 64, "cpu"), encoders.samples_for(run.settings, frames, "cpu")
+    return encoders.answers(net, asked, torch.arange(0, len(asked), 8), "fp32", "margin")[:, 0]
 
 
 def test_a_network_that_is_trained_anew_is_the_one_that_came_with_the_book(tmp_path, monkeypatch):
