@@ -7,6 +7,7 @@ from textwrap import shorten
 
 import pandas as pd
 
+from sqbook.headlines import headlines
 from sqbook.site.pages import render, table
 from sqlib.errors import in_words
 from sqlib.judge.claims import DECIDED, VERDICTS, claims, number, rule
@@ -22,6 +23,7 @@ CLAIMED = ("the paper says", "first rule", "does it test the claim?", "second ru
 ENDS = ("value", "low", "high")
 ITEM = ("chapter", "verdict", "numbers compared", "paper (or mean)", "here (or mean)", "here less paper (or mean)",
         "mean relative difference", "paper within our 95 % interval", "data")
+QUOTED = ("number", "here", "95 % interval", "where", "data")
 
 
 def scorecard_page(run_folders: dict[str, Path]) -> tuple[str, dict[str, dict]]:
@@ -57,9 +59,14 @@ def scorecard_page(run_folders: dict[str, Path]) -> tuple[str, dict[str, dict]]:
         if slips := found.get("table-slips", {}).get("numbers"):
             cells = [[_words(row.get(name)) for name in slips[0]] for row in slips]
             add("slips", "Slips of the printed text", slips[0], cells)
+        if quoted := headlines(run_folders):
+            rows = [[one["what"], _words(one["value"]), _ends(one["low"], one["high"]),
+                     {"text": one["record"]["label"], "to": _place(one["record"])}, _mark(one["record"])]
+                    for one in quoted.values()]
+            add("headlines", "What the book is quoted for", QUOTED, rows)
     audits = [chapter for chapter in SLIPS if chapter in run_folders]
     page = render("scorecard.md", claims=judged, shown=shown, near=f"{NEAR:g}", parts=parts, audits=audits,
-                  slips=bool(slips))
+                  slips=bool(slips), quoted=bool(quoted))
     return page, tables
 
 
@@ -103,6 +110,10 @@ def relative(pairs: list[tuple]) -> float:
 
 def _within(pair: tuple) -> bool:
     return pair[3] is not None and pair[3] <= pair[1] <= pair[4]
+
+
+def _ends(low, high) -> str:
+    return "–" if None in (low, high) else f"{low:.2f} … {high:.2f}"
 
 
 def _counts(words: list[str], known) -> str:
@@ -154,7 +165,7 @@ def _item(label: str, record: dict | None) -> list:
 
 
 def _place(record: dict) -> str:
-    return f"../notebooks/{record['chapter']}.html#{record['name']}"
+    return f"../notebooks/{record['notebook']}.html#{record['name']}"
 
 
 def _coloured(verdict: str, to: str = "") -> list:
