@@ -31,7 +31,7 @@ def test_a_headline_is_kept_with_its_interval_where_it_has_one(tmp_path):
 @pytest.mark.parametrize("bad", [0.5, (0.5, 0.4, 0.6), (0.5, 0.4, 0.6, " "), (float("nan"), 0, 1, "F1"),
                                  ("0.5", 0, 1, "F1"), (None, 0, 1, "F1"), (True, 0, 1, "F1")])
 def test_what_is_no_number_with_words_is_refused(tmp_path, bad):
-    with pytest.raises(SqError, match="f1_shuffled' (is|holds)"):
+    with pytest.raises(SqError, match=r"f1_shuffled' (is|holds)"):
         record("fig01", {}, card=CARD, folder=tmp_path, source="simulated", label="Figure 1", kind="figure",
                replace=False, headlines={"f1_shuffled": bad})
     assert not (tmp_path / "records").exists()
@@ -47,8 +47,8 @@ def test_a_name_that_two_records_declare_is_refused_before_anything_is_written(t
 
 @pytest.mark.parametrize(("box", "words"), [
     ((0.33, 0.3, 0.36), "more than the **0.33** (0.30 … 0.36) of a box-car over nine frames, which learns nothing ("),
-    ((0.45, 0.4, 0.5), "more than the **0.45** (0.40 … 0.50) of a box-car over nine frames, which learns nothing, though "
-                       "both intervals overlap ("),
+    ((0.45, 0.4, 0.5), "more than the **0.45** (0.40 … 0.50) of a box-car over nine frames, which learns nothing, "
+                       "though both intervals overlap ("),
     ((0.474, None, None), "as much as the **0.47** of a box-car over nine frames, which learns nothing ("),
     ((0.6, 0.55, 0.65), "less than the **0.60** (0.55 … 0.65) of a box-car over nine frames, which learns nothing ("),
 ])

@@ -79,8 +79,8 @@ def make_home(folder: Path) -> Path:
 def add_prose(folder: Path) -> Path:
     """Put the book's own prose and configuration into `folder`, its links to chapters turned to the tiny ones.
 
-    In a book each record has a name of its own, and so has each headline: those of the second chapter are fig02, table2,
-    mov02, claim-C2, and the autoencoder's.
+    In a book each record has a name of its own, and so has each headline: those of the second chapter are fig02,
+    table2, mov02, claim-C2, and the autoencoder's.
     """
     other = CODE.replace("f1_shuffled", "autoencoder_over_pca")
     for name, number in (("fig0", 2), ("table", 2), ("mov0", 2), ("claim-C", 2)):
