@@ -115,13 +115,6 @@ def test_values_along_an_event_are_drawn_in_time_with_the_annotated_frames_shade
         plots_embedding.along(index, {"mean": values}, status, "x")
 
 
-def test_clusters_draw_every_frame_once_in_its_class(rng):
-    status = rng.choice(["TP", "FP", "FN", "TN"], 50)
-    fig = plots_embedding.clusters(rng.normal(size=(50, 2)), status)
-    drawn = [len(marks.get_offsets()) for marks in fig.axes[0].collections]
-    assert drawn == [(status == label).sum() for label in plots_embedding.classes(status)]
-
-
 def test_rings_are_coloured_by_the_frames_from_the_sunquake(rng):
     index, points = event_index(), rng.normal(size=(30, 2))
     fig = plots_embedding.rings({250: points, 15: points[::-1]}, index)
@@ -131,9 +124,3 @@ def test_rings_are_coloured_by_the_frames_from_the_sunquake(rng):
     assert len(fig.axes[0].collections[1].get_offsets()) == 6
     with pytest.raises(SqError, match="no annotated frame"):
         plots_embedding.rings({15: points}, index.assign(label=0))
-
-
-def test_similarity_matrix_frames_the_annotated_interval():
-    fig = plots_embedding.similarities(np.eye(30), event_index(), QUAKE)
-    assert {patch.get_xy() for patch in fig.axes[0].patches} == {(9.5, 9.5)}
-    assert {patch.get_width() for patch in fig.axes[0].patches} == {6}

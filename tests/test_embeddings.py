@@ -68,14 +68,6 @@ def test_edges_without_a_jump_stand_at_chance(rng):
     assert abs(found["edges"].mean() - 0.5) < 3 * np.sqrt(1 / 12 / 800)
 
 
-def test_jump_one_frame_off_the_annotation_is_no_peak_at_the_edge(rng):
-    index = make_index()
-    late = read.consecutive(_jumps(index, rng, 50), index, "euclidean").assign(
-        distance=lambda table: table.groupby("event")["distance"].shift(1)
-    )
-    assert read.edge_peaks(late.fillna({"distance": 0}), index)["edges"].max() < 0.9
-
-
 def test_distance_across_a_gap_and_an_event_without_annotation_do_not_enter(rng):
     index, vectors = make_index(2), _jumps(make_index(2), rng, 1)
     index.loc[index["event"] == "e1", "label"] = -1

@@ -46,8 +46,7 @@ def positive(frames):
 
 
 @pytest.mark.parametrize("name", [
-    "data_c23 (1).csv", "data_c23_old.csv", "data_c23 - Copy.csv", "DATA_C23 2.CSV", "Copy of data_c23.csv",
-    "Kopie von data_c23.csv", "data_c23.xlsx", "data_c23.csv.txt",
+    "data_c23 (1).csv", "data_c23_old.csv", "DATA_C23 2.CSV", "Copy of data_c23.csv", "data_c23.xlsx",
 ])
 def test_a_copy_beside_the_region_table_is_left_out_and_told(root, name):
     table(root, OTHER, name)
@@ -101,12 +100,12 @@ def test_a_version_whose_download_was_cut_off_is_not_taken(root, tmp_path, rng):
     assert read(tmp_path / "kagglehub")[1].older_versions == ("versions/2",)
 
 
-@pytest.mark.parametrize("name", STRAYS)
-def test_strays_of_systems_editors_and_browsers_are_skipped_and_told(root, name):
-    for place in ("", "C23_pos/poz/"):
-        (root / place / name).write_bytes(b"\0\5\x16\7 no picture and no table")
+def test_strays_of_systems_editors_and_browsers_are_skipped_and_told(root):
+    names = [f"{place}{name}" for place in ("", "C23_pos/poz/") for name in STRAYS]
+    for name in names:
+        (root / name).write_bytes(b"\0\5\x16\7 no picture and no table")
     frames, report = read(root)
-    assert len(frames.index) == 2 and report.strays == tuple(sorted([f"C23_pos/poz/{name}", name]))
+    assert len(frames.index) == 2 and report.strays == tuple(sorted(names))
     assert not report.strange_files and not report.tables_left_out
 
 
@@ -133,9 +132,8 @@ def test_a_copy_of_a_picture_is_told_and_left_out(root, name):
     assert len(frames.index) == 2 and report.strange_files == (f"C23_pos/poz/{name}",)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_with_an_exif_orientation_is_seen_as_viewers_show_it(root, orientation, suffix):
+def test_a_picture_with_an_exif_orientation_is_seen_as_viewers_show_it(root, orientation):
     upright = np.zeros((32, 32), np.uint8)
     upright[:8, :16] = 200  # at the top left, wider than high
     stored = {1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.T,
@@ -143,7 +141,7 @@ def test_a_picture_with_an_exif_orientation_is_seen_as_viewers_show_it(root, ori
     exif = Image.Exif()
     exif[0x0112] = orientation
     (root / POSITIVE).unlink()
-    path = (root / POSITIVE).with_suffix(f".{suffix}")
+    path = (root / POSITIVE).with_suffix(".jpg" if orientation % 2 else ".png")
     Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
     frames, report = read(root)
     assert np.abs(frames.pixels[1].astype(int) - upright).max() < 20

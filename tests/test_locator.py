@@ -39,12 +39,6 @@ def test_a_practice_cube_is_bright_where_it_says_that_its_sources_are(cubes):
     assert not len(cubes[1].sources)
 
 
-def test_practice_cubes_are_the_same_whenever_they_are_made(cubes):
-    again = practice.practise(7, 4, 128, 96)
-    assert (again.frames == cubes[1].frames).all()
-    assert (practice.practise(7, 5, 128, 96).frames != cubes[1].frames).any()
-
-
 def test_frames_whose_speckle_goes_on_belong_together(cubes):
     one, other = cubes[0].frames, cubes[1].frames
     stack = np.concatenate([one[10:20], other[10:16], one[60:63], one[5:6]])
@@ -233,10 +227,3 @@ def test_frames_sampled_far_finer_than_it_was_taught_get_a_warning(cubes, recwar
     assert not recwarn
     with pytest.warns(UserWarning, match="far coarser"):
         find_sources(frames.repeat(2, 1).repeat(2, 2))
-
-
-def test_damaged_weights_are_refused(tmp_path):
-    path = tmp_path / "locator.safetensors"
-    path.write_bytes(b"no weights")
-    with pytest.raises(SqError, match="damaged"):
-        locator.load(path)

@@ -1,7 +1,5 @@
 """The pitfalls laboratory: each experiment shows the mistake that it is about, and what it counts is counted right."""
 
-import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,8 +14,6 @@ from sqlib.judge import metrics, pitfalls
 from sqlib.learn.augment import erase, positional
 from sqlib.learn.samples import make_samples
 from sqlib.show import plots_contrastive as plots
-
-NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "08_pitfalls.ipynb"
 
 
 def movies(rng, events=6, frames=20, size=16, bright=60):
@@ -152,16 +148,6 @@ def test_the_figure_of_leaks_has_a_bar_for_each_reader_and_split():
             for r, s, f in (("calendar", "sample", 0.9), ("calendar", "event", 0.4))]
     ax = plots.splits(pd.DataFrame(rows), 0.4).axes[0]
     assert sorted(round(bar.get_height(), 2) for bar in ax.patches) == [0.4, 0.9]
-
-
-def test_each_of_the_five_exercises_checks_itself():
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
-    quiz = next("".join(cell["source"]) for cell in cells if cell["id"] == "quiz")
-    assert quiz.count('<div class="sq-quiz">') == 5
-    tagged = [(set(cell["metadata"].get("tags", [])), "".join(cell["source"])) for cell in cells]
-    checks = [text for tags, text in tagged if "check" in tags]
-    assert len(checks) == 5 == sum("solution" in tags for tags, _ in tagged)
-    assert all("assert " in text for text in checks)
 
 
 def test_cubes_that_begin_at_random_times_keep_all_but_their_numbers(rng):

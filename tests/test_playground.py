@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from published import caught
 
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
@@ -13,8 +12,7 @@ from sqlib.judge import sources
 from sqlib.learn import augment
 from sqlib.learn.lowpass import solarized_low_pass
 from sqlib.learn.samples import make_samples
-from sqlib.show import playground, publish
-from sqlib.show.records import read_records
+from sqlib.show import playground
 
 matplotlib.use("agg")
 BAD = '<img src=x onerror="alert(1)">'
@@ -132,16 +130,3 @@ def test_frames_are_chosen_from_clear_to_middling_with_one_that_has_none(rng):
     bare = make_samples(make_frameset(pixels, index.assign(boxes=[()] * len(index)), "twin", "cube"), 3)
     with pytest.raises(SqError, match="needs an annotated frame"):
         playground.choose(bare)
-
-
-def test_chapter_publishes_a_still_and_every_contrast(tried, tmp_path, monkeypatch):
-    shown = caught(monkeypatch)
-    page = publish.begin("04_x", data="twin", seed=7, profile="smoke", out=str(tmp_path))
-    publish.figure(page, playground.playground(*tried), "play", label="Playground", caption="A & b.", alt="Frames.")
-    html = shown[0]["text/html"]
-    assert "SIMULATED (twin, seed 7)" in html and "A &amp; b." in html
-    record = read_records(tmp_path)["play"]
-    assert (record["kind"], record["file"], record["alt"]) == ("figure", "figures/play.png", "Frames.")
-    assert 0 < (tmp_path / "figures/play.png").stat().st_size <= 250_000
-    table = pd.read_csv(tmp_path / "tables/play.csv")
-    pd.testing.assert_frame_equal(table, tried[1].drop(columns="boxes"), check_dtype=False)

@@ -100,15 +100,6 @@ def test_a_frame_without_a_box_never_counts_as_near():
     assert chance[-1] == pytest.approx(np.pi / 4, abs=1e-6)  # a disc of half the side in a square
 
 
-def test_the_network_figure_shows_channels_maps_and_encoding_also_of_a_network_that_says_nothing(rng):
-    frames = rng.integers(0, 255, (3, 16, 16)).astype(float)
-    made = [rng.random((10, 8, 8)), rng.random((4, 4, 4)), np.zeros(6)]
-    fig = recurrence.through_network(frames, [7, 8, 9], made, ((2, 2, 5, 5),))
-    shown = [ax for ax in fig.axes if ax.images]
-    assert len(shown) == 4 + 8 + 2 and [len(ax.patches) for ax in shown[:4]] == [1, 1, 1, 0]
-    assert shown[-1].get_title() == "6 numbers" and shown[-1].images[0].get_array().shape[:2] == (2, 3)
-
-
 def kinds(run):
     return {name: kind for row in recurrence.stages(run, 224) for name, _, kind in row}
 
@@ -123,9 +114,3 @@ def test_a_changed_recipe_changes_the_diagram():
     assert kinds(replace(paper, views=Views(extra=("gaussian_blur",))))["further transforms"] == "standard"
     assert "further transforms" not in kinds(paper)
     assert "SimCLR" not in kinds(bare)
-
-
-def test_every_box_is_drawn_with_its_words():
-    rows = recurrence.stages(Settings("weighted", start=Settings("simclr")), 224)
-    drawn = [text.get_text() for text in recurrence.chain(rows).axes[0].texts]
-    assert all(name in drawn and kind in recurrence.KINDS for row in rows for name, _, kind in row)

@@ -26,7 +26,7 @@ style.use_style()
 look = matplotlib.rcParams
 facts = {"python": sys.executable, "usetex": look["text.usetex"], "size": look["font.size"], "backend": look["backend"],
          "started": "STARTED" in globals(), "random": random.__file__,
-         "my_own": my_own.__file__, "home": os.environ["HOME"], "warned": sys.warnoptions}
+         "my_own": my_own.__file__, "folder": os.getcwd(), "warned": sys.warnoptions}
 matplotlib.pyplot.figure()
 Path(out, "facts.json").write_text(json.dumps(facts))
 """
@@ -78,7 +78,7 @@ def test_kernel_has_none_of_the_users_startup_kernelspecs_modules_backend_and_wa
     before = {path: path.read_bytes() for path in Path(wild["HOME"]).rglob("*") if path.is_file()}
     folder = Path(sq(wild, "run", "02_seen", "--profile", "smoke"))
     facts = json.loads((folder / "facts.json").read_text())
-    assert (facts["python"], facts["usetex"], facts["size"]) == (sys.executable, False, 11)
+    assert (facts["python"], facts["folder"], facts["usetex"], facts["size"]) == (sys.executable, str(home), False, 11)
     assert "inline" in facts["backend"] and not facts["started"] and facts["warned"] == []
     assert facts["random"] == __import__("random").__file__
     assert facts["my_own"] == f"{wild['HOME']}/modules/my_own.py"  # found after all others: it shadows none
