@@ -111,17 +111,6 @@ def test_a_page_weighs_what_it_loads_at_once(tmp_path):
     assert load("book").weight(page) == page.stat().st_size + 700
 
 
-def test_the_changed_value_is_known_to_the_chapter_and_new_to_every_profile():
-    from sqbook.parameters import load_profile, parameters
-    from sqlib import profiles
-
-    chapter, name, value = load("book").CHANGED
-    known = parameters(FOLDER.parent / "notebooks" / f"{chapter}.ipynb").model_fields
-    own = [load_profile(profile)["notebooks"].get(chapter, {}) for profile in profiles.names()]
-    used = [values.get(name, known[name].default) for values in own]
-    assert type(value) is type(known[name].default) and value not in used
-
-
 @pytest.mark.parametrize("stop", [RuntimeError, SystemExit])
 def test_a_benchmark_that_fails_does_not_lose_the_others(stop, tmp_path, monkeypatch, capsys):
     table = load("__main__")

@@ -83,17 +83,6 @@ def test_a_simulated_flare_stands_over_its_source_and_higher_parts_are_shifted_o
         corona.simulated(171, where, TIME, 4, rng)
 
 
-def test_ribbons_are_bright_before_the_hot_loops(near_limb):
-    where = corona.place(near_limb, 128, 128)
-
-    def light(channel, minutes):
-        return corona.simulated(channel, where, TIME, minutes, np.random.default_rng(0)).data.astype(float).sum()
-
-    assert light(304, 4) > light(304, 15)
-    assert light(94, 10) > light(94, 2)
-    assert light(94, 30) / light(94, 10) > light(304, 24) / light(304, 4) - 0.1
-
-
 def test_a_cut_out_holds_the_source_in_its_middle_and_refuses_places_off_the_map(near_limb, rng):
     where = corona.place(near_limb, 128, 128)
     seen = corona.seen_from_earth(where)
@@ -230,17 +219,6 @@ def test_images_are_read_whatever_their_names_and_each_once_and_what_is_left_asi
     _, _, why = corona.observed(maps, 304, where, TIME, TIME)
     assert "2 files of" in why and "are left aside, or in part, the first, d.fits.part: a download" in why
     assert (maps / "d.fits.part").read_bytes() == content[:999]
-
-
-def test_an_image_of_a_leap_second_is_read_and_drawn(tmp_path, near_limb):
-    where = corona.place(near_limb, 128, 128)
-    write(tmp_path, 304, 4, where, lambda h: h.update({"date-obs": "2012-06-30T23:59:60.62"}))
-    [one] = corona.read_maps(tmp_path)
-    assert corona.taken(one) == datetime(2012, 7, 1, 0, 0, 0, 620_000)
-    assert corona.pick([one], 304, datetime(2012, 6, 30, 23), datetime(2012, 7, 1, 1)) == [one]
-    plots_cases.corona([one], None)
-    with pytest.raises(SqError, match="from 2012-07-01 00:00 to 2012-07-01 00:00"):
-        corona.pick([one], 94, TIME, TIME)
 
 
 @pytest.mark.parametrize(("card", "words"), [

@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from published import QUAKE, mapped
 
 from sqlib.errors import SqError
 from sqlib.show import plots_embedding
@@ -13,17 +14,11 @@ from sqlib.show.bundle import address, render
 from sqlib.show.embedding_map import LIMIT, SHAPES, embedding_map
 
 matplotlib.use("agg")
-QUAKE = "2012_07_06_13_26_00"
 
 
 @pytest.fixture
-def small(rng):
-    """Two events of six frames, a class each for some; frame f of an event has its bright pixel in column f."""
-    index = pd.DataFrame({"event": [QUAKE] * 6 + ["<b>x</b>"] * 6, "frame": [5, 4, 3, 2, 1, 0] * 2})
-    pixels = np.zeros((12, 8, 8), np.uint8)
-    pixels[np.arange(12), :, index["frame"]] = 255
-    status = np.array(["TN", "TP", "FN", "FP", "TN", "TN"] * 2)
-    return np.c_[np.arange(12.0), rng.normal(size=12)], index, pixels, status
+def small():
+    return mapped()
 
 
 def test_there_is_one_mark_a_frame_by_class_with_its_event_and_frame(small):

@@ -5,6 +5,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from sqbook.cli import main
 from sqlib.data.cubes import check_filled
@@ -76,6 +77,11 @@ def test_numbers_of_any_type_and_order_are_read(folder, power, change):
     stored = np.asfortranarray(power) if change == "F" else np.rint(power * 100).astype(change)
     np.save(folder / "one.npy", stored)
     assert np.array_equal(read(folder), stored.astype(np.float32))
+
+
+def test_a_packed_cube_is_read(folder, power):
+    fits.writeto(folder / "one.fits.gz", power.astype(np.float32))
+    assert np.array_equal(read(listed(folder, "one.fits.gz")), power.astype(np.float32))
 
 
 def test_axes_in_another_order_are_named(folder, power):

@@ -12,7 +12,6 @@ from sqbook.cli import main
 from sqlib.data import load_frames
 from sqlib.data.sunquakenet import left_out, load_sunquakenet
 from sqlib.errors import SqError
-from sqlib.paths import files_of
 
 BOX = (8.0, 9.0, 12.0, 20.5)  # that of ROW
 OTHER = ROW.replace("8,9,12,20.5", "1,2,3,4")
@@ -189,13 +188,6 @@ def test_a_day_and_month_in_the_wrong_order_are_named_as_such(root):
     assert "only with day and month swapped: 1, the first data_c23.csv, line 2" in " ".join(left_out(report))
 
 
-@pytest.mark.parametrize("word", ["04/06/2001 19:13", "2001-04-06 19:13", "36987.8"])
-def test_a_time_that_a_spreadsheet_rewrote_is_refused_with_what_it_may_mean(root, word):
-    table(root, ROW.replace("06.04.2001 19:13 ", word))
-    with pytest.raises(SqError, match=rf"data_c23\.csv, line 2, column Time: '{word}'"):
-        read(root)
-
-
 @pytest.mark.parametrize(("row", "told"), [
     (ROW.replace(",1,8,9,12,20.5", ",2,8,9,12,20.5"), ("data_c23.csv, line 2", "2", 1)),
     ("06.04.2001 19:13,21,36,10\n", ("data_c23.csv, line 2", "", 0)),  # cut off
@@ -207,24 +199,9 @@ def test_a_row_whose_boxes_are_not_as_many_as_it_says_is_told(root, row, told):
     assert "rows of region tables with other boxes than they say: 1" in left_out(report)[0]
 
 
-def test_decimal_commas_that_shift_the_columns_are_refused(root):
-    table(root, ROW.replace("36,,,,", "36,10,5,11,5,4,0,3,5"))
-    with pytest.raises(SqError, match=r"data_c23\.csv, line 2, column b1_x0…b1_y1: .* is no box"):
-        read(root)
-
-
 def test_a_chapter_and_the_command_say_what_was_left_out(root, capsys):
     table(root, OTHER, "data_c23 (1).csv")
     load_frames("sunquakenet", root, 16, progress=False)
     assert f"{root}: tables not read: 1, the first data_c23 (1).csv" in capsys.readouterr().err
     assert main(["data", "info", "--data", "sunquakenet", "--root", str(root)]) == 0
     assert "tables left out       1\n" in capsys.readouterr().out
-
-
-def test_files_are_listed_apart_from_strays_in_a_folder_or_below_it(root):
-    (root / ".git").mkdir()
-    (root / ".git/x.png").touch()
-    (root / "more").symlink_to(root / "C23_pos")
-    names = [[path.relative_to(root).as_posix() for path in part] for part in files_of(root, deep=False)]
-    assert names == [["data_c23.csv", "more"], [".git"]]
-    assert [path.name for path in files_of(root)[0]][:1] == [NEGATIVE.rsplit("/", 1)[1]]

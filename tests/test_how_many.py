@@ -101,8 +101,3 @@ def test_the_curve_stands_on_a_logarithmic_axis_with_every_baseline_and_the_pape
     fig.canvas.draw()
     ends = ax.transData.transform((200, 0))[0]
     assert all(text.get_window_extent().x0 > ends for text in ax.texts if "paper" not in text.get_text())
-
-
-def test_a_number_of_the_paper_that_is_not_drawn_is_not_marked(curve):
-    fig = plots.against_number(curve, "ap", "AP", {}, 20)
-    assert not fig.axes[0].texts

@@ -19,7 +19,7 @@ import pytest
 from astropy.io import fits
 
 from sqbook.cli import main
-from sqlib.data import cubes, events_of, load_frames, own_cubes, write_cube
+from sqlib.data import events_of, load_frames, own_cubes, write_cube
 from sqlib.data.own_cubes import import_cubes, read_own, read_tables, write_template
 from sqlib.data.sunquakenet import load_sunquakenet
 from sqlib.errors import SqError
@@ -222,29 +222,6 @@ def test_a_cube_in_a_broken_or_foreign_archive_is_refused(folder, content):
         (folder / name).write_bytes(content)
         with pytest.raises(SqError, match=rf"{name}.* (make or fetch it again|funpack)"):
             read_own(listed(folder, name))
-
-
-def test_a_packed_cube_is_read_and_one_that_unpacks_without_end_is_not(folder, monkeypatch):
-    power = np.load(folder / "2.npy").astype(np.float32)
-    fits.writeto(folder / "2.fits.gz", power)
-    cube = listed(folder, "2.fits.gz")
-    assert np.array_equal(read_own(cube), power)
-    monkeypatch.setattr(cubes, "LARGEST", 2**20)
-    good = cube.path.read_bytes()
-    cube.path.write_bytes(good + gzip.compress(b"\0" * 2**20) * 10)  # zeros behind a good cube, in members of their own
-    with pytest.raises(SqError, match=r"2\.fits\.gz has more than 9 MiB, unpacked, which a cube never has"):
-        read_own(cube)
-
-
-def test_a_cube_with_a_tile_that_might_unpack_without_end_is_refused(folder, monkeypatch, rng):
-    noise = rng.integers(0, 2**31, (12, 32, 32), dtype=np.int32)
-    tiles = fits.CompImageHDU(noise, compression_type="GZIP_1", tile_shape=noise.shape)
-    fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(folder / "2.fits.fz")
-    cube = listed(folder, "2.fits.fz")
-    assert read_own(cube).shape == (12, 32, 32)
-    monkeypatch.setattr(cubes, "LARGEST", 2**18)
-    with pytest.raises(SqError, match=r"2\.fits\.fz has a tile of .* might unpack to more than 1 MiB"):
-        read_own(cube)
 
 
 @pytest.mark.parametrize(("cube", "message"), [

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from published import SIDE, altered, row_of
 
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
@@ -15,20 +16,12 @@ from sqlib.learn.samples import make_samples
 from sqlib.show import playground
 
 matplotlib.use("agg")
-BAD = '<img src=x onerror="alert(1)">'
 STATES = 5 * 1 + 1 + 4 * 3 + 1  # turns, nothing, four kinds of chance with three draws, time mixing
-SIDE = 40
 
 
 @pytest.fixture(scope="module")
 def batch():
-    """Two samples of 40 pixels: a source in the upper left, and the same place without one, whose name is wild."""
-    rng = np.random.default_rng(1265)
-    frames = torch.from_numpy(rng.exponential(18, size=(2, 3, SIDE, SIDE)).clip(0, 200).astype(np.uint8))
-    frames[0, :, 6:10, 8:12] = 250
-    inside = torch.zeros(2, SIDE, SIDE, dtype=torch.bool)
-    inside[:, 5:11, 7:13] = True
-    return frames, inside, pd.DataFrame({"event": ["2012_07_06_13_26_00", BAD], "frame": [85, 12], "label": [1, 0]})
+    return altered()
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +32,6 @@ def tried(batch):
 def seen(frames: torch.Tensor, white) -> np.ndarray:
     """Frames (B, H, W) as they should be shown."""
     return np.round(np.clip(frames.numpy() * 255.0 / np.asarray(white)[:, None, None], 0, 255))
-
-
-def row_of(table, event: int, threshold: int, then: str, draw: int = 0) -> int:
-    own = (table["event"] == table["event"].unique()[event]) & (table["threshold"] == threshold)
-    return int(np.flatnonzero(own & (table["then"] == then) & (table["draw"] == draw))[0])
 
 
 def test_there_is_a_picture_of_every_frame_low_pass_kind_and_draw(tried):

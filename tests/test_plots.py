@@ -36,15 +36,6 @@ def test_the_ablation_has_a_mark_for_each_seed_and_one_for_the_mean():
     assert [text.get_text() for text in fig.legends[0].texts] == ["mean, 95 % interval", "a seed"]
 
 
-def test_the_shares_of_the_symmetries_stand_in_percent_beneath_their_pictures():
-    found = pd.DataFrame({"paper": [0.5, 0.5], "code": [0.9, 0.1], "alike": [0.5, 0.5]}, ["as it is", "other turn"])
-    fig = plots_augmentations.square({name: np.zeros((4, 4)) for name in found.index}, found)
-    bars = fig.axes[-1]
-    assert [bar.get_height() for drawn in bars.containers for bar in drawn] == [50, 50, 90, 10, 50, 50]
-    assert {bar.get_hatch() for bar in bars.containers[1]} == {"//"} and "%" in bars.get_ylabel()
-    assert [len(ax.images) for ax in fig.axes] == [1, 1, 0]
-
-
 def test_examples_stand_in_two_rows_and_a_folder_without_positives_says_so(rng):
     index = pd.DataFrame({"event": "2012_07_06_13_26_00", "cycle": 24, "frame": range(4), "time": pd.NaT,
                           "label": [0, 0, 1, 1], "boxes": [(), (), ((1, 1, 4, 4),), ((1, 1, 4, 4), (5, 5, 7, 7))]})
@@ -57,17 +48,6 @@ def test_examples_stand_in_two_rows_and_a_folder_without_positives_says_so(rng):
     assert [ax.get_ylabel() for ax in fig.axes[::3]] == ["negative", "positive"]
     titles = [ax.get_title() for ax in plots_dataset.examples(frames, [0], []).axes[3:]]
     assert titles == ["", "no positive frame\nin this folder", ""]
-
-
-def test_frames_are_counted_per_cycle_and_positive_ones_per_labelled_event():
-    events = [{"cycle": cycle, "labelled": cycle > 22, "positives": positives}
-              for cycle, positives in ((23, 5), (22, 9), (24, 7), (24, 0))]
-    facts = {"cycles": {"23": {"negatives": 1200, "positives": 5}, "24": {"negatives": 30, "positives": 7}},
-             "per_event": events}
-    left, right = plots_dataset.counts(facts).axes
-    assert [bar.get_height() for bar in left.patches] == [1200, 5, 30, 7]
-    assert [text.get_text() for text in left.texts] == ["1,200", "5", "30", "7"]
-    assert [(bar.get_x() + 0.4, bar.get_height()) for bar in right.patches] == [(0, 5), (1, 7)]
 
 
 def test_a_cut_out_shows_every_box_whole_and_a_frame_without_detection_only_the_truth(rng):

@@ -15,7 +15,6 @@ from sqlib.errors import SqError
 from sqlib.show import publish
 from sqlib.show import style as figures
 from sqlib.show.bundle import MIME
-from sqlib.show.embedding_map import embedding_map
 from sqlib.show.movie import player
 from sqlib.show.provenance import forget_peak, peak_memory
 from sqlib.show.records import compared, plain, read_records
@@ -254,23 +253,6 @@ def test_colours_of_the_style_differ_for_red_green_blind_readers():
     seen = np.array([machado @ np.power(c, 2.2) for c in cycle]).clip(0, 1) ** (1 / 2.2)
     apart = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
     assert min(apart) > 0.15
-
-
-def test_embedding_map_shows_the_mark_saves_a_still_and_its_points_and_is_recorded(page, shown, tmp_path, rng):
-    index = pd.DataFrame({"event": ["2012_07_06_13_26_00"] * 4, "frame": [83, 84, 85, 86]})
-    points, pixels = rng.normal(size=(4, 2)), rng.integers(0, 255, size=(4, 8, 8)).astype(np.uint8)
-    chart = embedding_map(points, index, pixels, ["TN", "TP", "FN", "FN"])
-    publish.figure(page, chart, "fig05", **WORDS, numbers={"found": 1})
-    html = shown[0]["text/html"]
-    assert '<figure class="sq-figure" id="fig05">' in html and 'aria-label="A &#34;line&#34;."' in html
-    assert "SIMULATED (twin, seed 7)" in html
-    assert (tmp_path / "players/fig05.webp").is_file()  # the frames, for the book
-    record = read_records(tmp_path)["fig05"]
-    assert (record["kind"], record["file"], record["numbers"]) == ("map", "figures/fig05.png", {"found": 1})
-    assert 0 < (tmp_path / "figures/fig05.png").stat().st_size <= 150_000
-    table = pd.read_csv(tmp_path / "tables/fig05.csv")
-    assert table["class"].tolist() == ["TN", "TP", "FN", "FN"]
-    np.testing.assert_allclose(table[["x", "y"]], points, atol=1e-4)
 
 
 @pytest.mark.parametrize(("source", "simulated"), [("observed", False), ("simulated", True)])

@@ -145,17 +145,6 @@ def test_kernel_that_dies_is_reported_in_words(home):
         run_notebook("02_dies", {}, "smoke", progress=False)
 
 
-def test_two_calls_at_once_execute_the_notebook_once(home):
-    counting = "import time\nopen('count', 'a').write('x')\ntime.sleep(1)"
-    write_notebook(home / "notebooks/02_slow.ipynb", counting)
-    command = [sys.executable, "-m", "sqbook.cli", "run", "02_slow", "--profile", "smoke"]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = [one.communicate(timeout=120)[0] for one in both]
-    assert [one.returncode for one in both] == [0, 0]
-    assert outputs[0] == outputs[1]
-    assert (home / "count").read_text() == "x"
-
-
 def test_interrupted_run_says_so_in_one_line_and_leaves_nothing(home):
     write_notebook(home / "notebooks/02_slow.ipynb", "import time\nopen('begun', 'w').close()\ntime.sleep(60)")
     command = [sys.executable, "-m", "sqbook.cli", "run", "02_slow", "--profile", "smoke"]

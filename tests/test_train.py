@@ -104,19 +104,6 @@ def test_a_compiled_step_is_what_trains_and_the_network_is_kept_as_it_was(sample
     assert same(one.net.state_dict(), other.net.state_dict())
 
 
-def test_a_running_mean_of_the_weights_is_what_is_kept_where_it_is_asked_for(samples, tmp_path):
-    loop, plain = (
-        {"average": 1 - 1e-7, "epochs": 1, "rate": 0.1},
-        fitted(settings_on({"epochs": 1}), samples, tmp_path / "a"),
-    )
-    first = encoders.task(SMALL, samples, split(samples)[0]).net.state_dict()["classifier.weight"]
-    # the mean begins with the weights after the first step, and then hardly moves
-    mean = fitted(settings_on(loop), samples, tmp_path / "b").net.state_dict()["classifier.weight"]
-    assert (
-        0 < (mean - first).abs().max() < 0.1 * (plain.net.state_dict()["classifier.weight"] - first).abs().max() + 0.01
-    )
-
-
 def test_training_stops_early_and_keeps_the_best_weights(samples, tmp_path):
     slow = {"epochs": 30, "rate": 1e-9, "decay": 0, "validation": 0.2, "patience": 2}
     train, _ = split(samples)
