@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from sqlib.errors import SqError
-from sqlib.learn.classify import CLASSIFIERS, balanced, classify, fit, per_event, pipeline, resample
+from sqlib.learn.classify import CLASSIFIERS, balanced, classify, fit, per_event, pipeline
 
 
 def cloud(positives, negatives, seed=0, dimensions=4, apart=3.0):
@@ -52,15 +52,6 @@ def test_a_step_that_cannot_be_done_is_left_out_and_named(positives, negatives, 
     answer = classify(embeddings, labels, embeddings, True, 0, ["linear"])["linear"]
     assert (answer.positives, answer.negatives) == expected[:2]
     assert answer.note == "; ".join(f"{step} left out" for step in expected[2])
-
-
-def test_new_positives_lie_between_positives_and_the_old_samples_stay():
-    embeddings, labels = cloud(6, 100)
-    more, answers = resample(embeddings, labels, "SMOTE", 0)
-    assert np.array_equal(more[:106], embeddings) and np.array_equal(answers[:106], labels)
-    made, old = more[106:], embeddings[labels == 1]
-    assert (answers[106:] == 1).all() and len(made) == 14
-    assert ((made >= old.min(0) - 1e-6) & (made <= old.max(0) + 1e-6)).all()
 
 
 def test_smote_sees_the_training_samples_and_never_the_test_ones(seen):

@@ -221,25 +221,6 @@ def test_images_are_read_whatever_their_names_and_each_once_and_what_is_left_asi
     assert (maps / "d.fits.part").read_bytes() == content[:999]
 
 
-@pytest.mark.parametrize(("card", "words"), [
-    (b"EXPTIME = nan", ""), (b"WAVELNTH= '304'", ""), (b"OBSRVTRY= SDO", ""), (b"TELESCOP= 'SDO/A\xcdA'", ""),
-    (b"CROTA2  = nan", "how the camera was turned, CROTA2 .it says 'nan'"),
-    (b"CDELT1  = '0,6'", "lacks CDELT1 .it says"),
-    (b"DSUN_OBS= nan", "where the observer was, DSUN_OBS .it says 'nan'"), (b"CRVAL2  = inf", "lacks CRVAL2 .it says"),
-], ids=str)  # fmt: skip
-def test_a_bad_card_of_an_image_is_harmless_or_named(tmp_path, near_limb, card, words):
-    write(tmp_path, 304, 4, corona.place(near_limb, 128, 128), lambda h: h.update({card[:8].decode().strip(): 1}))
-    path = tmp_path / "304-4.fits"
-    content = path.read_bytes()
-    at = content.index(card[:8])
-    path.write_bytes(content[:at] + card.ljust(80) + content[at + 80 :])
-    if words:
-        with pytest.raises(SqError, match=words):
-            corona.read_maps(tmp_path)
-    else:
-        assert corona.channel_of(corona.read_maps(tmp_path)[0]) == 304
-
-
 @pytest.mark.parametrize(("stored", "value"), [(">f4", 1e20), (">i2", -32768)])
 def test_fill_values_of_images_are_no_light(tmp_path, near_limb, stored, value):
     where = corona.place(near_limb, 128, 128)

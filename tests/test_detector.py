@@ -117,14 +117,6 @@ def test_local_gray_levels_depend_neither_on_the_scale_nor_but_for_the_first_on_
     assert made.mean((1, 2)).tolist() == pytest.approx([0.45] * 3, abs=0.06)  # ImageNet's mean
 
 
-def test_the_blur_is_that_of_scipy(rng):
-    from scipy.ndimage import gaussian_filter
-
-    frame = rng.normal(size=(SIZE, SIZE)).astype(np.float32)
-    ours = rcnn.blurred(torch.from_numpy(frame)[None, None], 2.0)[0, 0].numpy()
-    np.testing.assert_allclose(ours, gaussian_filter(frame, 2.0, mode="mirror", truncate=3), atol=1e-6)
-
-
 def test_a_detector_finds_bright_squares_in_events_that_it_never_saw(sq_home):
     frameset = frames_with(12, each=5)
     run = detector.train(replace(SMALL, epochs=10), frameset, progress=False)

@@ -108,14 +108,3 @@ def test_values_along_an_event_are_drawn_in_time_with_the_annotated_frames_shade
     assert "06 July 2012 13:26" in first.get_title() + first.get_title(loc="left")
     with pytest.raises(SqError, match="no frame of event x"):
         plots_embedding.along(index, {"mean": values}, status, "x")
-
-
-def test_rings_are_coloured_by_the_frames_from_the_sunquake(rng):
-    index, points = event_index(), rng.normal(size=(30, 2))
-    fig = plots_embedding.rings({250: points, 15: points[::-1]}, index)
-    left = fig.axes[0].collections[0]
-    expected = {tuple(p): max(10 - f, 0, f - 15) for f, p in enumerate(points)}
-    assert [expected[tuple(p)] for p in left.get_offsets()] == list(left.get_array())
-    assert len(fig.axes[0].collections[1].get_offsets()) == 6
-    with pytest.raises(SqError, match="no annotated frame"):
-        plots_embedding.rings({15: points}, index.assign(label=0))

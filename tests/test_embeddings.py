@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.spatial.distance import cosine, euclidean
-from scipy.stats import spearmanr
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -37,14 +36,6 @@ def test_cosine_distance_keeps_its_digits_for_nearly_parallel_vectors_and_takes_
     np.testing.assert_allclose(distance[1], angle**2 / 2, rtol=1e-6)
     np.testing.assert_allclose(distance[2], 2, rtol=1e-6)
     assert np.isfinite(distance[3])
-
-
-def test_moments_are_of_each_vector_and_the_distance_is_within_the_event(rng):
-    index, vectors = make_index(2, 5), rng.normal(size=(10, 7))
-    found = read.moments(vectors, index).iloc[7]
-    own = vectors[7]
-    expected = [own.mean(), np.median(own), own.std(), np.linalg.norm(own - vectors[5:].mean(axis=0))]
-    np.testing.assert_allclose(found[["mean", "median", "deviation", "distance"]].astype(float), expected)
 
 
 def _jumps(index, rng, size):
@@ -144,15 +135,6 @@ def test_concentric_rings_are_found_and_a_thread_or_a_shuffle_is_not(rng):
     mixed = [read.ring(rng.permutation(rings), index).iloc[0] for _ in range(20)]
     assert abs(mixed[0]["rho"]) < 0.25
     assert np.mean([one["grows"] for one in mixed]) == pytest.approx(0.5, abs=0.15)
-
-
-def test_rho_is_spearmans_of_distance_with_frames_from_the_sunquake(rng):
-    index, points = make_index(1), rng.normal(size=(40, 2))
-    away = np.array([max(15 - f, 0, f - 21) for f in range(40)])
-    expected = spearmanr(np.linalg.norm(points - np.median(points[15:22], axis=0), axis=1), away).statistic
-    np.testing.assert_allclose(read.ring(points, index)["rho"][0], expected)
-    assert read.ring(np.zeros((40, 2)), index)["rho"][0] == 0
-    assert read.ring(points, index.assign(label=-1)).empty
 
 
 def test_maps_are_planes_the_same_for_the_same_seed_and_silent(rng):

@@ -21,7 +21,7 @@ from sqlib.errors import SqError
 from sqlib.paths import home
 from sqlib.sun import ingest
 from sqlib.sun.holography import Holography, egression_power, make_kernel
-from sqlib.sun.ingest import chain, track
+from sqlib.sun.ingest import chain
 from sqlib.sun.ingest.target import Target, follow, target_at
 from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.scene import draw_scene, smooth_noise
@@ -134,22 +134,6 @@ def test_without_tracking_the_source_is_lost(painted):
     _, power = focus(event, target, folder, replace(SETTINGS, rotation="none"))
     _, row, column = np.unravel_index(power.argmax(), power.shape)
     assert math.hypot(row - y, column - x) > 2
-
-
-def test_dask_makes_what_one_process_makes(painted):
-    """Workers of a scheduler that runs already, here in this process: starting others takes longer than all else."""
-    from dask.distributed import Client, LocalCluster
-
-    event, target, folder, _, _ = painted("MDI", -8.0)
-    patch = track.Patch(24, event.pixel)
-    jobs = track.make_jobs(dict(list(ingest.whole_records(folder).items())[:6]), target, patch)
-    alone = track.project_all(jobs, patch, MDI, 0, progress=False)
-    here = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
-    with LocalCluster(**here) as cluster, Client(cluster):
-        shared = track.project_all(jobs, patch, MDI, scheduler=cluster.scheduler_address, progress=False)
-    assert np.isfinite(alone).all() and np.array_equal(alone, shared)
-    with pytest.raises(SqError, match="no Dask workers"):
-        track.project_all(jobs, patch, MDI, scheduler="nowhere at all", progress=False)
 
 
 def test_the_command_makes_a_cube_and_frames_that_the_notebooks_read(painted, sq_home, capsys):

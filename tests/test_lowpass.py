@@ -84,10 +84,6 @@ def test_automatic_mixed_precision_leaves_the_low_pass_exact():
         assert (low_pass(frames) - torch.from_numpy(by_fft(frames.numpy(), 50, "symmetric").real)).abs().max() < 1e-3
 
 
-def test_no_frames_make_no_frames():
-    assert solarized_low_pass(counts(0, 3, 60, 60)).shape == (0, 3, 60, 60)
-
-
 @pytest.mark.parametrize("threshold", [0, -50, 51, 50.0])
 def test_thresholds_that_are_not_positive_and_even_are_refused(threshold):
     for function in (low_pass, solarized_low_pass):

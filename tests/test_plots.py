@@ -10,7 +10,7 @@ import pytest
 from sqlib.data.frames import FrameSet
 from sqlib.learn.augment import Views
 from sqlib.learn.settings import Settings
-from sqlib.show import plots_augmentations, plots_dataset, plots_detection
+from sqlib.show import plots_dataset, plots_detection
 from sqlib.show import plots_recurrence as recurrence
 
 TRUTH, NEAR, FAR = (20.0, 30.0, 30.0, 42.0), (22.0, 31.0, 28.0, 36.0), (90.0, 31.0, 96.0, 36.0)
@@ -21,19 +21,6 @@ FOUND = pd.DataFrame([NEAR, [np.nan] * 4, FAR], columns=["x0", "y0", "x1", "y1"]
 def closed():
     yield
     plt.close("all")
-
-
-def test_the_ablation_has_a_mark_for_each_seed_and_one_for_the_mean():
-    scores = pd.DataFrame({"variant": ["a", "a", "b"], "fall": [1.0, 2, 3], "spread": [0.1, 0.2, 0.3],
-                           "AP": [0.1, 0.3, 0.2], "low": [0.1, 0.1, 0.1], "high": [0.4, 0.4, 0.3]})
-    fig = plots_augmentations.ablation(scores, 0.15)
-    fall, _, ap = fig.axes
-    assert fall.collections[0].get_offsets().tolist() == [[1.5, 1], [3, 0]]
-    assert np.column_stack(fall.lines[-1].get_data()).tolist() == [[1, 1], [2, 1], [3, 0]]
-    assert [t.get_text() for t in fall.get_yticklabels()] == ["a", "b"]
-    assert [len(ax.collections) for ax in fig.axes] == [1, 1, 2]  # an interval of the average precision only
-    assert ap.lines[0].get_xdata()[0] == 0.15
-    assert [text.get_text() for text in fig.legends[0].texts] == ["mean, 95 % interval", "a seed"]
 
 
 def test_examples_stand_in_two_rows_and_a_folder_without_positives_says_so(rng):

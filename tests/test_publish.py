@@ -103,16 +103,6 @@ def test_figure_without_words_is_refused(page, fig, what, tmp_path):
     assert read_records(tmp_path) == {}
 
 
-def test_busy_figure_stays_under_150_kilobytes(page, tmp_path, rng):
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 3)
-    for ax in axes:
-        ax.imshow(rng.exponential(size=(256, 256)), vmax=5)
-    publish.figure(page, fig, "fig01", **WORDS)
-    assert (tmp_path / "figures/fig01.png").stat().st_size <= 150_000
-
-
 def test_table_has_caption_scopes_and_a_scrolling_frame_and_escapes_its_cells(page, shown, tmp_path):
     frame = pd.DataFrame({"event": ["<i>", "b"], "power": [1.23456, np.nan], "n": [1, 2]})
     publish.table(page, frame, "table1", label="Table 1", caption="Events.", formats={"power": ".2f"}, paper={"n": 3})

@@ -63,16 +63,6 @@ def test_only_the_split_tells_the_shuffled_model_from_its_honest_twin():
     assert [name for name in vars(one) if getattr(one, name) != getattr(other, name)] == ["split"]
 
 
-def test_losses_are_compared_by_one_recipe_and_budget():
-    _, values = resolve("03_contrastive", "laptop", {"seeds": [1]})
-    common = recipes.Common(**{name: values[name] for name in recipes.Common.model_fields})
-    runs = recipes.objectives(common, 3)
-    for name, run in runs.items():
-        assert (run.loop, run.model, run.views, run.patch) == (
-            runs["SupCon"].loop, runs["SupCon"].model, runs["SupCon"].views, values["patch"]), name
-    assert runs["two-step SupCon"].start == runs["SimCLR"] and not runs["SimCLR"].joint
-
-
 def test_a_change_is_made_alone():
     _, values = resolve("03_contrastive", "smoke", {})
     values |= {"batch": 64, "warmup": 3.0, "pool": "max"}

@@ -35,15 +35,6 @@ def test_errors_of_linear_codes_begin_at_the_mean_frame_and_end_where_the_frames
     assert np.abs(waves[:, 3]).max() < 1e-5, "64 waves span 8 by 8 pixels"
 
 
-def test_the_lowest_frequencies_are_orthonormal_and_hold_what_is_smooth():
-    noise = np.random.default_rng(0).normal(size=(4, 16, 16))
-    mean, waves = rc.linear_codes(noise, 20, 0)["lowest frequencies"]
-    np.testing.assert_allclose(waves @ waves.T, np.eye(20), atol=1e-5)
-    place = (np.arange(16) + 0.5) / 16
-    smooth = np.cos(np.pi * place)[:, None] + np.cos(2 * np.pi * place)[None]
-    assert rc.linear_errors(smooth[None], (0 * mean, waves), [20])[0, 0] < 1e-6
-
-
 def test_a_ratio_of_errors_weighs_frames_alike_and_its_interval_is_over_events():
     events = np.repeat(list("abcde"), [10, 10, 10, 10, 60])
     yardstick = np.where(events == "e", 1.0, 2.0)

@@ -1,11 +1,9 @@
 """Runs: executed once, found again, never half-written, and clear about what failed."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from shutil import copytree, ignore_patterns
 
@@ -187,13 +185,3 @@ def test_what_a_notebook_needs_is_prepared_beforehand_as_its_metadata_say(home, 
     write_notebook(path, QUICK, needs={**NEEDS, "trains": True})
     with pytest.raises(SqError, match="cannot teach"):
         run_notebook("02_quick", {"seed": 6}, "smoke", progress=False)
-
-
-def test_environment_is_as_before_after_a_run(home, monkeypatch):
-    monkeypatch.delenv("JUPYTER_PREFER_ENV_PATH", raising=False)
-    write_notebook(home / "notebooks/02_quick.ipynb", QUICK)
-    before, threads = dict(os.environ), threading.active_count()
-    run_notebook("02_quick", {}, "smoke", progress=False)
-    after = dict(os.environ)
-    assert {k: v for k, v in after.items() if before.get(k) != v and not k.startswith("PYDEVD")} == {}
-    assert threading.active_count() <= threads + 2

@@ -147,11 +147,6 @@ def test_bad_settings_are_refused_by_name(bad):
         simulate(LABELLED[0], replace(SMALL, **bad))
 
 
-def test_an_unknown_instrument_is_refused():
-    with pytest.raises(SqError, match="GONG"):
-        simulate(replace(LABELLED[0], instrument="GONG"), SMALL)
-
-
 def test_temporal_acf_of_a_known_process():
     """An AR(1) process has the autocorrelation a^lag; frames that are missing only cost pairs."""
     rng, a = np.random.default_rng(0), 0.7

@@ -166,10 +166,3 @@ def test_commit_that_git_refuses_to_tell_is_said_to_be_refused_and_why(checkout,
     assert str(checkout) not in provenance.commit()
     monkeypatch.setenv("PATH", "/nowhere")
     assert provenance.commit() == "unknown: there is no git on this machine"
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder to another owner")
-def test_commit_in_a_checkout_of_another_owner_is_refused_and_said_so(checkout):
-    for path in (checkout, checkout / ".git"):
-        os.chown(path, 12345, 12345)
-    assert provenance.commit().startswith("unknown: git refused: detected dubious ownership")
