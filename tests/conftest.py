@@ -72,6 +72,11 @@ def real():
     return REAL
 
 
+def pytest_xdist_auto_num_workers():
+    """One worker more than there are cores, unless a number is set: many tests wait for a kernel or a browser."""
+    return None if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items):
     """Tests of the smoke book go to one of xdist's workers: while it is made, the others do not wait for it.
 
