@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from browser import opened
+from browser import chromium, opened
 from tinybook import make_home, write_notebook
 
 from sqbook import compare as module
@@ -65,12 +65,12 @@ def test_a_run_is_named_by_key_beginning_folder_or_notebook(pair):
         find_run("")
 
 
-def test_page_shows_both_figures_and_fits_a_phone(pair, browser):
+def test_page_shows_both_figures_and_fits_a_phone(pair):
     home, first, second = pair
     found = compare(find_run(first), find_run(second))
     path = write_page(found)
     assert path == home / "runs" / "compare" / f"{first}-{second}.html"
-    with opened(browser, path, viewport={"width": 390, "height": 800}) as (page, complaints):
+    with chromium() as browser, opened(browser, path, viewport={"width": 390, "height": 800}) as (page, complaints):
         sizes = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt.length])")
         assert len(sizes) == 4  # a figure and a movie of each
         assert all(width > 0 and words > 0 for width, words in sizes)
