@@ -45,16 +45,16 @@ def test_a_name_that_two_records_declare_is_refused_before_anything_is_written(t
     assert not (sq_home / "results").exists()
 
 
-@pytest.mark.parametrize(("box", "words"), [
-    ((0.33, 0.3, 0.36), "more than the **0.33** (0.30 … 0.36) of a box-car over nine frames, which learns nothing ("),
-    ((0.45, 0.4, 0.5), "more than the **0.45** (0.40 … 0.50) of a box-car over nine frames, which learns nothing, "
-                       "though both intervals overlap ("),
-    ((0.474, None, None), "as much as the **0.47** of a box-car over nine frames, which learns nothing ("),
-    ((0.6, 0.55, 0.65), "less than the **0.60** (0.55 … 0.65) of a box-car over nine frames, which learns nothing ("),
+@pytest.mark.parametrize(("box", "amount", "overlap"), [
+    ((0.33, 0.3, 0.36), "more than the **0.33** (0.30 … 0.36)", ""),
+    ((0.45, 0.4, 0.5), "more than the **0.45** (0.40 … 0.50)", ", though both intervals overlap"),
+    ((0.474, None, None), "as much as the **0.47**", ""),
+    ((0.6, 0.55, 0.65), "less than the **0.60** (0.55 … 0.65)", ""),
 ])
-def test_the_sentence_says_what_the_numbers_say(tmp_path, box, words):
+def test_the_sentence_says_what_the_numbers_say(tmp_path, box, amount, overlap):
     page = headlines_page(declared(tmp_path, **{AP: (0.47, 0.43, 0.51), BOX: box}))
-    assert f"average precision of **0.47** (0.43 … 0.51), {words}[Figure N1](project:#fig-many-ap))" in page
+    said = f"{amount} of a box-car over nine frames, which learns nothing{overlap}"
+    assert f"average precision of **0.47** (0.43 … 0.51), {said} ([Figure N1](project:#fig-many-ap))" in page
 
 
 @pytest.mark.parametrize(("share", "words"), [
