@@ -24,7 +24,7 @@ from sqlib.learn.trained import Trained
 from sqlib.sun.twin import TwinSettings
 from sqlib.workers import say
 
-EVERY = 4  # of trial events one frame in so many is asked about: those between are much alike, and cost four times
+EVERY = 8  # of trial events one frame in so many is asked about: those between are alike, and cost eight times
 
 
 def frames_of(values: dict[str, Any], progress: bool = True) -> FrameSet:
