@@ -9,7 +9,7 @@ LOOKS = {"learned": (style.VERMILION, "--", "s"), "watched": (style.BLUE, "-", "
 
 
 def numbers(frame: np.ndarray, patch: np.ndarray, corner, count: int = 6):
-    """A frame (H, W), a patch of it (h, w) whose upper left pixel is `corner` (y, x), and the gray levels at its brightest pixel.
+    """A frame (H, W), a patch of it (h, w) with the upper left pixel `corner` (y, x), and the gray levels round its peak.
 
     count : of rows and columns of numbers
     """
@@ -29,7 +29,7 @@ def numbers(frame: np.ndarray, patch: np.ndarray, corner, count: int = 6):
 
 
 def steps(weights: np.ndarray, losses: np.ndarray, paths: dict[str, tuple[np.ndarray, np.ndarray]]):
-    """The loss against one weight; for each {words: (weights, losses)} the steps that were taken on it, the first red."""
+    """The loss against one weight; for each {words: (weights, losses)} the steps taken on it, the first red."""
     fig, axes = style.grid(len(paths), len(paths), 3.0, sharey=True)
     for ax, (words, (own, reached)) in zip(axes, paths.items()):
         ax.plot(weights, losses, color=style.GRAY, lw=1.4)
@@ -65,15 +65,14 @@ def courses(history, chance: float, share: float):
 
 
 def ranking(labels: np.ndarray, chances: np.ndarray, limits, ap: float):
-    """How the probabilities (M,) of both classes are spread, and precision against recall; marks at the thresholds `limits`.
+    """Histograms of the probabilities (M,) of both classes, and precision against recall; marks at thresholds `limits`.
 
     labels : (M,), 1 is positive; ap : average precision, the shaded area
     """
     fig, (left, right) = style.grid(2, 2, 3.5)
     bins = np.linspace(0, 1, 21)
-    own = (("no sunquake", labels == 0, style.GRAY, "stepfilled", 0.45), ("sunquake", labels == 1, style.BLUE, "step", 1))
-    for words, which, ink, kind, alpha in own:
-        left.hist(chances[which], bins, histtype=kind, color=ink, alpha=alpha, lw=2, label=words)
+    left.hist(chances[labels == 0], bins, histtype="stepfilled", color=style.GRAY, alpha=0.45, label="no sunquake")
+    left.hist(chances[labels == 1], bins, histtype="step", color=style.BLUE, lw=2, label="sunquake")
     left.set(xlabel="probability of a sunquake", ylabel="patches", xlim=(0, 1))
     precision, recall, _ = precision_recall_curve(labels, chances)
     right.fill_between(recall, precision, color=style.SKY, alpha=0.25, lw=0, step="post")
