@@ -9,7 +9,7 @@ LOOKS = {"learned": (style.VERMILION, "--", "s"), "watched": (style.BLUE, "-", "
 
 
 def numbers(frame: np.ndarray, patch: np.ndarray, corner, count: int = 6):
-    """A frame (H, W), a patch of it (h, w) with the upper left pixel `corner` (y, x), and the gray levels round its peak.
+    """A frame (H, W), a patch of it (h, w) with the upper left pixel `corner` (y, x), and the gray levels at its peak.
 
     count : of rows and columns of numbers
     """
