@@ -46,6 +46,7 @@ class Learning(Typed):
     weights: str = Field("none", description="weights to begin with: none or imagenet")
     encoding: int = Field(64, description="size of the encoding")
     projection: int = Field(32, description="size of the projection that is contrasted")
+    dropout: float = Field(0.0, description="share of the encoding's numbers that a step leaves out")
     batch: int = Field(64, description="samples in a batch, of two views each")
     temperature: float = Field(0.1, description="of the contrastive losses")
     optimizer: str = Field("adamw", description="sgd (paper), adam or adamw")
@@ -72,8 +73,10 @@ class Contrastive(Typed):
     epochs_shuffled: int = Field(8, description="epochs of the High-Metrics model")
     backbone_paper: str = Field("resnet6", description="backbone of the models that are trained as in the paper")
     crop_paper: int = Field(96, description="pixels a side of the middle of a frame that these see; 0 is all of it")
-    backbone_shuffled: str = Field("resnet6", description="backbone of the High-Metrics model")
-    encoding_shuffled: int = Field(20, description="its encoding and projection")
+    shuffled: list[str] = Field(
+        ["backbone=resnet6", "crop=48", "encoding=64", "pool=max", "erasing=none", "dropout=0.0", "optimizer=adamw",
+         "rate=0.003"],
+        description="settings in which the High-Metrics model is not as in the paper")
 
 
 class Detection(Typed):

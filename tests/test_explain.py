@@ -198,7 +198,7 @@ def test_grad_cam_and_occlusion_find_the_twins_source_in_events_that_a_contrasti
     index = pd.concat([part.index for part in parts], ignore_index=True)
     frameset = make_frameset(np.concatenate([part.pixels for part in parts]), index, "twin", "cube")
     samples = encoders.samples_for(settings, frameset, "cpu")
-    run = encoders.train(settings, frameset, samples=samples, device="cpu", progress=False)
+    run = encoders.train(settings, frameset, samples=(samples, None), device="cpu", progress=False)
     net = encoders.load_net(run, SIZE, "cpu")
     weight, bias = net.classifier.weight.detach(), net.classifier.bias.detach()
     reader = explain.Reader(net, (weight[1] - weight[0]).numpy(), float(bias[1] - bias[0]))

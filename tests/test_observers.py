@@ -12,6 +12,7 @@ from sqlib.data.catalogue import catalogue
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
 from sqlib.judge import duration, metrics, observers, pitfalls
+from sqlib.paths import home
 from sqlib.sun.twin import TwinSettings, simulate
 
 SMALL = TwinSettings(size=64, frames=160, seed=5)
@@ -19,7 +20,7 @@ SMALL = TwinSettings(size=64, frames=160, seed=5)
 
 @pytest.fixture(scope="module")
 def hmi():
-    return observers.template("HMI", SMALL)
+    return observers.template("HMI", SMALL, SMALL.size)
 
 
 def table1(events) -> pd.DataFrame:
@@ -125,6 +126,13 @@ def test_the_ideal_observer_finds_what_is_bright_and_knows_more_if_it_is_told_wh
     mixed = make_frameset(frames.pixels[shuffled], index.iloc[shuffled].reset_index(drop=True), "twin", "frame")
     again = observers.ideal(mixed, SMALL, progress=False)
     assert np.allclose(again.to_numpy(), found.to_numpy()[shuffled])
+    near = observers.ideal(frames, SMALL, 32, progress=False)
+    assert not np.allclose(near["scanning"], found["scanning"])
+    kept = max(home().glob("data/observers/*.npy"), key=lambda path: path.stat().st_mtime_ns)
+    assert observers.ideal(frames, SMALL, 32, progress=False).equals(near)
+    kept.write_bytes(kept.read_bytes()[:50])
+    with pytest.raises(SqError, match="is damaged"):
+        observers.ideal(frames, SMALL, 32, progress=False)
     with pytest.raises(SqError, match="frames of 64 pixels, cubes of 256"):
         observers.ideal(frames, TwinSettings())
     with pytest.raises(SqError, match="frames are missing"):

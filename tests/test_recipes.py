@@ -44,7 +44,9 @@ def test_the_models_as_in_the_paper_are_the_papers_in_every_profile(profile):
         "simclr", 6, "weighted", 1)
     metrics = runs["High-Metrics, seed 7"]
     assert (metrics.objective, metrics.temperature, metrics.split, metrics.thin) == ("supcon", 0.1, "sample", 1)
-    for run in (precise, first, metrics):
+    if profile == "laptop":  # what its erasing hides and its averages blur, so small a network does not learn
+        assert (metrics.views.erasing, metrics.model.pool, metrics.loop.optimizer) == ("none", "max", "adamw")
+    for run in (precise, first, metrics)[: 3 if profile == "paper" else 2]:
         assert (run.window, run.spacing, run.levels, run.patch, run.practice, run.joint) == (3, 1, "gray", 0, 0, False)
         assert (run.views.low_pass, run.views.threshold, run.views.erasing, run.views.positional) == (
             0.5, 50, "paper", "turns")
@@ -199,8 +201,8 @@ def test_a_chapters_networks_are_trained_in_pieces_by_the_command(tmp_path, monk
     assert cards["window 1, seed 1"]["epochs"] == 2
     assert main([*command, "--ship", "--json"]) == 0  # at once: nothing is trained anew
     keys = {card["key"] for card in json.loads(capfd.readouterr().out).values()}
-    assert {path.name for path in (tmp_path / "results/weights").iterdir()} == keys
+    assert {path.name for path in (tmp_path / "results/weights").iterdir()} == {key.partition("-")[0] for key in keys}
     shutil.rmtree(tmp_path / "data/models")
-    assert trained.is_complete(keys.pop()), "found where it came with the book"
+    assert trained.is_complete(keys.pop().partition("-")[0] + "-code2"), "found where it came, if by other code"
     assert main(["train", "01_dataset", "--profile", "smoke"]) == 2
     assert "trains no network" in capfd.readouterr().err

@@ -19,7 +19,7 @@ against none near it in time. It is ideal within these laws: how the grains of a
 """
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -30,10 +30,12 @@ from scipy.fft import next_fast_len
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from scipy.special import logsumexp
 
+from sqlib import keys
 from sqlib.data.catalogue import INSTRUMENTS, catalogue
-from sqlib.data.frames import FrameSet, events_of
-from sqlib.errors import SqError
+from sqlib.data.frames import FrameSet, events_of, middles
+from sqlib.errors import SqError, in_words
 from sqlib.judge import duration
+from sqlib.paths import home, replacing
 from sqlib.sun import twin
 from sqlib.sun.scene import draw_scene
 
@@ -48,7 +50,9 @@ FAR = 40  # frames from the peak within which an annotated interval lies
 LEVEL = 2.5  # px, sigma of the local level
 LEVELS = np.geomspace(0.1, 2, 9)  # local level over the frame's mean, between the classes of places
 AWAY = np.array([8, 16, 24, 32, 48, 64])  # px from the middle of the frame, where regions are, likewise
+NEVER = -1e6  # log odds where no place can be
 NEAR = 3.0  # px from the middle of an annotated box; who is told the place looks there
+CODE = keys.code_hash([__name__], ("sun", "data", "judge"))
 
 
 def annotated_share(index: pd.DataFrame, smooth: float = 0.0, length: int = 0) -> pd.DataFrame:
@@ -95,8 +99,11 @@ class Template(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def template(instrument: str, settings: twin.TwinSettings) -> Template:
-    """The template of an instrument: from the twin's own clumps, free of noise, and from its egression of noise."""
+def template(instrument: str, settings: twin.TwinSettings, side: int) -> Template:
+    """The template of an instrument: from the twin's own clumps, free of noise, and from its egression of noise.
+
+    side : px of the middle of a cube that is seen, to whose mean local levels are compared
+    """
     cadence, pixel = INSTRUMENTS[instrument]
     parts = twin.model(settings.size, settings.frames, cadence, pixel, twin.INSTRUMENTS[instrument].blur)
     rim, step = (parts.green.shape[-1] - settings.size) // 2, max(1, round(BIN / cadence))
@@ -113,7 +120,8 @@ def template(instrument: str, settings: twin.TwinSettings) -> Template:
         focus = torch.fft.ifft2(torch.fft.fft2(twin.clump(quake, parts, cadence)[parts.band]) * waves)[:, near, near]
         power += in_time(focus, parts.omega[parts.band], times * cadence) / (parts.quiet * quake.strength * SOURCES)
         level = gaussian_filter(scene.emission, LEVEL)[round(quake.y) + rim, round(quake.x) + rim]
-        field = scene.emission[rim : rim + settings.size, rim : rim + settings.size]
+        inner = slice(rim + (settings.size - side) // 2, rim + (settings.size + side) // 2)
+        field = scene.emission[inner, inner]
         away = math.hypot(quake.y - (settings.size - 1) / 2, quake.x - (settings.size - 1) / 2)
         rows.append((quake.strength / level, level / field.mean(), away))
         first, last = (round(n - quake.time) + FAR for n in quake.interval)
@@ -181,7 +189,7 @@ def inner(product: torch.Tensor, volume: torch.Tensor, kernel: torch.Tensor) -> 
 @lru_cache(maxsize=1)
 def filters(instrument: str, settings: twin.TwinSettings, shape: tuple[int, ...]) -> list[tuple[torch.Tensor, float]]:
     """The spectra of the `weights` of each strength, for volumes of a shape, and what is added."""
-    known, found = template(instrument, settings), []
+    known, found = template(instrument, settings, shape[-1]), []
     for strength in known.strengths:
         weight, offset = weights(known.profile, known.noise, strength)
         found.append((torch.fft.rfftn(weight.flip(0, 1, 2), padded(shape, weight.shape)), offset))
@@ -207,7 +215,7 @@ def peaks_in(frames: np.ndarray, instrument: str, settings: twin.TwinSettings, p
 
     frames : (T, H, W) of one event
     """
-    known = template(instrument, settings)
+    known = template(instrument, settings, frames.shape[-1])
     relative, level = relative_power(frames, known.step)
     middle = [(np.arange(side) - (side - 1) / 2) for side in level.shape]
     away = np.digitize(np.hypot(middle[0][:, None], middle[1]), AWAY)
@@ -238,28 +246,39 @@ def annotated_given(peaks: np.ndarray, known: Template, frames: int) -> np.ndarr
     return yes - np.logaddexp(0, logsumexp(peaks, axis=1, b=near * (1 - inside)))
 
 
-def ideal(frameset: FrameSet, settings: twin.TwinSettings, progress: bool = True) -> pd.DataFrame:
+def ideal(frameset: FrameSet, settings: twin.TwinSettings, crop: int = 0, progress: bool = True) -> pd.DataFrame:
     """Scores of the ideal observer for each frame: `scanning` all places, and `told` the middle of the annotated box.
 
-    settings : of the twin, whose cubes have the size of the frames. Some seconds an event of 256 x 256 x 256.
+    settings : of the twin, whose cubes have the size of the frames
+    crop : pixels a side of the middle of the frames that it sees, 0 for all; told a place outside, it says never
+    A second an event of 128 x 128 x 256, some seconds at 256 x 256; what it said is kept under home()/data/observers.
     Raises `SqError` for frames of another size, and for events whose frames are not all there.
     """
     from tqdm import tqdm
 
-    size, index = frameset.pixels.shape[1], frameset.index
+    size, side = frameset.pixels.shape[1], crop or frameset.pixels.shape[1]
     if size != settings.size:
         raise SqError(f"frames of {size} pixels, cubes of {settings.size}: the ideal observer needs frames as they are")
-    found = np.full((len(index), 2), np.nan)
+    kept = home() / "data" / "observers" / f"{keys.key(CODE, asdict(settings), frameset.origin, side)}.npy"
+    if kept.is_file():
+        with in_words(f"{kept} is damaged", "delete it, and it is made again"):
+            return pd.DataFrame(np.load(kept, allow_pickle=False), columns=["scanning", "told"])
+    seen = middles(frameset, side)
+    index, found = seen.index, np.full((len(seen.index), 2), np.nan)
     events = sorted(events_of(index).values(), key=lambda event: event.instrument)  # whose filters are then kept
     for event in tqdm(events, desc="ideal observer", unit="event", disable=not progress):
         rows = index[index["event"] == event.key].sort_values("frame")
         if np.any(np.diff(rows["frame"]) != 1):
             raise SqError(f"{event.key}: frames are missing, and the ideal observer needs all of an event")
-        middles = np.array([box for own in rows["boxes"] for box in own]).reshape(-1, 2, 2).mean(1)
-        y, x = np.mgrid[:size, :size] + 0.5
-        near = [np.hypot(x - there[0], y - there[1]) < NEAR for there in np.unique(middles, axis=0)]
-        places = [np.ones((size, size), bool), *([np.any(near, axis=0)] if near else [])]
-        known = template(event.instrument, settings)
-        for column, own in enumerate(peaks_in(frameset.pixels[rows.index], event.instrument, settings, places)):
+        boxes = np.array([box for own in rows["boxes"] for box in own]).reshape(-1, 2, 2).mean(1)
+        y, x = np.mgrid[:side, :side] + 0.5
+        near = [np.hypot(x - there[0], y - there[1]) < NEAR for there in np.unique(boxes, axis=0)]
+        places = [np.ones((side, side), bool), *([np.any(near, axis=0)] if near else [])]
+        known = template(event.instrument, settings, side)
+        for column, own in enumerate(peaks_in(seen.pixels[rows.index], event.instrument, settings, places)):
             found[rows.index, column] = annotated_given(own, known, len(rows))
+    found = np.maximum(found, NEVER)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(kept) as aside, open(aside, "wb") as file:
+        np.save(file, found)
     return pd.DataFrame(found, columns=["scanning", "told"])

@@ -98,12 +98,10 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
             if anew or not trained.is_complete(_key(settings, frames)):
                 if ranks()[0] == 0:
                     say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress)
-                if not finds and not settings.practice:
-                    views = settings.views
-                    what = (settings.window, settings.spacing, settings.levels, settings.crop, views.low_pass > 0,
-                            views.threshold, views.variant)
+                if not finds:
+                    what = encoders.what_is_shown(settings)
                     if what not in samples:  # only the latest are kept: they may fill the device
-                        samples = {what: encoders.samples_for(settings, frameset)}
+                        samples = {what: encoders.teaching(settings, frameset, progress=progress)}
                     how["samples"] = samples[what]
             cards[name] = trainer.train(settings, frames, **how).card
     return cards

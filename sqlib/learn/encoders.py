@@ -30,13 +30,13 @@ CODE = trained.code_of(__name__)  # taken when it is loaded: what is edited late
 
 
 def run_key(settings: Settings, origin: str, device: str = "auto") -> str:
-    """Short name of the run that these settings make on data of this `origin` with this code, in the precision of this
-    device."""
+    """Short name of the run that these settings make on data of this `origin`, in the precision of this device, and
+    after a dash that of the code that trains it (`trained.run_folder`)."""
     precision = precision_of(settings.loop.precision, device_of(device))
     facts = asdict(replace(settings, loop=replace(settings.loop, precision=precision), start=None))
-    first = None if settings.start is None else run_key(settings.start, origin, device)
+    first = None if settings.start is None else run_key(settings.start, origin, device).partition("-")[0]
     data = origin if settings.events else "", practice_set.PHYSICS if settings.practice else ""
-    return keys.key(CODE, {**facts, "start": first}, *data, precision)
+    return f"{keys.key({**facts, 'start': first}, *data, precision)}-{CODE[:6]}"
 
 
 def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto") -> Samples:
@@ -45,25 +45,38 @@ def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto") ->
                         settings.spacing, settings.levels)
 
 
-def train(settings: Settings, frameset: FrameSet, *, samples: Samples | None = None, device: str = "auto",
-          **how) -> Trained:
+def what_is_shown(settings: Settings) -> tuple:
+    """What decides the samples that `teaching` makes of a frame set: equal for runs that can share them."""
+    views = settings.views
+    return (settings.window, settings.spacing, settings.levels, settings.crop, views.low_pass > 0, views.threshold,
+            views.variant, settings.practice, settings.events, settings.watch)
+
+
+def teaching(settings: Settings, frameset: FrameSet, device: str = "auto",
+             progress: bool = True) -> tuple[Samples, Samples | None]:
+    """The samples that teach a run of these settings, the practice sources among them made or found, and those on
+    which it is watched, if it is. Raises `SqError` as `taught_by` and `make_samples` do."""
+    frames, watched = taught_by(settings, frameset, progress) if settings.practice else frameset, None
+    if settings.watch:
+        watched = sparse(samples_for(settings, watched_frames(settings, progress), device), WATCHED_EVERY)
+    return samples_for(settings, frames, device), watched
+
+
+def train(settings: Settings, frameset: FrameSet, *, samples: tuple[Samples, Samples | None] | None = None,
+          device: str = "auto", **how) -> Trained:
     """The run of `settings` on a frame set: found where it was trained before, gone on with where it was cut off.
 
-    samples : of the frame set, where the caller has them already (`samples_for`); else they are made when needed
+    samples : from `teaching`, where the caller has them already; else they are made when needed
     how : progress, seconds, anew, for `trained.obtain`
-    Raises `SqError` as `samples.split` and `trained.obtain` do.
+    Raises `SqError` as `teaching`, `samples.split` and `trained.obtain` do.
     """
-    progress = how.get("progress", True)
-    start = None if settings.start is None else train(settings.start, frameset, samples=samples, device=device, **how)
+    start = settings.start
+    if start is not None:
+        same = what_is_shown(start) == what_is_shown(settings)
+        start = train(start, frameset, samples=samples if same else None, device=device, **how)
 
     def make_task(_) -> Task:
-        own, watched = samples, None
-        if settings.practice:
-            own = samples_for(settings, taught_by(settings, frameset, progress), device)
-        elif own is None:
-            own = samples_for(settings, frameset, device)
-        if settings.watch:
-            watched = sparse(samples_for(settings, watched_frames(settings, progress), device), WATCHED_EVERY)
+        own, watched = samples or teaching(settings, frameset, device, how.get("progress", True))
         part, test = split(own, settings.split, settings.seed, settings.cycles)
         part, held_out = hold_out(own.index, part, settings.loop.validation, settings.seed)
         made = task(settings, own, part, held_out, start, watched)

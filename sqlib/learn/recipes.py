@@ -10,13 +10,14 @@ from sqlib.learn import rcnn
 from sqlib.learn.rcnn import Detector
 from sqlib.learn.settings import Loop, Model, Settings, Views
 from sqlib.profiles import Detection, Learning
+from sqlib.typed import parse
 
 PLAIN = Views(low_pass=0, positional="none", erasing="none")
 PAPER_INPUT = {"levels": "gray", "window": 3, "spacing": 1}
 """What the paper's networks are shown: three frames of gray levels."""
 AS_PUBLISHED = {
-    **PAPER_INPUT, "patch": 0, "practice": 0, "pool": "avg", "optimizer": "sgd", "rate": 0.05, "temperature": 0.07,
-    "joint": False, "low_pass": 0.5, "positional": "turns", "erasing": "paper", "extra": [],
+    **PAPER_INPUT, "patch": 0, "practice": 0, "pool": "avg", "dropout": 0.0, "optimizer": "sgd", "rate": 0.05,
+    "temperature": 0.07, "joint": False, "low_pass": 0.5, "positional": "turns", "erasing": "paper", "extra": [],
 }
 """Shared settings of the models that are trained as in the paper, whatever a profile has for the others: its 42 events,
 three frames of gray levels, its augmentations, its optimizer, and a class head that only watches."""
@@ -29,7 +30,7 @@ class Common(Learning):
 
     def settings(self, objective: str, epochs: int, **changes) -> Settings:
         """A run with these settings, `changes` being fields of `Settings`."""
-        model = Model(self.backbone, self.weights, self.encoding, self.projection, self.pool, width=self.width)
+        model = Model(self.backbone, self.weights, self.encoding, self.projection, self.pool, self.dropout, self.width)
         loop = Loop(epochs, self.batch, self.optimizer, self.rate, warmup=self.warmup, decay=self.decay,
                     upsample=self.upsample, validation=self.validation, patience=self.patience,
                     precision=self.precision, compile=self.compile, steps=self.steps)
@@ -82,20 +83,23 @@ OPTIMIZERS = {"SGD": ("sgd", (0.01, 0.03, 0.1)), "Adam": ("adam", (5e-4, 2e-3, 8
 
 
 def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, epochs_short: int,
-                backbone_paper: str, crop_paper: int, backbone_shuffled: str, encoding_shuffled: int,
-                seeds: list[int], temperatures: list[float], changed: list[str] = ()) -> dict[str, Settings]:
+                backbone_paper: str, crop_paper: int, shuffled: list[str], seeds: list[int],
+                temperatures: list[float], changed: list[str] = ()) -> dict[str, Settings]:
     """Section 4.1 and Appendix B: the two models, and what they are compared with.
 
     As in the paper (`AS_PUBLISHED`): "SimCLR, as in the paper" with upsampled positives, and from it "High-Precision"
-    with the weighted loss (Section 4.1.1); "High-Metrics", SupCon on shuffled samples with every frame in play
-    (Section 4.1.2), and "High-Metrics, by event" on the event split. By the profile's own recipe, once a seed: the
-    losses of `objectives`, and short runs of SupCon by each of `OPTIMIZERS`: "SGD, rate 0.03" …. With the first seed
-    more short runs: "τ = 0.07" …, "pool avg" … for each of the changes, and "nothing changed" beside these.
-    Raises `SqError` for a change that is none of `CHANGES`.
+    with the weighted loss (Section 4.1.1); "High-Metrics", SupCon on shuffled samples with every frame in play and
+    otherwise as `shuffled` says, "pool=max" … (Section 4.1.2), and "High-Metrics, by event" on the event split. By the
+    profile's own recipe, once a seed: the losses of `objectives`, and short runs of SupCon by each of `OPTIMIZERS`:
+    "SGD, rate 0.03" …. With the first seed more short runs: "τ = 0.07" …, "pool avg" … for each of the changes, and
+    "nothing changed" beside these.
+    Raises `SqError` for a change that is none of `CHANGES`, and for a setting that is none.
     """
     for name in changed:
         if name not in CHANGES:
             raise SqError(f"changed: {name!r} is unknown: {', '.join(CHANGES)}")
+    every = {"thin": 1, "upsample": 1, "temperature": 0.1, "projection": 20, "dropout": 0.2,
+             **parse(Learning, shuffled, "shuffled")}
     runs = {}
     for seed in seeds:
         own, paper = common.changed(seed=seed), common.changed(
@@ -104,12 +108,9 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
         simclr = replace(simclr, loop=replace(simclr.loop, upsample=6))
         precise = paper.settings("weighted", epochs_supervised, start=simclr)
         precise = replace(precise, loop=replace(precise.loop, upsample=1))
-        every = paper.changed(thin=1, upsample=1, temperature=0.1).settings("supcon", epochs_shuffled, split="sample")
-        model = replace(every.model, backbone=backbone_shuffled, encoding=encoding_shuffled,
-                        projection=encoding_shuffled, dropout=0.2)
-        shuffled = replace(every, model=model)
-        named = {"SimCLR, as in the paper": simclr, "High-Precision": precise, "High-Metrics": shuffled,
-                 "High-Metrics, by event": replace(shuffled, split="event"), **objectives(own, epochs_supervised)}
+        mixed = paper.changed(**every).settings("supcon", epochs_shuffled, split="sample")
+        named = {"SimCLR, as in the paper": simclr, "High-Precision": precise, "High-Metrics": mixed,
+                 "High-Metrics, by event": replace(mixed, split="event"), **objectives(own, epochs_supervised)}
         runs |= {f"{name}, seed {seed}": settings for name, settings in named.items()}
         for name, (optimizer, rates) in OPTIMIZERS.items():
             runs |= {f"{name}, rate {rate:g}, seed {seed}": own.changed(optimizer=optimizer, rate=rate).settings(
@@ -200,13 +201,12 @@ CASES = 1  # seed of the models that the case studies look at, the first of chap
 
 
 def cases(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, backbone_paper: str,
-          crop_paper: int, backbone_shuffled: str, encoding_shuffled: int) -> dict[str, Settings]:
+          crop_paper: int, shuffled: list[str]) -> dict[str, Settings]:
     """Section 4.3: the two models of Section 4.1 and "SupCon", of seed `CASES`, the same runs as `contrastive` has,
     found again where these agree."""
     runs = contrastive(common, epochs_self=epochs_self, epochs_supervised=epochs_supervised,
                        epochs_shuffled=epochs_shuffled, epochs_short=1, backbone_paper=backbone_paper,
-                       crop_paper=crop_paper, backbone_shuffled=backbone_shuffled,
-                       encoding_shuffled=encoding_shuffled, seeds=[CASES], temperatures=[])
+                       crop_paper=crop_paper, shuffled=shuffled, seeds=[CASES], temperatures=[])
     return {name: runs[f"{name}, seed {CASES}"] for name in ("High-Precision", "High-Metrics", "SupCon")}
 
 

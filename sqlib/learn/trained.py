@@ -39,7 +39,7 @@ class Trained:
     @property
     def shipped(self) -> bool:
         """Whether it came with the book, and was not trained here."""
-        return self.folder.parent == home() / SHIPPED
+        return self.folder == shipped_folder(self.key)
 
     @property
     def weights(self) -> Path:
@@ -56,9 +56,18 @@ def code_of(module: str, floors: tuple[str, ...] = ("learn",)) -> str:
     return keys.code_hash([module, "sqlib.data.splits"], floors)
 
 
+def shipped_folder(key: str) -> Path:
+    """Where the network `key` lies if it came with the book, whatever code trained it: what follows a dash in a key.
+
+    Code that is put in better order trains the same network, and a test that trains one anew says so; which code made
+    what came, its card tells.
+    """
+    return home() / SHIPPED / key.partition("-")[0]
+
+
 def run_folder(key: str) -> Path:
     """Where the network `key` lies: trained here, or come with the book; or where it would be trained."""
-    own, shipped = home() / "data" / "models" / key, home() / SHIPPED / key
+    own, shipped = home() / "data" / "models" / key, shipped_folder(key)
     return shipped if not (own / "card.json").is_file() and (shipped / "card.json").is_file() else own
 
 
@@ -74,7 +83,7 @@ def embedded(key: str) -> Path:
 
 def kept_beside(key: str) -> list[Path]:
     """Files of embeddings by the network `key`: those that came with the book, and those made here."""
-    return [path for folder in (home() / SHIPPED / key, embedded(key)) for path in sorted(folder.glob("*.npy"))]
+    return [path for folder in (shipped_folder(key), embedded(key)) for path in sorted(folder.glob("*.npy"))]
 
 
 def ship(keys: Iterable[str]) -> Path:
@@ -89,7 +98,7 @@ def ship(keys: Iterable[str]) -> Path:
         if not (source / "card.json").is_file():
             raise SqError(f"there is no finished network {key}: sq train CHAPTER trains those of a chapter")
         files = [source / name for name in ("weights.safetensors", "history.csv", "card.json")]
-        with replacing(folder / key) as new:
+        with replacing(shipped_folder(key)) as new:
             new.mkdir(parents=True)
             for path in [*files, *(path for path in kept_beside(key) if path.name.startswith("margin"))]:
                 shutil.copyfile(path, new / path.name)
@@ -131,7 +140,8 @@ def obtain(key: str, make_task: Callable[[bool], Task], settings: Any, facts: di
 
 
 def _keep(folder: Path, key: str, task: Task, state: State, card: dict) -> None:
-    checkpoint.save(folder / "weights.safetensors", {"net": state.net.state_dict()}, {"key": key})
+    net = {name: _half(tensor) for name, tensor in state.net.state_dict().items()}
+    checkpoint.save(folder / "weights.safetensors", {"net": net}, {"key": key})
     history = pd.DataFrame(state.history)
     with replacing(folder / "history.csv") as aside:
         history.to_csv(aside, index=False)
@@ -146,6 +156,12 @@ def _keep(folder: Path, key: str, task: Task, state: State, card: dict) -> None:
     }
     with replacing(folder / "card.json") as aside:  # last: a folder with a card is complete
         aside.write_text(json.dumps(card, indent=1), encoding="utf-8")
+
+
+def _half(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor in half precision, where that can hold it: networks come with the book, and their digits weigh."""
+    half = tensor.half() if tensor.dtype == torch.float32 else tensor
+    return half if half.isfinite().all() else tensor
 
 
 def load(key: str, kind: type) -> Trained:
