@@ -82,6 +82,14 @@ def test_dask_workers_make_the_same_twin_and_name_what_failed(sq_home, tmp_path)
     assert (build_twin(settings, **QUIET) / "card.json").read_text() == together
 
 
+def test_workers_of_a_given_scheduler_are_used(logged):
+    from dask.distributed import LocalCluster
+
+    with LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
+        build_twin(logged, scheduler=cluster.scheduler_address, progress=False, simulate=simulate)
+    assert len(simulated(logged)) == 57
+
+
 def test_a_script_without_a_guard_is_told_instead_of_waiting_for_itself(sq_home, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
@@ -178,6 +186,12 @@ def test_a_disk_that_is_too_small_is_refused_before_the_work(logged, monkeypatch
     assert not Path(logged.log).exists()
 
 
+def test_a_folder_that_cannot_be_made_is_told(monkeypatch):
+    monkeypatch.setenv("SQ_HOME", __file__)
+    with pytest.raises(SqError, match="SQ_HOME"):
+        build_twin(Settings(frames=4), **QUIET)
+
+
 def test_a_frame_set_that_is_cut_off_is_made_again(logged, monkeypatch):
     folder = build_twin(logged, **QUIET)
     cut = cube_path(folder, find_event("2011_02_15"))
@@ -207,15 +221,22 @@ def test_the_origin_says_how_frames_were_made_and_not_what_a_processor_made_of_i
 
 
 @pytest.mark.parametrize(("bad", "told"), [
-    ({"data": "moon"}, "twin, sunquakenet"), ({"size": 22.4}, "size"), ({"scaling": "log"}, "scaling"),
+    ({"data": "moon"}, "twin, sunquakenet"), ({"size": 0}, "size"), ({"size": 22.4}, "size"),
+    ({"scaling": "log"}, "scaling"), ({"settings": TwinSettings(size=0)}, "size"),
     ({"settings": TwinSettings(size="64")}, "size"), ({"settings": TwinSettings(frames=-5)}, "frames"),
-    ({"workers": -1}, "workers"),
+    ({"settings": TwinSettings(frames=2.5)}, "frames"), ({"workers": -1}, "workers"),
     ({"data": "sunquakenet", "root": "/no/such/folder"}, "no folder"),
 ])
 def test_bad_settings_are_refused_before_anything_is_made(sq_home, bad, told):
     with pytest.raises(SqError, match=told):
         load_frames(**bad)
     assert not sq_home.exists()
+
+
+def test_real_frames_come_by_the_same_call(real):
+    frames = load_frames("sunquakenet", root=real, size=64, progress=False)
+    assert frames.source == "sunquakenet" and frames.scaling == "published"
+    assert frames.pixels.shape == (280, 64, 64)
 
 
 def test_the_real_twin_goes_the_whole_way(sq_home, monkeypatch):

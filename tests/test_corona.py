@@ -51,7 +51,7 @@ def test_the_earth_sees_a_place_where_trigonometry_has_it():
     assert float(seen.angle) == pytest.approx(np.degrees(np.arccos(toward)), abs=1e-6)
 
 
-@pytest.mark.parametrize("longitude", [0.0, 70.0])
+@pytest.mark.parametrize("longitude", [0.0, 30.0, 70.0])
 def test_height_shifts_by_its_sine_over_the_distance(longitude):
     from sunpy.coordinates import get_earth
 
@@ -81,6 +81,17 @@ def test_a_simulated_flare_stands_over_its_source_and_higher_parts_are_shifted_o
     assert top.Tx.value > seen.tx + 5  # the arcade's top, 12 Mm up, at 60 degrees west
     with pytest.raises(SqError, match="171"):
         corona.simulated(171, where, TIME, 4, rng)
+
+
+def test_ribbons_are_bright_before_the_hot_loops(near_limb):
+    where = corona.place(near_limb, 128, 128)
+
+    def light(channel, minutes):
+        return corona.simulated(channel, where, TIME, minutes, np.random.default_rng(0)).data.astype(float).sum()
+
+    assert light(304, 4) > light(304, 15)
+    assert light(94, 10) > light(94, 2)
+    assert light(94, 30) / light(94, 10) > light(304, 24) / light(304, 4) - 0.1
 
 
 def test_a_cut_out_holds_the_source_in_its_middle_and_refuses_places_off_the_map(near_limb, rng):
@@ -146,7 +157,7 @@ def test_distances_are_those_that_the_earth_sees(rng):
 
 
 @pytest.mark.parametrize(("low", "high", "kind"), [
-    (6, 12, "x-ray"), (3, 12, "x-ray"), (6, 25, None), (12, 25, None), (3, 6, None),
+    (6, 12, "x-ray"), (3, 12, "x-ray"), (6, 10, "x-ray"), (10, 20, None), (6, 25, None), (12, 25, None), (3, 6, None),
 ])  # fmt: skip
 def test_x_rays_of_other_energies_are_not_taken_for_6_to_12_kev(near_limb, rng, low, high, kind):
     one = corona.simulated("x-ray", corona.place(near_limb, 128, 128), TIME, 9, rng, half=20)
@@ -221,7 +232,44 @@ def test_images_are_read_whatever_their_names_and_each_once_and_what_is_left_asi
     assert (maps / "d.fits.part").read_bytes() == content[:999]
 
 
-@pytest.mark.parametrize(("stored", "value"), [(">f4", 1e20), (">i2", -32768)])
+@pytest.mark.parametrize(("content", "words"), [(b"", "is empty"), (b"<html>", "is a web page")])
+def test_what_came_in_place_of_an_image_is_said(tmp_path, content, words):
+    (tmp_path / "a.fits").write_bytes(content)
+    with pytest.raises(SqError, match=words):
+        corona.read_maps(tmp_path)
+
+
+def test_an_image_of_a_leap_second_is_read_and_drawn(tmp_path, near_limb):
+    where = corona.place(near_limb, 128, 128)
+    write(tmp_path, 304, 4, where, lambda h: h.update({"date-obs": "2012-06-30T23:59:60.62"}))
+    [one] = corona.read_maps(tmp_path)
+    assert corona.taken(one) == datetime(2012, 7, 1, 0, 0, 0, 620_000)
+    assert corona.pick([one], 304, datetime(2012, 6, 30, 23), datetime(2012, 7, 1, 1)) == [one]
+    plots_cases.corona([one], None)
+    with pytest.raises(SqError, match="from 2012-07-01 00:00 to 2012-07-01 00:00"):
+        corona.pick([one], 94, TIME, TIME)
+
+
+@pytest.mark.parametrize(("card", "words"), [
+    (b"EXPTIME = nan", ""), (b"WAVELNTH= '304'", ""), (b"OBSRVTRY= SDO", ""), (b"TELESCOP= 'SDO/A\xcdA'", ""),
+    (b"CROTA2  = nan", "how the camera was turned, CROTA2 .it says 'nan'"),
+    (b"CDELT1  = '0,6'", "lacks CDELT1 .it says"),
+    (b"DSUN_OBS= nan", "where the observer was, DSUN_OBS .it says 'nan'"), (b"CRVAL2  = inf", "lacks CRVAL2 .it says"),
+], ids=str)  # fmt: skip
+def test_a_bad_card_of_an_image_is_harmless_or_named(tmp_path, near_limb, card, words):
+    write(tmp_path, 304, 4, corona.place(near_limb, 128, 128), lambda h: h.update({card[:8].decode().strip(): 1}))
+    path = tmp_path / "304-4.fits"
+    content = path.read_bytes()
+    at = content.index(card[:8])
+    path.write_bytes(content[:at] + card.ljust(80) + content[at + 80 :])
+    if words:
+        with pytest.raises(SqError, match=words):
+            corona.read_maps(tmp_path)
+    else:
+        assert corona.channel_of(corona.read_maps(tmp_path)[0]) == 304
+
+
+@pytest.mark.parametrize(("stored", "value"), [(">f4", -9999), (">f4", 1e20), (">i2", -32768), (">f4", -np.inf)])
 def test_fill_values_of_images_are_no_light(tmp_path, near_limb, stored, value):
     where = corona.place(near_limb, 128, 128)
     write(tmp_path, 304, 4, where)

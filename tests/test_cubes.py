@@ -110,6 +110,28 @@ def test_wrong_dimensions_are_refused(cube, path):
         read_cube(path)
 
 
+@pytest.mark.parametrize("left", [None, b"not a FITS file", 0, 1000, 3000, 40000])
+def test_an_absent_a_foreign_and_a_truncated_file_are_refused(path, left):
+    content = path.read_bytes()
+    path.unlink()
+    if left is not None:
+        path.write_bytes(left if isinstance(left, bytes) else content[:left])
+    with pytest.raises(SqError, match="cannot read the cube"):
+        read_cube(path)
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(cube, path, monkeypatch):
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(SqError, match="No space left"):
+        write_cube(replace(cube, power=cube.power * 2), path)
+    assert path.read_bytes() == before and os.listdir(path.parent) == [path.name]
+
+
 def test_a_cube_of_256_cubed_is_written_and_read_in_less_than_half_a_second(cube, path, rng):
     big = replace(cube, power=rng.exponential(size=(256, 256, 256)).astype(np.float32))
     for work in (lambda: write_cube(big, path), lambda: read_cube(path)):

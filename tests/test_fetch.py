@@ -61,6 +61,17 @@ def test_a_download_that_was_cut_off_is_thrown_away_and_asked_for_again(sq_home,
     assert second.stretches() == [(2.5, 4.5), (5.5, 6.5)]
 
 
+def test_a_record_cut_off_beside_one_that_jsoc_lacks_is_asked_for_until_it_is_whole(sq_home):
+    for jsoc, found, asked in (
+        (Jsoc(absent=(5,), cut=(4,)), 6, [(-0.5, 7.5)]),
+        (Jsoc(absent=(5,), cut=(4,), lost=6000), 6, [(3.5, 5.5)]),
+        (Jsoc(absent=(5,)), 7, [(3.5, 5.5)]),
+        (Jsoc(), 7, []),  # what lacked when all else was whole is not asked for again
+    ):
+        assert len(ingest.fetch_records(HMI, NOON, 8, "me@there", jsoc)) == found
+        assert jsoc.stretches() == asked
+
+
 def test_what_arrives_broken_twice_in_the_same_way_is_not_asked_for_a_third_time(sq_home):
     for asked in ([(-0.5, 7.5)], [(3.5, 4.5)], []):
         jsoc, aside = Jsoc(cut=(4,)), {}
@@ -97,6 +108,15 @@ def test_no_file_of_the_cache_is_deleted_and_what_is_of_no_use_is_said_and_asked
     (folder / "absent.json").write_text("{")
     with pytest.raises(SqError, match=r"absent\.json is damaged"):
         ingest.fetch_records(HMI, NOON, 8, None, jsoc)
+
+
+def test_where_all_that_came_was_broken_the_words_do_not_say_that_jsoc_has_none(sq_home):
+    with pytest.raises(SqError, match=r"arrived broken.*asks for it again"):
+        ingest.fetch_records(HMI, NOON, 2, "me@there", Jsoc(cut=range(-5, 40)))
+    assert len(ingest.fetch_records(HMI, NOON, 2, "me@there", Jsoc())) == 2
+    with pytest.raises(SqError, match=r"hmi\.M_45s.*arrived broken"):
+        ingest.fetch_records(HMI, NOON, 1, "me@there", Jsoc(cut=range(-5, 40)), "magnetogram")
+    assert ingest.fetch_records(HMI, NOON, 1, "me@there", Jsoc(), "magnetogram")
 
 
 def test_a_fetch_that_was_cut_off_goes_on(sq_home):

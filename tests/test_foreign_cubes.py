@@ -1,6 +1,7 @@
 """Cubes as people have them: missing pixels, other layouts, names and archives; read as meant, or refused and told."""
 
 import json
+import pickle
 import unicodedata
 
 import numpy as np
@@ -43,15 +44,33 @@ def read(folder):
 
 
 @pytest.mark.parametrize(("value", "told"), [
-    (-9999, "15 values are negative, the first in frame 3, row 4, column 2"),
+    (-9999, "15 values are negative, the first in frame 3, row 4, column 2"), (-1, "15 values are negative"),
     (1e20, "15 values are far above all others .*, the first in frame 3, row 4, column 2"), (9999, "15 values are far"),
-    (np.nan, "15 values are not finite"), (1e300, "15 values are not finite"),
+    (99999.5, "15 values are far"), (9.96921e36, "15 values are far"), (np.nan, "15 values are not finite"),
+    (np.inf, "15 values are not finite"), (1e300, "15 values are not finite"), (-1.7e308, "15 values are not finite"),
 ])
 def test_missing_pixels_are_refused_with_their_number_and_first_place(folder, power, value, told):
     power[GAP] = value
     np.save(folder / "one.npy", power)
     with pytest.raises(SqError, match=rf"one\.npy: {told}.*interpolate or cut"):
         read(folder)
+
+
+@pytest.mark.parametrize(("stored", "header", "told"), [
+    (-32768, {"BSCALE": 0.001}, "negative"), (-32768, {"BSCALE": 0.001, "BLANK": -32768}, "not finite"),
+    (32767, {}, "far above"), (-32768, {"BZERO": 32768, "BSCALE": 1e20}, "far above"),
+])
+def test_missing_pixels_of_integers_are_refused(folder, power, stored, header, told):
+    whole = np.rint(power * (1 if told == "far above" else 1000)).astype(np.int16)
+    if "BZERO" in header:
+        header, whole = {}, (power * 1e-3).astype(">f4")
+        stored = 1e6
+    whole[GAP] = stored
+    hdu = fits.PrimaryHDU(whole)
+    hdu.header.update(header)
+    hdu.writeto(folder / "one.fits")
+    with pytest.raises(SqError, match=rf"one\.fits: 15 values are {told}"):
+        read(listed(folder, "one.fits"))
 
 
 def test_fill_values_of_two_kinds_and_in_most_pixels_are_refused(power):
@@ -63,7 +82,7 @@ def test_fill_values_of_two_kinds_and_in_most_pixels_are_refused(power):
             check_filled(filled, "cube")
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1, 1e30])
+@pytest.mark.parametrize("scale", [1e-30, 1e-6, 1, 1e12, 1e30])
 def test_a_strong_source_in_any_unit_is_no_missing_pixel(power, scale):
     y, x = np.mgrid[:16, :16]
     power[4] += 3000 * np.exp(-((y - 8) ** 2 + (x - 8) ** 2) / 4)
@@ -79,19 +98,36 @@ def test_numbers_of_any_type_and_order_are_read(folder, power, change):
     assert np.array_equal(read(folder), stored.astype(np.float32))
 
 
-def test_a_packed_cube_is_read(folder, power):
-    fits.writeto(folder / "one.fits.gz", power.astype(np.float32))
-    assert np.array_equal(read(listed(folder, "one.fits.gz")), power.astype(np.float32))
-
-
 def test_axes_in_another_order_are_named(folder, power):
     np.save(folder / "one.npy", power.transpose(1, 2, 0))
     with pytest.raises(SqError, match=r"one\.npy: frames of 8×16 pixels; put the axes in the order \(frames, height"):
         read(folder)
 
 
-def test_an_archive_of_arrays_is_refused_with_what_to_do(folder, power):
-    np.savez(folder / "one.npz", power=power, time=np.arange(8))
+class Trap:
+    """An object that would make a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_a_pickle_is_refused_and_not_loaded(folder):
+    trap = folder / "sprung"
+    objects = np.array([Trap(trap)] * 3, object)
+    np.save(folder / "one.npy", objects)
+    (folder / "two.npy").write_bytes(pickle.dumps(Trap(trap)))
+    for name in ("one.npy", "two.npy"):
+        with pytest.raises(SqError, match=f"cannot read the cube .*{name}"):
+            read(listed(folder, name))
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_an_archive_of_arrays_is_refused_with_what_to_do(folder, power, save):
+    save(folder / "one.npz", power=power, time=np.arange(8))
     with pytest.raises(SqError, match=r"one\.npz .*several arrays.*numpy\.save"):
         read(listed(folder, "one.npz"))
 
@@ -146,3 +182,12 @@ def test_a_second_import_never_removes_what_somebody_put_among_the_frames(folder
     with pytest.raises(SqError, match=r"notes\.txt was not made by sq data import, which would remove it"):
         import_cubes(folder, 16, progress=False)
     assert (target / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written_is_told(folder, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
+    with pytest.raises(SqError, match=r"cannot write .*frames: Permission denied"):
+        import_cubes(folder, 16, progress=False)

@@ -12,6 +12,7 @@ from sqbook.cli import main
 from sqlib.data import load_frames
 from sqlib.data.sunquakenet import left_out, load_sunquakenet
 from sqlib.errors import SqError
+from sqlib.paths import files_of
 
 BOX = (8.0, 9.0, 12.0, 20.5)  # that of ROW
 OTHER = ROW.replace("8,9,12,20.5", "1,2,3,4")
@@ -45,7 +46,8 @@ def positive(frames):
 
 
 @pytest.mark.parametrize("name", [
-    "data_c23 (1).csv", "data_c23_old.csv", "DATA_C23 2.CSV", "Copy of data_c23.csv", "data_c23.xlsx",
+    "data_c23 (1).csv", "data_c23_old.csv", "data_c23 - Copy.csv", "DATA_C23 2.CSV", "Copy of data_c23.csv",
+    "Kopie von data_c23.csv", "data_c23.xlsx", "data_c23.csv.txt",
 ])
 def test_a_copy_beside_the_region_table_is_left_out_and_told(root, name):
     table(root, OTHER, name)
@@ -99,12 +101,12 @@ def test_a_version_whose_download_was_cut_off_is_not_taken(root, tmp_path, rng):
     assert read(tmp_path / "kagglehub")[1].older_versions == ("versions/2",)
 
 
-def test_strays_of_systems_editors_and_browsers_are_skipped_and_told(root):
-    names = [f"{place}{name}" for place in ("", "C23_pos/poz/") for name in STRAYS]
-    for name in names:
-        (root / name).write_bytes(b"\0\5\x16\7 no picture and no table")
+@pytest.mark.parametrize("name", STRAYS)
+def test_strays_of_systems_editors_and_browsers_are_skipped_and_told(root, name):
+    for place in ("", "C23_pos/poz/"):
+        (root / place / name).write_bytes(b"\0\5\x16\7 no picture and no table")
     frames, report = read(root)
-    assert len(frames.index) == 2 and report.strays == tuple(sorted(names))
+    assert len(frames.index) == 2 and report.strays == tuple(sorted([f"C23_pos/poz/{name}", name]))
     assert not report.strange_files and not report.tables_left_out
 
 
@@ -131,8 +133,9 @@ def test_a_copy_of_a_picture_is_told_and_left_out(root, name):
     assert len(frames.index) == 2 and report.strange_files == (f"C23_pos/poz/{name}",)
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_with_an_exif_orientation_is_seen_as_viewers_show_it(root, orientation):
+def test_a_picture_with_an_exif_orientation_is_seen_as_viewers_show_it(root, orientation, suffix):
     upright = np.zeros((32, 32), np.uint8)
     upright[:8, :16] = 200  # at the top left, wider than high
     stored = {1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.T,
@@ -140,7 +143,7 @@ def test_a_picture_with_an_exif_orientation_is_seen_as_viewers_show_it(root, ori
     exif = Image.Exif()
     exif[0x0112] = orientation
     (root / POSITIVE).unlink()
-    path = (root / POSITIVE).with_suffix(".jpg" if orientation % 2 else ".png")
+    path = (root / POSITIVE).with_suffix(f".{suffix}")
     Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
     frames, report = read(root)
     assert np.abs(frames.pixels[1].astype(int) - upright).max() < 20
@@ -188,6 +191,13 @@ def test_a_day_and_month_in_the_wrong_order_are_named_as_such(root):
     assert "only with day and month swapped: 1, the first data_c23.csv, line 2" in " ".join(left_out(report))
 
 
+@pytest.mark.parametrize("word", ["04/06/2001 19:13", "2001-04-06 19:13", "36987.8"])
+def test_a_time_that_a_spreadsheet_rewrote_is_refused_with_what_it_may_mean(root, word):
+    table(root, ROW.replace("06.04.2001 19:13 ", word))
+    with pytest.raises(SqError, match=rf"data_c23\.csv, line 2, column Time: '{word}'"):
+        read(root)
+
+
 @pytest.mark.parametrize(("row", "told"), [
     (ROW.replace(",1,8,9,12,20.5", ",2,8,9,12,20.5"), ("data_c23.csv, line 2", "2", 1)),
     ("06.04.2001 19:13,21,36,10\n", ("data_c23.csv, line 2", "", 0)),  # cut off
@@ -199,9 +209,24 @@ def test_a_row_whose_boxes_are_not_as_many_as_it_says_is_told(root, row, told):
     assert "rows of region tables with other boxes than they say: 1" in left_out(report)[0]
 
 
+def test_decimal_commas_that_shift_the_columns_are_refused(root):
+    table(root, ROW.replace("36,,,,", "36,10,5,11,5,4,0,3,5"))
+    with pytest.raises(SqError, match=r"data_c23\.csv, line 2, column b1_x0…b1_y1: .* is no box"):
+        read(root)
+
+
 def test_a_chapter_and_the_command_say_what_was_left_out(root, capsys):
     table(root, OTHER, "data_c23 (1).csv")
     load_frames("sunquakenet", root, 16, progress=False)
     assert f"{root}: tables not read: 1, the first data_c23 (1).csv" in capsys.readouterr().err
     assert main(["data", "info", "--data", "sunquakenet", "--root", str(root)]) == 0
     assert "tables left out       1\n" in capsys.readouterr().out
+
+
+def test_files_are_listed_apart_from_strays_in_a_folder_or_below_it(root):
+    (root / ".git").mkdir()
+    (root / ".git/x.png").touch()
+    (root / "more").symlink_to(root / "C23_pos")
+    names = [[path.relative_to(root).as_posix() for path in part] for part in files_of(root, deep=False)]
+    assert names == [["data_c23.csv", "more"], [".git"]]
+    assert [path.name for path in files_of(root)[0]][:1] == [NEGATIVE.rsplit("/", 1)[1]]

@@ -11,7 +11,7 @@ from torchvision.ops import sigmoid_focal_loss
 
 from sqlib.errors import SqError
 from sqlib.learn import losses
-from sqlib.learn.losses import chance_level, class_weights, focal, simclr, spread, supcon, weighted_supcon
+from sqlib.learn.losses import chance_level, class_weights, focal, gather, simclr, spread, supcon, weighted_supcon
 
 COUNTS = (12949, 845)  # quiet frames and frames with a sunquake, as in the authors' code
 LABELS = torch.tensor([0, 0, 1, 0, 2, 1, 0, 0, 1, 0])  # the one sample of class 2 has no positive
@@ -47,14 +47,14 @@ def per_anchor(z, y, tau):
     return found
 
 
-@pytest.mark.parametrize("tau", [0.07, 1.0])
+@pytest.mark.parametrize("tau", [0.07, 0.1, 1.0])
 def test_simclr_is_equation_4(z, tau):
     n = len(z)
     slow = sum(term(z, i, (i + n // 2) % n, tau) for i in range(n)) / n
     assert float(simclr(z[: n // 2], z[n // 2 :], tau)) == pytest.approx(slow, rel=1e-12)
 
 
-@pytest.mark.parametrize("tau", [0.07, 1.0])
+@pytest.mark.parametrize("tau", [0.07, 0.1, 1.0])
 def test_supcon_is_equation_5(z, tau):
     slow = per_anchor(z, LABELS, tau)
     assert len(slow) == 9
@@ -107,8 +107,37 @@ def test_the_weights_of_the_authors_form_cancel_and_those_of_equation_2_do_not(z
     assert authors == pytest.approx(plain, rel=1e-6)
 
 
+def test_the_gradient_of_the_authors_form_is_the_plain_one_too(z):
+    w = torch.tensor([1.0, 9.0, 1.0])
+    plain, authors, anchor = (
+        torch.autograd.grad(loss(z), z)[0]
+        for z in [z.requires_grad_()]
+        for loss in (
+            lambda z: supcon(z, LABELS, 0.1),
+            lambda z: weighted_supcon(z, LABELS, 0.1, w, "authors"),
+            lambda z: weighted_supcon(z, LABELS, 0.1, w, "anchor"),
+        )
+    )
+    assert torch.allclose(authors, plain, rtol=1e-12, atol=1e-14)
+    assert (anchor - plain).abs().max() > 0.1 * plain.abs().max()
+
+
+def test_equal_weights_change_nothing(z):
+    assert torch.allclose(weighted_supcon(z, LABELS, 0.1, torch.full((3,), 0.2)), supcon(z, LABELS, 0.1), rtol=1e-12)
+
+
 def test_class_weights_are_those_of_the_authors_code():
     assert class_weights(COUNTS).tolist() == pytest.approx([1.377235e-4, 1.2340769e-3], rel=5e-7)
+
+
+def test_class_weights_run_from_none_to_inverse_frequency():
+    assert class_weights(COUNTS, beta=0).tolist() == [1, 1]
+    assert class_weights(COUNTS, beta=1 - 1e-9).tolist() == pytest.approx([1 / n for n in COUNTS], rel=1e-4)
+
+
+def test_simclr_is_supcon_with_every_sample_a_class_of_its_own(z):
+    first, second = z.chunk(2)
+    assert torch.allclose(simclr(first, second, 0.1), supcon(z, torch.arange(5).repeat(2), 0.1), rtol=1e-12)
 
 
 def value_and_gradient(loss, z):
@@ -207,6 +236,12 @@ def test_autocast_leaves_the_loss_in_float32(draw, tau, size):
         assert torch.autograd.grad(a, first)[0].isfinite().all()
 
 
+def test_half_precision_embeddings_are_widened_first(z):
+    half = z.to(torch.bfloat16)
+    assert supcon(half, LABELS, 0.07).dtype == torch.float32
+    assert float(supcon(half, LABELS, 0.07)) == pytest.approx(float(supcon(half.double(), LABELS, 0.07)), rel=1e-5)
+
+
 @pytest.mark.parametrize("form", [None, "anchor", "authors"])
 def test_anchors_without_positives_leave_no_nan(z, form):
     w = torch.tensor([1.0, 2.0, 3.0])
@@ -218,6 +253,24 @@ def test_anchors_without_positives_leave_no_nan(z, form):
     assert value.isfinite() and gradient.isfinite().all() and gradient.abs().sum() > 0
     value, gradient = value_and_gradient(lambda z: loss(z, torch.arange(3)), z[:3])  # not one anchor has a positive
     assert value == 0 and (gradient == 0).all()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z: simclr(*z.chunk(2), 0.2),
+        lambda z: supcon(z, LABELS, 0.2),
+        lambda z: weighted_supcon(z, LABELS, 0.2, class_weights((9, 3, 1)), "anchor"),
+        lambda z: weighted_supcon(z, LABELS, 0.2, class_weights((9, 3, 1)), "authors"),
+        lambda z: focal(z, LABELS),
+    ],
+)
+def test_gradients_are_those_of_finite_differences(z, loss):
+    assert torch.autograd.gradcheck(loss, z.requires_grad_())
+
+
+def test_without_other_processes_a_batch_is_gathered_as_it_is(z):
+    assert all(a is b for a, b in zip(gather(z, LABELS), (z, LABELS)))
 
 
 @pytest.mark.parametrize("tau", [0, -0.1, math.nan, math.inf])

@@ -1,3 +1,4 @@
+import os
 import struct
 import zlib
 from dataclasses import replace
@@ -133,6 +134,25 @@ def test_wrong_rows_are_refused_with_file_line_and_column(net, rows, told):
     assert str(path) in str(error.value)
 
 
+def test_missing_columns_are_named(net):
+    path = table(net(POSITIVE), "", columns=[name for name in COLUMNS if name not in ("FS", "b2_y1")])
+    with pytest.raises(SqError, match=r"line 1: .* lacks FS, lacks b2_y1"):
+        read_regions(path)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_truncated_picture_and_what_is_none_are_refused_by_name(net, suffix):
+    path = net(NEGATIVE, POSITIVE.replace(".png", suffix)) / POSITIVE.replace(".png", suffix)
+    for content in (path.read_bytes()[: path.stat().st_size // 2], b"", b"GIF89a", b"\x89PNG\r\n\x1a\n"):
+        path.write_bytes(content)
+        with pytest.raises(SqError, match=f"{path.name} is truncated or no JPEG or PNG"):
+            load_sunquakenet(path.parents[2])
+    path.unlink()
+    Image.fromarray(np.zeros((32, 32), np.uint16)).save(path.with_suffix(".png"))
+    with pytest.raises(SqError, match="mode I;16"):
+        load_sunquakenet(path.parents[2])
+
+
 @pytest.mark.parametrize("side", [5000, 60000])
 def test_huge_pictures_are_refused_unopened(net, side):
     """A few bytes that claim to be a picture of many megapixels: a decompression bomb."""
@@ -228,6 +248,16 @@ def test_an_export_never_writes_into_a_folder_in_use(twin, tmp_path):
     assert (tmp_path / "mine").read_text() == "precious" and len(list(tmp_path.iterdir())) == 1
 
 
+def test_an_export_to_a_full_disk_leaves_nothing(twin, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(SqError, match="No space left"):
+        export_frames(twin, tmp_path / "out")
+    assert os.listdir(tmp_path) == []
+
+
 def test_the_real_sample_loads_as_its_readme_says(real):
     frames, report = load_sunquakenet(real)
     assert frames.pixels.shape == (280, 256, 256)
@@ -239,3 +269,9 @@ def test_the_real_sample_loads_as_its_readme_says(real):
     assert facts["cycles"]["23"]["positives"] == 115 and facts["source"] == "sunquakenet"
     assert abs(frames.pixels.mean() - 19) < 3
     assert np.median(frames.pixels.max((1, 2))) > 240  # scaled to their own maximum
+
+
+def test_the_real_sample_survives_an_export(real, tmp_path):
+    frames, _ = load_sunquakenet(real)
+    back, _ = load_sunquakenet(export_frames(frames, tmp_path / "out"))
+    assert back.fingerprint == frames.fingerprint

@@ -3,14 +3,16 @@
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sqlib.data import catalogue
@@ -104,6 +106,53 @@ def test_a_compiled_step_is_what_trains_and_the_network_is_kept_as_it_was(sample
     assert same(one.net.state_dict(), other.net.state_dict())
 
 
+def test_a_running_mean_of_the_weights_is_what_is_kept_where_it_is_asked_for(samples, tmp_path):
+    loop, plain = (
+        {"average": 1 - 1e-7, "epochs": 1, "rate": 0.1},
+        fitted(settings_on({"epochs": 1}), samples, tmp_path / "a"),
+    )
+    first = encoders.task(SMALL, samples, split(samples)[0]).net.state_dict()["classifier.weight"]
+    # the mean begins with the weights after the first step, and then hardly moves
+    mean = fitted(settings_on(loop), samples, tmp_path / "b").net.state_dict()["classifier.weight"]
+    assert (
+        0 < (mean - first).abs().max() < 0.1 * (plain.net.state_dict()["classifier.weight"] - first).abs().max() + 0.01
+    )
+
+
+def test_a_run_killed_at_any_moment_goes_on_to_the_same_result(frameset, sq_home):
+    """Killed outright by the system, at whatever step it then is."""
+    settings = settings_on({"epochs": 25})
+    (sq_home.parent / "settings.json").write_text(json.dumps(asdict(settings)))
+    script = (
+        "import json, sys, torch; sys.path.insert(0, sys.argv[2]); torch.set_num_threads(1)\n"
+        "import sqlib.learn.train as t; t.EVERY = 0\n"
+        "from test_train import small_frames, trained_on; from sqlib.learn import settings\n"
+        "print('ready', flush=True)\n"
+        "trained_on(settings.Settings(**json.load(open(sys.argv[1]))), small_frames())"
+    )
+    command = [sys.executable, "-c", script, str(sq_home.parent / "settings.json"), os.path.dirname(__file__)]
+    folder = trained.run_folder(encoders.run_key(settings, frameset.fingerprint, "cpu"))
+    path = folder / "checkpoint.safetensors"
+    process = subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.PIPE)
+    process.stdout.readline()
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit and process.poll() is None and not path.is_file():
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "card.json").is_file(), "killed before it was done"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        weights = load_file(trained_on(settings, frameset).weights)
+        (folder / "card.json").unlink()
+        again = load_file(trained_on(settings, frameset).weights)
+    finally:
+        torch.set_num_threads(threads)
+    assert same(weights, again)
+    assert not list(folder.glob("checkpoint*")), "nothing half-written is left"
+
+
 def test_training_stops_early_and_keeps_the_best_weights(samples, tmp_path):
     slow = {"epochs": 30, "rate": 1e-9, "decay": 0, "validation": 0.2, "patience": 2}
     train, _ = split(samples)
@@ -133,6 +182,10 @@ def test_a_checkpoint_that_is_damaged_or_of_another_run_is_refused(samples, tmp_
     for settings, key, words in ((SMALL, "two", "another run"), (wider, "one", "does not fit")):
         with pytest.raises(SqError, match=words):
             fitted(settings, samples, path, key=key)
+    for content in (path.read_bytes()[:-100], b"", b"\x80\x04 a pickle"):
+        path.write_bytes(content)
+        with pytest.raises(SqError, match="damaged"):
+            fitted(SMALL, samples, path, key="one")
     save_file({"net/x": torch.zeros(1)}, path)
     with pytest.raises(SqError, match="damaged"):
         fitted(SMALL, samples, path, key="one")
@@ -191,15 +244,20 @@ def test_no_step_makes_the_host_wait_for_a_gpu(objective, samples, monkeypatch):
 @pytest.mark.parametrize(("kind", "change", "words"), [
     (Settings, {"objective": "triplet"}, "objective='triplet': .*'simclr'"),
     (Settings, {"temperature": 0}, "temperature=0"), (Settings, {"loop": {"batch": 1}}, "batch=1: .*at least 2"),
-    (Loop, {"patience": 3}, "0 < validation < 1"), (Settings, {"window": 2}, "1, 3, 5"),
+    (Loop, {"epochs": 0}, "epochs=0"), (Loop, {"patience": 3}, "0 < validation < 1"),
+    (Settings, {"thin": 0}, "thin=0"), (Settings, {"window": 2}, "1, 3, 5"),
     (Loop, {"schedule": "linear"}, "schedule='linear': .*'cosine'"), (Model, {"width": 0}, "width=0"),
-    (Settings, {"model": {"encoding": 0}}, "model.encoding=0"), (Model, {"dropout": 1.0}, "dropout=1.0: .*less than 1"),
-    (Loop, {"decay": math.nan}, "decay=nan"), (Settings, {"objektive": "supcon"}, "objektive='supcon': Unexpected"),
+    (Settings, {"model": {"encoding": 0}}, "model.encoding=0"), (Model, {"projection": -1}, "projection=-1"),
+    (Model, {"dropout": 1.0}, "dropout=1.0: .*less than 1"), (Loop, {"decay": -1e-4}, "decay"),
+    (Settings, {"seed": -1}, "seed=-1"), (Loop, {"decay": math.nan}, "decay=nan"),
+    (Loop, {"warmup": math.inf}, "warmup"), (Settings, {"objektive": "supcon"}, "objektive='supcon': Unexpected"),
     (Model, {"backbone": "resnet34"}, "resnet34"), (Model, {"pool": "median"}, "pool='median': .*'avg' or 'max'"),
     (Model, {"backbone": "resnet6", "weights": "imagenet"}, "no ImageNet weights for resnet6"),
     (Views, {"positional": "quarter"}, "'none', 'turns', 'published' or 'dihedral'"),
+    (Views, {"variant": "square"}, "square"), (Views, {"erasing": "all"}, "'paper', 'mean' or 'none'"),
     (Views, {"extra": ("blurr",)}, "extra.0='blurr': .*'crop'"), (Views, {"threshold": 51}, "multiple of 2"),
-    (Views, {"low_pass": 1.5}, "to 1"),
+    (Views, {"threshold": 0}, "threshold=0"), (Views, {"low_pass": 1.5}, "to 1"),
+    (Views, {"extra_probability": -0.1}, "extra_probability=-0.1"),
 ])
 def test_settings_that_cannot_be_trained_with_are_refused_by_name(kind, change, words):
     with pytest.raises(SqError, match=words):

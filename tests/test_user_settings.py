@@ -26,7 +26,7 @@ style.use_style()
 look = matplotlib.rcParams
 facts = {"python": sys.executable, "usetex": look["text.usetex"], "size": look["font.size"], "backend": look["backend"],
          "started": "STARTED" in globals(), "random": random.__file__,
-         "my_own": my_own.__file__, "folder": os.getcwd(), "warned": sys.warnoptions}
+         "my_own": my_own.__file__, "home": os.environ["HOME"], "warned": sys.warnoptions}
 matplotlib.pyplot.figure()
 Path(out, "facts.json").write_text(json.dumps(facts))
 """
@@ -78,7 +78,7 @@ def test_kernel_has_none_of_the_users_startup_kernelspecs_modules_backend_and_wa
     before = {path: path.read_bytes() for path in Path(wild["HOME"]).rglob("*") if path.is_file()}
     folder = Path(sq(wild, "run", "02_seen", "--profile", "smoke"))
     facts = json.loads((folder / "facts.json").read_text())
-    assert (facts["python"], facts["folder"], facts["usetex"], facts["size"]) == (sys.executable, str(home), False, 11)
+    assert (facts["python"], facts["usetex"], facts["size"]) == (sys.executable, False, 11)
     assert "inline" in facts["backend"] and not facts["started"] and facts["warned"] == []
     assert facts["random"] == __import__("random").__file__
     assert facts["my_own"] == f"{wild['HOME']}/modules/my_own.py"  # found after all others: it shadows none
@@ -166,3 +166,10 @@ def test_commit_that_git_refuses_to_tell_is_said_to_be_refused_and_why(checkout,
     assert str(checkout) not in provenance.commit()
     monkeypatch.setenv("PATH", "/nowhere")
     assert provenance.commit() == "unknown: there is no git on this machine"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder to another owner")
+def test_commit_in_a_checkout_of_another_owner_is_refused_and_said_so(checkout):
+    for path in (checkout, checkout / ".git"):
+        os.chown(path, 12345, 12345)
+    assert provenance.commit().startswith("unknown: git refused: detected dubious ownership")
