@@ -100,28 +100,6 @@ def test_the_book_is_made_three_times_and_a_changed_parameter_runs_one_chapter(t
         module.measure("smoke", tmp_path, stand_in(["01_dataset", "02_other"]))
 
 
-def test_a_page_weighs_what_it_loads_at_once(tmp_path):
-    for name, size in (("a.css", 100), ("b.js", 200), ("c.png", 400), ("later.png", 800)):
-        (tmp_path / name).write_bytes(bytes(size))
-    page = tmp_path / "one" / "page.html"
-    page.parent.mkdir()
-    once = '<link rel="stylesheet" href="../a.css?v=1"><script src="../b.js"></script>' + '<img src="../c.png">' * 2
-    later = '<img src="../later.png" loading="lazy"><img src="data:image/png;base64,AAAA"><a href="../later.png">x</a>'
-    page.write_text(once + later)
-    assert load("book").weight(page) == page.stat().st_size + 700
-
-
-def test_the_changed_value_is_known_to_the_chapter_and_new_to_every_profile():
-    from sqbook.parameters import load_profile, parameters
-    from sqlib import profiles
-
-    chapter, name, value = load("book").CHANGED
-    known = parameters(FOLDER.parent / "notebooks" / f"{chapter}.ipynb").model_fields
-    own = [load_profile(profile)["notebooks"].get(chapter, {}) for profile in profiles.names()]
-    used = [values.get(name, known[name].default) for values in own]
-    assert type(value) is type(known[name].default) and value not in used
-
-
 @pytest.mark.parametrize("stop", [RuntimeError, SystemExit])
 def test_a_benchmark_that_fails_does_not_lose_the_others(stop, tmp_path, monkeypatch, capsys):
     table = load("__main__")
