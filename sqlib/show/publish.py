@@ -16,6 +16,7 @@ made_by : the functions (or their names) that made it, for the note below it; wi
 `SqError` for words that are empty, a name that this run has published already, and numbers that JSON cannot hold.
 """
 
+import math
 import re
 import time
 from dataclasses import dataclass, field
@@ -137,6 +138,22 @@ def claim(page: Page, name: str, numbers, paper=None, *, label: str = "", source
     _display(_record(page, "claim", name, label=label or name, numbers=numbers, paper=paper, source=source))
 
 
+def finding(*sentences: str) -> None:
+    """Say in words (Markdown) what a figure or table shows, below it; the notes of a slide deck have it, too."""
+    _say("**What we found.** " + " ".join(sentence for sentence in sentences if sentence))
+
+
+def results(*lines: str) -> None:
+    """Say what a chapter found, in a list of sentences (Markdown); an empty one is left out."""
+    _say("\n".join(f"- {line}" for line in lines if line))
+
+
+def interval(value, low, high, form: str = ".2f") -> str:
+    """A number with its 95 % interval, "0.98 (0.97 … 0.99)"; without it where an end is missing or infinite."""
+    known = all(end is not None and math.isfinite(end) for end in (low, high))
+    return f"{value:{form}} ({low:{form}} … {high:{form}})" if known else f"{value:{form}}"
+
+
 def close(page: Page, fingerprint: str = "") -> None:
     """End the chapter: give its records the data set's `fingerprint`, write card.json and show the run card, folded."""
     from IPython.display import HTML, display
@@ -169,6 +186,12 @@ def _display(record: dict, **shown) -> None:
     from IPython.display import display
 
     display(bundle(record, **shown), raw=True)
+
+
+def _say(words: str) -> None:
+    from IPython.display import Markdown, display
+
+    display(Markdown(words))
 
 
 def _write(page: Page, place: str, content) -> None:
