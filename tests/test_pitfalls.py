@@ -15,7 +15,7 @@ from sqlib.errors import SqError
 from sqlib.judge import metrics, pitfalls
 from sqlib.learn.augment import erase, positional
 from sqlib.learn.samples import make_samples
-from sqlib.show import plots_contrastive as plots
+from sqlib.show import plots_pitfalls as plots
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "08_pitfalls.ipynb"
 
@@ -78,7 +78,7 @@ def test_the_side_of_a_box_changes_iou_and_not_the_place():
     points = pd.DataFrame({"position": [0], "x0": [16.0], "y0": [16.0], "x1": [18.0], "y1": [18.0], "score": [1.0]})
     small, equal, large = (pitfalls.beside(table, points, side) for side in (4, 14, 28))
     assert small["IoU"] == pytest.approx(16 / 196) and equal["IoU"] == 1 and large["IoU"] == pytest.approx(1 / 4)
-    assert small["middle within 5 px"] == large["middle within 5 px"] == 1
+    assert small["centre within 5 px"] == large["centre within 5 px"] == 1
     assert (small["whole box within the truth"], large["whole box within the truth"]) == (1, 0)
 
 
@@ -147,8 +147,8 @@ def test_what_survives_is_counted_per_augmentation(rng):
     assert found.loc["filter", "told apart"] == 0.5  # nothing to see, in either
 
 
-def test_the_figure_of_leaks_has_a_bar_for_each_reader_and_split():
-    rows = [{"reader": r, "split": s, "f1": f, "f1_low": f - 0.1, "f1_high": f + 0.1}
+def test_the_figure_of_leaks_has_a_bar_for_each_classifier_and_split():
+    rows = [{"classifier": r, "split": s, "f1": f, "f1_low": f - 0.1, "f1_high": f + 0.1}
             for r, s, f in (("calendar", "sample", 0.9), ("calendar", "event", 0.4))]
     ax = plots.splits(pd.DataFrame(rows), 0.4).axes[0]
     assert sorted(round(bar.get_height(), 2) for bar in ax.patches) == [0.4, 0.9]
