@@ -55,7 +55,7 @@ def views(shown: dict[str, tuple]):
     """Pictures in a grid with the box of the source: {augmentation: (frame, pixels inside the box, centre kept)}."""
     pictures, titles, boxes = [], [], []
     for name, (frame, inside, kept) in shown.items():
-        y, x = np.nonzero(inside)
+        y, x = np.nonzero(np.asarray(inside))
         pictures.append(style.stretched(np.asarray(frame)))
         boxes.append([(x.min(), y.min(), x.max() + 1.0, y.max() + 1.0)] if len(x) else [])
         titles.append(name.split(" (")[0].split(", ")[0] + ("" if kept else ": lost"))
