@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sqbook.headlines import headlines
 from sqbook.parameters import needs, read_notebook, resolve, to_inject
 from sqbook.run_keys import run_key
 from sqbook.user_settings import kernel_manager
@@ -70,12 +71,19 @@ def runs() -> list[dict]:
 def publish(folders: dict[str, Path], profile: str) -> Path:
     """Copy what runs found ({chapter: folder}) to home()/results/PROFILE, for the archive, and return that folder.
 
-    The executed notebook stays behind; `sq compare results/PROFILE/CHAPTER CHAPTER` sets a new run beside it.
+    The executed notebook stays behind; `sq compare results/PROFILE/CHAPTER CHAPTER` sets a new run beside it. Their
+    headlines go to home()/results/headlines.json: by name value, low, high, what, record (its file, seen from there),
+    profile, seed and commit. `SqError`, before anything is written, for a headline that two records declare.
     """
-    target = home() / "results" / profile
+    target, rows = home() / "results" / profile, {}
+    for name, one in headlines(folders).items():
+        made = one["record"]
+        rows[name] = one | {"record": f"{profile}/{made['notebook']}/records/{made['name']}.json",
+                            **{key: made[key] for key in ("profile", "seed", "commit")}}
     with replacing(target) as aside:
         for name, folder in folders.items():
             shutil.copytree(folder, aside / name, ignore=shutil.ignore_patterns("executed.ipynb", "players"))
+    write_json(target.with_name("headlines.json"), rows)
     return target
 
 

@@ -7,9 +7,10 @@ from textwrap import shorten
 
 import pandas as pd
 
+from sqbook.headlines import headlines
 from sqbook.site.pages import render, table
 from sqlib.errors import in_words
-from sqlib.judge.claims import VERDICTS, claims
+from sqlib.judge.claims import DECIDED, VERDICTS, claims, number, rule
 from sqlib.show.records import mark, read_records
 
 TABLES = tuple(f"table{n}" for n in range(1, 7))
@@ -18,9 +19,11 @@ SLIPS = ("01_dataset", "02_autoencoders", "03_contrastive")  # chapters that aud
 SHOWN = ("reproduced", "approximated", "contradicted", "shown", "not comparable", "not possible")  # of tables, figures
 NEAR = 0.1  # mean of the relative differences up to which numbers are approximated
 FEW = 4  # numbers that a row shows one by one; of more it shows the means
-CLAIMED = ("the paper says", "verdict", "here", "95 % interval", "paper", "here less paper", "rule", "data")
+CLAIMED = ("the paper says", "first rule", "does it test the claim?", "second rule", "paper", "data")
+ENDS = ("value", "low", "high")
 ITEM = ("chapter", "verdict", "numbers compared", "paper (or mean)", "here (or mean)", "here less paper (or mean)",
         "mean relative difference", "paper within our 95 % interval", "data")
+QUOTED = ("number", "here", "95 % interval", "where", "data")
 
 
 def scorecard_page(run_folders: dict[str, Path]) -> tuple[str, dict[str, dict]]:
@@ -39,8 +42,12 @@ def scorecard_page(run_folders: dict[str, Path]) -> tuple[str, dict[str, dict]]:
     with in_words(f"the records in {folders} cannot be judged", "run the notebooks again"):
         rows = [_claim(name, rules.loc[name], found.get(f"claim-{name}")) for name in rules.index]
         add("claims", "Claims of the paper", CLAIMED, rows, "sq-claims")
-        words = [record["numbers"].get("verdict") for name, record in found.items() if name.startswith("claim-")]
-        judged = {"total": len(rules), "judged": sum(map(bool, words)), "counts": _counts(words, VERDICTS)}
+        words = [decisive(rules["tests"][name], found.get(f"claim-{name}")) for name in rules.index]
+        judged = {"total": len(rules), "judged": sum(word in DECIDED for word in words),
+                  "counts": _counts(words, DECIDED), "beyond": sum(word in VERDICTS[len(DECIDED):] for word in words)}
+        tried = sorted({found[f"claim-{name}"]["chapter"] for name in rules.index if f"claim-{name}" in found})
+        shown = {word: f".sq-{word.replace(' ', '-')}" for word in VERDICTS} | {
+            f"chapter {chapter[:2]}": f"[href*='{chapter}']" for chapter in tried}
         for title, names, word in (("Tables", TABLES, "Table"), ("Figures", FIGURES, "Figure")):
             own = {name: found.get(name) for name in names}
             rows = [_item(f"{word} {int(re.sub('[a-z]', '', name))}", record) for name, record in own.items()]
@@ -52,9 +59,23 @@ def scorecard_page(run_folders: dict[str, Path]) -> tuple[str, dict[str, dict]]:
         if slips := found.get("table-slips", {}).get("numbers"):
             cells = [[_words(row.get(name)) for name in slips[0]] for row in slips]
             add("slips", "Slips of the printed text", slips[0], cells)
+        if quoted := headlines(run_folders):
+            rows = [[one["what"], _words(one["value"]), _ends(one["low"], one["high"]),
+                     {"text": one["record"]["label"], "to": _place(one["record"])}, _mark(one["record"])]
+                    for one in quoted.values()]
+            add("headlines", "What the book is quoted for", QUOTED, rows)
     audits = [chapter for chapter in SLIPS if chapter in run_folders]
-    page = render("scorecard.md", claims=judged, near=f"{NEAR:g}", parts=parts, audits=audits, slips=bool(slips))
+    page = render("scorecard.md", claims=judged, shown=shown, near=f"{NEAR:g}", parts=parts, audits=audits,
+                  slips=bool(slips), quoted=bool(quoted))
     return page, tables
+
+
+def decisive(tests: str, record: dict | None) -> str | None:
+    """The verdict on a claim by a rule that tests it, from its record: the second's where it has one, the first's where
+    this `tests` the claim; None where there is none."""
+    first, second = _both(record)
+    word = (second or {}).get("verdict")
+    return word if word in DECIDED or tests != "yes" else first.get("verdict")
 
 
 def compared(record: dict) -> list[tuple]:
@@ -91,24 +112,36 @@ def _within(pair: tuple) -> bool:
     return pair[3] is not None and pair[3] <= pair[1] <= pair[4]
 
 
+def _ends(low, high) -> str:
+    return "–" if None in (low, high) else f"{low:.2f} … {high:.2f}"
+
+
 def _counts(words: list[str], known) -> str:
     return ", ".join(f"{words.count(one)} {one}" for one in known)
 
 
-def _claim(name: str, rule: pd.Series, record: dict | None) -> list:
-    sought = f"{rule['quantity']}: {'above ' if rule['kind'] == 'above' else 'within ±'}{rule['bound']:g}"
-    head = f"{name}: {rule['statement']}"
+def _both(record: dict | None) -> tuple[dict, dict | None]:
+    """What a claim's record says by the first and by the second rule; records made before second rules have none."""
+    own = record["numbers"] if record else {}
+    return own, own.get("second")
+
+
+def _claim(name: str, one: pd.Series, record: dict | None) -> list:
+    rules = [f"{which} rule: {words}." for which, second in (("First", False), ("Second", True))
+             if (words := rule(name, second))]
+    head = [f"{name}: {one['statement']}", {"text": "Rules", "folded": " ".join(rules)}]
+    first, second = (_judged(own, record) for own in _both(record))
     if record is None:
-        return [head, "not tried in this build", "–", "–", "–", "–", sought, "–"]
-    own, paper, said = record["numbers"], record["paper"], "–"
-    value, *ends = (own.get(what) for what in ("value", "low", "high"))
-    printed = next(iter(paper.values())) if isinstance(paper, dict) and len(paper) == 1 else paper
-    known = all(type(one) in (int, float) for one in (value, printed))
-    if "verdict" in own:
-        why = f": {own['note']}" if own["verdict"] == "not possible" and own.get("note") else ""
-        said = [*_coloured(own["verdict"], _place(record)), why]
-    return [head, said, _words(value), "–" if None in ends else "{:.2f} … {:.2f}".format(*ends), _said(paper),
-            _signed(value - printed) if known else "–", sought, _mark(record)]
+        return [head, "not tried in this build", one["tests"], "–", "–", "–"]
+    return [head, first, one["tests"], second, _said(record["paper"]), _mark(record)]
+
+
+def _judged(own: dict | None, record: dict) -> list | str:
+    """A verdict that leads to its cell, and the number behind it, or why there is none."""
+    if not own or "verdict" not in own:
+        return "–"
+    words = number(*map(own.get, ENDS)).replace(" … ", "\u00a0…\u00a0") or own.get("note", "")
+    return [*_coloured(own["verdict"], _place(record)), {"text": f" {words}", "class": "sq-found"}]
 
 
 def _item(label: str, record: dict | None) -> list:
@@ -132,7 +165,7 @@ def _item(label: str, record: dict | None) -> list:
 
 
 def _place(record: dict) -> str:
-    return f"../notebooks/{record['chapter']}.html#{record['name']}"
+    return f"../notebooks/{record['notebook']}.html#{record['name']}"
 
 
 def _coloured(verdict: str, to: str = "") -> list:

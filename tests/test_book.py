@@ -99,12 +99,20 @@ def test_prose_shows_what_a_chapter_published_and_what_the_build_measured(book):
     figure = intro.select_one("figure.sq-figure")
     assert figure.img["alt"] == "A histogram that falls off exponentially."
     assert figure.select_one("figcaption a")["href"] == "../notebooks/00_first.html#fig01"
+    said = intro.select("#what-this-build-found li")
+    assert [line.select_one("a")["href"] for line in said] == [f"../notebooks/{name}.html#fig0{number}"
+                                                              for number, name in enumerate(TITLES, 1)]
+    assert "(0.50 … 1.50)" in said[0].get_text() and "the two cannot be told apart" in said[1].get_text()
+    assert [line.select_one(".sq-simulated").get_text() for line in said] == ["SIMULATED"] * 2
     teaching = BeautifulSoup((book / "_build/html/book/teaching.html").read_text(), "html.parser")
     rows = [cell.get_text() for cell in teaching.select("#table-chapters tbody th")]
     assert rows == list(TITLES)
     score = BeautifulSoup((book / "_build/html/book/scorecard.html").read_text(), "html.parser")
     assert score.select_one("#scorecard-tables tbody a")["href"] == "../notebooks/00_first.html#table1"
     assert [row.th.get_text() for row in score.select("#scorecard-figures tbody tr")][:2] == ["Figure 1", "Figure 2"]
+    rows = [[cell.get_text() for cell in row.select("th, td")] for row in score.select("#scorecard-headlines tbody tr")]
+    assert [(row[0], row[2], row[3]) for row in rows] == [("mean <power> & interval", "0.50 … 1.50", "Figure 1"),
+                                                          ("mean <power> & interval", "0.50 … 1.50", "Figure 1")]
 
 
 def test_every_chapter_has_a_table_of_its_parameters_on_the_rerun_page(book):

@@ -3,15 +3,21 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from sqlib.judge.claims import VERDICTS, as_table, claims, judge, over_seeds
+from sqlib.errors import SqError
+from sqlib.judge.claims import as_table, claims, every_seed, judge, over_seeds
 
 
-def test_every_claim_has_a_rule():
-    assert set(claims().index) == {f"C{n}" for n in range(1, 24)}
-    assert set(claims()["kind"]) == {"above", "within"}
-    assert (claims().loc[claims()["kind"] == "within", "bound"] > 0).all()
+def test_every_claim_has_a_rule_that_tests_it():
+    rules = claims()
+    assert set(rules.index) == {f"C{n}" for n in range(1, 24)}
+    assert ((rules["tests"] == "yes") | (rules["second_quantity"] != "")).all()
+    for which in ("", "second_"):
+        own = rules[rules[f"{which}quantity"] != ""]
+        assert set(own[f"{which}kind"]) == {"above", "within"} and own[f"{which}bound"].notna().all()
+        assert (own.loc[own[f"{which}kind"] == "within", f"{which}bound"] > 0).all()
 
 
 @pytest.mark.parametrize(("low", "high", "verdict"), [
@@ -32,6 +38,26 @@ def test_a_claim_that_something_makes_no_difference(low, high, verdict):
 
 def test_a_claim_whose_quantity_cannot_be_had_is_no_open_question():
     assert judge("C23", math.nan, math.nan, math.nan, "no pictures").verdict == "not possible"
+    second = judge("C9", second=True, note="the loss falls")
+    assert (second.verdict, second.number, second.note) == ("not testable here", "", "the loss falls")
+
+
+def test_the_second_rule_has_a_quantity_and_a_bound_of_its_own():
+    assert judge("C17", 0.3, second=True).rule.startswith("rank of the size of the annotated frames' shift")
+    assert [judge("C17", 0.3, 0.2, 0.4, second=which).verdict for which in (False, True)] == [
+        "reproduced", "contradicted"]  # above 0, above 0.5
+    with pytest.raises(SqError, match="C5 has no second rule"):
+        judge("C5", 0.3, 0.2, 0.4, second=True)
+
+
+def test_a_verdict_holds_for_every_seed():
+    assert every_seed([0.3, 0.5], 0.2, 0.6) == (pytest.approx(0.4), 0.2, 0.6)
+    assert every_seed([-0.1, 0.5], 0.1, 0.3) == (pytest.approx(0.2), -0.1, 0.5)  # one seed says otherwise
+    assert every_seed([0.3, 0.5], [0.1, 0.4], [0.4, 0.7]) == (pytest.approx(0.4), 0.1, 0.7)  # an interval for each
+    assert math.isnan(every_seed([0.3, math.nan], 0.2, 0.6)[1])
+    alone = judge("C5", 0.3, 0.2, 0.4, seeds=1)
+    assert alone.verdict == "undecided" and alone.note == "one seed"
+    assert judge("C5", 0.3, 0.2, 0.4, seeds=2).verdict == "reproduced"
 
 
 def test_the_interval_over_seeds_is_students():
@@ -41,8 +67,11 @@ def test_the_interval_over_seeds_is_students():
     assert over_seeds([1.0])[1:] == (-math.inf, math.inf)
 
 
-def test_the_table_shows_all_and_hides_no_missing_number():
-    table = as_table([judge("C15", 0.4, 0.3, 0.5), judge("C17", math.nan, math.nan, math.nan, "no true positive")])
-    assert list(table["verdict"]) == ["reproduced", "not possible"]
-    assert table["95 % interval"].tolist()[1] is None or table["95 % interval"].isna()[1]
-    assert set(table["verdict"]) <= set(VERDICTS)
+def test_the_table_shows_both_verdicts_and_hides_no_missing_number():
+    table = as_table([(judge("C15", 0.4, 0.3, 0.5), judge("C15", second=True, note="too few frames")),
+                      (judge("C5", math.nan, note="no true positive"), None)])
+    assert table["claim"].str.split(",").str[0].tolist() == ["C5", "C15"]  # in their order
+    assert table.iloc[0, 1:3].tolist() == ["not possible: no true positive", "yes"] and pd.isna(table.iloc[0, 3])
+    assert table.loc[1, "first rule"] == "reproduced: 0.400 (0.300 … 0.500)"
+    assert table.loc[1, "does it test the claim?"].startswith("in part: ")
+    assert table.loc[1, "second rule"] == "not testable here: too few frames"

@@ -7,6 +7,7 @@ from sqbook.parameters import home
 from sqlib.data import load_frames
 from sqlib.data.export import export_frames
 from sqlib.errors import SqError
+from sqlib.judge.claims import VERDICTS
 from sqlib.show.records import read_records
 from sqlib.sun.twin import TwinSettings
 
@@ -20,7 +21,6 @@ SIZES = {"size": 64, "frames": 40, "resolution": 64}
 # on published frames these show something simulated, too: a detector that the twin taught, flares, a day of noise
 SIMULATED = {"fig-od-losses", "fig13", "fig15", "fig16", "fig16-known"}
 SIMULATED |= CHAPTERS["09_how_many"] | {f"table-many-{one}" for one in ("setup", "gains", "few")}  # all of chapter 09
-VERDICTS = {"reproduced", "contradicted", "undecided", "not possible"}
 
 
 @pytest.fixture(scope="module")

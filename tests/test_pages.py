@@ -136,10 +136,12 @@ def test_nothing_is_fetched_every_link_arrives_and_every_page_has_title_descript
 
 
 def overflow(page, width: int) -> list[str]:
-    """What makes a page wider than the screen: a table scrolls by itself, but its words stay."""
+    """What makes a page wider than the screen: a table scrolls by itself, but its words stay; that of claims fits."""
     right = page.locator(".sq-table > table > caption").evaluate_all(
         "all => all.map((one) => one.getBoundingClientRect().right)")
     wide = {"page": page.evaluate("document.documentElement.scrollWidth"), "a caption": max(right, default=0)}
+    wide["table of claims"] = width + page.locator(".sq-claims").evaluate_all(
+        "all => Math.max(0, ...all.map((one) => one.scrollWidth - one.clientWidth))")
     return [f"{what} of {pixels} at {width}" for what, pixels in wide.items() if pixels > width]
 
 

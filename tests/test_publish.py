@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 
 import matplotlib
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from published import caught, html_of
 
 from sqlib.errors import SqError
+from sqlib.judge.claims import judge
 from sqlib.show import publish
 from sqlib.show import style as figures
 from sqlib.show.bundle import MIME, render
@@ -176,6 +178,19 @@ def test_claim_has_a_place_in_the_book_and_shows_nothing(page, shown, tmp_path):
     publish.claim(page, "claim-C1", {"auc": 0.5}, paper=0.6)
     assert shown[0]["text/html"] == ""
     assert shown[0][MIME]["record"] == {**read_records(tmp_path)["claim-C1"], "mark": "SIMULATED (twin, seed 7)"}
+
+
+def test_both_verdicts_on_a_claim_are_one_record_and_are_said_in_words(page, tmp_path, capsys):
+    first, second = judge("C9", 0.1, 0.05, 0.15), judge("C9", second=True, note="the loss falls")
+    assert publish.verdict(page, first, second, 0.2, seeds=[1, 2]) == (first, second)
+    record = read_records(tmp_path)["claim-C9"]
+    assert record["numbers"] == asdict(first) | {"second": asdict(second), "seeds": [1, 2]} and record["paper"] == 0.2
+    assert record["numbers"]["tests"].startswith("in part: ")
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].endswith("less without, mean over seeds: above 0: 0.100 (0.050 … 0.150): reproduced.")
+    assert said[2].endswith("no number: not testable here. the loss falls.")
+    publish.verdict(page, judge("C5", 0.1, 0.05, 0.15))
+    assert read_records(tmp_path)["claim-C5"]["numbers"]["second"] is None
 
 
 def test_what_is_declared_beside_the_paper_and_by_whom_it_was_made_go_to_the_record(page, fig, tmp_path):

@@ -39,7 +39,8 @@ ax.hist(noise.ravel(), bins=bins[0])
 ax.set(xlabel="power / mean", ylabel="pixels")
 publish.figure(page, fig, "fig01", label="Figure 1", caption="Speckle of <one> source & noise.",
                alt="A histogram that falls off exponentially.", numbers={"mean": noise.mean()}, paper={"mean": 1.0},
-               compare={"mean": (1.0, noise.mean())}, made_by=[plt.hist])
+               compare={"mean": (1.0, noise.mean())}, made_by=[plt.hist],
+               headlines={"f1_shuffled": (noise.mean() / level, 0.5, 1.5, "mean <power> & interval")})
 rows = pd.DataFrame({"frame": [0, 1], "mean": noise.mean((1, 2))[:2]})
 publish.table(page, rows, "table1", label="Table 1", caption="Means of two frames.", formats={"mean": ".2f"})
 publish.figure(page, player(figures.colour(noise, vmin=0, vmax=5)), "mov01", label="Movie 1", caption="Noise.",
@@ -78,9 +79,10 @@ def make_home(folder: Path) -> Path:
 def add_prose(folder: Path) -> Path:
     """Put the book's own prose and configuration into `folder`, its links to chapters turned to the tiny ones.
 
-    In a book each record has a name of its own: those of the second chapter are fig02, table2, mov02, claim-C2.
+    In a book each record has a name of its own, and so has each headline: those of the second chapter are fig02,
+    table2, mov02, claim-C2, and the autoencoder's.
     """
-    other = CODE
+    other = CODE.replace("f1_shuffled", "autoencoder_over_pca")
     for name, number in (("fig0", 2), ("table", 2), ("mov0", 2), ("claim-C", 2)):
         other = other.replace(f'"{name}1"', f'"{name}{number}"')
     write_notebook(folder / "notebooks" / "01_second.ipynb", other, title=TITLES["01_second"])

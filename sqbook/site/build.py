@@ -9,6 +9,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from sqbook.headlines import headlines_page
 from sqbook.parameters import read_notebook, resolve
 from sqbook.repository import configured
 from sqbook.site.checks import check_links, check_offline, read_pages
@@ -79,7 +80,8 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (VENDORED / name).is_dir() else shutil.copyfile)(VENDORED / name, target)
     published, tables, facts = source / "_published", {"table-chapters": chapters_table(run_folders)}, {}
-    pages = {"rerun": rerun_page(list(run_folders)), "scorecard": scorecard_page(run_folders)}
+    pages = {"rerun": rerun_page(list(run_folders)), "scorecard": scorecard_page(run_folders),
+             "headlines": (headlines_page(run_folders), {})}  # this one is no page, but a part of the first
     for name, (text, made) in pages.items():
         (source / "book" / f"{name}.md").write_text(text, encoding="utf-8")
         tables |= made

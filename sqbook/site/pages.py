@@ -56,7 +56,7 @@ def table(label: str, caption: str, columns, rows, classes=()) -> dict:
     """A table for the directive `published`.
 
     A cell is a text, or a dict with `text` and where it matters `look` (class of the cell), `class` (of the text;
-    "code" for code) and `to` (an address), or a list of such.
+    "code" for code), `to` (an address) and `folded` (what the text unfolds to), or a list of such.
     """
     return {"label": label, "caption": caption, "columns": list(columns), "rows": rows, "classes": list(classes)}
 

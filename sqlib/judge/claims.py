@@ -1,4 +1,8 @@
-"""The paper's claims, each with a rule that was fixed before it was tried, and what the data at hand say to it."""
+"""The paper's claims, each with rules that were fixed before they were tried, and what the data at hand say to it.
+
+Every claim has a first rule. Where that does not test the claim, a second does, or the claim cannot be tested here;
+where it does, a second rule may ask the same of more events (claims.csv).
+"""
 
 import math
 from dataclasses import dataclass
@@ -8,12 +12,15 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-VERDICTS = ("reproduced", "contradicted", "undecided", "not possible")
+from sqlib.errors import SqError
+
+DECIDED = ("reproduced", "contradicted", "undecided")
+VERDICTS = (*DECIDED, "not possible", "not testable here")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim, its rule in words, what was found with its 95 % interval, the verdict, and a note on what limits it."""
+    """A claim, a rule in words, what was found with its 95 % interval, the verdict, and a note on what limits it."""
 
     claim: str
     statement: str
@@ -23,33 +30,64 @@ class Verdict:
     high: float | None
     verdict: str
     note: str = ""
+    tests: str = "yes"  # does the first rule test the claim, or why not
+
+    @property
+    def number(self) -> str:
+        """What was found, in words; "" where there is no number."""
+        return number(self.value, self.low, self.high)
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.number or 'no number'}: {self.verdict}." + f" {self.note}." * bool(self.note)
+
+
+def number(value: float | None, low: float | None, high: float | None) -> str:
+    """A quantity and its interval in words; "" where it is None."""
+    ends = "no interval" if None in (low, high) else f"{low:.3f} … {high:.3f}"
+    return "" if value is None else f"{value:.3f} ({ends})"
 
 
 def claims() -> pd.DataFrame:
-    """The rules, indexed by claim: statement, quantity, kind, bound, where (claims.csv).
+    """The rules, indexed by claim (claims.csv): statement, and `short`, the same in few words; where in the paper;
 
-    kind "above" claims that the quantity lies above the bound, "within" that it lies between -bound and bound.
+    quantity, kind, bound : the first rule; kind "above" claims that the quantity lies above the bound, "within" that
+        it lies between -bound and bound
+    tests : does this rule test the claim? "yes", or why not
+    second_quantity, second_kind, second_bound : the second rule; empty where there is none
     """
-    return pd.read_csv(Path(__file__).with_name("claims.csv"), sep=";").set_index("claim")
+    found = pd.read_csv(Path(__file__).with_name("claims.csv"), sep=";").set_index("claim")
+    return found.fillna({"second_quantity": "", "second_kind": ""})
 
 
-def judge(claim: str, value: float, low: float, high: float, note: str = "") -> Verdict:
-    """Verdict on a claim from its quantity and the 95 % interval of it.
+def rule(claim: str, second: bool = False) -> str:
+    """The first rule of a claim in words, or the second, "" where there is none."""
+    one, which = claims().loc[claim], "second_" * second
+    quantity, kind, bound = (one[which + part] for part in ("quantity", "kind", "bound"))
+    return quantity and f"{quantity}: {'above ' if kind == 'above' else 'within ±'}{bound:g}"
+
+
+def judge(claim: str, value: float | None = None, low: float | None = None, high: float | None = None, note: str = "",
+          *, second: bool = False, seeds: int | None = None) -> Verdict:
+    """Verdict on a claim by its first or its second rule, from a quantity and the 95 % interval of it.
 
     Reproduced where the whole interval lies on the claimed side of the bound, contradicted where the whole of it lies
-    on the other, and undecided otherwise, also where an end is missing (NaN); not possible where the quantity itself
-    is, and `note` says why.
+    on the other, and undecided otherwise, also where an end is missing (NaN), and where `seeds`, the number of networks
+    of each kind, is one. Without a quantity (None, NaN) it is not possible by the first rule, and not testable here by
+    the second; `note` says why. `SqError` for a claim that has no second rule.
     """
-    rule = claims().loc[claim]
-    bound, above = rule["bound"], rule["kind"] == "above"
-    least, most = (bound, math.inf) if above else (-bound, bound)
-    numbers = [None if x is None or not math.isfinite(x) else float(x) for x in (value, low, high)]
-    verdict = "not possible" if numbers[0] is None else "undecided"
-    if None not in numbers:
+    one, which = claims().loc[claim], "second_" * second
+    if not one[which + "quantity"]:
+        raise SqError(f"{claim} has no second rule: its first rule tests it (sqlib/judge/claims.csv)")
+    bound = one[which + "bound"]
+    least, most = (bound, math.inf) if one[which + "kind"] == "above" else (-bound, bound)
+    numbers = [float(x) if x is not None and math.isfinite(x) else None for x in (value, low, high)]
+    verdict, note = "undecided", "; ".join(filter(None, (note, "one seed" * (seeds == 1))))
+    if numbers[0] is None:
+        verdict = "not testable here" if second else "not possible"
+    elif None not in numbers and seeds != 1:
         inside, outside = least < low and high < most, high < least or low > most
         verdict = "reproduced" if inside else "contradicted" if outside else "undecided"
-    sought = f"above {bound:g}" if above else f"within ±{bound:g}"
-    return Verdict(claim, rule["statement"], f"{rule['quantity']}: {sought}", *numbers, verdict, note)
+    return Verdict(claim, one["statement"], rule(claim, second), *numbers, verdict, note, one["tests"])
 
 
 def over_seeds(values) -> tuple[float, float, float]:
@@ -62,9 +100,22 @@ def over_seeds(values) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def as_table(verdicts: list[Verdict]) -> pd.DataFrame:
-    """Verdicts as a table for a page, a row each."""
-    rows = [{"claim": one.claim, "the paper says": one.statement, "rule": one.rule, "found": one.value,
-             "95 % interval": None if None in (one.low, one.high) else f"{one.low:.2f} … {one.high:.2f}",
-             "verdict": one.verdict, "note": one.note} for one in verdicts]
-    return pd.DataFrame(rows)
+def every_seed(values, low, high) -> tuple[float, float, float]:
+    """Mean of a quantity (S,) over seeds, and an interval that no seed falls out of.
+
+    low, high : the ends of an interval of the mean, or those of each seed's own (S,); it is widened to the extremes of
+        the values and of these. So a verdict by it holds for every seed. NaN where one of them is.
+    """
+    return float(np.mean(values)), float(np.min(np.append(values, low))), float(np.max(np.append(values, high)))
+
+
+def as_table(verdicts: list[tuple[Verdict, Verdict | None]]) -> pd.DataFrame:
+    """First and second verdicts as a table for a page, a row a claim in the order of their numbers."""
+    def words(one: Verdict | None) -> str | None:
+        return one and ": ".join(filter(None, (one.verdict, one.number or one.note)))
+
+    short = claims()["short"]
+    return pd.DataFrame([{
+        "claim": f"{first.claim}, {short[first.claim]}", "first rule": words(first),
+        "does it test the claim?": first.tests, "second rule": words(second)}
+        for first, second in sorted(verdicts, key=lambda pair: int(pair[0].claim[1:]))])

@@ -9,6 +9,7 @@ import pandas as pd
 
 from sqlib.data.build import cube_path, twin_folder
 from sqlib.data.trial import CODE, SEED, trial_events
+from sqlib.judge.claims import every_seed
 from sqlib.judge.metrics import average_precision, interval, share
 from sqlib.sun.twin import TwinSettings
 
@@ -40,8 +41,8 @@ def compare(scores: Mapping[str, Sequence[np.ndarray]], index: pd.DataFrame, see
 
 
 def seeds_of(answers: Mapping[str, np.ndarray], method: str) -> list[np.ndarray]:
-    """The scores of a method's runs, "method, seed 1" …, or those under its own name, which need no training."""
-    own = [values for name, values in answers.items() if name.rpartition(", seed ")[0] == method]
+    """The scores of a method's runs: under its own name, and "method, seed 1" …; `KeyError` where there are none."""
+    own = [values for name, values in answers.items() if method in (name, name.rpartition(", seed ")[0])]
     return own or [answers[method]]
 
 
@@ -70,8 +71,7 @@ def difference(asked: tuple, some: Sequence[str], others: Sequence[str], seed: i
     each = [np.mean([[average_precision(labels, own) for own in method.T] for method in part], 0)
             for part in (one, other)]
     low, high = interval(labels, np.hstack(one), events, average_precision, seed, draws, np.hstack(other))
-    apart = each[0] - each[1]
-    return float(apart.mean()), float(np.min([low, *apart])), float(np.max([high, *apart]))
+    return every_seed(each[0] - each[1], low, high)
 
 
 def as_table(found: pd.DataFrame, beside: str) -> pd.DataFrame:

@@ -9,6 +9,8 @@ alt : what a figure shows, for a reader who cannot see it; must not be empty
 numbers, paper : what is found, in numbers, and what the paper says of it; go to the record
 compare : the paper's numbers beside ours, {"F1": (paper, here)}, each with the ends of our interval where there is one,
     (paper, here, low, high), or a list of such; the scorecard reads this and nothing else. See `pairs`.
+headlines : what the book is quoted for, {"f1_shuffled": (value, low, high, what it is in words)}, None for ends that
+    there are not; each name once in a book
 source : "simulated", "observed", "published", "theory", "everyday" or several; default by the chapter's data set
 made_by : the functions (or their names) that made it, for the note below it; without it the note says what the cell
     calls
@@ -19,7 +21,7 @@ made_by : the functions (or their names) that made it, for the note below it; wi
 import math
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -133,9 +135,23 @@ def table(page: Page, frame, name: str, *, formats=None, **about) -> None:
     _display(record, table={"columns": columns, "rows": body})
 
 
-def claim(page: Page, name: str, numbers, paper=None, *, label: str = "", source=None) -> None:
+def claim(page: Page, name: str, numbers, paper=None, *, label: str = "", source=None, headlines=None) -> None:
     """Record numbers that belong to no figure or table, such as `claim-C1`; they get a place in the book, unseen."""
-    _display(_record(page, "claim", name, label=label or name, numbers=numbers, paper=paper, source=source))
+    _display(_record(page, "claim", name, label=label or name, numbers=numbers, paper=paper, source=source,
+                     headlines=headlines))
+
+
+def verdict(page: Page, first, second=None, paper=None, *, source=None, **more) -> tuple:
+    """Record what became of a claim, by its first and second rule (`sqlib.judge.claims.judge`), and say it in words.
+
+    The record, such as claim-C1, has the first verdict, whether its rule tests the claim, the second under `second`,
+    and `more` numbers. Returns both verdicts, a row of `claims.as_table`.
+    """
+    numbers = asdict(first) | {"second": second and asdict(second)} | more
+    claim(page, f"claim-{first.claim}", numbers, paper, source=source)
+    rules = [f"  By the {name} rule, {one}" for name, one in (("first", first), ("second", second)) if one]
+    print(f"{first.claim}: {first.statement}.", *rules, sep="\n")
+    return first, second
 
 
 def finding(*sentences: str) -> None:

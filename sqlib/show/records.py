@@ -77,6 +77,22 @@ def compared(compare: dict) -> dict[str, list[list[float]]]:
     return kept
 
 
+def quoted(headlines: dict) -> dict[str, list]:
+    """What is declared as headlines, as a record keeps it: {"f1_shuffled": [value, low, high, what]}.
+
+    headlines : by name, (value, low, high, what it is in words); an interval of which an end is missing or infinite is
+        left out. `SqError` for what is no such four, and for a value that is no finite number.
+    """
+    kept = {}
+    for name, given in headlines.items():
+        four = isinstance(given, tuple | list) and len(given) == 4
+        value, *ends = [_number(one, name) for one in given[:3]] if four else [None]
+        if value is None or not isinstance(given[3], str) or not given[3].strip():
+            raise SqError(f"headline {name!r} is {short(given)}: it is (number, low, high, what it is in words)")
+        kept[str(name)] = [value, *((None, None) if None in ends else ends), given[3]]
+    return kept
+
+
 def _number(value, what: str) -> float | int | None:
     """A number as JSON has it; None where it is missing or infinite; `SqError` for what is none."""
     value = value.item() if hasattr(value, "item") else value
@@ -104,6 +120,7 @@ SAID = Annotated[Any, BeforeValidator(_said)]
 RECORD = entries(  # name: its file's, and its place on a page; file: in the run's folder
     name=Annotated[str, Field(pattern="^[a-z][A-Za-z0-9_-]*$")], label=WORDS, kind=str, numbers=SAID, paper=SAID,
     compare=NotRequired[Annotated[dict, AfterValidator(compared)]],
+    headlines=NotRequired[Annotated[dict, AfterValidator(quoted)]],
     source=Annotated[list[Literal[*MARKS]], Field(min_length=1)], simulated=bool, data=str, profile=str,
     seed=int | None, commit=str, notebook=str, fingerprint=str,
     caption=NotRequired[WORDS], alt=NotRequired[WORDS],
@@ -117,7 +134,7 @@ def mark(sources, seed: int, own: str = "") -> str:
 
 def record(name: str, numbers=None, paper=None, *, card: dict, folder: Path, source, label: str, kind: str,
            replace: bool, compare: dict | None = None, made_by=(), caption: str | None = None, alt: str | None = None,
-           file: str | None = None, own: str = "") -> dict:
+           file: str | None = None, own: str = "", headlines: dict | None = None) -> dict:
     """Write the record `name` (`table1`, `fig01`, `claim-C1`) to `folder`/records, and return it.
 
     card : where the numbers come from: data, profile, seed, commit, notebook, fingerprint
@@ -126,7 +143,8 @@ def record(name: str, numbers=None, paper=None, *, card: dict, folder: Path, sou
     """
     sources = [source] if isinstance(source, str) else list(source)
     names = [one if isinstance(one, str) else f"{one.__module__}.{one.__qualname__}" for one in made_by]
-    more = {"caption": caption, "alt": alt, "file": file, "own": own or None, "made_by": names or None}
+    more = {"caption": caption, "alt": alt, "file": file, "own": own or None, "made_by": names or None,
+            "headlines": headlines}
     content = {
         "name": name, "label": label, "kind": kind, "numbers": numbers, "paper": paper, "compare": compare or {},
         "source": sources, "simulated": any("simulated" in word for word in sources),
