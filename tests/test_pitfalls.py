@@ -154,6 +154,25 @@ def test_the_figure_of_leaks_has_a_bar_for_each_classifier_and_split():
     assert sorted(round(bar.get_height(), 2) for bar in ax.patches) == [0.4, 0.9]
 
 
+def test_the_view_that_is_shown_has_lost_the_source_if_any_has_and_else_differs_from_the_frame():
+    frame = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16)
+    marked = pitfalls.marks([((4.0, 4.0, 10.0, 10.0),)], 16)
+
+    def sometimes(part, generator):  # black in one view of ten
+        return torch.zeros_like(part) if torch.rand(1, generator=generator) < 0.1 else part
+
+    shown, inside, kept = pitfalls.example(frame, marked, sometimes, 0)
+    assert not kept and not inside.any() and not shown.any()
+    shown, inside, kept = pitfalls.example(frame, marked, lambda part, g: positional(part, "dihedral", g), 0)
+    assert kept and inside.sum() == 36 and not torch.equal(shown, frame[0])
+    shown, _, kept = pitfalls.example(frame, marked, lambda part, g: part, 0, tries=2)
+    assert kept and torch.equal(shown, frame[0])
+    inside = marked[0, 0] > 127
+    lost, there = plots.views({"a (paper)": (shown, inside & False, False), "b": (shown, inside, True)}).axes[:2]
+    assert (lost.get_title(), there.get_title()) == ("a: lost", "b")
+    assert not lost.patches and there.patches[0].get_bbox().extents.tolist() == [3.5, 3.5, 9.5, 9.5]
+
+
 def test_each_of_the_five_exercises_checks_itself():
     cells = json.loads(NOTEBOOK.read_text())["cells"]
     quiz = next("".join(cell["source"]) for cell in cells if cell["id"] == "quiz")
