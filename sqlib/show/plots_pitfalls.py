@@ -45,9 +45,9 @@ def sides(sweep: pd.DataFrame, chosen: dict[str, float], typical: float):
 def thresholds(optimism: pd.DataFrame, used: int):
     """Macro F1 against the number of test events (columns held, quantity, middle, low, high); a line at `used`."""
     own = style.series(optimism, "quantity", "held", "middle", "low", "high")
-    both = {"threshold chosen on the test events": own["tuned"], "threshold chosen on the others": own["honest"]}
+    both = {"threshold from the test events": own["tuned"], "threshold from the other events": own["honest"]}
     parts = {"macro F1 on test frames": both, "optimism: tuned − honest F1": {"difference": own["optimism"]}}
-    return style.curves(parts, "test events", looks=[LOOKS[place] for place in (1, 0, 2)], ncols=3,
+    return style.curves(parts, "test events", looks=[LOOKS[place] for place in (1, 0, 2)], ncols=2,
                         marks={f"{used} events": used}, across={"": (None, 0)})
 
 
