@@ -3,7 +3,8 @@
 The notebook's cells are tagged as JupyterLab does it (`slideshow` metadata). A text cell that begins a slide, subslide
 or fragment shows its lead: its heading, its first two sentences and its first displayed formula; with `"whole": true`
 beside the tag, all of it. Published figures and tables are shown, one a slide. Texts without a tag, and what the
-chapter prints, are notes for the speaker, like cells tagged `notes`. What is tagged `skip` is left out.
+chapter prints or says of its findings, are notes for the speaker, like cells tagged `notes`; findings of a cell with
+`"whole": true` stand on the slide. What is tagged `skip` is left out.
 """
 
 import re
@@ -93,6 +94,8 @@ def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
                     add("subslide", f"## {title}")
                 add(kind if kind == "fragment" else "-", html, html=True)
                 filled = True
+            elif words := output.get("data", {}).get("text/markdown"):  # a finding
+                add("-" if whole else "notes", words)
             elif "text" in output:
                 add("notes", f"```text\n{output.text}\n```")
     if not title:

@@ -135,6 +135,9 @@ def test_injected_values_fold_and_the_facts_of_a_run_are_told(book, tmp_path):
     values = next(cell for cell in cells if "injected-parameters" in cell["metadata"].get("tags", []))
     assert values["source"].startswith("# The values of this run\n") and "hide-input" in values["metadata"]["tags"]
     assert "papermill" not in values["metadata"]
+    defaults = next(cell for cell in cells if "parameters" in cell["metadata"].get("tags", []))
+    assert "hide-input" in defaults["metadata"]["tags"]
+    assert defaults["metadata"]["mystnb"]["code_prompt_show"] == "Show the parameters"
     card = {"data": "sunquakenet", "seconds_in_all": 200.0, "threads": 2, "profile": "laptop"}
     assert facts_of({"cells": []}, card) == ["time to read: 1 min", "time to run: 3 min (2 threads)", "profile: laptop",
                                              "data: observed, SunquakeNet"]

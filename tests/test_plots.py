@@ -10,7 +10,7 @@ import pytest
 from sqlib.data.frames import FrameSet
 from sqlib.learn.augment import Views
 from sqlib.learn.settings import Settings
-from sqlib.show import plots_augmentations, plots_dataset, plots_detection
+from sqlib.show import plots_augmentations, plots_dataset, plots_detection, plots_holography
 from sqlib.show import plots_recurrence as recurrence
 
 TRUTH, NEAR, FAR = (20.0, 30.0, 30.0, 42.0), (22.0, 31.0, 28.0, 36.0), (90.0, 31.0, 96.0, 36.0)
@@ -148,3 +148,44 @@ def test_every_box_is_drawn_with_its_words():
     rows = recurrence.stages(Settings("weighted", start=Settings("simclr")), 224)
     drawn = [text.get_text() for text in recurrence.chain(rows).axes[0].texts]
     assert all(name in drawn and kind in recurrence.KINDS for row in rows for name, _, kind in row)
+
+
+def test_travel_times_and_rays_have_one_legend_outside_of_the_axes_and_the_pupil_shaded():
+    times = {words: ([10, 20], [15, 20]) for words in ("closed form", "traced", "phase", "group")}
+    fig = plots_holography.travel_times([([0, 5, 10], [0, 3, 0])], times, (15, 45))
+    left, right = fig.axes
+    assert [text.get_text() for text in fig.legends[0].texts] == list(times)
+    assert left.get_legend() is right.get_legend() is None
+    assert left.yaxis_inverted() and (right.patches[0].get_x(), right.patches[0].get_width()) == (15, 30)
+    assert right.lines[1].get_linestyle() == "None" and right.lines[1].get_marker() == "o"
+
+
+def test_a_time_distance_diagram_draws_each_bounce_over_the_ridges_with_its_words():
+    distances, minutes = np.arange(1.0, 5), np.arange(-2.0, 60)
+    fig = plots_holography.time_distance(distances, minutes, np.zeros((62, 4)), {"bounce 1": (distances, (2, 30))})
+    ax = fig.axes[0]
+    assert [text.get_text() for text in ax.texts] == ["bounce 1"]
+    assert ax.lines[0].get_ydata().tolist() == distances.tolist() and ax.lines[0].get_path_effects()
+    assert ax.get_ylim() == (0, 59)
+
+
+def test_speckle_without_consecutive_frames_shows_only_the_law_of_its_lifetime():
+    level, lag = np.linspace(0, 8, 5), np.arange(0, 541, 45)
+    fig = plots_holography.speckle(level, np.exp(-level), lag, {}, np.sinc(2e-3 * lag) ** 2)
+    assert [line.get_label() for line in fig.axes[1].lines] == ["law"]
+    assert fig.axes[0].lines[1].get_color() == fig.axes[1].lines[0].get_color()  # the same law, the same look
+
+
+def test_the_box_of_an_event_is_around_the_same_pixels_in_the_close_views(rng):
+    power, box = rng.exponential(size=(64, 64)), (30.0, 20.0, 40.0, 28.0)
+    fig = plots_holography.event(100 * rng.standard_normal((64, 64)), power, power, box, (16, 8), 32, 15.0)
+    boxes = [ax.patches[0] for ax in fig.axes]
+    assert [(one.get_x(), one.get_y()) for one in boxes] == [(28.5, 18.5)] * 2 + [(12.5, 10.5)] * 2  # room of 1
+    assert {(one.get_width(), one.get_height()) for one in boxes} == {(12.0, 10.0)}
+    assert [ax.images[0].get_array().shape[:2] for ax in fig.axes] == [(64, 64)] * 2 + [(32, 32)] * 2
+
+
+def test_means_over_events_are_said_for_each_cycle_that_has_any():
+    events = {23: [{"a": 1.0}, {"a": 3.0}, {"b": 9.0}], 24: [{"b": 1.0}]}
+    assert plots_dataset.in_words(events, "a", ".1f", 1) == "2.0 (1.0 … 3.0) in cycle 23"
+    assert plots_dataset.in_words(events, "c", ".1f", 1) == ""

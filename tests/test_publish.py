@@ -92,6 +92,19 @@ def test_mark_says_where_the_data_come_from(tmp_path, shown, data, source, mark,
     assert read_records(tmp_path)["table1"]["simulated"] is simulated
 
 
+def test_findings_are_markdown_without_empty_sentences_and_a_folders_name_is_no_markup(page, shown):
+    publish.finding("Half of *them*.", "", "In <b> more.")
+    publish.results("One & two.", "", "Three.")
+    assert shown == ["**What we found.** Half of *them*. In &lt;b&gt; more.", "- One &amp; two.\n- Three."]
+
+
+@pytest.mark.parametrize(("numbers", "words"), [
+    ((0.5, 0.4, 0.61), "0.50 (0.40 … 0.61)"), ((0.5, np.nan, 0.6), "0.50"), ((0.5, -np.inf, np.inf), "0.50"),
+    ((0.5, None, None), "0.50")])
+def test_a_number_has_its_interval_where_there_is_one(numbers, words):
+    assert publish.interval(*numbers) == words
+
+
 def test_unknown_source_and_unknown_data_are_refused(page, fig):
     with pytest.raises(SqError, match=r"source: .*simulated.*, not 'real'"):
         publish.figure(page, fig, "fig01", **WORDS, source="real")

@@ -39,6 +39,12 @@ def test_every_table_is_there_as_printed():
     assert table("recurrence").iloc[0].tolist() == [0.50, 0.51, 0.48, 0.74]
 
 
+def test_slips_have_a_place_what_is_printed_the_evidence_and_what_is_read_instead():
+    slips = table("slips")
+    assert list(slips) == ["where", "printed", "evidence", "read"] and len(slips) == 19
+    assert slips.ne("").all(axis=None) and not slips.duplicated().any()
+
+
 def test_the_printed_classifiers_are_known_by_the_same_names():
     printed = pd.concat([table(name) for name in ("table2", "table4", "table6")])
     assert set(printed["classifier"]) <= set(CLASSIFIERS)

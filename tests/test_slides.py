@@ -128,6 +128,10 @@ def outputs(*html: str, kind: str = "", printed: str = ""):
     return new_code_cell(outputs=shown + printed, metadata={"slideshow": {"slide_type": kind}} if kind else {})
 
 
+def finding(words: str, **more):
+    return new_code_cell(outputs=[new_output("display_data", {"text/markdown": words})], metadata={"slideshow": more})
+
+
 def shown(*cells) -> list[tuple[str, str]]:
     """What each cell of the deck is and shows, the run's facts left out."""
     of = deck(new_notebook(cells=[*cells]), "facts").cells
@@ -153,6 +157,11 @@ def test_a_text_that_is_declared_whole_is_shown_whole():
     rest = "\n\n**1.** Why? And how? And when?\n\nMore."
     last = shown(text("# T", "slide"), text("## Exercises" + rest, "slide", whole=True))[-1]
     assert last == ("slide", "## Exercises\n" + rest)
+
+
+def test_a_finding_is_a_note_and_one_that_is_declared_whole_is_on_the_slide():
+    found = shown(text("# T", "slide"), finding("It is 5."), finding("- All.", whole=True))
+    assert found[-2:] == [("notes", "It is 5."), ("-", "- All.")]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from sqlib.show.records import mark, read_records, write_json
 VENDORED = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax")
 MATHJAX = ("tex-mml-chtml.js", "output/chtml/fonts", "input/tex/extensions", "ui", "a11y")  # what pages use of it
 BUILD = "from jupyter_book.cli.main import main; main()"
-PROMPTS = {"code_prompt_show": "Show the values of this run", "code_prompt_hide": "Hide them"}
+FOLDED = {"parameters": "the parameters", "injected-parameters": "the values of this run"}  # by tag, in every chapter
 
 
 def chapters() -> list[str]:
@@ -108,9 +108,11 @@ def _add_chapter(source: Path, name: str, folder: Path) -> list[str]:
     add_notes(notebook["cells"], card, records, {path.stem for path in csv}, resolve(name, card["profile"], {})[1])
     for cell in notebook["cells"]:
         tags = cell["metadata"].get("tags", [])
+        for tag in FOLDED.keys() & tags:
+            prompts = {f"code_prompt_{word.lower()}": f"{word} {FOLDED[tag]}" for word in ("Show", "Hide")}
+            cell["metadata"] |= {"tags": [*tags, "hide-input"], "mystnb": prompts}
         if "injected-parameters" in tags:
             cell["source"] = "# The values of this run\n" + "".join(cell["source"]).split("\n", 1)[-1]
-            cell["metadata"] = {"tags": [*tags, "hide-input"], "mystnb": PROMPTS}
     extra, beside = source / "_extra", source / "_published" / name
     stills = [folder / "figures" / f"{path.stem}.png" for path in folder.glob("players/*.webp")]
     copied = [(extra / "records" / name, csv), (beside / "figures", folder.glob("figures/*.png")),

@@ -29,6 +29,7 @@ def table(name: str) -> pd.DataFrame:
     settings : part, parameter (its name in the notebooks), setting (what it sets), value: of "contrastive" (Section
         4.1; where it prints none, the authors' published code), "autoencoders" (Appendix A) and "detector" (their
         published code; where that says nothing, torchvision's default)
+    slips : where, printed, evidence, read (what this book reads instead); chapter 01 computes what stands in braces
     """
     return pd.read_csv(FOLDER / f"{name}.csv", keep_default_na=False)
 

@@ -4,12 +4,53 @@ import numpy as np
 import pandas as pd
 
 from sqlib.data.frames import FrameSet
+from sqlib.judge.metrics import middle
 from sqlib.show import style
 from sqlib.show.plots_embedding import event_name
+from sqlib.show.publish import interval
 from sqlib.show.style import BLUE, GREEN, PINK, VERMILION
 
 LOOKS = {23: (BLUE, "-", "o"), 24: (VERMILION, "--", "s")}
 NAMES = {23: "cycle 23 (MDI)", 24: "cycle 24 (HMI)"}
+ALT = {  # what each figure of the chapter shows, for a reader who cannot see it
+    "fig01": "Six noisy gray frames, each with a darker region near its middle amid bright speckle. In positive "
+             "frames an orange box encloses a small spot, hardly brighter than others.",
+    "mov-event": "A noisy gray frame with a darker region: speckle everywhere, and in some frames a bright spot that "
+                 "stays where it is.",
+    "fig-counts": "Left: bars of the negative frames of each cycle beside bars of the positive ones. Right: bars of "
+                  "the positive frames per event, between about nine and thirty-five.",
+    "fig-gaps": "Top: three humps of error, all some fifteen to thirty-five minutes before the gap, higher for "
+                "longer gaps. Bottom: at the same times the mean power dips, for seven missing frames to about one "
+                "half.",
+    "fig-scaling": "Left: histogram of frame maxima. Scaled by frame, or published, they lie near 255; scaled by cube "
+                   "they spread over lower values. Right: mean gray level against frame number; where frames are "
+                   "scaled one by one it falls while a source is bright.",
+    "fig-statistics": "Top: straight falling lines on a logarithmic scale. Middle: correlation falls to nearly zero "
+                      "within two pixels, lower at one pixel for cycle 23. Bottom: correlation falls to one half near "
+                      "220 seconds and is small near 500.",
+    "fig-blind": "Eight frames of speckle, each with a dark patch in its middle, numbered one to eight.",
+    "fig-scale": "A curve falls from 0.9 at 0.45 megametres a pixel to 0.1 at 1.7. At the pixel of 200 arcseconds "
+                 "over 256 it is near 0.8, far above both measured bands; at 1.5 arcseconds it meets the band of "
+                 "HMI, at 2 arcseconds that of MDI.",
+}
+
+
+def short(number: float) -> str:
+    """A measurement for a table's cell: three significant digits, and no digits after the point from 100 on."""
+    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def unit(word: str) -> str:
+    """A unit for a table's cell; a pure number has none."""
+    return {"1": "", "px2": "px²"}.get(word, word)
+
+
+def in_words(events: dict[int, list[dict]], quantity: str, form: str, seed: int) -> str:
+    """Means of a quantity over the events of each cycle (`measurements.by_event`) with their intervals; "" for none."""
+    known = {cycle: pd.Series([one.get(quantity) for one in own], dtype=float).dropna()
+             for cycle, own in events.items()}
+    return " and ".join(f"{interval(*middle(values, None, seed), form)} in cycle {cycle}"
+                        for cycle, values in known.items() if len(values))
 
 
 def examples(frameset: FrameSet, negatives: list[int], positives: list[int]):

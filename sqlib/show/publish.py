@@ -22,6 +22,7 @@ import math
 import re
 import time
 from dataclasses import asdict, dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +208,7 @@ def _display(record: dict, **shown) -> None:
 def _say(words: str) -> None:
     from IPython.display import Markdown, display
 
-    display(Markdown(words))
+    display(Markdown(escape(words, quote=False)))  # a folder's name may be among them
 
 
 def _write(page: Page, place: str, content) -> None:
