@@ -72,8 +72,17 @@ def real():
     return REAL
 
 
+def pytest_xdist_auto_num_workers():
+    """One worker more than there are cores, unless a number is set: many tests wait for a kernel or a browser."""
+    return None if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items):
-    """Tests of the smoke book go to one of xdist's workers: while it is made, the others do not wait for it."""
+    """Tests of the smoke book go to one of xdist's workers: while it is made, the others do not wait for it.
+
+    The full-size twin comes first, so that no worker is left with it at the end.
+    """
+    items.sort(key=lambda item: "full_twin" not in item.fixturenames)
     for item in items:
         if "smoke_book" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("smoke"))
@@ -131,7 +140,7 @@ def tiny_book(tmp_path_factory):
 
     def make(home: Path) -> None:
         add_prose(make_home(home))
-        command = [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke"]
+        command = [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke", "--workers", "1"]
         environment = {**os.environ, "SQ_HOME": str(home), "SQ_REPOSITORY": REPOSITORY}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr

@@ -70,13 +70,6 @@ def test_each_turned_sample_is_one_of_the_eight_images_of_its_own_input_with_cha
         assert sum(bool((turned == image).all()) for image in eight(sample)) == 1  # of all channels at once
 
 
-@pytest.mark.parametrize("kind", POSITIONAL)
-def test_symmetries_come_as_often_as_they_should(kind):
-    found = torch.bincount(draw_symmetry(MANY, kind, seeded()), minlength=8)
-    for name, number in SYMMETRIES.items():
-        assert likely(int(found[number]), MANY, POSITIONAL[kind].get(name, 0.0)), name
-
-
 def test_the_papers_choice_is_applied_to_half_with_weights_two_two_and_six():
     names = {number: name for name, number in SYMMETRIES.items()}
     found = [names[number] for number in draw_symmetry(MANY, "turns", seeded()).tolist()]
@@ -169,17 +162,6 @@ def test_every_sample_decides_for_itself_and_the_batch_given_stays_as_it_was():
     before, made = batch.clone(), augment(batch, Views(), seeded())
     assert len(made.flatten(1).unique(dim=0)) > 50 and (batch == before).all()
     assert (augment(batch, PLAIN, seeded()) == batch).all()
-
-
-def test_an_empty_batch_makes_an_empty_view():
-    assert augment(batch_of(0, 3, 60, 60), Views(), seeded()).shape == (0, 3, 60, 60)
-
-
-def test_blocks_of_samples_make_the_same_views_as_all_at_once(monkeypatch):
-    batch, views = batch_of(50), Views(low_pass=0)
-    whole = augment(batch, views, seeded())
-    monkeypatch.setattr("sqlib.learn.augment.at_a_time", lambda _: 7)
-    assert (augment(batch, views, seeded()) == whole).all()
 
 
 @pytest.mark.parametrize("name", EXTRAS)

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from sqlib.data import build, catalogue
+from sqlib.data.splits import paper_split
+from sqlib.learn import checkpoint, encoders
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 UNITS = ("s", "ms", "GB", "MB", "views/s", "frames/s", "% of cold")
@@ -67,6 +70,37 @@ def test_what_a_gpu_does_is_measured_the_same_way_and_its_absence_is_said(monkey
         assert [row[1:3] for row in module.rows()] == [(None, "no GPU here")]
 
 
+def test_what_a_gpu_trains_goes_on_till_its_weights_are_there(sq_home, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(FOLDER)  # as when it is called: it takes the trainer's row from another benchmark
+    module, few = load("gpu15"), [event for part in paper_split(catalogue()) for event in part[:2]]
+    quick = lambda *sizes, rows=module.trainer_rows: rows(*sizes[:3], 0.01)  # noqa: E731
+    monkeypatch.setattr(module, "trainer_rows", quick)
+    monkeypatch.setattr(build, "catalogue", lambda: few)
+    profile = yaml.safe_load((FOLDER.parent / "profiles" / "gpu15.yml").read_text())
+    profile["data"] |= {"size": 64, "frames": 40, "resolution": 32}
+    profile["learning"] |= {"backbone": "resnet6", "width": 4, "batch": 16, "precision": "fp32", "warmup": 1.0}
+    profile["notebooks"]["04_augmentations"]["epochs"] = 2
+    (sq_home / "profiles").mkdir(parents=True)
+    (sq_home / "profiles" / "gpu15.yml").write_text(yaml.safe_dump(profile))
+    (sq_home / "notebooks").symlink_to(FOLDER.parent / "notebooks")
+    out = tmp_path / "out"
+    argv = ["--minutes", "0", "--out", str(out), "--device", "cpu"]
+    if not torch.cuda.is_available():
+        with pytest.raises(SystemExit, match="no GPU here, and nothing was done"):  # a sentence: the exit status is 1
+            module.main(argv[:4])
+        assert not (sq_home / "data").exists()
+    with pytest.raises(SystemExit) as stopped:
+        module.main(argv)
+    assert stopped.value.code == 2 and "1 of 2 epochs" in capsys.readouterr().err and not out.exists()
+    module.main(argv)
+    said, card = capsys.readouterr().out, json.loads((out / "card.json").read_text())
+    assert all(part in said for part in ("px, batch 16: ", "% of a step", "2 epochs", "average precision"))
+    assert (card["epochs"], card["settings"]["objective"], card["settings"]["seed"]) == (2, "supcon", 1)
+    assert len((out / "history.csv").read_text().splitlines()) == 1 + 2
+    net = encoders.make_net(encoders.Settings(**card["settings"]), 32)
+    checkpoint.load_into(net, out / "weights.safetensors", "")
+
+
 def test_ingest_is_measured_with_one_worker_and_with_two():
     check(load("ingest").rows(disk=128, size=32, frames=4, method="interp"))
 
@@ -100,28 +134,6 @@ def test_the_book_is_made_three_times_and_a_changed_parameter_runs_one_chapter(t
         module.measure("smoke", tmp_path, stand_in(["01_dataset", "02_other"]))
 
 
-def test_a_page_weighs_what_it_loads_at_once(tmp_path):
-    for name, size in (("a.css", 100), ("b.js", 200), ("c.png", 400), ("later.png", 800)):
-        (tmp_path / name).write_bytes(bytes(size))
-    page = tmp_path / "one" / "page.html"
-    page.parent.mkdir()
-    once = '<link rel="stylesheet" href="../a.css?v=1"><script src="../b.js"></script>' + '<img src="../c.png">' * 2
-    later = '<img src="../later.png" loading="lazy"><img src="data:image/png;base64,AAAA"><a href="../later.png">x</a>'
-    page.write_text(once + later)
-    assert load("book").weight(page) == page.stat().st_size + 700
-
-
-def test_the_changed_value_is_known_to_the_chapter_and_new_to_every_profile():
-    from sqbook.parameters import load_profile, parameters
-    from sqlib import profiles
-
-    chapter, name, value = load("book").CHANGED
-    known = parameters(FOLDER.parent / "notebooks" / f"{chapter}.ipynb").model_fields
-    own = [load_profile(profile)["notebooks"].get(chapter, {}) for profile in profiles.names()]
-    used = [values.get(name, known[name].default) for values in own]
-    assert type(value) is type(known[name].default) and value not in used
-
-
 @pytest.mark.parametrize("stop", [RuntimeError, SystemExit])
 def test_a_benchmark_that_fails_does_not_lose_the_others(stop, tmp_path, monkeypatch, capsys):
     table = load("__main__")
@@ -144,7 +156,7 @@ def test_a_benchmark_that_fails_does_not_lose_the_others(stop, tmp_path, monkeyp
 
 def test_the_table_is_whole_and_is_written_with_its_card(tmp_path):
     table = load("__main__")
-    assert {path.stem for path in FOLDER.glob("*.py")} == {*table.PLAN, "__main__"}
+    assert {path.stem for path in FOLDER.glob("*.py")} == {*table.PLAN, "__main__", "gpu15"}
     card = table.machine()
     assert card["processor"] and card["cores"] and card["GPU"] and card["versions"]["torch"] and card["date"]
     rows = [("set-up", None, "skipped", "", None), ("loss", 1.5, "ms", "another", 2.0)]

@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from sqlib.errors import SqError
-from sqlib.learn.classify import CLASSIFIERS, balanced, classify, fit, per_event, pipeline, resample
+from sqlib.learn.classify import CLASSIFIERS, balanced, classify, fit, per_event, pipeline
 
 
 def cloud(positives, negatives, seed=0, dimensions=4, apart=3.0):
@@ -54,15 +54,6 @@ def test_a_step_that_cannot_be_done_is_left_out_and_named(positives, negatives, 
     assert answer.note == "; ".join(f"{step} left out" for step in expected[2])
 
 
-def test_new_positives_lie_between_positives_and_the_old_samples_stay():
-    embeddings, labels = cloud(6, 100)
-    more, answers = resample(embeddings, labels, "SMOTE", 0)
-    assert np.array_equal(more[:106], embeddings) and np.array_equal(answers[:106], labels)
-    made, old = more[106:], embeddings[labels == 1]
-    assert (answers[106:] == 1).all() and len(made) == 14
-    assert ((made >= old.min(0) - 1e-6) & (made <= old.max(0) + 1e-6)).all()
-
-
 def test_smote_sees_the_training_samples_and_never_the_test_ones(seen):
     train, labels = cloud(10, 100)
     test, _ = cloud(10, 100, seed=1)
@@ -96,12 +87,6 @@ def test_every_classifier_learns_and_its_predictions_are_those_of_its_pipeline(s
         assert name == "SVC (poly)" or (answer.predictions == truth).mean() > 0.95, name
 
 
-def test_the_polynomial_svc_needs_many_samples_before_its_small_c_lets_it_say_yes():
-    test, truth = cloud(10, 70, seed=1, apart=8)
-    few, many = (classify(*cloud(n, 6 * n, apart=8), test, False, 0, ["SVC (poly)"])["SVC (poly)"] for n in (40, 400))
-    assert few.predictions.sum() == 0 and (many.predictions == truth).all()
-
-
 def test_one_seed_gives_one_answer_and_another_seed_another():
     (train, labels), (test, _) = cloud(15, 150, apart=1), cloud(10, 70, seed=1, apart=1)
     names = ["K-NN (bagging)", "SGD", "random forest"]
@@ -109,13 +94,6 @@ def test_one_seed_gives_one_answer_and_another_seed_another():
     for name in names:
         assert np.array_equal(one[name].decision, same[name].decision)
         assert not np.array_equal(one[name].decision, other[name].decision)
-
-
-@pytest.mark.parametrize("step", ["SMOTE", "under-sampling"])
-def test_the_seed_decides_which_samples_the_balancing_makes_or_keeps(step):
-    embeddings, labels = cloud(6, 100)
-    one, same, other = (resample(embeddings, labels, step, seed)[0] for seed in (0, 0, 1))
-    assert np.array_equal(one, same) and not np.array_equal(one, other)
 
 
 def test_the_settings_of_the_authors_code():

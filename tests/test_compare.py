@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 from browser import chromium, opened
-from tinybook import CHECKOUT, make_home, write_notebook
+from tinybook import make_home, write_notebook
 
 from sqbook import compare as module
 from sqbook import parameters as params
@@ -14,7 +14,6 @@ from sqbook.cli import main
 from sqbook.compare import as_text, compare, find_run, leaves, write_page
 from sqbook.execute import publish, run_notebook
 from sqlib.errors import SqError
-from sqlib.learn.recipes import plan
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +65,11 @@ def test_a_run_is_named_by_key_beginning_folder_or_notebook(pair):
         find_run("")
 
 
-def test_page_shows_both_figures_and_escapes_what_it_shows(pair, monkeypatch):
+def test_page_shows_both_figures_and_fits_a_phone(pair):
     home, first, second = pair
     found = compare(find_run(first), find_run(second))
-    found["parameters"]["name"] = ["<script>alert(1)</script>", "b"]
     path = write_page(found)
     assert path == home / "runs" / "compare" / f"{first}-{second}.html"
-    text = path.read_text()
-    assert "<script>" not in text and "&lt;script&gt;" in text
     with chromium() as browser, opened(browser, path, viewport={"width": 390, "height": 800}) as (page, complaints):
         sizes = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt.length])")
         assert len(sizes) == 4  # a figure and a movie of each
@@ -116,17 +112,6 @@ def test_sweep_on_a_given_scheduler_isolates_what_fails_sums_up_the_rest_and_goe
     monkeypatch.setattr(module.execute, "_execute", lambda *_: pytest.fail("a finished run was executed again"))
     again, same = sweep.sweep("03_swept", points[::2], "smoke", workers=1, progress=False)
     assert [row["run"] for row in again] == [rows[0]["run"], rows[2]["run"]] and same != folder
-
-
-def test_the_chapter_that_is_taught_with_can_be_swept_by_rate_temperature_and_seed():
-    known = params.settable(CHECKOUT / "notebooks/03_contrastive.ipynb")
-    assert sweep.grid(known, ["rate=.02,.05"], "03_contrastive") == [{"rate": 0.02}, {"rate": 0.05}]  # a shared setting
-    points = sweep.grid(known, ["temperature=.05,.07,.1", "seed=1..5"], "03_contrastive")
-    assert len(points) == 15 and points[0] == {"temperature": 0.05, "seed": 1}
-    values = known().model_dump()
-    plans = [plan("03_contrastive", {**values, "temperature": t}) for t in (0.05, 0.1)]
-    names = ("SimCLR, seed 1", "SupCon, seed 1", "minority, seed 1")
-    assert [{planned[name].temperature for name in names} for planned in plans] == [{0.05}, {0.1}]
 
 
 def test_commands_compare_and_sweep(pair, capsys):

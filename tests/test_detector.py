@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -92,12 +91,6 @@ def test_a_frame_and_its_boxes_turn_together(which):
     assert turned[y0:y1, x0:x1].sum() == turned.sum() == 70
 
 
-def test_the_eight_symmetries_differ(rng):
-    frame = torch.from_numpy(rng.normal(size=(9, 9)))
-    made = {tuple(boxes.flipped(frame, torch.zeros(1, 4), which)[0].flatten().tolist()) for which in range(8)}
-    assert len(made) == 8
-
-
 def test_a_part_of_a_frame_holds_the_middle_of_a_box_and_what_is_in_it(rng):
     frame, own = torch.zeros(SIZE, SIZE), torch.tensor([[30.0, 5, 40, 15], [2.0, 55, 8, 61]])
     for x0, y0, x1, y1 in own.int().tolist():
@@ -122,14 +115,6 @@ def test_local_gray_levels_depend_neither_on_the_scale_nor_but_for_the_first_on_
     assert relative == pytest.approx((3.43 / 1.57) ** 0.5, abs=0.12)  # the ramp at the middles of both strips
     assert local == pytest.approx(1, abs=0.12)
     assert made.mean((1, 2)).tolist() == pytest.approx([0.45] * 3, abs=0.06)  # ImageNet's mean
-
-
-def test_the_blur_is_that_of_scipy(rng):
-    from scipy.ndimage import gaussian_filter
-
-    frame = rng.normal(size=(SIZE, SIZE)).astype(np.float32)
-    ours = rcnn.blurred(torch.from_numpy(frame)[None, None], 2.0)[0, 0].numpy()
-    np.testing.assert_allclose(ours, gaussian_filter(frame, 2.0, mode="mirror", truncate=3), atol=1e-6)
 
 
 def test_a_detector_finds_bright_squares_in_events_that_it_never_saw(sq_home):
@@ -190,9 +175,7 @@ def test_frames_of_another_shape_or_type_are_refused(frames):
 
 @pytest.mark.parametrize(("wrong", "words"), [
     ({"backbone": "vgg"}, "backbone='vgg': .*'resnet50'"), ({"weights": "coco"}, "no coco weights for resnet6"),
-    ({"weights": "imagenet"}, "no imagenet weights"), ({"anchors": (5.0,)}, "2 levels"), ({"epochs": 0}, "epochs=0"),
-    ({"anchors": (5.0, -1.0)}, "greater than 0"), ({"rate": 0.0}, "rate"), ({"flips": "some"}, "flips='some'"),
-    ({"train_on": "sc22"}, "train_on"), ({"patch": -1}, "patch"),
+    ({"anchors": (5.0,)}, "2 levels"), ({"anchors": (5.0, -1.0)}, "greater than 0"), ({"train_on": "sc22"}, "train_on"),
 ])
 def test_settings_that_cannot_be_trained_with_are_refused(wrong, words):
     with pytest.raises(SqError, match=words):
@@ -232,17 +215,6 @@ def test_a_damaged_file_of_weights_learned_elsewhere_is_named_with_the_cure(monk
             call()
 
 
-def test_damaged_weights_and_another_runs_checkpoint_are_told_in_plain_words(sq_home):
-    frameset = frames_with(5, each=1)
-    run = detector.train(replace(SMALL, epochs=1), frameset, progress=False)
-    run.weights.write_bytes(b"cut off")
-    with pytest.raises(SqError, match="damaged"):
-        detector.load_net(run)
-    (run.folder / "card.json").write_text("{")
-    with pytest.raises(SqError, match="no finished run"):
-        trained.load(run.key, Detector)
-
-
 def test_the_plan_of_the_chapter_trains_on_both_cycles_only_where_both_have_boxes_and_on_the_twin_beside_real_frames():
     from sqbook.parameters import resolve
 
@@ -257,26 +229,3 @@ def test_the_plan_of_the_chapter_trains_on_both_cycles_only_where_both_have_boxe
     assert paper == Detector(weights="none", anchors=paper.anchors)
     with pytest.raises(SqError, match="lacks the parameters rate"):
         plan({name: v for name, v in values.items() if name != "rate"})
-
-
-@pytest.mark.slow
-def test_the_detector_of_the_smoke_profile_finds_sources_of_the_twin_in_events_that_it_never_saw(sq_home):
-    """Within 2 px of the annotated box in a fifth of the frames; a random place does so in less than 3 %."""
-    from sqbook.parameters import resolve
-    from sqlib.learn.chapters import frames_of
-
-    sq_home.mkdir()
-    for name in ("notebooks", "profiles"):
-        (sq_home / name).symlink_to(Path(__file__).parents[1] / name)
-    _, values = resolve("06_object_detection", "smoke", {})
-    frameset = frames_of(values, progress=False)
-    settings = recipes.plan("06_object_detection", values, frameset)[recipes.PAPER]
-    run = detector.train(settings, frameset, progress=False)
-    _, held = boxes.parts(boxes.annotated(frameset)[0])
-    held = held.iloc[::3].reset_index(drop=True)
-    asked = detector.best(detector.detect(run, frameset.pixels[held["place"].to_numpy()]))
-    near = detection.correct(detection.compare(held, asked), "centre in it, or 2 px off")
-    sides = np.array([box for own in held["boxes"] for box in own])
-    chance = ((sides[:, 2:] - sides[:, :2] + 4).prod(1) / frameset.pixels.shape[1] ** 2).mean()
-    assert chance < 0.03
-    assert near.groupby(held["event"]).mean().mean() > 0.2

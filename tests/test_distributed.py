@@ -84,17 +84,6 @@ def test_two_processes_have_the_loss_and_the_gradients_of_one(ranks, name):
             assert torch.allclose(theirs, mine, rtol=1e-10, atol=1e-13)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_mean_of_losses_of_parts_is_not_the_loss_of_the_whole(name):
-    """So the test above can fail: without `gather`, negatives and weights would be those of each part alone."""
-    model = net()
-    for own in (slice(0, PARTS[0]), slice(PARTS[0], None)):
-        (loss_of(name, model, views()[:, own], LABELS[own]) / len(PARTS)).backward()
-    apart, model = gradients(model), net()
-    loss_of(name, model, views(), LABELS).backward()
-    assert any((a - b).abs().max() > 0.01 * b.abs().max() for a, b in zip(apart, gradients(model)))
-
-
 def test_parts_of_unequal_size_are_gathered_in_order_of_rank(ranks):
     for found in ranks:
         rows, labels = found["gathered"]

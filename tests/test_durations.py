@@ -34,8 +34,8 @@ def run(actual, workers):
     return ends
 
 
-@pytest.mark.parametrize("workers, apart", [(1, 0), (2, 0), (4, 0), (16, 0), (1, 0.2), (2, 0.2)])
-@pytest.mark.parametrize("factor", [1 / 4, 1, 4])
+@pytest.mark.parametrize("workers, apart", [(1, 0), (4, 0), (16, 0), (2, 0.2)])
+@pytest.mark.parametrize("factor", [1 / 4, 4])
 def test_what_is_said_to_be_left_is_true_within_a_factor_of_1_5_once_a_tenth_is_done(workers, apart, factor, rng):
     """On a machine faster or slower than that of the cards by one factor, and by up to a fifth for each chapter, when
     up to a twentieth of the whole does not matter; the more workers, the more one long chapter decides alone."""

@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from published import QUAKE, mapped
 
 from sqlib.errors import SqError
 from sqlib.show import plots_embedding
@@ -13,17 +14,11 @@ from sqlib.show.bundle import address, render
 from sqlib.show.embedding_map import LIMIT, SHAPES, embedding_map
 
 matplotlib.use("agg")
-QUAKE = "2012_07_06_13_26_00"
 
 
 @pytest.fixture
-def small(rng):
-    """Two events of six frames, a class each for some; frame f of an event has its bright pixel in column f."""
-    index = pd.DataFrame({"event": [QUAKE] * 6 + ["<b>x</b>"] * 6, "frame": [5, 4, 3, 2, 1, 0] * 2})
-    pixels = np.zeros((12, 8, 8), np.uint8)
-    pixels[np.arange(12), :, index["frame"]] = 255
-    status = np.array(["TN", "TP", "FN", "FP", "TN", "TN"] * 2)
-    return np.c_[np.arange(12.0), rng.normal(size=12)], index, pixels, status
+def small():
+    return mapped()
 
 
 def test_there_is_one_mark_a_frame_by_class_with_its_event_and_frame(small):
@@ -113,27 +108,3 @@ def test_values_along_an_event_are_drawn_in_time_with_the_annotated_frames_shade
     assert "06 July 2012 13:26" in first.get_title() + first.get_title(loc="left")
     with pytest.raises(SqError, match="no frame of event x"):
         plots_embedding.along(index, {"mean": values}, status, "x")
-
-
-def test_clusters_draw_every_frame_once_in_its_class(rng):
-    status = rng.choice(["TP", "FP", "FN", "TN"], 50)
-    fig = plots_embedding.clusters(rng.normal(size=(50, 2)), status)
-    drawn = [len(marks.get_offsets()) for marks in fig.axes[0].collections]
-    assert drawn == [(status == label).sum() for label in plots_embedding.classes(status)]
-
-
-def test_rings_are_coloured_by_the_frames_from_the_sunquake(rng):
-    index, points = event_index(), rng.normal(size=(30, 2))
-    fig = plots_embedding.rings({250: points, 15: points[::-1]}, index)
-    left = fig.axes[0].collections[0]
-    expected = {tuple(p): max(10 - f, 0, f - 15) for f, p in enumerate(points)}
-    assert [expected[tuple(p)] for p in left.get_offsets()] == list(left.get_array())
-    assert len(fig.axes[0].collections[1].get_offsets()) == 6
-    with pytest.raises(SqError, match="no annotated frame"):
-        plots_embedding.rings({15: points}, index.assign(label=0))
-
-
-def test_similarity_matrix_frames_the_annotated_interval():
-    fig = plots_embedding.similarities(np.eye(30), event_index(), QUAKE)
-    assert {patch.get_xy() for patch in fig.axes[0].patches} == {(9.5, 9.5)}
-    assert {patch.get_width() for patch in fig.axes[0].patches} == {6}

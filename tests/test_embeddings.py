@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.spatial.distance import cosine, euclidean
-from scipy.stats import spearmanr
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -39,14 +38,6 @@ def test_cosine_distance_keeps_its_digits_for_nearly_parallel_vectors_and_takes_
     assert np.isfinite(distance[3])
 
 
-def test_moments_are_of_each_vector_and_the_distance_is_within_the_event(rng):
-    index, vectors = make_index(2, 5), rng.normal(size=(10, 7))
-    found = read.moments(vectors, index).iloc[7]
-    own = vectors[7]
-    expected = [own.mean(), np.median(own), own.std(), np.linalg.norm(own - vectors[5:].mean(axis=0))]
-    np.testing.assert_allclose(found[["mean", "median", "deviation", "distance"]].astype(float), expected)
-
-
 def _jumps(index, rng, size):
     """Embeddings that walk randomly through each event and jump by `size` where the annotation begins and ends."""
     steps = rng.normal(size=(len(index), 8))
@@ -66,14 +57,6 @@ def test_edges_without_a_jump_stand_at_chance(rng):
     index = make_index(events=400)
     found = read.edge_peaks(read.consecutive(_jumps(index, rng, 1), index, "euclidean"), index)
     assert abs(found["edges"].mean() - 0.5) < 3 * np.sqrt(1 / 12 / 800)
-
-
-def test_jump_one_frame_off_the_annotation_is_no_peak_at_the_edge(rng):
-    index = make_index()
-    late = read.consecutive(_jumps(index, rng, 50), index, "euclidean").assign(
-        distance=lambda table: table.groupby("event")["distance"].shift(1)
-    )
-    assert read.edge_peaks(late.fillna({"distance": 0}), index)["edges"].max() < 0.9
 
 
 def test_distance_across_a_gap_and_an_event_without_annotation_do_not_enter(rng):
@@ -152,15 +135,6 @@ def test_concentric_rings_are_found_and_a_thread_or_a_shuffle_is_not(rng):
     mixed = [read.ring(rng.permutation(rings), index).iloc[0] for _ in range(20)]
     assert abs(mixed[0]["rho"]) < 0.25
     assert np.mean([one["grows"] for one in mixed]) == pytest.approx(0.5, abs=0.15)
-
-
-def test_rho_is_spearmans_of_distance_with_frames_from_the_sunquake(rng):
-    index, points = make_index(1), rng.normal(size=(40, 2))
-    away = np.array([max(15 - f, 0, f - 21) for f in range(40)])
-    expected = spearmanr(np.linalg.norm(points - np.median(points[15:22], axis=0), axis=1), away).statistic
-    np.testing.assert_allclose(read.ring(points, index)["rho"][0], expected)
-    assert read.ring(np.zeros((40, 2)), index)["rho"][0] == 0
-    assert read.ring(points, index.assign(label=-1)).empty
 
 
 def test_maps_are_planes_the_same_for_the_same_seed_and_silent(rng):

@@ -101,18 +101,3 @@ def test_the_curve_stands_on_a_logarithmic_axis_with_every_baseline_and_the_pape
     fig.canvas.draw()
     ends = ax.transData.transform((200, 0))[0]
     assert all(text.get_window_extent().x0 > ends for text in ax.texts if "paper" not in text.get_text())
-
-
-def test_a_number_of_the_paper_that_is_not_drawn_is_not_marked(curve):
-    fig = plots.against_number(curve, "ap", "AP", {}, 20)
-    assert not fig.axes[0].texts
-
-
-def test_courses_show_every_point_of_both_inputs():
-    rows = [(levels, count, epoch, level / epoch, 0.1 * epoch) for levels, level in (("relative", 0.5), ("gray", 0.9))
-            for count in (43, 100) for epoch in (1, 2, 3)]
-    fig = plots.courses(pd.DataFrame(rows, columns=["levels", "sources", "epoch", "head", "ap"]))
-    assert [len(ax.lines) for ax in fig.axes] == [2] * 4
-    for ax in fig.axes:
-        assert all(line.get_ydata().max() < ax.get_ylim()[1] for line in ax.lines)
-    plt.close(fig)

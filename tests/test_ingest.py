@@ -21,7 +21,7 @@ from sqlib.errors import SqError
 from sqlib.paths import home
 from sqlib.sun import ingest
 from sqlib.sun.holography import Holography, egression_power, make_kernel
-from sqlib.sun.ingest import chain, track
+from sqlib.sun.ingest import chain
 from sqlib.sun.ingest.target import Target, follow, target_at
 from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.scene import draw_scene, smooth_noise
@@ -114,7 +114,7 @@ def focus(event, target, folder, settings=SETTINGS):
     return taken, power[: settings.frames].numpy()
 
 
-@pytest.mark.parametrize(("instrument", "longitude"), [("HMI", 4.0), ("HMI", 60.0), ("MDI", -8.0), ("MDI", 60.0)])
+@pytest.mark.parametrize(("instrument", "longitude"), [("HMI", 60.0), ("MDI", -8.0)])
 def test_a_source_on_the_rotating_sun_comes_back_in_its_place_and_time(painted, instrument, longitude):
     event, target, folder, movie, (time, y, x) = painted(instrument, longitude)
     taken, power = focus(event, target, folder)
@@ -134,22 +134,6 @@ def test_without_tracking_the_source_is_lost(painted):
     _, power = focus(event, target, folder, replace(SETTINGS, rotation="none"))
     _, row, column = np.unravel_index(power.argmax(), power.shape)
     assert math.hypot(row - y, column - x) > 2
-
-
-def test_dask_makes_what_one_process_makes(painted):
-    """Workers of a scheduler that runs already, here in this process: starting others takes longer than all else."""
-    from dask.distributed import Client, LocalCluster
-
-    event, target, folder, _, _ = painted("MDI", -8.0)
-    patch = track.Patch(24, event.pixel)
-    jobs = track.make_jobs(dict(list(ingest.whole_records(folder).items())[:6]), target, patch)
-    alone = track.project_all(jobs, patch, MDI, 0, progress=False)
-    here = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
-    with LocalCluster(**here) as cluster, Client(cluster):
-        shared = track.project_all(jobs, patch, MDI, scheduler=cluster.scheduler_address, progress=False)
-    assert np.isfinite(alone).all() and np.array_equal(alone, shared)
-    with pytest.raises(SqError, match="no Dask workers"):
-        track.project_all(jobs, patch, MDI, scheduler="nowhere at all", progress=False)
 
 
 def test_the_command_makes_a_cube_and_frames_that_the_notebooks_read(painted, sq_home, capsys):
@@ -272,7 +256,6 @@ def test_settings_that_make_no_cube_are_refused(tmp_path):
     [
         (["2012-07-04T12:00", "--stonyhurst", "95", "0"], "behind the limb"),
         (["2012-07-04T12:00", "--region", "0"], "no NOAA number"),
-        (["2012-07-04T12:00", "--stonyhurst", "0", "0", "-p", "sise=16"], "did you mean 'size'"),
         (["31 June 1999", "--stonyhurst", "0", "0"], "no event"),
         (["tomorrow", "--stonyhurst", "0", "0"], "a time is written like"),
         (["2012-07-04T12:00", "--stonyhurst", "0", "0", "--folder", "/no/such"], "no folder"),
@@ -280,7 +263,6 @@ def test_settings_that_make_no_cube_are_refused(tmp_path):
         (["2012-06-30T23:59:60", "--stonyhurst", "0", "0", "--folder", "/no/such"], "no folder"),
         (["2012-06-31T23:59:60", "--stonyhurst", "0", "0"], "a leap second is written like"),
         (["2012-07-04T12:00", "--stonyhurst", "15", "nan"], "no longitude and latitude"),
-        (["2012-07-04T12:00", "--stonyhurst", "-inf", "0"], "no longitude and latitude"),
         (["2012-07-04T12:00", "--stonyhurst", "15,5", "0"], "not a valid float"),
     ],
 )
@@ -290,9 +272,8 @@ def test_the_command_says_what_is_wrong(sq_home, monkeypatch, capsys, words, com
     assert complaint in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", ["-1.8e1", "-.5", "-1e1", "+3", "1_0", "-0", "5."])
-@pytest.mark.parametrize("frame", ["--stonyhurst", "--carrington"])
-def test_a_number_is_a_number_in_every_form_that_python_reads(sq_home, monkeypatch, capsys, number, frame):
+@pytest.mark.parametrize(("frame", "number"), [("--stonyhurst", "-1.8e1"), ("--carrington", "+3")])
+def test_a_number_is_a_number_in_every_form_that_python_reads(sq_home, monkeypatch, capsys, frame, number):
     asked = []
     monkeypatch.setattr(ingest, "target_at", lambda time, *place: asked.append(place) or target_at(NOON, 0, 0))
     assert main(["data", "ingest", "2012-07-04T12:00", frame, number, number, "--folder", "/no/such"]) == 2

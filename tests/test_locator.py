@@ -39,12 +39,6 @@ def test_a_practice_cube_is_bright_where_it_says_that_its_sources_are(cubes):
     assert not len(cubes[1].sources)
 
 
-def test_practice_cubes_are_the_same_whenever_they_are_made(cubes):
-    again = practice.practise(7, 4, 128, 96)
-    assert (again.frames == cubes[1].frames).all()
-    assert (practice.practise(7, 5, 128, 96).frames != cubes[1].frames).any()
-
-
 def test_frames_whose_speckle_goes_on_belong_together(cubes):
     one, other = cubes[0].frames, cubes[1].frames
     stack = np.concatenate([one[10:20], other[10:16], one[60:63], one[5:6]])
@@ -87,23 +81,6 @@ def test_every_frame_of_a_long_run_is_seen_through_a_window():
         assert {b - a for a, b in windows} == {16}
 
 
-def test_the_wanted_probability_lies_at_the_source_or_nowhere():
-    wanted = training.target([(10.0, 31.0)], 48)
-    assert float(wanted.sum()) == pytest.approx(1)
-    y, x = divmod(int(wanted[:-1].argmax()), 24)
-    assert abs(2 * y + 0.5 - 10) <= 1 and abs(2 * x + 0.5 - 31) <= 1
-    two = training.target([(10.0, 31.0), (40.0, 8.0)], 48)[:-1].reshape(24, 24)
-    assert float(two[:12].sum()) == pytest.approx(0.5, abs=0.01)
-    for nothing in ([], [(-5.0, 10.0)]):
-        assert training.target(nothing, 48)[-1] == 1 and float(training.target(nothing, 48)[:-1].sum()) == 0
-
-
-def test_outlines_change_few_pixels_and_leave_the_rest(cubes, rng):
-    frames = torch.from_numpy(cubes[0].frames[:3].copy())
-    changed = np.mean([float((training.with_lines(frames, rng) != frames).any(0).float().mean()) for _ in range(40)])
-    assert 0 < changed < 0.02
-
-
 def place_of(wanted, crop):
     y, x = divmod(int(wanted[:-1].argmax()), crop // 2)
     return np.array([2 * y + 0.5, 2 * x + 0.5])
@@ -120,16 +97,6 @@ def test_a_window_wants_its_source_where_it_is_seen_however_it_is_stretched_and_
         assert seen.shape == (locator.CHANNELS, 96, 96) and float(wanted.sum()) == pytest.approx(1)
         bright = np.array(divmod(int(seen[locator.BINS].argmax()), 96))  # in the mean over the window
         assert np.abs(bright - place_of(wanted, 96)).max() <= 1.5 and wanted[-1] == 0
-
-
-def test_the_same_step_has_the_same_batch_however_many_processes_make_the_cubes():
-    cpu = torch.device("cpu")
-    whole = list(training.batches(SMALL, 0, cpu))
-    for first, workers in ((0, 2), (3, 0)):
-        for (pictures, wanted), (again, same) in zip(
-            whole[first:], training.batches(SMALL, first, cpu, workers), strict=True
-        ):
-            assert torch.equal(pictures, again) and torch.equal(wanted, same)
 
 
 def train(teaching=SMALL, **how):
@@ -233,10 +200,3 @@ def test_frames_sampled_far_finer_than_it_was_taught_get_a_warning(cubes, recwar
     assert not recwarn
     with pytest.warns(UserWarning, match="far coarser"):
         find_sources(frames.repeat(2, 1).repeat(2, 2))
-
-
-def test_damaged_weights_are_refused(tmp_path):
-    path = tmp_path / "locator.safetensors"
-    path.write_bytes(b"no weights")
-    with pytest.raises(SqError, match="damaged"):
-        locator.load(path)

@@ -45,14 +45,6 @@ def test_views_take_the_boxes_that_all_frames_of_an_interval_share():
     assert set(range(21, 30)) <= set(views["2001_04_06_19_13_00"].numbers)
 
 
-def test_scaling_by_frame_is_what_min_max_of_each_frame_gives():
-    frames = frameset()
-    pixels = frames.pixels.astype(float)
-    low, high = pixels.min((1, 2)), pixels.max((1, 2))
-    expected = 255 * (pixels.mean((1, 2)) - low) / (high - low)
-    assert np.allclose(measurements.scaled_by_frame(measurements.levels(frames))["mean"], expected)
-
-
 def test_counts_leave_the_share_empty_where_a_class_is_absent():
     counts = {"cubes": [1, 1, 2], "positives": [1, 2, 3], "negatives": [9, 8, 17]}
     printed = pd.DataFrame({"cycle": ["23", "24", "all"], **counts})

@@ -100,13 +100,6 @@ def test_a_bootstrap_interval_by_event_covers_a_known_value_at_about_its_level(r
     assert coverage(40, frames=10, clustered=False) < 0.8  # frames taken as independent promise far too much
 
 
-def test_a_paired_difference_is_surer_than_one_interval(rng):
-    hard, events = events_of(rng, events=20, frames=10, between=3.0)
-    labels, better = np.zeros(len(hard)), hard + 0.5
-    assert interval(labels, better, events, mean, 0, draws=200, less=hard) == pytest.approx((0.5, 0.5))
-    assert interval(labels, better, events, mean, 0, draws=200)[0] < hard.mean()  # alone, it would not be told apart
-
-
 @pytest.mark.parametrize(("hits", "count"), [(0, 3), (3, 3), (2, 7), (0, 1), (40, 41)])
 def test_the_interval_of_a_share_of_events_is_wilsons_and_has_a_width_where_all_agree(hits, count):
     value, low, high = share(np.arange(count) < hits)
@@ -133,15 +126,6 @@ def test_the_interval_of_a_share_over_few_events_covers_it_where_the_bootstrap_d
         held += share(hits, event)[1] <= p <= share(hits, event)[2]
         drawn += middle(hits, event, trial, 60)[1] <= p <= middle(hits, event, trial, 60)[2]
     assert held / 120 > 0.93 > 0.9 > drawn / 120
-
-
-def test_draws_without_a_class_are_skipped():
-    labels, events = np.array([1, 1, 0, 0, 0, 0]), np.array([0, 0, 1, 1, 2, 2])  # only event 0 has positives
-    counted = []
-    interval(labels, labels, events, lambda y, v: counted.append(set(y)) or 0.0, 0, draws=500)
-    assert counted == [{0, 1}] * len(counted)
-    lacking = (2**3 + 1) / 3**3  # draws of events 1 and 2 only, and of event 0 three times
-    assert 1 - len(counted) / 500 == pytest.approx(lacking, abs=0.07)
 
 
 def test_one_event_gives_no_interval_and_one_seed_one_interval(rng):

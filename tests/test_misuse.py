@@ -1,6 +1,5 @@
 """The command line misused as users misuse it: exit code 2 (130 when interrupted), one message, nothing made."""
 
-import errno
 import json
 import os
 import pickle
@@ -12,18 +11,12 @@ from astropy.io import fits
 from entries import ENTRIES, KEY, a_run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tinybook import make_home
 
 from sqbook.cli import main
 from sqlib.errors import SqError
 from sqlib.learn.pictures import cifar10
 from sqlib.show import publish, records
 from sqlib.show.provenance import read_card
-
-
-@pytest.fixture
-def home(sq_home):
-    return make_home(sq_home)
 
 
 def refused(words, capsys) -> str:
@@ -40,33 +33,39 @@ def refused(words, capsys) -> str:
     ("words", "told"),
     [
         (["rum", "00_first"], "No such command 'rum'. Did you mean 'run'?"),
-        (["data", "bild"], "No such command 'bild'. Did you mean 'build'?"),
+        ([], "say which command"),
+        (["data"], "say which command"),
         (["run"], "NOTEBOOK"),
+        (["run", "00_first", "--dta", "twin"], "--data"),
+        (["run", "00_first", "01_second", "-p", "sed=1"], "did you mean 'seed'"),
+        (["run", "00_first", "-p", "seed=one"], "seed must be int, not 'one' (str)"),
+        (["run", "00_first", "-p", "seed"], "write name=value"),
+        (["run", "00_first", "-p", "sise=8"], "did you mean 'size'"),
         (["run", "../../etc/passwd"], "no notebook"),
         (["run", "x" * 5000], "x"),
         (["run", "00_first", "-p", "level=1e999"], "level must be a finite number"),
-        (["run", "00_first", "-p", "level=" + "-" * 30_000 + "1"], "level must be float"),
         (["run", "00_first", "-p", "bins=[[1]]"], "bins[0] must be int"),
         (["run", "00_first", "--root", "/no/such/folder"], "/no/such/folder"),
         (["run", "00_first", "--data", "moon"], "'moon' is not one of 'twin', 'sunquakenet'"),
+        (["run", "00_first", "--data", "twin", "-p", "data=sunquakenet"], "data is given twice"),
+        (["run", "00_first", "--workers", "0"], "'--workers': 0 is not in the range x>=1"),
         (["train", "00_first", "--minutes", "soon"], "not a valid float"),
+        (["train", "00_first", "--minutes", "nan"], "--minutes is a number of at least 0"),
         (["params", "00_frist"], "did you mean '00_first'"),
         (["slides", "00_frist"], "did you mean '00_first'"),
+        (["data", "info", "-p", "sise=64"], "did you mean 'size'"),
+        (["data", "ingest", "2014-03-29T17:48", "--region", "1", "--stonyhurst", "1", "2"], "give one of --region"),
         (["student", "/dev/null"], "is a file"),
         (["student", "--check", "/no/such/folder"], "/no/such/folder"),
         (["compare", "a", "b"], "no runs yet"),
         (["sweep", "00_first", "-p", "seed=1..999999999999999999"], "from 1 to 500 runs"),
         (["sweep", "00_first", "-p", "seed=1..9", "-p", "size=1..99"], "from 1 to 500 runs"),
         (["sweep", "00_first", "-p", "seed=1,2", "--workers", "-1"], "workers is a whole number"),
-        (["sweep", "00_first", "-p", "seed=1,2", "--workers", "99999"], "workers is a whole number"),
-        (["data", "build", "--workers", "-1"], "workers is a whole number"),
         (["data", "build", "--workers", "99999"], "workers is a whole number"),
         (["data", "build", "--workers", "some"], "not a valid integer"),
         (["data", "build", "-p", "size=999999"], "size must be a whole number from 64 to 1024"),
         (["data", "info", "--data", "sunquakenet", "--root", "/dev/null"], "/dev/null"),
         (["data", "export", "/dev/null/x"], "not built"),
-        (["data", "ingest", "2012-07-04T12:00"], "--region"),
-        (["data", "ingest", "2012-07-04T12:00", "--stonyhurst", "0", "nan"], "no longitude and latitude"),
         (["book", "--profile", "lapptop"], "_toc.yml"),
     ],
 )
@@ -88,22 +87,6 @@ def test_an_empty_folder_of_data_and_one_that_is_a_file_are_named(home, tmp_path
     for name in ("empty", "file", "loop"):
         words = ["data", "info", "--data", "sunquakenet", "--root", str(tmp_path / name)]
         assert str(tmp_path / name) in refused(words, capsys)
-
-
-def test_a_profile_with_an_unknown_key_is_named_with_the_nearest(home, capsys):
-    (home / "profiles/smoke.yml").write_text("notebooks: {00_first: {sise: 4}}")
-    told = refused(["run", "00_first", "--profile", "smoke"], capsys)
-    assert "smoke.yml" in told and "did you mean 'size'" in told
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
-def test_a_disk_that_takes_nothing_is_told(home, monkeypatch, tmp_path, capsys, number):
-    def full(*_, **__):
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr("tempfile.mkdtemp", full)
-    assert os.strerror(number) in refused(["student", str(tmp_path / "class")], capsys)
-    assert not (tmp_path / "class").exists()
 
 
 def test_a_home_that_is_a_file_or_a_link_to_itself_is_told(tmp_path, monkeypatch, capsys):
@@ -198,16 +181,15 @@ def test_what_is_a_pickle_is_not_opened(sq_home, monkeypatch):
     assert not (sq_home / "opened").exists()
 
 
-@pytest.mark.parametrize("keys", [{"NAXIS1": 200_000, "NAXIS2": 200_000}, {"NAXIS1": 2**31 - 1}])
 @pytest.mark.parametrize("name", ["cube", "own cube, FITS", "record of HMI", "coronal image"])
-def test_a_fits_file_that_claims_to_be_huge_is_refused(sq_home, name, keys):
+def test_a_fits_file_that_claims_to_be_huge_is_refused(sq_home, name):
     sq_home.mkdir()
     make, read = ENTRIES[name]
     path = make(sq_home)
     content = bytearray(path.read_bytes())
-    for key, value in keys.items():
+    for key in ("NAXIS1", "NAXIS2"):
         at = content.index(key.encode(), 2880 if name == "record of HMI" else 0)
-        content[at : at + 80] = str(fits.Card(key, value)).encode()
+        content[at : at + 80] = str(fits.Card(key, 200_000)).encode()
     path.write_bytes(content)
     with pytest.raises(SqError, match=path.name):
         read(path)

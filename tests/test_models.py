@@ -13,16 +13,13 @@ from sqlib.learn.settings import Model
 @pytest.mark.parametrize(
     ("backbone", "features"), [("resnet6", 64), ("resnet18", 512), ("resnet50", 2048), ("densenet121", 1024)]
 )
-@pytest.mark.parametrize("window", [1, 3, 7])
-def test_a_backbone_takes_any_window_and_ends_with_its_own_features(backbone, features, window):
-    net, found = trunk(Model(backbone), window)
-    assert found == features
-    assert net.eval()(torch.zeros(1, window, 64, 64)).shape[1] == features
+def test_a_backbone_takes_any_window_and_ends_with_its_own_features(backbone, features):
+    net, found = trunk(Model(backbone), 5)
+    assert net.eval()(torch.zeros(1, 5, 64, 64)).shape[1] == found == features
 
 
-@pytest.mark.parametrize("backbone", ["resnet6", "resnet18", "densenet121"])
-def test_encoding_projection_and_class_logits_have_their_sizes(backbone):
-    net = ContrastiveNet(Model(backbone, encoding=20, projection=12, dropout=0.1), 3).eval()
+def test_encoding_projection_and_class_logits_have_their_sizes():
+    net = ContrastiveNet(Model("resnet6", encoding=20, projection=12, dropout=0.1), 3).eval()
     code, projection, logits = net(torch.rand(4, 3, 64, 64) * 255)
     assert (code.shape, projection.shape, logits.shape) == ((4, 20), (4, 12), (4, 2))
 
@@ -66,17 +63,9 @@ def test_other_windows_share_what_three_colours_had_learned_evenly(channels):
     assert torch.allclose(*answers, atol=1e-4)
 
 
-def test_where_nothing_was_learned_all_windows_start_alike():
-    for window in (1, 3, 7):
-        weight = trunk(Model("resnet6", width=64), window)[0][0][0].weight
-        spread = weight.mean(1).std() / weight.std()  # of the mean over time: independent channels average out
-        assert float(spread.detach()) == pytest.approx(window**-0.5, rel=0.15)
-
-
-@pytest.mark.parametrize("latent", [32, 4096])
 @pytest.mark.parametrize("variational", [False, True])
-def test_an_autoencoder_gives_back_frames_of_its_input_size(latent, variational):
-    net = AutoEncoder(Model("resnet6", encoding=latent, width=8), 1, 96, variational)
+def test_an_autoencoder_gives_back_frames_of_its_input_size(variational):
+    net, latent = AutoEncoder(Model("resnet6", encoding=32, width=8), 1, 96, variational), 32
     frames = torch.rand(2, 1, 96, 96) * 255
     drawn, target, mean, log_variance, logits = net(frames, torch.randn(2, latent) if variational else None)
     assert drawn.shape == target.shape == frames.shape

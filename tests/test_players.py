@@ -3,58 +3,38 @@
 import io
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from browser import opened
 from PIL import Image
-from published import html_of, page_with
+from published import ANNOTATED, SIDE, altered, html_of, mapped, page_with, row_of
+from published import film as frames_of_film
 
-from sqlib.data.frames import make_frameset, make_index
 from sqlib.show import playground
 from sqlib.show.embedding_map import embedding_map
 from sqlib.show.movie import episode, player
 from sqlib.show.threshold import levels, sentence, slider
 
-QUAKE, NAMED = "2012_07_06_13_26_00", "06 July 2012 13:26"
-ANNOTATED = range(4, 9)
-SIDE = 40  # of the playground's frames
+NAMED = "06 July 2012 13:26"
 PHONE = {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"}
 
 
 @pytest.fixture(scope="module")
 def film():
-    """Frames 1 to 11 of an event of 40 pixels, annotated from 4 to 8, with a dark region, as a page shows them."""
-    boxes = [((10, 12, 16, 18),) if i in ANNOTATED else () for i in range(12)]
-    index = make_index({"event": QUAKE, "cycle": 24, "frame": range(12), "boxes": boxes,
-                        "time": pd.date_range("2012-07-06 13:00", periods=12, freq="45s"),
-                        "label": [int(i in ANNOTATED) for i in range(12)]})
-    pixels = np.random.default_rng(1265).integers(40, 90, size=(12, 40, 40)).astype(np.uint8)
-    pixels[:, 14:30, 14:30] //= 4
-    shown = episode(make_frameset(pixels, index, "twin", "cube"), around=3)
-    return html_of(player(**shown | {"still": 0}, fps=50), alt="A <b>.")
+    """Frames 1 to 11 of an event, annotated from 4 to 8, with a dark region, as a page shows them."""
+    return html_of(player(**episode(frames_of_film(), around=3) | {"still": 0}, fps=50), alt="A <b>.")
 
 
 @pytest.fixture(scope="module")
 def chart():
-    """A map of two events of six frames; frame f of an event has its bright pixel in column f."""
-    index = pd.DataFrame({"event": [QUAKE] * 6 + ["<b>x</b>"] * 6, "frame": [5, 4, 3, 2, 1, 0] * 2})
-    pixels = np.zeros((12, 8, 8), np.uint8)
-    pixels[np.arange(12), :, index["frame"]] = 255
-    status = np.array(["TN", "TP", "FN", "FP", "TN", "TN"] * 2)
-    points = np.c_[np.arange(12.0), np.random.default_rng(1).normal(size=12)]
-    chart = embedding_map(points, index, pixels, status)
-    return {name: html_of(chart, name, alt="A map.") for name in ("m", "two")}
+    """A map of two events of six frames, twice."""
+    return {name: html_of(embedding_map(*mapped()), name, alt="A map.") for name in ("m", "two")}
 
 
 @pytest.fixture(scope="module")
 def tried():
-    """Two samples with a source in the upper left, altered in every way; the second has a wild name."""
-    frames = np.random.default_rng(1265).exponential(18, size=(2, 3, SIDE, SIDE)).clip(0, 200)
-    batch, inside = torch.from_numpy(frames.astype(np.uint8)), torch.zeros(2, SIDE, SIDE, dtype=torch.bool)
-    batch[0, :, 6:10, 8:12], inside[:, 5:11, 7:13] = 250, True
-    facts = pd.DataFrame({"event": [QUAKE, "<b>x</b>"], "frame": [85, 12], "label": [1, 0]})
-    return playground.attempts(batch, inside, facts, torch.Generator().manual_seed(1))
+    """Two samples, altered in every way."""
+    return playground.attempts(*altered(), torch.Generator().manual_seed(1))
 
 
 @pytest.fixture(scope="module")
@@ -179,11 +159,6 @@ def test_map_shows_the_mark_beneath_the_pointer_and_a_button_hides_its_class(bro
 
 def test_playground_shows_the_picture_that_its_controls_name(browser, tried, ground, tmp_path):
     pictures, table = tried
-
-    def row_of(event: int, threshold: int, then: str, draw: int = 0) -> int:
-        own = (table["event"] == table["event"].unique()[event]) & (table["threshold"] == threshold)
-        return int(np.flatnonzero(own & (table["then"] == then) & (table["draw"] == draw))[0])
-
     with opened(browser, page_with(tmp_path, ground)) as (page, complaints):
         frame, low, then = (page.get_by_label(label, exact=True) for label in ("Frame", "Solarized Low-Pass", "Then"))
         again, mark = (page.get_by_role("button", name=name) for name in ("Draw again", "Annotated box"))
@@ -203,21 +178,21 @@ def test_playground_shows_the_picture_that_its_controls_name(browser, tried, gro
         assert paths.nth(1).get_attribute("d") == f"M7 {SIDE - 11}H13V{SIDE - 5}H7z"
         mark.press("Space")
         assert [paths.nth(i).get_attribute("d") for i in (0, 1)] == ["", ""]
-        check(row_of(0, 50, "v-flip"))
+        check(row_of(table, 0, 50, "v-flip"))
         assert again.is_disabled()
         low.focus()
         page.keyboard.press("Home")
         then.select_option(label="shift")
         for draw in (0, 1, 2):
-            check(row_of(0, 0, "shift", draw))
+            check(row_of(table, 0, 0, "shift", draw))
             assert say.inner_text().endswith(f"Draw {draw + 1} of 3.")
             again.click() if draw else again.press("Enter")
-        check(row_of(0, 0, "shift", 0))
+        check(row_of(table, 0, 0, "shift", 0))
         frame.focus()
         page.keyboard.press("ArrowDown")
         then.select_option(label=playground.MIXING)
         low.select_option(label="threshold 30")
-        check(row_of(1, 30, playground.MIXING), before=row_of(1, 0, "as it is"))
+        check(row_of(table, 1, 30, playground.MIXING), before=row_of(table, 1, 0, "as it is"))
         after = page.locator(".sq-screen img").nth(1).get_attribute("alt")
         assert after.endswith("threshold 30, then Time-Based Mixing")
         mark.click()

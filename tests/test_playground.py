@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from published import caught
+from published import SIDE, altered, row_of
 
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
@@ -13,24 +13,15 @@ from sqlib.judge import sources
 from sqlib.learn import augment
 from sqlib.learn.lowpass import solarized_low_pass
 from sqlib.learn.samples import make_samples
-from sqlib.show import playground, publish
-from sqlib.show.records import read_records
+from sqlib.show import playground
 
 matplotlib.use("agg")
-BAD = '<img src=x onerror="alert(1)">'
 STATES = 5 * 1 + 1 + 4 * 3 + 1  # turns, nothing, four kinds of chance with three draws, time mixing
-SIDE = 40
 
 
 @pytest.fixture(scope="module")
 def batch():
-    """Two samples of 40 pixels: a source in the upper left, and the same place without one, whose name is wild."""
-    rng = np.random.default_rng(1265)
-    frames = torch.from_numpy(rng.exponential(18, size=(2, 3, SIDE, SIDE)).clip(0, 200).astype(np.uint8))
-    frames[0, :, 6:10, 8:12] = 250
-    inside = torch.zeros(2, SIDE, SIDE, dtype=torch.bool)
-    inside[:, 5:11, 7:13] = True
-    return frames, inside, pd.DataFrame({"event": ["2012_07_06_13_26_00", BAD], "frame": [85, 12], "label": [1, 0]})
+    return altered()
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +32,6 @@ def tried(batch):
 def seen(frames: torch.Tensor, white) -> np.ndarray:
     """Frames (B, H, W) as they should be shown."""
     return np.round(np.clip(frames.numpy() * 255.0 / np.asarray(white)[:, None, None], 0, 255))
-
-
-def row_of(table, event: int, threshold: int, then: str, draw: int = 0) -> int:
-    own = (table["event"] == table["event"].unique()[event]) & (table["threshold"] == threshold)
-    return int(np.flatnonzero(own & (table["then"] == then) & (table["draw"] == draw))[0])
 
 
 def test_there_is_a_picture_of_every_frame_low_pass_kind_and_draw(tried):
@@ -132,16 +118,3 @@ def test_frames_are_chosen_from_clear_to_middling_with_one_that_has_none(rng):
     bare = make_samples(make_frameset(pixels, index.assign(boxes=[()] * len(index)), "twin", "cube"), 3)
     with pytest.raises(SqError, match="needs an annotated frame"):
         playground.choose(bare)
-
-
-def test_chapter_publishes_a_still_and_every_contrast(tried, tmp_path, monkeypatch):
-    shown = caught(monkeypatch)
-    page = publish.begin("04_x", data="twin", seed=7, profile="smoke", out=str(tmp_path))
-    publish.figure(page, playground.playground(*tried), "play", label="Playground", caption="A & b.", alt="Frames.")
-    html = shown[0]["text/html"]
-    assert "SIMULATED (twin, seed 7)" in html and "A &amp; b." in html
-    record = read_records(tmp_path)["play"]
-    assert (record["kind"], record["file"], record["alt"]) == ("figure", "figures/play.png", "Frames.")
-    assert 0 < (tmp_path / "figures/play.png").stat().st_size <= 250_000
-    table = pd.read_csv(tmp_path / "tables/play.csv")
-    pd.testing.assert_frame_equal(table, tried[1].drop(columns="boxes"), check_dtype=False)

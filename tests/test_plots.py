@@ -10,7 +10,7 @@ import pytest
 from sqlib.data.frames import FrameSet
 from sqlib.learn.augment import Views
 from sqlib.learn.settings import Settings
-from sqlib.show import plots_augmentations, plots_dataset, plots_detection, plots_holography
+from sqlib.show import plots_dataset, plots_detection, plots_holography
 from sqlib.show import plots_recurrence as recurrence
 
 TRUTH, NEAR, FAR = (20.0, 30.0, 30.0, 42.0), (22.0, 31.0, 28.0, 36.0), (90.0, 31.0, 96.0, 36.0)
@@ -21,28 +21,6 @@ FOUND = pd.DataFrame([NEAR, [np.nan] * 4, FAR], columns=["x0", "y0", "x1", "y1"]
 def closed():
     yield
     plt.close("all")
-
-
-def test_the_ablation_has_a_mark_for_each_seed_and_one_for_the_mean():
-    scores = pd.DataFrame({"variant": ["a", "a", "b"], "fall": [1.0, 2, 3], "spread": [0.1, 0.2, 0.3],
-                           "AP": [0.1, 0.3, 0.2], "low": [0.1, 0.1, 0.1], "high": [0.4, 0.4, 0.3]})
-    fig = plots_augmentations.ablation(scores, 0.15)
-    fall, _, ap = fig.axes
-    assert fall.collections[0].get_offsets().tolist() == [[1.5, 1], [3, 0]]
-    assert np.column_stack(fall.lines[-1].get_data()).tolist() == [[1, 1], [2, 1], [3, 0]]
-    assert [t.get_text() for t in fall.get_yticklabels()] == ["a", "b"]
-    assert [len(ax.collections) for ax in fig.axes] == [1, 1, 2]  # an interval of the average precision only
-    assert ap.lines[0].get_xdata()[0] == 0.15
-    assert [text.get_text() for text in fig.legends[0].texts] == ["mean, 95 % interval", "a seed"]
-
-
-def test_the_shares_of_the_symmetries_stand_in_percent_beneath_their_pictures():
-    found = pd.DataFrame({"paper": [0.5, 0.5], "code": [0.9, 0.1], "alike": [0.5, 0.5]}, ["as it is", "other turn"])
-    fig = plots_augmentations.square({name: np.zeros((4, 4)) for name in found.index}, found)
-    bars = fig.axes[-1]
-    assert [bar.get_height() for drawn in bars.containers for bar in drawn] == [50, 50, 90, 10, 50, 50]
-    assert {bar.get_hatch() for bar in bars.containers[1]} == {"//"} and "%" in bars.get_ylabel()
-    assert [len(ax.images) for ax in fig.axes] == [1, 1, 0]
 
 
 def test_examples_stand_in_two_rows_and_a_folder_without_positives_says_so(rng):
@@ -57,17 +35,6 @@ def test_examples_stand_in_two_rows_and_a_folder_without_positives_says_so(rng):
     assert [ax.get_ylabel() for ax in fig.axes[::3]] == ["negative", "positive"]
     titles = [ax.get_title() for ax in plots_dataset.examples(frames, [0], []).axes[3:]]
     assert titles == ["", "no positive frame\nin this folder", ""]
-
-
-def test_frames_are_counted_per_cycle_and_positive_ones_per_labelled_event():
-    events = [{"cycle": cycle, "labelled": cycle > 22, "positives": positives}
-              for cycle, positives in ((23, 5), (22, 9), (24, 7), (24, 0))]
-    facts = {"cycles": {"23": {"negatives": 1200, "positives": 5}, "24": {"negatives": 30, "positives": 7}},
-             "per_event": events}
-    left, right = plots_dataset.counts(facts).axes
-    assert [bar.get_height() for bar in left.patches] == [1200, 5, 30, 7]
-    assert [text.get_text() for text in left.texts] == ["1,200", "5", "30", "7"]
-    assert [(bar.get_x() + 0.4, bar.get_height()) for bar in right.patches] == [(0, 5), (1, 7)]
 
 
 def test_a_cut_out_shows_every_box_whole_and_a_frame_without_detection_only_the_truth(rng):
@@ -119,15 +86,6 @@ def test_a_frame_without_a_box_never_counts_as_near():
     assert chance[-1] == pytest.approx(np.pi / 4, abs=1e-6)  # a disc of half the side in a square
 
 
-def test_the_network_figure_shows_channels_maps_and_encoding_also_of_a_network_that_says_nothing(rng):
-    frames = rng.integers(0, 255, (3, 16, 16)).astype(float)
-    made = [rng.random((10, 8, 8)), rng.random((4, 4, 4)), np.zeros(6)]
-    fig = recurrence.through_network(frames, [7, 8, 9], made, ((2, 2, 5, 5),))
-    shown = [ax for ax in fig.axes if ax.images]
-    assert len(shown) == 4 + 8 + 2 and [len(ax.patches) for ax in shown[:4]] == [1, 1, 1, 0]
-    assert shown[-1].get_title() == "6 numbers" and shown[-1].images[0].get_array().shape[:2] == (2, 3)
-
-
 def kinds(run):
     return {name: kind for row in recurrence.stages(run, 224) for name, _, kind in row}
 
@@ -142,12 +100,6 @@ def test_a_changed_recipe_changes_the_diagram():
     assert kinds(replace(paper, views=Views(extra=("gaussian_blur",))))["further transforms"] == "standard"
     assert "further transforms" not in kinds(paper)
     assert "SimCLR" not in kinds(bare)
-
-
-def test_every_box_is_drawn_with_its_words():
-    rows = recurrence.stages(Settings("weighted", start=Settings("simclr")), 224)
-    drawn = [text.get_text() for text in recurrence.chain(rows).axes[0].texts]
-    assert all(name in drawn and kind in recurrence.KINDS for row in rows for name, _, kind in row)
 
 
 def test_travel_times_and_rays_have_one_legend_outside_of_the_axes_and_the_pupil_shaded():

@@ -86,14 +86,3 @@ def test_the_box_lies_on_the_picture_of_the_atmosphere_where_the_place_is_seen(r
         assert np.ptp(drawn[:, 1]) == pytest.approx(11 / 0.727 / 0.6, rel=0.1)  # ten pixels of 1.1 Mm, in ones of 0.6″
         assert ax.get_xlim() == (-0.5, one.data.shape[1] - 0.5)  # contours do not widen the view
     assert [len(plots.corona(some, None).axes) for some in (maps[:1], [])] == [1, 0]  # no images is no error
-
-
-def test_shifts_and_maps_are_labelled(rng):
-    fig = plots.offsets(np.arange(0, 90, 10), {"12 Mm": np.arange(9.0)}, {"an event": (60, 14.0)}, (10, 15))
-    assert "arcsec" in fig.axes[0].get_ylabel() and "degrees" in fig.axes[0].get_xlabel()
-    frames = rng.exponential(20, (2, 16, 16))
-    maps = {"Grad-CAM": rng.normal(size=(2, 16, 16)), "occlusion": np.zeros((2, 16, 16))}
-    fig = plots.looked(frames, maps, [((2, 3, 8, 9),), ()], np.array([[5, 5], [30, 2.0]]), ["a", "b"])
-    assert len(fig.axes) == 6
-    assert [len(ax.patches) for ax in fig.axes] == [1, 1, 1, 0, 0, 0]
-    assert fig.axes[3].get_xlim() == (-0.5, 15.5)  # a place outside of the frame does not widen it

@@ -77,15 +77,6 @@ def test_what_was_cut_off_or_failed_is_made_by_the_next_call(made, monkeypatch, 
         practice_set(3, **SMALL)
 
 
-def test_workers_make_the_same_set(sq_home):
-    one = practice_set(2, **SMALL)
-    pixels, sources = one.pixels.copy(), one.sources
-    for path in (sq_home / "data" / "practice").glob("*/*"):
-        path.unlink()
-    two = practice_set(2, **{**SMALL, "workers": 2})
-    assert np.array_equal(two.pixels, pixels) and two.sources.equals(sources)
-
-
 def test_a_part_holds_exactly_the_sources_asked_for_and_knows_of_the_others(nine):
     per_cube = np.bincount(nine.sources["cube"], minlength=9)
     wanted = int(per_cube[:2].sum()) + 1

@@ -1,13 +1,12 @@
 """The printed numbers: what they say of themselves and of each other, and where they contradict themselves."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from sqlib.data import catalogue, find_event, paper_split
 from sqlib.judge.metrics import macro, possible
 from sqlib.judge.published import table
-from sqlib.learn.classify import CLASSIFIERS, balanced
+from sqlib.learn.classify import balanced
 
 FOUR = ["precision", "recall", "f1", "accuracy"]
 
@@ -29,7 +28,7 @@ def samples(name):
 
 
 def test_every_table_is_there_as_printed():
-    rows = {"recurrence": 1, "samples": 5, "settings": 55, "table2": 10, "table3": 11, "table4": 10, "table5": 7,
+    rows = {"recurrence": 1, "samples": 5, "settings": 54, "table2": 10, "table3": 11, "table4": 10, "table5": 7,
             "table6": 8}
     assert {name: len(table(name)) for name in rows} == rows
     best = table("table2").set_index(["classifier", "smote"]).loc[("SVC (poly)", "SMOTE")]
@@ -43,12 +42,6 @@ def test_slips_have_a_place_what_is_printed_the_evidence_and_what_is_read_instea
     slips = table("slips")
     assert list(slips) == ["where", "printed", "evidence", "read"] and len(slips) == 19
     assert slips.ne("").all(axis=None) and not slips.duplicated().any()
-
-
-def test_the_printed_classifiers_are_known_by_the_same_names():
-    printed = pd.concat([table(name) for name in ("table2", "table4", "table6")])
-    assert set(printed["classifier"]) <= set(CLASSIFIERS)
-    assert set(printed["smote"]) == {"None", "SMOTE"}
 
 
 def test_table_3_is_of_the_eleven_test_events_and_their_annotated_frames():
@@ -100,15 +93,6 @@ def test_printed_scores_that_no_outcome_on_the_captions_test_set_has():
         "table4 SGD, None", "table4 SGD, SMOTE",
         *(f"table6 {name}, AE, SMOTE" for name in ("K-NN (bagging)", "SVC (poly)", "logistic regression", "SGD")),
     ]
-
-
-def test_the_halves_of_table_6_fit_test_sets_with_different_shares_of_positives():
-    counts = [13, 16, 18, 132]  # of 1,000
-    for model, own in table("table6").rename(columns={"f1": "F1"}).groupby("model"):
-        fits = np.array([[len(possible(n, 1000 - n, **row)) > 0 for n in counts]
-                         for row in own[["precision", "recall", "F1", "accuracy"]].to_dict("records")])
-        small, large = fits[:, :3], fits[:, 3]
-        assert not large.any() and small.any(axis=1).all() if model == "AE" else large.all() and not small.any()
 
 
 def test_the_frames_of_the_test_set_and_of_training_are_those_of_the_catalogue():

@@ -7,9 +7,7 @@ import torch
 
 from sqlib.errors import SqError
 from sqlib.judge import reconstructions as rc
-from sqlib.judge.published import departures, table
 from sqlib.learn.models import AutoEncoder, Model
-from sqlib.show import plots_autoencoders as plots
 
 
 @pytest.mark.parametrize("variational", [False, True])
@@ -35,15 +33,6 @@ def test_errors_of_linear_codes_begin_at_the_mean_frame_and_end_where_the_frames
     assert len(codes["PCA"][1]) == 39, "no more components than training frames tell"
     assert (np.diff(waves, axis=1) <= 1e-9).all()
     assert np.abs(waves[:, 3]).max() < 1e-5, "64 waves span 8 by 8 pixels"
-
-
-def test_the_lowest_frequencies_are_orthonormal_and_hold_what_is_smooth():
-    noise = np.random.default_rng(0).normal(size=(4, 16, 16))
-    mean, waves = rc.linear_codes(noise, 20, 0)["lowest frequencies"]
-    np.testing.assert_allclose(waves @ waves.T, np.eye(20), atol=1e-5)
-    place = (np.arange(16) + 0.5) / 16
-    smooth = np.cos(np.pi * place)[:, None] + np.cos(2 * np.pi * place)[None]
-    assert rc.linear_errors(smooth[None], (0 * mean, waves), [20])[0, 0] < 1e-6
 
 
 def test_a_ratio_of_errors_weighs_frames_alike_and_its_interval_is_over_events():
@@ -141,18 +130,3 @@ def test_company_knows_codes_of_events_from_codes_of_sunquakes():
     assert one["own"].mean() > 0.9 and other["own"].mean() < 0.5
     quakes = index["label"] == 1
     assert one.loc[quakes, "sunquakes"].mean() < 0.7 and other.loc[quakes, "sunquakes"].mean() > 0.95
-
-
-def test_departures_name_what_differs_and_what_the_paper_does_not_say():
-    parameters = {"resolution": 224, "crop": 0, "width": 8, "latents": [32], "batch": 64, "rate": 1e-3, "epochs": 2,
-                  "epochs_tuned": 1, "neighbours": [250, 8], "test": "26 positives, 171 negatives"}
-    found = departures(parameters, "autoencoders").set_index("setting")["same"]
-    assert found["frames, pixels a side"] == found["test set"] == found["part of a frame that is seen"] == "yes"
-    assert found["neighbours of the two maps"] == "no" and pd.isna(found["epochs"])
-
-
-def test_our_scores_stand_under_the_printed_ones():
-    ours = table("table6").assign(smote="SMOTE", precision=0.5)
-    both = plots.beside(table("table6"), pd.concat([ours, ours.assign(smote="None")]))
-    assert both["scores of"].tolist() == ["paper", "here"] * 8
-    assert (both["classifier"].iloc[::2].to_numpy() == both["classifier"].iloc[1::2].to_numpy()).all()

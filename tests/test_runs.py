@@ -1,18 +1,15 @@
 """Runs: executed once, found again, never half-written, and clear about what failed."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from shutil import copytree, ignore_patterns
 
 import pytest
 from tinybook import CHECKOUT, CODE, NEEDS, PARAMETERS, write_notebook
 
-from sqbook import execute as module
 from sqbook.execute import run_notebook, runs
 from sqbook.parameters import cells_of
 from sqbook.run_keys import FILES, library_hash, run_key
@@ -146,34 +143,6 @@ def test_kernel_that_dies_is_reported_in_words(home):
         run_notebook("02_dies", {}, "smoke", progress=False)
 
 
-def test_wrong_parameter_is_refused_before_anything_runs(home):
-    with pytest.raises(SqError, match="'sed'; did you mean 'seed'"):
-        run_notebook("00_first", {"sed": 1}, "smoke")
-    with pytest.raises(SqError, match="seed must be int"):
-        run_notebook("00_first", {"seed": "1"}, "smoke")
-    with pytest.raises(SqError, match="'sise'; did you mean 'size'"):
-        run_notebook("00_first", {"settings": ["sise=8"]}, "smoke")
-    assert not (home / "runs").exists()
-
-
-def test_notebook_runs_in_the_home_folder_with_this_python(home):
-    code = "import os, sys\nfrom pathlib import Path\nPath(out, 'x').write_text(f'{os.getcwd()}|{sys.executable}')"
-    write_notebook(home / "notebooks/02_where.ipynb", code)
-    folder = run_notebook("02_where", {}, "smoke", progress=False)
-    assert (folder / "x").read_text() == f"{home}|{sys.executable}"
-
-
-def test_two_calls_at_once_execute_the_notebook_once(home):
-    counting = "import time\nopen('count', 'a').write('x')\ntime.sleep(1)"
-    write_notebook(home / "notebooks/02_slow.ipynb", counting)
-    command = [sys.executable, "-m", "sqbook.cli", "run", "02_slow", "--profile", "smoke"]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = [one.communicate(timeout=120)[0] for one in both]
-    assert [one.returncode for one in both] == [0, 0]
-    assert outputs[0] == outputs[1]
-    assert (home / "count").read_text() == "x"
-
-
 def test_interrupted_run_says_so_in_one_line_and_leaves_nothing(home):
     write_notebook(home / "notebooks/02_slow.ipynb", "import time\nopen('begun', 'w').close()\ntime.sleep(60)")
     command = [sys.executable, "-m", "sqbook.cli", "run", "02_slow", "--profile", "smoke"]
@@ -190,32 +159,10 @@ def test_interrupted_run_says_so_in_one_line_and_leaves_nothing(home):
     assert [path.name for path in (home / "runs/02_slow").iterdir()] == [".locks"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_home_that_cannot_be_written_is_reported(home):
-    home.chmod(0o500)
-    try:
-        with pytest.raises(SqError, match="cannot write"):
-            run_notebook("00_first", {}, "smoke", progress=False)
-    finally:
-        home.chmod(0o700)
-
-
 def test_runs_folder_that_is_a_file_is_reported(home):
     (home / "runs").write_text("")
     with pytest.raises(SqError, match="cannot write"):
         run_notebook("00_first", {}, "smoke", progress=False)
-
-
-def test_disk_that_fills_up_while_a_run_is_kept_is_reported_and_leaves_no_run(home, monkeypatch):
-    write_notebook(home / "notebooks/02_quick.ipynb", QUICK)
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(module, "_complete", full)
-    with pytest.raises(SqError, match="No space left on device"):
-        run_notebook("02_quick", {}, "smoke", progress=False)
-    assert runs() == []
 
 
 def test_what_a_notebook_needs_is_prepared_beforehand_as_its_metadata_say(home, monkeypatch):
@@ -238,13 +185,3 @@ def test_what_a_notebook_needs_is_prepared_beforehand_as_its_metadata_say(home, 
     write_notebook(path, QUICK, needs={**NEEDS, "trains": True})
     with pytest.raises(SqError, match="cannot teach"):
         run_notebook("02_quick", {"seed": 6}, "smoke", progress=False)
-
-
-def test_environment_is_as_before_after_a_run(home, monkeypatch):
-    monkeypatch.delenv("JUPYTER_PREFER_ENV_PATH", raising=False)
-    write_notebook(home / "notebooks/02_quick.ipynb", QUICK)
-    before, threads = dict(os.environ), threading.active_count()
-    run_notebook("02_quick", {}, "smoke", progress=False)
-    after = dict(os.environ)
-    assert {k: v for k, v in after.items() if before.get(k) != v and not k.startswith("PYDEVD")} == {}
-    assert threading.active_count() <= threads + 2

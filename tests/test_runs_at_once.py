@@ -60,8 +60,3 @@ def test_a_run_that_fails_costs_no_other(home, workers):
     assert [(found[place] / "seed.txt").read_text() for place in (1, 2)] == ["6", "7"]
     with pytest.raises(SqError, match=r"02_quick.ipynb failed in cell \d+ .*five"):
         run_chapters(jobs, "smoke", workers=workers)
-
-
-def test_no_workers_are_refused(home, capsys):
-    assert main(["run", "00_first", "--workers", "0"]) == 2
-    assert "'--workers': 0 is not in the range x>=1" in capsys.readouterr().err

@@ -80,12 +80,6 @@ def test_the_sample_split_puts_neighbours_on_both_sides(frameset):
     assert not np.array_equal(train, split(samples, "sample", seed=4)[0])
 
 
-def test_one_cycle_alone(frameset):
-    samples = make_samples(frameset)
-    for part in split(samples, "event", cycles=(23,)):
-        assert set(samples.index["cycle"].iloc[part]) == {23}
-
-
 def test_events_held_out_to_watch_the_loss_do_not_train(frameset):
     samples = make_samples(frameset)
     train, _ = split(samples)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import nbformat
 import pytest
-from browser import chromium, maths, opened
+from browser import maths, opened
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from tinybook import CHECKOUT, CODE, make_home, write_notebook
 
@@ -35,12 +35,6 @@ def made(tmp_path_factory):
         nbformat.write(notebook, path)
         assert main(["slides", "00_first", "--profile", "smoke"]) == 0
         yield home / "runs" / "slides" / "00_first.html"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
 
 
 def test_arrow_keys_turn_the_slides_one_at_a_time_and_stop_at_the_ends(made, browser):
@@ -209,8 +203,3 @@ def test_a_chapter_is_tagged_with_a_title_its_exercises_and_its_summary_and_no_s
 def test_a_notebook_without_a_title_is_refused(cells):
     with pytest.raises(SqError, match="begins with the chapter's title"):
         deck(new_notebook(cells=cells), "")
-
-
-def test_an_unknown_notebook_is_refused_with_the_nearest(made, capsys):
-    assert main(["slides", "00_frist"]) == 2
-    assert "did you mean '00_first'" in capsys.readouterr().err

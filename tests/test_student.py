@@ -142,13 +142,6 @@ def test_folder_with_foreign_files_is_refused_and_left_alone(home, tmp_path, nam
     assert path.read_text() == "mine"
 
 
-def test_the_solved_notebooks_are_never_written_over(home):
-    before = (home / "notebooks" / "00_one.ipynb").read_text()
-    with pytest.raises(SqError, match="did not write"):
-        student.write_student(home / "notebooks")
-    assert (home / "notebooks" / "00_one.ipynb").read_text() == before
-
-
 def test_work_in_a_student_notebook_is_not_lost(home, tmp_path):
     path = student.write_student(tmp_path / "class")[0]
     worked = json.loads(path.read_text())
@@ -175,16 +168,6 @@ def test_writing_that_fails_midway_leaves_the_folder_as_it_was(home, tmp_path, m
         student.write_student(tmp_path / "class")
     assert {path.name: path.read_bytes() for path in (tmp_path / "class").iterdir()} == before
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["class"]
-
-
-def test_file_in_place_of_the_folder_and_a_home_without_notebooks_are_refused(home, tmp_path):
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(SqError, match="is a file"):
-        student.write_student(tmp_path / "file")
-    for path in (home / "notebooks").iterdir():
-        path.unlink()
-    with pytest.raises(SqError, match="no notebooks of chapters"):
-        student.write_student(tmp_path / "class")
 
 
 def strays(folder: Path) -> dict[str, bytes]:

@@ -54,11 +54,9 @@ def test_every_question_of_a_quiz_marks_itself_without_scripts_and_has_one_right
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_chapter_says_what_is_learned_and_needed_and_its_exercises_check_what_was_found(name):
+def test_a_chapter_says_what_is_learned_and_needed(name):
     text = _text(name, "markdown")
     assert "**You will learn**" in text and "**You should know**" in text
-    tags = [tag for cell in NOTEBOOKS[name]["cells"] for tag in cell["metadata"].get("tags", [])]
-    assert tags.count("solution") == tags.count("check") >= 3
 
 
 def test_figures_and_exercises_of_the_paths_are_those_of_their_chapters():
@@ -73,16 +71,6 @@ def test_figures_and_exercises_of_the_paths_are_those_of_their_chapters():
         for number in re.findall(r"\d", row.split("|")[4]) if row.count("|") > 4 else []:
             assert any(exercises(NOTEBOOKS[name]) >= int(number) for name in chapters), row
     assert named > 40
-
-
-def test_links_lead_to_notebooks_and_pages_of_the_book():
-    toc = (CHECKOUT / "_toc.yml").read_text()
-    assert set(NOTEBOOKS) <= set(re.findall(r"\.\./notebooks/(\w+)\)", GUIDE))
-    for target in re.findall(r"\]\(([^)#]+)\)", GUIDE):
-        if target.startswith("../"):
-            assert (CHECKOUT / "book" / f"{target}.ipynb").is_file(), target
-        else:
-            assert f"book/{target}" in toc, target
 
 
 COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", GUIDE, flags=re.DOTALL) for line in block.splitlines()]

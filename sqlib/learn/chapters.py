@@ -17,14 +17,14 @@ from sqlib.data.frames import FrameSet
 from sqlib.data.trial import trial_frames
 from sqlib.errors import SqError
 from sqlib.learn import detector, encoders, recipes, trained
-from sqlib.learn.samples import Samples, sparse
+from sqlib.learn.samples import Samples, places, sparse
 from sqlib.learn.settings import Settings
 from sqlib.learn.train import ranks
 from sqlib.learn.trained import Trained
 from sqlib.sun.twin import TwinSettings
 from sqlib.workers import say
 
-EVERY = 4  # of trial events one frame in so many is asked about: those between are much alike, and cost four times
+EVERY = 8  # of trial events one frame in so many is asked about: those between are alike, and cost eight times
 
 
 def frames_of(values: dict[str, Any], progress: bool = True) -> FrameSet:
@@ -56,19 +56,26 @@ def trial_answers(runs: Mapping[str, Trained], trial: FrameSet,
     """What each of some runs says of the same frames of trial events, float32 (M, …), and the index of these frames.
 
     what : as for `encoders.embed`; a margin (M,) is one number a frame
-    Frames that some run lacks neighbours in time for are left out. One input's samples are made at a time.
+    Frames that some run lacks neighbours in time for are left out. One input's samples are made at a time, and none
+    where all of its runs came with the book or were asked before.
     """
     groups: dict[tuple, list[str]] = {}
     for name, run in runs.items():
         seen = run.settings
         groups.setdefault((seen.window, seen.spacing, seen.levels, seen.crop), []).append(name)
     found, kept = {}, None
-    for names in groups.values():
-        samples = trial_samples(runs[names[0]].settings, trial)
-        places = pd.MultiIndex.from_frame(samples.index[["event", "frame"]])
-        found |= {name: (places, encoders.embed(runs[name], samples, what)) for name in names}
-        kept = samples.index if kept is None else kept[
-            pd.MultiIndex.from_frame(kept[["event", "frame"]]).isin(places)]
+    for (window, spacing, _, crop), names in groups.items():
+        order, middle = places(trial.index, window, spacing)
+        index = trial.index.iloc[order[middle]]
+        index, samples = index[index["frame"] % EVERY == 0].reset_index(drop=True), None
+        own = pd.MultiIndex.from_frame(index[["event", "frame"]])
+        for name in names:
+            facts = trial.origin, window, spacing, crop or trial.pixels.shape[-1], len(index)
+            if (said := encoders.kept(runs[name], what, *facts)) is None:
+                samples = trial_samples(runs[name].settings, trial) if samples is None else samples
+                said = encoders.embed(runs[name], samples, what)
+            found[name] = own, said
+        kept = index if kept is None else kept[pd.MultiIndex.from_frame(kept[["event", "frame"]]).isin(own)]
     common = pd.MultiIndex.from_frame(kept[["event", "frame"]])
     answers = {name: found[name][1][found[name][0].get_indexer(common)] for name in runs}
     answers = {name: own[:, 0] if what in ("margin", "probability") else own for name, own in answers.items()}

@@ -261,19 +261,34 @@ def embed(run: Trained, samples: Samples, what: str = "encoding", batch: int = 2
     what : "encoding", "projection" (M, P) (L2-normalised, contrastive networks), or "probability" (M, 1) of the class
     head. Raises `SqError` as `load_net` does, and where what was kept is damaged.
     """
-    side, window = samples.pixels.shape[-1], f"{samples.window}x{samples.spacing}"
-    name = f"{what}-{samples.origin[:12]}-{window}-{side}-{len(samples)}.npy"
-    path = next((path for path in trained.kept_beside(run.key) if path.name == name), None)
-    if path is None:
-        path = trained.embedded(run.key) / name
+    side = samples.pixels.shape[-1]
+    facts = samples.origin, samples.window, samples.spacing, side, len(samples)
+    if (found := kept(run, what, *facts)) is None:
         net = load_net(run, side, str(samples.device))
         which = torch.arange(len(samples), device=samples.device)
         found = answers(net, samples, which, run.settings.loop.precision, what, batch)
+        path = trained.embedded(run.key) / _name(what, *facts)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as aside, open(aside, "wb") as file:
             np.save(file, found)
+    return found
+
+
+def kept(run: Trained, what: str, origin: str, window: int, spacing: int, side: int, count: int) -> np.ndarray | None:
+    """What `embed` found before, here or where the network came from, of `count` samples; None: nothing.
+
+    origin, window, spacing, side : of these samples, `side` in pixels. `SqError` where what was kept is damaged.
+    """
+    name = _name(what, origin, window, spacing, side, count)
+    path = next((path for path in trained.kept_beside(run.key) if path.name == name), None)
+    if path is None:
+        return None
     with in_words(f"{path} is damaged", "delete it, and it is made again"):
         return np.load(path, allow_pickle=False)
+
+
+def _name(what: str, origin: str, window: int, spacing: int, side: int, count: int) -> str:
+    return f"{what}-{origin[:12]}-{window}x{spacing}-{side}-{count}.npy"
 
 
 def answers(net: nn.Module, samples: Samples, which: Tensor, precision: str, what: str, batch: int = 256) -> np.ndarray:

@@ -56,23 +56,13 @@ class Samples:
         return len(self.rows)
 
 
-def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: Views | None = None, device="cpu",
-                 spacing: int = 1, levels: str = "gray") -> Samples:
-    """Samples of a frame set by Time-Based Mixing: frame i with (window − 1)/2 neighbours on both sides as channels.
-
-    A frame whose neighbours are not all there (the ends of a cube, gaps in a folder of frames) is no sample, so a
-    sample never mixes events. `crop`: pixels a side of the middle of each frame that are kept; 0 keeps all. `views`
-    that use the Solarized Low-Pass have it computed here, once a frame and on whole frames, for it has no random part.
-    `spacing`: frames from one neighbour to the next, each the mean of so many. `levels`: see `levels.pictures`.
-    Raises `SqError` for an even window or spacing, a crop larger than the frames, and a frame set without any sample.
-    """
+def places(index: pd.DataFrame, window: int, spacing: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of an index by event and frame, and among these the places of the frames that are samples: those whose
+    neighbours are all there. Raises `SqError` as `make_samples` does."""
     for name, value in (("window", window), ("spacing", spacing)):
         if value < 1 or value % 2 == 0:
             raise SqError(f"{name}={value}: a frame stands in the middle of its neighbours, so it is odd: 1, 3, 5 …")
-    size = frameset.pixels.shape[1]
-    if not 0 <= crop <= size:
-        raise SqError(f"crop={crop} does not fit frames of {size} pixels; 0 keeps the whole frame")
-    event, frame = frameset.index["event"].to_numpy(), frameset.index["frame"].to_numpy()
+    event, frame = index["event"].to_numpy(), index["frame"].to_numpy()
     order, reach = np.lexsort((frame, event)), spacing * (window // 2) + spacing // 2
     event, frame = event[order], frame[order]
     middle = np.arange(reach, len(order) - reach)
@@ -83,6 +73,23 @@ def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: View
     middle = middle[whole]
     if not len(middle):
         raise SqError(f"no frame has its {2 * reach} neighbours in time: there is no sample of window {window}")
+    return order, middle
+
+
+def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: Views | None = None, device="cpu",
+                 spacing: int = 1, levels: str = "gray") -> Samples:
+    """Samples of a frame set by Time-Based Mixing: frame i with (window − 1)/2 neighbours on both sides as channels.
+
+    A frame whose neighbours are not all there (the ends of a cube, gaps in a folder of frames) is no sample, so a
+    sample never mixes events. `crop`: pixels a side of the middle of each frame that are kept; 0 keeps all. `views`
+    that use the Solarized Low-Pass have it computed here, once a frame and on whole frames, for it has no random part.
+    `spacing`: frames from one neighbour to the next, each the mean of so many. `levels`: see `levels.pictures`.
+    Raises `SqError` for an even window or spacing, a crop larger than the frames, and a frame set without any sample.
+    """
+    size, (order, middle) = frameset.pixels.shape[1], places(frameset.index, window, spacing)
+    if not 0 <= crop <= size:
+        raise SqError(f"crop={crop} does not fit frames of {size} pixels; 0 keeps the whole frame")
+    event = frameset.index["event"].to_numpy()[order]
     side, cut = crop or size, (size - (crop or size)) // 2
     inner = slice(cut, cut + side)
     filtered, count, planes = views is not None and views.low_pass > 0, len(order), LEVELS[levels]
