@@ -36,7 +36,8 @@ PAGES = sorted(path for pattern in ("*.md", "book/*.md", "results/*.md", "sqbook
 
 
 def cells(path: Path) -> list[dict]:
-    return [cell | {"source": "".join(cell["source"])} for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return [cell | {"source": "".join(cell["source"])} for cell in content["cells"]]
 
 
 def sentences(source: str) -> list[str]:

@@ -45,11 +45,11 @@ def unit(word: str) -> str:
     return {"1": "", "px2": "px²"}.get(word, word)
 
 
-def in_words(events: dict[int, list[dict]], quantity: str, form: str, seed: int) -> str:
+def in_words(events: dict[int, list[dict]], quantity: str, form: str, seed: int, unit: str = "") -> str:
     """Means of a quantity over the events of each cycle (`measurements.by_event`) with their intervals; "" for none."""
     known = {cycle: pd.Series([one.get(quantity) for one in own], dtype=float).dropna()
              for cycle, own in events.items()}
-    return " and ".join(f"{interval(*middle(values, None, seed), form)} in cycle {cycle}"
+    return " and ".join(f"{interval(*middle(values, None, seed), form)}{unit} in cycle {cycle}"
                         for cycle, values in known.items() if len(values))
 
 
@@ -75,19 +75,18 @@ def counts(facts: dict):
     """Positives and negatives per cycle, and annotated frames per event, of `info(frameset)`."""
     fig, (left, right) = style.grid(2, 2, 3.9, width_ratios=[1, 2.1])
     for place, (cycle, own) in enumerate(facts["cycles"].items()):
-        inks = ["#bbbbbb", LOOKS[int(cycle)][0]]
-        drawn = left.bar([place - 0.2, place + 0.2], [own["negatives"], own["positives"]], 0.38, color=inks)
-        left.bar_label(drawn, fmt="{:,.0f}", fontsize=9, padding=2)
+        for shift, kind, ink in ((-0.2, "negatives", "#bbbbbb"), (0.2, "positives", LOOKS[int(cycle)][0])):
+            drawn = left.bar(place + shift, own[kind], 0.38, color=ink, label="negative" if shift < 0 else "")
+            left.bar_label(drawn, fmt="{:,.0f}", fontsize=9, padding=2)
     left.set_xticks(range(len(facts["cycles"])), [NAMES[int(cycle)].replace(" (", "\n(") for cycle in facts["cycles"]])
-    left.set(ylabel="frames", title="gray: negative", ymargin=0.1)
+    left.set(ylabel="frames", ymargin=0.1)
     left.yaxis.set_major_formatter("{x:,.0f}")
     events = pd.DataFrame([one for one in facts["per_event"] if one["labelled"]], columns=["cycle", "positives"])
     for cycle, own in events[events["positives"] > 0].groupby("cycle"):
-        right.bar(own.index, own["positives"], 0.8, color=LOOKS[cycle][0], label=NAMES[cycle])
+        right.bar(own.index, own["positives"], 0.8, color=LOOKS[cycle][0], label=f"positive, {NAMES[cycle]}")
     right.set(xlabel="labelled event, in the order of time", ylabel="positive frames", xlim=(-1, max(3, len(events))),
-              ylim=(0, 1.22 * max([*events["positives"], 1])))
-    if right.containers:
-        right.legend(loc="upper right", ncols=2, columnspacing=1, handlelength=1)
+              ylim=(0, 1.05 * max([*events["positives"], 1])))
+    style.legend(fig, 3, handlelength=1)
     return fig
 
 
