@@ -13,6 +13,7 @@ from sqlib.errors import SqError
 from sqlib.judge import metrics, pitfalls
 from sqlib.learn.augment import erase, positional
 from sqlib.learn.samples import make_samples
+from sqlib.show import plots_pitfalls as plots
 
 
 def movies(rng, events=6, frames=20, size=16, bright=60):
@@ -73,7 +74,7 @@ def test_the_side_of_a_box_changes_iou_and_not_the_place():
     points = pd.DataFrame({"position": [0], "x0": [16.0], "y0": [16.0], "x1": [18.0], "y1": [18.0], "score": [1.0]})
     small, equal, large = (pitfalls.beside(table, points, side) for side in (4, 14, 28))
     assert small["IoU"] == pytest.approx(16 / 196) and equal["IoU"] == 1 and large["IoU"] == pytest.approx(1 / 4)
-    assert small["middle within 5 px"] == large["middle within 5 px"] == 1
+    assert small["centre within 5 px"] == large["centre within 5 px"] == 1
     assert (small["whole box within the truth"], large["whole box within the truth"]) == (1, 0)
 
 
@@ -140,6 +141,25 @@ def test_what_survives_is_counted_per_augmentation(rng):
     assert found.loc["none", ["source kept", "brightest", "told apart"]].tolist() == [1, 1, 1]
     assert found.loc["black", "source kept"] == 0 and found.loc["filter", "source kept"] == 1
     assert found.loc["filter", "told apart"] == 0.5  # nothing to see, in either
+
+
+def test_the_view_that_is_shown_has_lost_the_source_if_any_has_and_else_differs_from_the_frame():
+    frame = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16)
+    marked = pitfalls.marks([((4.0, 4.0, 10.0, 10.0),)], 16)
+
+    def sometimes(part, generator):  # black in one view of ten
+        return torch.zeros_like(part) if torch.rand(1, generator=generator) < 0.1 else part
+
+    shown, inside, kept = pitfalls.example(frame, marked, sometimes, 0)
+    assert not kept and not inside.any() and not shown.any()
+    shown, inside, kept = pitfalls.example(frame, marked, lambda part, g: positional(part, "dihedral", g), 0)
+    assert kept and inside.sum() == 36 and not torch.equal(shown, frame[0])
+    shown, _, kept = pitfalls.example(frame, marked, lambda part, g: part, 0, tries=2)
+    assert kept and torch.equal(shown, frame[0])
+    inside = marked[0, 0] > 127
+    lost, there = plots.views({"a (paper)": (shown, inside & False, False), "b": (shown, inside, True)}).axes[:2]
+    assert (lost.get_title(), there.get_title()) == ("a: lost", "b")
+    assert not lost.patches and there.patches[0].get_bbox().extents.tolist() == [3.5, 3.5, 9.5, 9.5]
 
 
 def test_cubes_that_begin_at_random_times_keep_all_but_their_numbers(rng):

@@ -59,6 +59,25 @@ def test_a_cut_out_shows_the_pixels_where_they_are():
     assert (x + left + 0.5, y + top + 0.5) == (25, 33)
 
 
+def test_no_box_lies_above_the_limit_that_its_area_sets_and_frames_without_a_box_are_left_out():
+    found = pd.DataFrame({"score": [0.9, 0.8, np.nan], "correct": [True, False, False], "ratio": [0.25, 2, np.nan],
+                          "iou": [0.25, 0.1, 0]})
+    ax = plots_detection.law(found).axes[0]
+    limit, elsewhere, inside = ax.lines[:3]
+    assert (elsewhere.get_xydata().tolist(), inside.get_xydata().tolist()) == ([[2, 0.1]], [[0.25, 0.25]])
+    for area, iou in ((2, 0.1), (0.25, 0.25)):
+        assert iou <= np.interp(area, *limit.get_data()) + 1e-3
+    assert "centre elsewhere: 1 frames" in elsewhere.get_label()
+
+
+def test_table5_stands_beside_the_printed_values_with_a_row_a_metric():
+    rows = [("IoU", cycle, printed, 20.0, 10.4, 29.6) for cycle, printed in ((23, 29.5), (24, 21.5))]
+    both = pd.DataFrame(rows, columns=["metric", "cycle", "printed", "value", "low", "high"])
+    assert plots_detection.beside(both).iloc[0].tolist() == ["IoU", 29.5, 20, "10 … 30", 21.5, 20, "10 … 30"]
+    left, right = plots_detection.table5(both).axes
+    assert [ax.collections[-1].get_offsets()[0, 0] for ax in (left, right)] == [29.5, 21.5]  # the open diamonds
+
+
 def test_a_frame_without_a_box_never_counts_as_near():
     ax = plots_detection.reach({"a": np.array([1.0, 3.0, np.nan, np.nan])}, 128, 4).axes[0]
     x, y = ax.lines[0].get_data()

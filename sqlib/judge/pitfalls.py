@@ -75,9 +75,9 @@ def beside(table: pd.DataFrame, boxes: pd.DataFrame, side: float, scale: float =
     x, y = (boxes[["x0", "y0"]].to_numpy(float) + boxes[["x1", "y1"]].to_numpy(float)).T / 2
     boxes = boxes.assign(x0=x - side / 2, y0=y - side / 2, x1=x + side / 2, y1=y + side / 2)
     found = detection.compare(table, boxes, scale)
-    return {"IoU": found["iou"].mean(), "middle within the truth": detection.correct(found).mean(),
+    return {"IoU": found["iou"].mean(), "centre within the truth": detection.correct(found).mean(),
             "whole box within the truth": found["inside"].mean(), "boxes touch": (found["iou"] > 0).mean(),
-            "middle within 5 px": (found["pixels"] <= 5).mean()}
+            "centre within 5 px": (found["pixels"] <= 5).mean()}
 
 
 def optimism(decision, labels, events, held: int, splits: int, rng: np.random.Generator,
@@ -127,6 +127,21 @@ def changed(frames: torch.Tensor, marked: torch.Tensor, change: Change,
     generator = torch.Generator().manual_seed(seed)
     new = torch.cat([change(part, generator) for part in torch.cat([frames[:, None], marked], 1).split(64)])
     return new[:, 0], new[:, 1] > 127, (new[:, 2] > 127).flatten(1).any(1).numpy()
+
+
+def example(frame: torch.Tensor, marked: torch.Tensor, change: Change, seed: int, tries: int = 100) -> tuple:
+    """The first of some random views of a frame (1, S, S) that has lost the centre of its box: `changed`, of one frame.
+
+    Where none has lost it, the first that differs from the frame, or the last.
+    """
+    other = None
+    for n in range(tries):
+        new, inside, kept = changed(frame, marked, change, seed + n)
+        if not kept[0]:
+            return new[0], inside[0], False
+        if other is None and not torch.equal(new, frame):
+            other = new[0], inside[0], True
+    return other or (new[0], inside[0], True)
 
 
 def survives(frameset: FrameSet, positives, changes: dict[str, Change], views: int, seed: int) -> pd.DataFrame:

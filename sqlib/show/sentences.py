@@ -1,0 +1,23 @@
+"""Parts of sentences that a chapter's own numbers fill, so that what it says it found is true of any run."""
+
+import math
+from collections.abc import Sequence
+
+
+def percent(value: float, low: float = math.nan, high: float = math.nan, form: str = ".0f") -> str:
+    """A share (0…1) in percent, with its 95 % interval where there is one, "13 % (10 … 17 %)"."""
+    if not math.isfinite(value):
+        return "not defined here"
+    ends = f" ({100 * low:{form}} … {100 * high:{form}} %)" if math.isfinite(low + high) else ""
+    return f"{100 * value:{form}} %{ends}"
+
+
+def sided(low: float, high: float, above: str, below: str, neither: str, bound: float = 0) -> str:
+    """The words for an interval that lies above the bound, for one below, and for one that does neither (or is NaN)."""
+    return above if low > bound else below if high < bound else neither
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: "a", "a and b", "a, b and c"; "" for none."""
+    *first, last = words or [""]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,20 @@
+"""Parts of sentences that a run's numbers fill."""
+
+import math
+
+from sqlib.show.sentences import listed, percent, sided
+
+
+def test_a_share_is_said_with_its_interval_or_without_what_is_missing():
+    assert percent(0.132, 0.10, 0.168) == "13 % (10 … 17 %)"
+    assert (percent(0.5, math.nan, 0.6), percent(math.nan, 0, 1)) == ("50 %", "not defined here")
+
+
+def test_the_words_follow_the_interval_and_a_missing_one_decides_nothing():
+    said = [sided(*ends, "more", "less", "neither") for ends in ((1, 2), (-2, -1), (-1, 1), (math.nan, math.nan))]
+    assert said == ["more", "less", "neither", "neither"]
+    assert sided(0.5, 0.6, "more", "less", "neither", bound=0.7) == "less"
+
+
+def test_words_are_listed_as_a_sentence_does():
+    assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
