@@ -12,7 +12,7 @@ from test_train import RAW, SMALL, fitted, same, settings_on, small_frames, trai
 
 from sqlib import keys
 from sqlib.data.frames import make_frameset
-from sqlib.learn import encoders, trained
+from sqlib.learn import encoders, models, trained
 from sqlib.learn.augment import Views
 from sqlib.learn.encoders import make_net
 from sqlib.learn.samples import make_samples, split
@@ -134,7 +134,7 @@ def test_a_class_head_on_an_autoencoder_begins_with_its_whole_encoder_and_the_ca
     with torch.no_grad():
         assert torch.allclose(task.net.eval().encode(frames), net.encode(frames), atol=1e-5)
     plain = replace(vae, objective="autoencoder")
-    report = encoders.take(make_net(replace(tuned, start=plain), 16), make_net(plain, 16).state_dict())
+    report = models.take(make_net(replace(tuned, start=plain), 16), make_net(plain, 16).state_dict())
     assert "encoding" in report["taken"] and not report["mean_half_taken"]
 
 

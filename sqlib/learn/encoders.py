@@ -15,7 +15,7 @@ from sqlib.errors import SqError, in_words
 from sqlib.learn import checkpoint, levels, losses, patches, practice_set, trained
 from sqlib.learn.augment import augment, decide_low_pass
 from sqlib.learn.levels import LEVELS
-from sqlib.learn.models import AutoEncoder, ContrastiveNet
+from sqlib.learn.models import AutoEncoder, ContrastiveNet, take
 from sqlib.learn.objectives import attainable, objective
 from sqlib.learn.patches import Drawn
 from sqlib.learn.samples import Samples, gather, hold_out, make_samples, sparse, split
@@ -90,7 +90,7 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequ
          start: Trained | None = None, watched: Samples | None = None) -> Task:
     """Training on the samples `train` (positions), the loss being watched on the samples `held_out`.
 
-    start : the run whose weights it begins with; see `take` for what the card says of them
+    start : the run whose weights it begins with; see `models.take` for what the card says of them
     watched : samples of events on which the class head's average precision is watched
     Raises `SqError` as `make_net` and `patches.find_sources` do, and for fewer than two samples a batch and process.
     """
@@ -217,32 +217,6 @@ def views_of(samples: Samples, batch: Drawn, settings: Settings, draws: torch.Ge
             seen = gather(samples, batch.which, filtered)
         views.append(augment(seen, settings.views, draws, filtered))
     return torch.cat(views)
-
-
-def take(net: nn.Module, weights: dict[str, Tensor], variational: bool = False) -> dict[str, list[str]]:
-    """Give a network the `weights` of another one, part by part (trunk, encoding, projector …); return what was done.
-
-    A part is taken as a whole or left as it was drawn. Of a `variational` encoding, which gives a mean and a variance,
-    the half that gives the mean is taken. The lists: taken, mean_half_taken, not_taken (the network has no such part,
-    or one of other shapes) and as_drawn (nothing fits).
-    """
-    report = {"taken": [], "mean_half_taken": [], "not_taken": [], "as_drawn": []}
-    parts, own = {}, net.state_dict()
-    for side, tensors in enumerate((own, weights)):
-        for name, tensor in tensors.items():
-            parts.setdefault(name.partition(".")[0], ({}, {}))[side][name] = tensor
-    for part, (mine, theirs) in parts.items():
-        halved = variational and part == "encoding"
-        theirs = {name: tensor.chunk(2)[0] if halved and name in mine and tensor.shape != mine[name].shape else tensor
-                  for name, tensor in theirs.items()}
-        if {name: t.shape for name, t in theirs.items()} == {name: t.shape for name, t in mine.items()}:
-            report["mean_half_taken" if halved else "taken"].append(part)
-            own |= theirs
-        else:
-            report["not_taken"] += [part] if theirs else []
-            report["as_drawn"] += [part] if mine else []
-    net.load_state_dict(own)
-    return report
 
 
 def load_net(run: Trained, size: int, device: str = "auto") -> nn.Module:

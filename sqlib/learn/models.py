@@ -192,3 +192,29 @@ class AutoEncoder(nn.Module):
         scaled, mean, log_variance = self._code(frames)
         drawn = mean if log_variance is None or noise is None else mean + noise * (0.5 * log_variance).exp()
         return self.decoder(drawn), scaled, mean, log_variance, self.classifier(mean.detach())
+
+
+def take(net: nn.Module, weights: dict[str, torch.Tensor], variational: bool = False) -> dict[str, list[str]]:
+    """Give a network the `weights` of another one, part by part (trunk, encoding, projector …); return what was done.
+
+    A part is taken as a whole or left as it was drawn. Of a `variational` encoding, which gives a mean and a variance,
+    the half that gives the mean is taken. The lists: taken, mean_half_taken, not_taken (the network has no such part,
+    or one of other shapes) and as_drawn (nothing fits).
+    """
+    report = {"taken": [], "mean_half_taken": [], "not_taken": [], "as_drawn": []}
+    parts, own = {}, net.state_dict()
+    for side, tensors in enumerate((own, weights)):
+        for name, tensor in tensors.items():
+            parts.setdefault(name.partition(".")[0], ({}, {}))[side][name] = tensor
+    for part, (mine, theirs) in parts.items():
+        halved = variational and part == "encoding"
+        theirs = {name: tensor.chunk(2)[0] if halved and name in mine and tensor.shape != mine[name].shape else tensor
+                  for name, tensor in theirs.items()}
+        if {name: t.shape for name, t in theirs.items()} == {name: t.shape for name, t in mine.items()}:
+            report["mean_half_taken" if halved else "taken"].append(part)
+            own |= theirs
+        else:
+            report["not_taken"] += [part] if theirs else []
+            report["as_drawn"] += [part] if mine else []
+    net.load_state_dict(own)
+    return report
