@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sqlib.errors import SqError
-from sqlib.judge.claims import as_table, claims, every_seed, judge, over_seeds
+from sqlib.judge.claims import as_table, claims, every_seed, judge, judge_runs, over_seeds
 
 
 def test_every_claim_has_a_rule_that_tests_it():
@@ -58,6 +58,17 @@ def test_a_verdict_holds_for_every_seed():
     alone = judge("C5", 0.3, 0.2, 0.4, seeds=1)
     assert alone.verdict == "undecided" and alone.note == "one seed"
     assert judge("C5", 0.3, 0.2, 0.4, seeds=2).verdict == "reproduced"
+
+
+@pytest.mark.parametrize(("centres", "verdict", "number"), [
+    ([0.5, 0.4, 0.6], "reproduced", "0.500 (0.300 … 0.700)"), ([0.5, 0.25, 0.6], "undecided", "0.450 (0.150 … 0.700)"),
+    ([0.05, 0.0, -0.2], "contradicted", "-0.050 (-0.300 … 0.150)"), ([0.5], "undecided", "0.500 (0.400 … 0.600)"),
+    ([0.5, math.nan, 0.6], "not possible", ""),
+])
+def test_one_run_of_several_can_only_take_a_verdict_away(centres, verdict, number):
+    found = judge_runs("C15", lambda run: (run, run - 0.1, run + 0.1), iter(centres), "by network")
+    assert (found.verdict, found.number) == (verdict, number)
+    assert found.note == "by network" + "; one seed" * (len(centres) == 1)
 
 
 def test_the_interval_over_seeds_is_students():

@@ -5,6 +5,7 @@ where it does, a second rule may ask the same of more events (claims.csv).
 """
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +108,17 @@ def every_seed(values, low, high) -> tuple[float, float, float]:
         the values and of these. So a verdict by it holds for every seed. NaN where one of them is.
     """
     return float(np.mean(values)), float(np.min(np.append(values, low))), float(np.max(np.append(values, high)))
+
+
+def judge_runs(claim: str, quantity: Callable[..., tuple[float, float, float]], runs: Iterable, note: str = "", *,
+               second: bool = False) -> Verdict:
+    """`judge` by a quantity of each of some runs, one a seed, so that the verdict holds for `every_seed`.
+
+    quantity : gives of a run the value and the ends (low, high) of its 95 % interval; NaN where the run has none, and
+        then there is none of all runs
+    """
+    found = [quantity(run) for run in runs]
+    return judge(claim, *every_seed(*np.transpose(found)), note, second=second, seeds=len(found))
 
 
 def as_table(verdicts: list[tuple[Verdict, Verdict | None]]) -> pd.DataFrame:
