@@ -53,7 +53,7 @@ def losses(histories: dict[str, pd.DataFrame], first: str):
 
 def dated(found: pd.DataFrame) -> list[str]:
     """Titles of cut-outs: date, frame and IoU of each row of `detection.compare`."""
-    return [f"{row.event[:10].replace('_', '-')}, frame {row.frame}\nIoU {row.iou:.2f}" for row in found.itertuples()]
+    return [f"{row.event[:10].replace('_', '-')}\nframe {row.frame}, IoU {row.iou:.2f}" for row in found.itertuples()]
 
 
 def beside(both: pd.DataFrame) -> pd.DataFrame:
