@@ -89,3 +89,9 @@ def test_stretch_makes_the_lower_level_black_and_the_upper_one_white(frameset):
 def test_layers_of_a_movie_must_fit_its_frames(frameset):
     with pytest.raises(SqError, match=r"a movie of 11 frames, \{.*10.*\} labels or boxes"):
         made(frameset, boxes={"box": [()] * 10})
+
+
+def test_each_switch_of_boxes_has_an_ink():
+    many = {f"model {number}": [[], []] for number in range(6)}
+    shown = player(np.zeros((2, 16, 16), np.uint8), boxes=many).shown
+    assert len(shown["inks"]) == len(shown["switches"]) == 6

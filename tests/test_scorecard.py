@@ -88,7 +88,7 @@ def test_rows_say_what_the_records_say(folder):
     said = " ".join(page.split())
     assert ("Of 23 claims, 2 have a verdict by a rule that tests them: 1 reproduced, 1 contradicted, 0 undecided. "
             "1 are not testable here") in said
-    assert "20 were tried by no rule that tests them" in said
+    assert "20 were not judged by a rule that tests them" in said
     assert "2 of 6 are regenerated in this build: 1 reproduced, 0 approximated, 1 contradicted, 0 shown, 0 not" in page
     assert "2 of 21 are regenerated in this build: 0 reproduced, 0 approximated, 1 contradicted, 1 shown" in page
     cells = {text(row[0]).split(":")[0]: row[1:] for table in tables.values() for row in table["rows"]}

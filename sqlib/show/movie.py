@@ -9,7 +9,9 @@ from sqlib.errors import SqError
 from sqlib.judge import lightcurves, sources
 from sqlib.show import sprites
 from sqlib.show.bundle import Player
-from sqlib.show.style import AMBER, SKY, VERMILION
+from sqlib.show.style import AMBER, GREEN, PINK, SKY, VERMILION
+
+INKS = (AMBER, SKY, VERMILION, GREEN, PINK)  # of the boxes, a switch after the other
 
 
 def player(frames, *, fps: float = 8, times=None, still: int | None = None, boxes: dict | None = None,
@@ -41,7 +43,7 @@ def player(frames, *, fps: float = 8, times=None, still: int | None = None, boxe
     stretch = f"brightness({255 / (high - low) / contrast:.4f}) contrast({contrast:.4f})"
     layers = [[[np.round(box, 1).tolist() for box in own] for own in layer] for layer in boxes.values()]
     shown = {"kind": "movie", "width": width, "height": height, "still": still, "switches": list(boxes),
-             "inks": [AMBER, SKY, VERMILION][: len(boxes)], "stretch": stretch if region else "",
+             "inks": [INKS[place % len(INKS)] for place in range(len(boxes))], "stretch": stretch if region else "",
              "facts": {"cols": cols, "rows": rows, "fps": fps, "words": words, "layers": layers}}
     return Player(shown, sheet, numbers=numbers)
 
