@@ -33,9 +33,9 @@ from scipy.special import logsumexp
 from sqlib import keys
 from sqlib.data.catalogue import INSTRUMENTS, catalogue
 from sqlib.data.frames import FrameSet, events_of, middles
-from sqlib.errors import SqError, in_words
+from sqlib.errors import SqError
 from sqlib.judge import duration
-from sqlib.paths import home, replacing
+from sqlib.paths import home, load_array, save_array
 from sqlib.sun import twin
 from sqlib.sun.scene import draw_scene
 
@@ -261,8 +261,7 @@ def ideal(frameset: FrameSet, settings: twin.TwinSettings, crop: int = 0, progre
         raise SqError(f"frames of {size} pixels, cubes of {settings.size}: the ideal observer needs frames as they are")
     kept = home() / "data" / "observers" / f"{keys.key(CODE, asdict(settings), frameset.origin, side)}.npy"
     if kept.is_file():
-        with in_words(f"{kept} is damaged", "delete it, and it is made again"):
-            return pd.DataFrame(np.load(kept, allow_pickle=False), columns=["scanning", "told"])
+        return pd.DataFrame(load_array(kept), columns=["scanning", "told"])
     seen = middles(frameset, side)
     index, found = seen.index, np.full((len(seen.index), 2), np.nan)
     events = sorted(events_of(index).values(), key=lambda event: event.instrument)  # whose filters are then kept
@@ -278,7 +277,5 @@ def ideal(frameset: FrameSet, settings: twin.TwinSettings, crop: int = 0, progre
         for column, own in enumerate(peaks_in(seen.pixels[rows.index], event.instrument, settings, places)):
             found[rows.index, column] = annotated_given(own, known, len(rows))
     found = np.maximum(found, NEVER)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(kept) as aside, open(aside, "wb") as file:
-        np.save(file, found)
+    save_array(kept, found)
     return pd.DataFrame(found, columns=["scanning", "told"])

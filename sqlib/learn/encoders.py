@@ -22,7 +22,7 @@ from sqlib.learn.samples import Samples, gather, hold_out, make_samples, sparse,
 from sqlib.learn.settings import Settings
 from sqlib.learn.train import Task, autocast, device_of, generator_of, precision_of, ranks, unwrapped
 from sqlib.learn.trained import Trained
-from sqlib.paths import replacing
+from sqlib.paths import load_array, save_array
 from sqlib.sun.twin import TwinSettings
 
 WATCHED, WATCHED_EVERY = 530012, 3  # seed of the events on which runs are watched; of their frames one in so many
@@ -241,10 +241,7 @@ def embed(run: Trained, samples: Samples, what: str = "encoding", batch: int = 2
         net = load_net(run, side, str(samples.device))
         which = torch.arange(len(samples), device=samples.device)
         found = answers(net, samples, which, run.settings.loop.precision, what, batch)
-        path = trained.embedded(run.key) / _name(what, *facts)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as aside, open(aside, "wb") as file:
-            np.save(file, found)
+        save_array(trained.embedded(run.key) / _name(what, *facts), found)
     return found
 
 
@@ -255,10 +252,7 @@ def kept(run: Trained, what: str, origin: str, window: int, spacing: int, side: 
     """
     name = _name(what, origin, window, spacing, side, count)
     path = next((path for path in trained.kept_beside(run.key) if path.name == name), None)
-    if path is None:
-        return None
-    with in_words(f"{path} is damaged", "delete it, and it is made again"):
-        return np.load(path, allow_pickle=False)
+    return None if path is None else load_array(path)
 
 
 def _name(what: str, origin: str, window: int, spacing: int, side: int, count: int) -> str:

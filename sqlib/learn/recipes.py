@@ -89,10 +89,10 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
 
     As in the paper (`AS_PUBLISHED`): "SimCLR, as in the paper" with upsampled positives, and from it "High-Precision"
     with the weighted loss (Section 4.1.1); "High-Metrics", SupCon on shuffled samples with every frame in play and
-    otherwise as `shuffled` says, "pool=max" … (Section 4.1.2), and "High-Metrics, by event" on the event split. By the
-    profile's own recipe, once a seed: the losses of `objectives`, and short runs of SupCon by each of `OPTIMIZERS`:
-    "SGD, rate 0.03" …. With the first seed more short runs: "τ = 0.07" …, "pool avg" … for each of the changes, and
-    "nothing changed" beside these.
+    otherwise as `shuffled` says, "pool=max" … (Section 4.1.2), and "High-Metrics, by event" on the event split.
+    By the profile's own recipe, once a seed: the losses of `objectives`, and short runs of SupCon by each of
+    `OPTIMIZERS`: "SGD, rate 0.03" …. With the first seed more short runs: "τ = 0.07" …, "pool avg" … for each of the
+    changes, and "nothing changed" beside these.
     Raises `SqError` for a change that is none of `CHANGES`, and for a setting that is none.
     """
     for name in changed:
