@@ -1,7 +1,7 @@
 """Methods compared on trial events: average precision over seeds and events, and differences on the same events."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from sqlib.data.build import cube_path, twin_folder
 from sqlib.data.trial import CODE, SEED, trial_events
 from sqlib.judge.claims import every_seed
-from sqlib.judge.metrics import average_precision, interval, share
+from sqlib.judge.metrics import average_precision, interval, share, with_interval
 from sqlib.sun.twin import TwinSettings
 
 
@@ -72,6 +72,18 @@ def difference(asked: tuple, some: Sequence[str], others: Sequence[str], seed: i
             for part in (one, other)]
     low, high = interval(labels, np.hstack(one), events, average_precision, seed, draws, np.hstack(other))
     return every_seed(each[0] - each[1], low, high)
+
+
+def by_seed(scores: Sequence[np.ndarray], index: pd.DataFrame, statistic: Callable[..., float], seed: int,
+            draws: int = 500) -> tuple[float, float, float]:
+    """A statistic of several methods' scores, each (M, S) for S seeds, and an interval that no seed falls out of.
+
+    statistic : of labels (M,) and scores (M, K · S), those of one method after another
+    The interval is the 95 % one over events, for all seeds at once, widened to the extremes over single seeds.
+    """
+    labels, columns, seeds = (index["label"] == 1).to_numpy().astype(int), np.hstack(scores), scores[0].shape[1]
+    whole, low, high = with_interval(labels, columns, index["event"].to_numpy(), statistic, seed, draws)
+    return whole, *every_seed([statistic(labels, columns[:, one::seeds]) for one in range(seeds)], low, high)[1:]
 
 
 def as_table(found: pd.DataFrame, beside: str) -> pd.DataFrame:
