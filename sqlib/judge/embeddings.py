@@ -88,7 +88,7 @@ def mean_shift(embeddings, index: pd.DataFrame, chosen) -> pd.DataFrame:
 
 def shift_ranks(embeddings, index: pd.DataFrame) -> pd.DataFrame:
     """Claim C17, second rule, per event: rank, 0…1 with chance at 0.5, of how far the annotated frames' mean lies
-    from the others', by size, among all runs of as many frames. Left out: events that are annotated half of the time."""
+    from the others', by size, among all runs of as many frames. Left out: events half of which is annotated."""
     values, rows = moments(embeddings, index)["mean"].to_numpy(), []
     for event, own in index.groupby("event").indices.items():
         inside, one = index["label"].to_numpy()[own] == 1, values[own]
