@@ -96,8 +96,9 @@ def compared_losses(common: Common, *, epochs_self: int, epochs_supervised: int,
     """Section 3.1 and Appendix B: losses, temperatures and optimizers.
 
     Once a seed: "SimCLR, as in the paper", and by the profile's own recipe the losses of `objectives` and short runs of
-    SupCon by each of `OPTIMIZERS`: "SGD, rate 0.03" …. With the first seed more short runs: "τ = 0.07" …, "pool avg"
-    … for each of the changes, and "nothing changed" beside these. Raises `SqError` for a change not in `CHANGES`.
+    SupCon by each of `OPTIMIZERS`: "SGD, rate 0.03" …. With the first seed more short runs: "τ = 0.07" …,
+    "pool avg" … for each of the changes, and "nothing changed" beside these. Raises `SqError` for a change not in
+    `CHANGES`.
     """
     for name in changed:
         if name not in CHANGES:
