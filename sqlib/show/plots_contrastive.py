@@ -16,7 +16,8 @@ FORMATS = {name: ".2f" for one in SCORES.values() for name in (f"{one}, paper", 
 def contrast(views: np.ndarray, others: np.ndarray):
     """Figure 2: what is pulled to an anchor and what is pushed away, without labels (left) and with them (right).
 
-    views, others : uint8 (4, H, W), two views of four samples; the first two are sunquakes, the last two are not
+    views, others : uint8 (4, 3, H, W), two views of four samples, of which the first two are sunquakes: what is marked
+        in the frame (above 127), the frame itself, and what is not drawn
     """
     halves = {"self-supervised": ([(others, 0)], [(views, 1), (views, 2), (views, 3)]),
               "supervised": ([(others, 0), (views, 1), (others, 1)], [(views, 2), (others, 2), (views, 3)])}
@@ -31,7 +32,10 @@ def contrast(views: np.ndarray, others: np.ndarray):
                                       (axes[2], "pushed away:", VERMILION, away)):
             own[0].set_title(head, color=ink, fontsize=10, fontweight="bold")
             for ax, (source, which) in zip(own, shown):
-                picture(ax, stretched(source[which]))
+                marked, frame, _ = source[which]
+                rows, columns = (np.flatnonzero((marked > 127).any(axis)) for axis in (1, 0))
+                boxes = [(columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)] if len(rows) else []
+                picture(ax, stretched(frame), boxes=boxes, room=1)
                 ax.spines[:].set(visible=True, color=ink, linewidth=2.5)
                 ax.set_xlabel("its other view" if source is others else names[which], fontsize=9, labelpad=3)
     return fig
