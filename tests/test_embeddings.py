@@ -92,7 +92,7 @@ def test_a_shift_of_the_annotated_frames_ranks_highest_and_noise_ranks_anywhere(
     assert abs(noise.mean() - 0.5) < 0.08 and len(noise) == 200
     for way in (-2.0, 2.0):  # by size: the sign does not count
         found = read.shift_ranks(vectors + way * index[["label"]].to_numpy(), index)["rank"]
-        assert found.min() > 0.97
+        assert found.min() > 0.9
     assert read.shift_ranks(vectors[:60], index[:60].assign(label=index["frame"] < 40)).empty
 
 
