@@ -1,6 +1,5 @@
 """Figures of the chapter on the number of sunquakes; each takes tables and returns a matplotlib figure."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.ticker import NullLocator
 
