@@ -48,7 +48,9 @@ def by_size(errors: pd.DataFrame, guides: dict[str, float]):
     ax.set_xscale("log", base=2)
     ax.set_xticks(sizes := sorted(errors["size"].unique()), [f"{size:,}" for size in sizes])
     ax.minorticks_off()
-    ax.set(title="filled: held-out events; hollow: training events", xmargin=0.12, ylim=(0, 1.05 * ax.get_ylim()[1]))
+    room = max(sizes[-1] / sizes[0], 2)  # on the right for the words of the guides
+    ax.set(title="filled: held-out events; hollow: training events", ylim=(0, 1.05 * ax.get_ylim()[1]),
+           xlim=(sizes[0] / room**0.08, sizes[-1] * room**0.4))
     return fig
 
 
@@ -82,7 +84,7 @@ def printed(fits: dict[str, np.ndarray], shares, caption: float):
         ax.plot(100 * np.asarray(shares)[fit], np.full(fit.sum(), -place), marker, color=ink)
     ax.set_yticks(-np.arange(len(fits)), list(fits))
     ax.set(xscale="log", xlabel="positives in the test set (%)", xlim=(100 * min(shares), 100 * max(shares)),
-           title=f"dotted: {100 * caption:.1f} %, as the caption says")
+           title=f"dotted: {100 * caption:.1f} %, as the caption of Table 6 says")
     ax.xaxis.set_major_formatter("{x:g}")
     return fig
 
