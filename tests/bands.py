@@ -79,12 +79,12 @@ KEYS = {
         ("table-statistics", "[0].twin", SEEDS),
     ],
     "02_autoencoders": [
-        ("ae-company", "AE.own_event_by_chance", 1 / len(paper_split(catalogue())[1])),
-        ("table-ae-layers", "[1].weights", 8 * 3 * 3 + 8 + 8),  # 8 filters of 3 × 3, their offsets and their scales
+        ("map-ae", "own_event_by_chance", 1 / len(paper_split(catalogue())[1])),
+        ("fig18", "layers[1].weights", 8 * 3 * 3 + 8 + 8),  # 8 filters of 3 × 3, their offsets and their scales
         ("claim-C1", "value", INTERVAL),
         ("claim-C2", "value", INTERVAL),
         ("claim-C3", "value", INTERVAL),
-        ("table-ae-ap", "[0].ap", INTERVAL),
+        ("table-ae-tuned", "[0].AP", INTERVAL),
     ],
     "03_losses": [
         ("table-cl-overflow", "[1].exp(1/τ)", math.exp(50)),

@@ -15,7 +15,7 @@ from sqlib.sun.twin import TwinSettings
 CHAPTERS = {
     "06_object_detection": {"table5", "fig21", "claim-C19", "claim-C20"},
     "07_case_studies": {"fig10-cases", "fig11-cases", *(f"fig{n}" for n in range(12, 17)), "claim-C21", "claim-C22"},
-    "09_how_many": {f"fig-many-{one}" for one in ("ap", "found", "courses", "gap", "rest")},
+    "09_how_many": {f"fig-many-{one}" for one in ("ap", "found", "gap", "rest")},
 }
 SIZES = {"size": 64, "frames": 40, "resolution": 64}
 # on published frames these show something simulated, too: a detector that the twin taught, flares, a day of noise
