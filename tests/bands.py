@@ -101,18 +101,16 @@ KEYS = {
     "04_augmentations": [
         ("fig-aug-square", "as the paper says.as it is", drawn(0.5)),
         ("fig-aug-square", "as the paper says.h-flip", drawn(0.5 * 0.2)),
-        ("table-aug-windows", "[0].MDI, with 500 s", 500 / 60),
-        ("fig-aug-variants", "[0].wrapped pixels (%)", 0.0),
+        ("numbers-wraps", "wrapped pixels (%)", 0.0),
         ("fig-aug-square", "as the paper says.transpose", 0.0),
         ("claim-C9", "value", INTERVAL),
         ("claim-C12", "value", INTERVAL),
     ],
     "05_recurrence": [
-        ("table-rec-filters", "[0].without any order", 1 / 3),
         ("table-rec-looks", "[1].MDI: their correlation", float(np.sinc(2e-3 * 120) ** 2)),
         ("table-rec-looks", "[2].HMI: their correlation", float(np.sinc(2e-3 * 180) ** 2)),
         ("claim-C13", "value", INTERVAL),
-        ("table-rec-differences", "[1].difference in AP", INTERVAL),
+        ("fig-rec-ap", "[5].difference", INTERVAL),
     ],
     "06_object_detection": [
         ("table-od-boxes", "[2].frames", POSITIVES),

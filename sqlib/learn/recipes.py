@@ -155,7 +155,7 @@ def objectives(common: Common, epochs: int) -> dict[str, Settings]:
 
 
 VARIANTS = {
-    "time mixing alone": PLAIN,
+    "time mixing only": PLAIN,
     "turns": replace(PLAIN, positional="turns"),
     "turns as published": replace(PLAIN, positional="published"),
     "low-pass": replace(PLAIN, low_pass=0.5),
@@ -168,7 +168,7 @@ VARIANTS = {
         "crop", "gaussian_blur", "sharpness", "jitter", "posterize", "auto_contrast", "auto_augment_imagenet",
         "shift")},
 }
-"""Augmentations switched alone, the paper's three together, and those that it dropped, by name."""
+"""Augmentations one at a time, the paper's three together, and those that it dropped, by name."""
 
 
 def augmentations(common: Common, *, epochs: int, seeds: list[int], variants: list[str]) -> dict[str, Settings]:
