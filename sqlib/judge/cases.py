@@ -235,7 +235,7 @@ def evidence(seen: dict[str, Attention], seed: int, draws: int) -> pd.DataFrame:
 
     excess : evidence in the box over its share of the area, 1 for a network that looks everywhere alike
     points : share of frames whose peak is in the box
-    less : excess of the first case less that of this one, mean over the events of both; None for one event
+    less : excess of the first case less that of this one, mean over the events of both; no ends (NaN) for one event
     """
     rows, first = [], {}
     for case, (*_, table) in seen.items():
@@ -245,7 +245,7 @@ def evidence(seen: dict[str, Attention], seed: int, draws: int) -> pd.DataFrame:
             spans = {"excess": metrics.middle(whole["excess"], whole["event"], seed, draws),
                      "points": metrics.share(own["points"], own["event"]),
                      "less": metrics.middle(less, None, seed, draws)}
-            numbers = {f"{name}{end}": value if np.isfinite(value) else None for name, three in spans.items()
+            numbers = {f"{name}{end}": value for name, three in spans.items()
                        for end, value in zip(("", "_low", "_high"), three)}
             rows.append({"case": case, "method": method, "label": f"{method}, {case}", "frames": len(own),
                          "luck": own["luck"].mean(), **numbers})
