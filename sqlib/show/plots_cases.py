@@ -38,7 +38,7 @@ def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame):
     upper, lower = axes.reshape(rows, 2, 4).swapaxes(0, 1).reshape(2, -1)
     found, spot = places[["x0", "y0", "x1", "y1"]].to_numpy(), spots[["x", "y"]].to_numpy() - 0.5
     for i, (ax, below, number) in enumerate(zip(upper, lower, numbers)):
-        bright = style.stretched(frames[i], share=0.998)
+        bright = style.stretched(frames[i], share=0.985)
         style.picture(ax, bright, f"frame {number}", [found[i]], 10, "left", colour=SKY, width=1.6)
         style.picture(below, np.round(low[i] / 16) / 16)
         below.add_patch(Circle(spot[i], 0.05 * low.shape[1], fill=False, ec=VERMILION, lw=1.6))
@@ -130,14 +130,14 @@ def corona(maps: list, outline, mark=None, contours=None):
         ax.imshow(np.round(24 * np.clip(bright, 0, 1)), cmap="gray", origin="lower", aspect="equal")
         ax.autoscale(False)
         if outline is not None:
-            words["detected box"] = {"color": "#00a5b8"}
+            words["detector's box"] = {"color": "#00a5b8"}
             ax.plot_coord(outline[[0, 1, 2, 3, 0]], color="#00e5ff", lw=1.8)
         if contours is not None:
             words["6–12 keV"] = {"color": "#00a000"}
             contours.draw_contours([30, 50, 70, 90] * u.percent, axes=ax, colors="#00a000", linewidths=1.0)
         if mark is not None:
-            words["true source"] = {"color": VERMILION, "ls": "", "marker": "+", "ms": 11, "mew": 2}
-            ax.plot_coord(mark, **words["true source"])
+            words["annotated source"] = {"color": VERMILION, "ls": "", "marker": "+", "ms": 11, "mew": 2}
+            ax.plot_coord(mark, **words["annotated source"])
         wave = f"{one.wavelength.value:.0f} Å  " if one.wavelength is not None else ""
         ax.set_title(f"{wave}{one.date.strftime('%H:%M:%S')}")
         outer = number > len(maps) - columns, number % columns == 1 % columns
@@ -161,6 +161,6 @@ def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles):
                        [own for own in boxes for _ in range(count)], high=2.35, size=9, loc="left", width=1.6)
     for ax, place in zip(fig.axes, np.repeat(places, count, axis=0)):
         ax.plot(*(place - 0.5), "x", color=SKY, ms=9, mew=2)
-    style.legend(fig, 2, {"true box": {"color": AMBER},
+    style.legend(fig, 2, {"annotated box": {"color": AMBER},
                           "detector's place": {"color": SKY, "ls": "", "marker": "x", "ms": 9, "mew": 2}})
     return fig
