@@ -64,3 +64,12 @@ def test_limits_of_a_known_law_are_found_again(rng):
     for share, (value, low, high) in fr.limits(strength, found, draws=100).items():
         assert low < known[share] < high and value == pytest.approx(known[share], rel=0.15)
     assert np.isnan(fr.limits(strength[:20], np.ones(20, bool), draws=5)[0.5][0])
+
+
+def test_probabilities_that_are_true_have_little_error_and_others_what_they_are_off_by(rng):
+    said = rng.uniform(0, 1, 20_000)
+    hits = rng.random(20_000) < said
+    table, error = fr.reliability(said, hits)
+    assert len(table) == 10 and table["candidates"].sum() == 20_000 and error < 0.02
+    assert ((table["low"] <= table["said"]) & (table["said"] <= table["high"])).mean() >= 0.8
+    assert fr.reliability(np.clip(said - 0.2, 0, 1), hits)[1] == pytest.approx(0.2 * 0.9, abs=0.03)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from sqlib.judge.metrics import share
+
 APART = 16  # frames, about 12 minutes: nearer maxima are one alarm
 NEAR = 4  # frames: an alarm so far from the annotated interval has found it, for annotators and methods differ
 
@@ -114,3 +116,16 @@ def limits(strength: np.ndarray, found: np.ndarray, shares=(0.5, 0.9), seed: int
     ends = np.nanquantile(drawn, [0.025, 0.975], axis=0) if np.isfinite(drawn).any(0).all() else np.full((2, 2), np.nan)
     return {share: (float(value), float(low), float(high)) for share, value, low, high
             in zip(shares, at(all_rows), *ends)}
+
+
+def reliability(probability: np.ndarray, hits: np.ndarray, bins: int = 10) -> tuple[pd.DataFrame, float]:
+    """Whether probabilities (N,) are true: the candidates in classes of equal width with said (mean), hit (share), low,
+    high (Wilson's 95 % interval) and candidates; and the expected calibration error, the mean difference of said and
+    hit over all candidates. Source: Guo et al. (2017), arXiv 1706.04599."""
+    rows, probability, hits = [], np.asarray(probability, float), np.asarray(hits, bool)
+    for number in np.unique(kind := np.minimum((probability * bins).astype(int), bins - 1)):
+        own = kind == number
+        hit, low, high = share(hits[own])
+        rows.append((probability[own].mean(), hit, low, high, int(own.sum())))
+    table = pd.DataFrame(rows, columns=["said", "hit", "low", "high", "candidates"])
+    return table, float(np.average((table["said"] - table["hit"]).abs(), weights=table["candidates"]))
