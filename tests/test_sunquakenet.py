@@ -103,6 +103,14 @@ def test_regions_become_boxes_of_their_frames(net):
     assert load_sunquakenet(root, size=16)[0].pixels.shape == (2, 16, 16)
 
 
+def test_a_table_of_no_regions_gives_no_boxes(net):
+    table(net(POSITIVE), "")
+    frames, report = load_sunquakenet(table(net(POSITIVE), ROW, "data_c24.csv").parent)
+    assert report.tables == ("data_c23.csv", "data_c24.csv") and len(frames.index["boxes"][0]) == 1
+    table(net(POSITIVE), "", "data_c24.csv")
+    assert load_sunquakenet(net(POSITIVE))[0].index["boxes"].tolist() == [()]
+
+
 def test_boxes_outside_the_frame_are_clipped_or_dropped_and_reported(net):
     root = net(POSITIVE)
     table(root, "06.04.2001 19:13,21,36,,,,,,,,,2,-4,9,12,20,40,1,50,8,\n")

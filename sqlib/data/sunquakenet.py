@@ -146,9 +146,10 @@ def read_regions(path: Path) -> pd.DataFrame:
 
 def _regions(tables: list[Path], root: Path) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
     """Rows of region tables by place, an event's from the first table that has it; those left out, and why."""
-    if not tables:
+    parts = [part.assign(table=_name(table, root)) for table in tables if len(part := read_regions(table))]
+    if not parts:
         return pd.DataFrame(columns=["event", "first", "last", "boxes", "box_cnt"]), []
-    rows = pd.concat([read_regions(table).assign(table=_name(table, root)) for table in tables])
+    rows = pd.concat(parts)
     rows.index = rows.index.str.removeprefix(f"{root}/").str.removesuffix(", column")
     place = rows.index.to_series()
     same = place.groupby([rows[name] for name in ("event", "first", "last", "boxes")]).transform("first")
