@@ -15,7 +15,7 @@ from sqlib.show.records import mark, read_records
 
 TABLES = tuple(f"table{n}" for n in range(1, 7))
 FIGURES = tuple(f"fig{n:02}" for n in range(1, 22))
-SLIPS = ("01_dataset", "02_autoencoders", "03_contrastive")  # chapters that audit printed numbers
+SLIPS = ("01_dataset", "02_autoencoders", "03_losses")  # chapters that audit printed numbers
 SHOWN = ("reproduced", "approximated", "contradicted", "shown", "not comparable", "not possible")  # of tables, figures
 NEAR = 0.1  # mean of the relative differences up to which numbers are approximated
 FEW = 4  # numbers that a row shows one by one; of more it shows the means
@@ -47,7 +47,7 @@ def scorecard_page(run_folders: dict[str, Path]) -> tuple[str, dict[str, dict]]:
                   "counts": _counts(words, DECIDED), "beyond": sum(word in VERDICTS[len(DECIDED):] for word in words)}
         tried = sorted({found[f"claim-{name}"]["chapter"] for name in rules.index if f"claim-{name}" in found})
         shown = {word: f".sq-{word.replace(' ', '-')}" for word in VERDICTS} | {
-            f"chapter {chapter[:2]}": f"[href*='{chapter}']" for chapter in tried}
+            f"chapter {chapter[:2]}": f"[href*='/{chapter[:2]}_']" for chapter in tried}
         for title, names, word in (("Tables", TABLES, "Table"), ("Figures", FIGURES, "Figure")):
             own = {name: found.get(name) for name in names}
             rows = [_item(f"{word} {int(re.sub('[a-z]', '', name))}", record) for name, record in own.items()]

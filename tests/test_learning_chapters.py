@@ -15,7 +15,7 @@ from sqlib.sun.twin import TwinSettings
 CHAPTERS = {
     "06_object_detection": {"table5", "fig21", "claim-C19", "claim-C20"},
     "07_case_studies": {"table-cases-when", "fig12", "fig14", "fig16", "claim-C21", "claim-C22"},  # 13, 15: no images
-    "09_how_many": {f"fig-many-{one}" for one in ("ap", "found", "courses", "gap", "rest")},
+    "09_how_many": {f"fig-many-{one}" for one in ("ap", "found", "gap", "rest")},
 }
 SIZES = {"size": 64, "frames": 40, "resolution": 64}
 # on published frames these show something simulated, too: a detector that the twin taught, a day of noise

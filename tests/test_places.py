@@ -57,7 +57,7 @@ def test_a_source_north_west_of_the_middle_is_where_it_was_from_the_disk_to_the_
     monkeypatch.setattr(chain, "make_kernel", lambda *_, **__: None)
     monkeypatch.setattr(chain, "egression_power", lambda movie, kernel: movie)
     rays = polytrope_rays(Polytrope().index)
-    kept, folder = observed_frames(event, target, settings, folder=path.parent, rays=rays, progress=False)
+    kept, folder, _ = observed_frames(event, target, settings, folder=path.parent, rays=rays, progress=False)
     frame = load_sunquakenet(folder, progress=False)[0].pixels[0]
     row, column = np.unravel_index(frame.argmax(), frame.shape)
     assert row < 48 < column  # north is up, west is right

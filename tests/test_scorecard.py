@@ -97,8 +97,16 @@ def test_rows_say_what_the_records_say(folder):
         "text": "reproduced", "class": "sq-verdict sq-reproduced", "to": "../notebooks/03_contrastive.html#claim-C5"}
     assert cells["Table 2"][1][0]["class"] == "sq-verdict sq-contradicted"
     assert cells["C9"][2][0]["class"] == "sq-verdict sq-not-testable-here"
-    assert "{published} scorecard-slips" in page and "[03_contrastive](../notebooks/03_contrastive)" in page
-    assert "01_dataset" not in page  # no link to a chapter that is not built
+    assert "{published} scorecard-slips" in page and "01_dataset" not in page  # no link to a chapter that is not built
+    assert "[03_losses](../notebooks/03_losses)" in scorecard_page({"03_losses": folder})[0]
+
+
+def test_two_chapters_of_one_number_are_shown_together(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    record("claim-C4", {"verdict": "undecided"}, None, card=CARD | {"notebook": "03_losses"}, folder=other,
+           source="simulated", label="C4", kind="claim", replace=False)
+    page = scorecard_page({"03_losses": other, "03_contrastive": folder})[0]
+    assert page.count("chapter 03") == 1 and "tbody tr:not(:has([href*='/03_']))" in page
 
 
 def test_only_what_is_declared_is_compared():
