@@ -16,14 +16,17 @@ import torch
 from torch.nn import functional as F
 
 from sqlib.data.frames import FrameSet
+from sqlib.data.trial import trial_events
 from sqlib.errors import SqError, in_words
 from sqlib.learn.locator import KNOWN, SIDE, STEP, WEIGHTS, Locator, ask, checked_frames, power_of, shipped
+from sqlib.sun.twin import TwinSettings, simulate
 
 LENGTH, STRIDE = 12, 4  # frames of a window, and to the next
 APART = (16, 16.0)  # frames and px: nearer maxima are one candidate
 NEAR = 8.0  # px: so far from the source at most is a candidate that has found it
 LEAST = -8.0  # log odds; what has less is no candidate
 MOST = 12  # candidates of a cube
+SEED = 530017  # of the events on which odds are counted: another than that of any that teach or test
 PLACE = ["first", "last", "x", "y", "x0", "y0", "x1", "y1", "odds"]
 
 
@@ -159,6 +162,23 @@ def calibrate(odds: np.ndarray, hits: np.ndarray, cubes: int) -> Calibration:
     # above the strongest one that was met there may be some: half a one is said
     rates = np.log(np.maximum(len(false) - np.searchsorted(false, levels), 0.5) / cubes)
     return Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]), tuple(levels), tuple(rates.round(4)))
+
+
+def calibration_of(net: Locator, number: int = 120, seed: int = SEED, size: int = 256, frames: int = 256,
+                   progress: bool = True) -> Calibration:
+    """What a locator's odds are worth on `number` simulated events, drawn as trial events are, of a seed of their own;
+    some seconds an event."""
+    from tqdm import tqdm
+
+    odds, hits = [], []
+    for event in tqdm(trial_events(number, seed), desc="calibrating", unit="event", disable=not progress):
+        cube = simulate(event, TwinSettings(size, frames, seed))
+        gray = np.rint(cube.power * (255 / cube.power.max((1, 2), keepdims=True))).astype(np.uint8)
+        found, start = candidates(scan(gray, net)), cube.first_frame
+        odds.append(found["odds"].to_numpy())
+        hits.append(right(found, [(quake["interval"][0] - start, quake["interval"][1] - start, quake["y"], quake["x"])
+                                  for quake in cube.truth["quakes"]]))
+    return calibrate(np.concatenate(odds), np.concatenate(hits), number)
 
 
 def shipped_calibration() -> Calibration:
