@@ -42,7 +42,7 @@ def scorecard_page(run_folders: dict[str, Path]) -> tuple[str, dict[str, dict]]:
     with in_words(f"the records in {folders} cannot be judged", "run the notebooks again"):
         rows = [_claim(name, rules.loc[name], found.get(f"claim-{name}")) for name in rules.index]
         add("claims", "Claims of the paper", CLAIMED, rows, "sq-claims")
-        words = [decisive(rules["tests"][name], found.get(f"claim-{name}")) for name in rules.index]
+        words = [decisive(rules["tests"][name], found.get(f"claim-{name}"))[0].get("verdict") for name in rules.index]
         judged = {"total": len(rules), "judged": sum(word in DECIDED for word in words),
                   "counts": _counts(words, DECIDED), "beyond": sum(word in VERDICTS[len(DECIDED):] for word in words)}
         tried = sorted({found[f"claim-{name}"]["chapter"] for name in rules.index if f"claim-{name}" in found})
@@ -70,12 +70,12 @@ def scorecard_page(run_folders: dict[str, Path]) -> tuple[str, dict[str, dict]]:
     return page, tables
 
 
-def decisive(tests: str, record: dict | None) -> str | None:
-    """The verdict on a claim by a rule that tests it, from its record: the second's where it has one, the first's where
-    this `tests` the claim; None where there is none."""
+def decisive(tests: str, record: dict | None) -> tuple[dict, bool]:
+    """What the record of a claim says by a rule that tests it (an empty dict where no such rule was tried), and whether
+    that is the second rule: it is where this has a verdict, or the first rule does not test the claim (`tests`)."""
     first, second = _both(record)
-    word = (second or {}).get("verdict")
-    return word if word in DECIDED or tests != "yes" else first.get("verdict")
+    later = (second or {}).get("verdict") in DECIDED or tests != "yes"
+    return (second or {}) if later else first, later
 
 
 def compared(record: dict) -> list[tuple]:

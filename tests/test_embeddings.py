@@ -161,6 +161,15 @@ def test_concentric_rings_are_found_and_a_thread_or_a_shuffle_is_not(rng):
     assert np.mean([one["grows"] for one in mixed]) == pytest.approx(0.5, abs=0.15)
 
 
+def test_rings_are_looked_for_event_by_event_in_maps_with_the_most_and_the_fewest_neighbours(rng):
+    index = pd.concat([make_index(1, 40), make_index(1, 8, range(2, 4)).assign(event="short"),
+                       make_index(1, 40, ()).assign(event="quiet")], ignore_index=True)
+    vectors = rng.normal(size=(len(index), 6))
+    [row] = read.rings(vectors, index, [30, 5], seed=3).itertuples()
+    many, few = (read.ring(read.maps(vectors[:40], "umap", count, 3), index[:40]).iloc[0] for count in (30, 5))
+    assert row[1:] == ("e0", many["rho"], few["rho"], many["elsewhere"], many["grows"], few["grows"])
+
+
 def test_maps_are_planes_the_same_for_the_same_seed_and_silent(rng):
     vectors = rng.normal(size=(30, 6))
     vectors[15:, 0] += 40

@@ -168,12 +168,12 @@ def test_of_the_autoencoders_one_is_the_papers_and_further_seeds_change_nothing_
 def test_variants_of_the_ablation_are_switched_alone():
     _, values = resolve("04_augmentations", "laptop", {})
     runs = recipes.plan("04_augmentations", {**values, "variants": list(recipes.VARIANTS), "seeds": [3]})
-    bare = runs["time mixing alone, seed 3"]
+    bare = runs["time mixing only, seed 3"]
     assert (bare.levels, bare.window, bare.spacing) == ("gray", 3, 1)  # the paper's, whatever the profile has
     for name, settings in runs.items():
         other = [field for field in vars(bare) if getattr(bare, field) != getattr(settings, field)]
         assert other == ([] if settings is bare else ["views"]), name
-        if not name.startswith(("time mixing alone", "all three", "low-pass as published")):
+        if not name.startswith(("time mixing only", "all three", "low-pass as published")):
             changed = [k for k in vars(bare.views) if getattr(bare.views, k) != getattr(settings.views, k)]
             assert len(changed) == 1, name
 

@@ -65,7 +65,8 @@ def build_book(run_folders: dict[str, Path]) -> Path:
 
 def assemble(source: Path, run_folders: dict[str, Path]) -> None:
     """Fill the fresh folder `source` with prose, executed notebooks, MathJax, and the pages and tables made."""
-    from sqbook.scorecard import scorecard_page  # pandas: too slow to import for `sq --help`
+    from sqbook.conclusions import conclusions_page  # pandas: too slow to import for `sq --help`
+    from sqbook.scorecard import scorecard_page
 
     remove(source)
     shutil.copytree(home() / "book", source / "book", ignore=shutil.ignore_patterns("static", ".*"))
@@ -81,6 +82,7 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
         (shutil.copytree if (VENDORED / name).is_dir() else shutil.copyfile)(VENDORED / name, target)
     published, tables, facts = source / "_published", {"table-chapters": chapters_table(run_folders)}, {}
     pages = {"rerun": rerun_page(list(run_folders)), "scorecard": scorecard_page(run_folders),
+             "what_to_believe": (conclusions_page(run_folders), {}),
              "headlines": (headlines_page(run_folders), {})}  # this one is no page, but a part of the first
     for name, (text, made) in pages.items():
         (source / "book" / f"{name}.md").write_text(text, encoding="utf-8")

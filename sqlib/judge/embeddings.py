@@ -166,6 +166,22 @@ def ring(map2d, index: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["event", "rho", "surround", "grows", "elsewhere"])
 
 
+def rings(vectors, index: pd.DataFrame, neighbours, seed: int) -> pd.DataFrame:
+    """`ring` of UMAP maps of the embeddings (M, D) of each event, with the most and with the fewest of `neighbours`.
+
+    Returns event, many and few (rho with the most and the fewest), elsewhere (of the most), grows_many and grows_few.
+    Left out: events of fewer than ten frames, or of one class only.
+    """
+    vectors, rows = _checked(vectors, index), []
+    for event, own in index.groupby("event").indices.items():
+        part = index.iloc[own].reset_index(drop=True)
+        if len(own) >= 10 and set(part["label"]) == {0, 1}:
+            many, few = (ring(maps(vectors[own], "umap", count, seed), part).iloc[0]
+                         for count in (max(neighbours), min(neighbours)))
+            rows.append((event, many["rho"], few["rho"], many["elsewhere"], many["grows"], few["grows"]))
+    return pd.DataFrame(rows, columns=["event", "many", "few", "elsewhere", "grows_many", "grows_few"])
+
+
 def _rho(points, frames, at) -> float:
     """Spearman's correlation of distance from the median of points `at` with `remoteness`; 0 where undefined."""
     return _ranked_alike(np.linalg.norm(points - np.median(points[at], axis=0), axis=1), remoteness(frames, at))

@@ -132,7 +132,8 @@ def find(scores: Mapping[str, Sequence[np.ndarray]], index: pd.DataFrame) -> pd.
 
 def quakes(number: int, settings: TwinSettings, seed: int = SEED) -> pd.DataFrame:
     """The sources of the first `number` trial events, as their cubes tell: event, instrument, first and last annotated
-    frame, y and x (px of the cube), and `contrast`, the peak of a source's own power over the level around it.
+    frame, y and x (px of the cube), `contrast`, the peak of a source's own power over the level around it, that `level`
+    over the quiet Sun's, and `longitude` of the middle of the field (degrees).
 
     settings : with which the cubes were made; `trial_frames` makes those that are not there
     """
@@ -143,8 +144,9 @@ def quakes(number: int, settings: TwinSettings, seed: int = SEED) -> pd.DataFram
         with fits.open(cube_path(folder, event)) as units:  # its frames, 33 MB, stay on disk
             truth = json.loads(units["TRUTH"].data["JSON"][0])
         rows += [(event.key, event.instrument, *quake["interval"], quake["y"], quake["x"],
-                  quake["strength"] / quake["level"]) for quake in truth["quakes"]]
-    return pd.DataFrame(rows, columns=["event", "instrument", "first", "last", "y", "x", "contrast"])
+                  quake["strength"] / quake["level"], quake["level"], truth["longitude"]) for quake in truth["quakes"]]
+    columns = ["event", "instrument", "first", "last", "y", "x", "contrast", "level", "longitude"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def by_source(scores: Mapping[str, Sequence[np.ndarray]], index: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:

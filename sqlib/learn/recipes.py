@@ -155,7 +155,7 @@ def objectives(common: Common, epochs: int) -> dict[str, Settings]:
 
 
 VARIANTS = {
-    "time mixing alone": PLAIN,
+    "time mixing only": PLAIN,
     "turns": replace(PLAIN, positional="turns"),
     "turns as published": replace(PLAIN, positional="published"),
     "low-pass": replace(PLAIN, low_pass=0.5),
@@ -168,7 +168,7 @@ VARIANTS = {
         "crop", "gaussian_blur", "sharpness", "jitter", "posterize", "auto_contrast", "auto_augment_imagenet",
         "shift")},
 }
-"""Augmentations switched alone, the paper's three together, and those that it dropped, by name."""
+"""Augmentations one at a time, the paper's three together, and those that it dropped, by name."""
 
 
 def augmentations(common: Common, *, epochs: int, seeds: list[int], variants: list[str]) -> dict[str, Settings]:
@@ -219,6 +219,13 @@ def how_many(common: Common, *, epochs: int, sources: list[int], seeds: list[int
     return runs
 
 
+def searched(common: Common, *, epochs: int, taught: int, seeds: list[int]) -> dict[str, Settings]:
+    """What the locator is compared with: the networks of `how_many` that `taught` sources taught by the profile's
+    input, found again where these agree."""
+    runs = how_many(common, epochs=epochs, sources=[taught], seeds=seeds)
+    return {name: settings for name, settings in runs.items() if "gray" not in name}
+
+
 CASES = 1  # seed of the models that the case studies look at, the first of chapter 03
 
 
@@ -250,7 +257,7 @@ def detectors(settings: Detector, *, epochs_all: int, data: str,
 PLANS: dict[str, Callable[..., dict[str, Settings | Detector]]] = {
     "02_autoencoders": autoencoders, "03_losses": compared_losses, "03_contrastive": contrastive,
     "04_augmentations": augmentations, "05_recurrence": recurrence, "06_object_detection": detectors,
-    "07_case_studies": cases, "09_how_many": how_many,
+    "07_case_studies": cases, "09_how_many": how_many, "10_detection": searched,
 }
 def plan(chapter: str, parameters: dict, frameset: FrameSet | None = None) -> dict[str, Settings | Detector]:
     """The runs of a chapter by name, from those of its parameters that decide them; empty for one that trains nothing.
