@@ -172,13 +172,13 @@ def test_practice_sources_cover_those_of_published_events():
     is practised, tails included, and what is practised has its middle there."""
     published = reference().query("quantity.str.startswith('source:')").set_index("quantity")
     rows = []
-    for number in range(5):
+    for number in range(9):
         cube = practice.practise(number, 4, draw=training.SCENES)
         for first, last, y, x in cube.sources:
             box = (x - 7.5, y - 7.5, x + 8.5, y + 8.5)
             rows.append(source_place(cube.frames[int(first) : int(last) + 1].astype(np.float32), box))
     practised = pd.DataFrame(rows)
-    assert len(published) == 5 and len(practised) > 40
+    assert len(published) == 5 and len(practised) > 70
     for name, own in published.iterrows():
         least, middle, most = practised[name].quantile([0, 0.5, 1])
         assert least < own["low"] < middle < own["high"] < most, name
