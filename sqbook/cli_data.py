@@ -124,7 +124,7 @@ def ingest(when, region, stonyhurst, carrington, magnetogram, settings, as_json,
 
     WHEN is an event of Table 1 ("30 December 2011"), or a time, UTC (2014-03-29T17:48).
     """
-    from sqlib.data.observed_cubes import observed_frames, report
+    from sqlib.data.observed_cubes import observed_frames
     from sqlib.sun import ingest as observation
     from sqlib.typed import of_dataclass, parse
 
@@ -137,8 +137,8 @@ def ingest(when, region, stonyhurst, carrington, magnetogram, settings, as_json,
     else:
         frame = "carrington" if carrington else "stonyhurst"
         target = observation.target_at(event.time, *(carrington or stonyhurst), frame)
-    path, frames = observed_frames(event, target, chosen, email=email, progress=True, **where)
-    made = {"cube": str(path), "frames": str(frames), "root": str(frames.parent), **report(path)}
+    path, frames, report = observed_frames(event, target, chosen, email=email, progress=True, **where)
+    made = {"cube": str(path), "frames": str(frames), "root": str(frames.parent), **report}
     if magnetogram:
         written = path.parents[1] / "magnetograms" / path.name
         made["magnetogram"] = str(observation.save_magnetogram(event, target, written, chosen, email=email))

@@ -1,4 +1,4 @@
-"""The scorecard: every claim, table and figure of the paper, with its value and ours, from the records of a build."""
+"""The scorecard and the closing page: every claim, table and figure of the paper, with its value and ours."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +10,7 @@ from sqlib.judge.claims import DECIDED, VERDICTS, claims, number, rule
 from sqlib.show.records import mark, read_records
 
 PRINTED = {"Table": tuple(f"table{n}" for n in range(1, 7)), "Figure": tuple(f"fig{n:02}" for n in range(1, 22))}
-SLIPS = ("01_dataset", "02_autoencoders", "03_contrastive")  # chapters that audit printed numbers
+SLIPS = ("01_dataset", "02_autoencoders", "03_losses")  # chapters that audit printed numbers
 SHOWN = ("reproduced", "approximated", "contradicted", "shown", "not comparable", "not possible")  # of tables, figures
 NEAR = 0.1  # mean of the relative differences up to which numbers are approximated
 FEW = 4  # numbers that a row shows one by one; of more it shows the means
@@ -27,12 +27,12 @@ def scorecard_page(run_folders: dict[str, Path]) -> str:
     with in_words(f"the records in {folders} cannot be judged", "run the notebooks again"):
         claimed = [{"name": name, **one, "rules": [rule(name), rule(name, True)], "record": found.get(f"claim-{name}")}
                    for name, one in claims().iterrows()]
-        words = [decisive(one["tests"], one["record"]) for one in claimed]
+        words = [decisive(one["tests"], one["record"])[0].get("verdict") for one in claimed]
         judged = {"rows": claimed, "total": len(words), "judged": sum(word in DECIDED for word in words),
                   "counts": _counts(words, DECIDED), "beyond": sum(word in VERDICTS[len(DECIDED):] for word in words)}
         tried = sorted({one["record"]["chapter"] for one in claimed if one["record"]})
         shown = {word: f".sq-{word.replace(' ', '-')}" for word in VERDICTS}
-        shown |= {f"chapter {chapter[:2]}": f"[href*='{chapter}']" for chapter in tried}
+        shown |= {f"chapter {chapter[:2]}": f"[href*='/{chapter[:2]}_']" for chapter in tried}
         parts = {}
         for kind, names in PRINTED.items():
             rows = [{"label": f"{kind} {place}"} | _item(found.get(name)) for place, name in enumerate(names, 1)]
@@ -44,12 +44,29 @@ def scorecard_page(run_folders: dict[str, Path]) -> str:
                       mark=lambda one: mark(one["source"], one["seed"], one.get("own", "")))
 
 
-def decisive(tests: str, record: dict | None) -> str | None:
-    """The verdict on a claim by a rule that tests it, from its record: the second's where it has one, the first's where
-    this `tests` the claim; None where there is none."""
+def conclusions_page(run_folders: dict[str, Path]) -> str:
+    """Markdown of the closing page, what to believe of each claim, from the same runs; `SqError` for no records."""
+    found = {name: record for folder in run_folders.values() for name, record in read_records(folder).items()}
+    judged = {}
+    with in_words("the records of this build cannot be judged", "run the notebooks again"):
+        for name, one in claims().iterrows():
+            record = found.get(f"claim-{name}")
+            own, second = decisive(one["tests"], record)
+            judged[name] = {**one, "tried": record is not None, "verdict": own.get("verdict"),
+                            "note": own.get("note", ""), "rule": rule(name, second),
+                            "number": number(*map(own.get, ("value", "low", "high")))}
+    simulated = any(record["simulated"] for name, record in found.items() if name.startswith("claim-"))
+    return render("what_to_believe.md", claims=judged, records=found, simulated=simulated, chapters=list(run_folders),
+                  share=headlines(run_folders).get("ap_share_of_ideal"))
+
+
+def decisive(tests: str, record: dict | None) -> tuple[dict, bool]:
+    """What the record of a claim says by a rule that tests it (an empty dict where no such rule was tried), and whether
+    that is the second rule: it is where this has a verdict, or the first rule does not test the claim (`tests`)."""
     first = record["numbers"] if record else {}
-    word = (first.get("second") or {}).get("verdict")
-    return word if word in DECIDED or tests != "yes" else first.get("verdict")
+    second = first.get("second") or {}
+    later = second.get("verdict") in DECIDED or tests != "yes"
+    return second if later else first, later
 
 
 def compared(record: dict) -> list[tuple]:

@@ -4,6 +4,7 @@ import gzip
 import zlib
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from astropy.io import fits
@@ -26,8 +27,8 @@ def begins(path: Path) -> bytes:
         return b""
 
 
-def unpacked(path: Path, limit: int, what: str) -> Path | BytesIO:
-    """What astropy may open: the FITS file itself, or its content where it is packed with gzip, whatever its name says.
+def unpacked(path: Path, limit: int, what: str) -> BinaryIO:
+    """What astropy may open: the file, opened, or its content where it is packed with gzip, whatever its name says.
 
     Raises `ValueError`, for the caller to put in words: for more than `limit` bytes, which `what` never has, before all
     are unpacked, and for a file that is neither FITS nor gzip: astropy would unpack other archives without a limit.
@@ -40,7 +41,7 @@ def unpacked(path: Path, limit: int, what: str) -> Path | BytesIO:
     if first.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
         raise Undelivered(f"{path} is a web page, perhaps what a server said in place of the file")
     if first.startswith(b"SIMPLE"):
-        found, size = path, path.stat().st_size
+        found, size = open(path, "rb"), path.stat().st_size  # noqa: SIM115  whoever asked closes it
     elif first.startswith(b"\x1f\x8b"):
         found = BytesIO()
         with gzip.open(path) as file:
@@ -51,6 +52,7 @@ def unpacked(path: Path, limit: int, what: str) -> Path | BytesIO:
     else:
         raise ValueError(f"{path} is no complete FITS file: it does not begin with SIMPLE; unpack it")
     if size > limit:
+        found.close()
         raise ValueError(f"{path} has more than {limit >> 20} MiB, unpacked, which {what} never has")
     return found
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from astropy.io import fits
@@ -16,14 +17,22 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from sqlib.compressed_fits import Undelivered, begins, check_tiles, unpacked
 from sqlib.errors import SqError, in_words
+from sqlib.paths import files_of
 
+SIDE = 4096  # pixels a side of the largest image of the whole Sun, HMI's and AIA's
+LARGEST = 4 * (SIDE * SIDE * 4)  # bytes of an image, unpacked: four times such a one in float32
 NAMED = re.compile(r"\.(fits|fts|fit)(\.(fz|gz))?( ?\(\d+\))?$", re.IGNORECASE)
-UNFINISHED = (".part", ".partial", ".download", ".crdownload", ".opdownload", ".tmp")  # as browsers and others write
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([ED][+-]?\d+)?", re.IGNORECASE)
 NUMERIC = re.compile(  # keys of which we or sunpy need numbers
     r"CRPIX\d|CRVAL\d|CDELT\d|CROTA\d?|(PC|CD|PV)\d_\d|LONPOLE|LATPOLE|(DSUN|HGLN|HGLT|CRLN|CRLT|RSUN|HAEX|HAEY|HAEZ|"
     r"HEEX|HEEY|HEEZ|HEQX|HEQY|HEQZ|GEIX|GEIY|GEIZ)_(OBS|REF)|OBS_(L0|B0|DIST|R0)|DSUN|RSUN|SOLAR_[RB]0?|RADIUS|"
     r"R_SUN|CADENCE|WAVELNTH|EXPTIME|ENERGY_[LH]|BLANK|BSCALE|BZERO|XCEN|YCEN")
+NEEDED = [f"{word}{axis}" for word in ("CTYPE", "CDELT", "CRPIX", "CRVAL") for axis in (1, 2)]  # or sunpy guesses
+# Where the observer was and how the camera was turned, in sunpy's order: of several it takes the first. Of none it
+# makes an observer on the Earth (SOHO is one per cent nearer to the Sun) and a camera with north up (HMI's stands
+# upside down).
+OBSERVERS = (("HGLN_OBS", "HGLT_OBS", "DSUN_OBS"), ("CRLN_OBS", "CRLT_OBS", "DSUN_OBS"))
+TURNS = (("PC1_1", "PC1_2", "PC2_1", "PC2_2"), ("CD1_1", "CD1_2", "CD2_1", "CD2_2"), ("CROTA2",))
 
 CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 SCALES = ("BSCALE", "BZERO", "ZSCALE", "ZZERO")
@@ -34,44 +43,44 @@ STRUCTURE = dict.fromkeys((*SCALES, "BLANK", "ZBLANK", "EXTVER", "EXTLEVEL"), in
 def fits_files(folder: Path) -> tuple[list[Path], dict[Path, str]]:
     """The FITS files of a folder, by name or by content, and those that are left aside, with the reason.
 
-    What begins with a dot is nobody's record: macOS lays such a twin beside every file.
+    What begins with a dot is nobody's record: macOS lays such a twin beside every file. Raises `SqError` for a folder
+    that cannot be read.
     """
-    found, aside = [], {}
-    for path in sorted(Path(folder).glob("[!.]*")):
-        if path.name.lower().endswith(UNFINISHED):
-            aside[path] = "a download that has not ended, or was broken off"
-        elif NAMED.search(path.name) or (path.is_file() and begins(path) == b"SIMPLE"):
-            found.append(path)
-    return found, aside
+    files, strays = files_of(folder, deep=False)
+    found = [path for path in files if NAMED.search(path.name) or begins(path) == b"SIMPLE"]
+    told = "a stray, or a download that has not ended or was broken off"
+    return found, {path: told for path in strays if not path.name.startswith(".")}
 
 
 @contextmanager
-def opened_image(path: Path, limit: int, what: str, advice: str) -> Iterator:
+def opened_image(path: Path, what: str, advice: str) -> Iterator:
     """The first image of two dimensions (header and data) of a FITS file, packed or not; what fails is its fault.
 
-    Raises `SqError`, with `advice`, for a file that is cut off or foreign, holds more than its header says, or is
-    larger than `limit` bytes, unpacked, which `what` never has.
+    Raises `SqError`, with `advice`, for a file that is cut off or foreign, holds more than its header says, or is, or
+    claims to be, larger than an image of the whole Sun (`LARGEST`, `SIDE`), which `what` never is.
     """
     with in_words(f"{path} is no complete FITS file", advice), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of keys that astropy has put right
         warnings.filterwarnings("error", message=".*truncated", category=AstropyUserWarning)
-        source = _mended(unpacked(path, limit, what))
-        with fits.open(source, memmap=False, lazy_load_hdus=False) as units:
+        file = _mended(unpacked(path, LARGEST, what))
+        with file, fits.open(file, memmap=False, lazy_load_hdus=False) as units:
             at = next((i for i, one in enumerate(units) if one.is_image and one.header.get("NAXIS") == 2), None)
             if at is None:
                 raise SqError(f"{path} holds no image of two dimensions; {advice}")
             image = units[at]
-            check_tiles(image, path, limit)
+            rows, columns = image.shape
+            if max(rows, columns) > SIDE:
+                raise SqError(f"{path} claims {columns}×{rows} pixels; a full disk has at most {SIDE} a "
+                              f"side; {advice}")
+            check_tiles(image, path, LARGEST)
             if at == len(units) - 1 and not isinstance(image, fits.CompImageHDU):
-                _check_end(source, units.fileinfo(at)["datLoc"] + image.size, image.shape)
+                file.seek(units.fileinfo(at)["datLoc"] + image.size)
+                if file.read(2**20).strip(b"\0 "):  # then each row begins elsewhere
+                    raise ValueError(f"NAXIS1 and NAXIS2 say {columns}×{rows} pixels, but it holds more")
             yield image
 
 
-def _reading(source: Path | BytesIO):
-    return open(source, "rb") if isinstance(source, Path) else BytesIO(source.getbuffer())
-
-
-def _mended(source: Path | BytesIO) -> Path | BytesIO:
+def _mended(file: BinaryIO) -> BinaryIO:
     """The same file, or its content with comments in place of the cards over which astropy loses the whole image.
 
     Those are keys of the file's own structure without a value that can be read, and continued texts without a
@@ -79,39 +88,38 @@ def _mended(source: Path | BytesIO) -> Path | BytesIO:
     integers need such a key to become measurements.
     """
     changed = {}
-    with _reading(source) as file:
-        for _ in range(2):  # an image in the first unit, or in the one that follows an empty first
-            cards, start = [], file.tell()
-            while len(cards) < 10_000 and (block := file.read(2880)):
-                cards += [block[i : i + 80] for i in range(0, len(block), 80)]
-                if b"END".ljust(80) in cards:
-                    break
-            keys = {card[:8].rstrip(): card[10:].split(b"/")[0].strip() for card in cards}
-            whole = not keys.get(b"ZBITPIX", keys.get(b"BITPIX", b"")).startswith(b"-")
-            for i, card in enumerate(cards):
-                key = card[:8].rstrip().decode("ascii", "replace")
-                if CONTROL.search(card):
-                    card = changed[start + 80 * i] = CONTROL.sub(b" ", card)
-                if key == "CONTINUE" and not cards[i - 1].split(b"' /")[0].rstrip(b" '").endswith(b"&"):
-                    changed[start + 80 * i] = b"COMMENT " + card[:72]
-                if not (kind := STRUCTURE.get(key)) or isinstance(value := _value(card), kind):
-                    continue
-                if kind is str or not NUMBER.fullmatch(text := str(value or "").strip()):
-                    if key in SCALES and whole:
-                        raise ValueError(f"{key} says {card[10:].split(b'/')[0].decode('ascii', 'replace').strip()!r}, "
-                                         "and its whole numbers need it to become measurements")
-                    changed[start + 80 * i] = b"COMMENT " + card[:72]
-                else:
-                    changed[start + 80 * i] = f"{key:<8}= {text:>20}".encode().ljust(80)
-            if keys.get(b"NAXIS") != b"0":
+    for _ in range(2):  # an image in the first unit, or in the one that follows an empty first
+        start, cards = file.tell(), []
+        while len(cards) < 10_000 and (block := file.read(2880)):
+            cards += [block[i : i + 80] for i in range(0, len(block), 80)]
+            if b"END".ljust(80) in cards:
                 break
-        if not changed:
-            return source
-        file.seek(0)
+        texts = {card[:8].rstrip(): card[10:].split(b"/")[0].strip() for card in cards}
+        whole = not texts.get(b"ZBITPIX", texts.get(b"BITPIX", b"")).startswith(b"-")
+        for i, card in enumerate(cards):
+            key, new = card[:8].rstrip().decode("ascii", "replace"), CONTROL.sub(b" ", card)
+            kind = STRUCTURE.get(key)
+            if kind and not isinstance(value := _value(new), kind):
+                text = str(value or "").strip()
+                number = kind is not str and NUMBER.fullmatch(text)
+                if key in SCALES and whole and not number:
+                    raise ValueError(f"{key} says {new[10:].split(b'/')[0].decode('ascii', 'replace').strip()!r}, and "
+                                     "its whole numbers need it to become measurements")
+                new = f"{key:<8}= {text:>20}".encode().ljust(80) if number else b"COMMENT " + new[:72]
+            elif key == "CONTINUE" and not cards[i - 1].split(b"' /")[0].rstrip(b" '").endswith(b"&"):
+                new = b"COMMENT " + new[:72]
+            if new != card:
+                changed[start + 80 * i] = new
+        if texts.get(b"NAXIS") != b"0":
+            break
+    file.seek(0)
+    if not changed:
+        return file
+    with file:
         content = bytearray(file.read())
     for at, card in changed.items():
         content[at : at + 80] = card
-    return BytesIO(bytes(content))
+    return BytesIO(content)
 
 
 def _value(card: bytes):
@@ -122,14 +130,6 @@ def _value(card: bytes):
         return None
 
 
-def _check_end(source, end: int, shape: tuple[int, int]) -> None:
-    """Raise `ValueError` where numbers follow the image: then its NAXIS is wrong, and each row begins elsewhere."""
-    with _reading(source) as file:
-        file.seek(end)
-        if file.read(2**20).strip(b"\0 "):
-            raise ValueError(f"NAXIS1 and NAXIS2 say {shape[1]}×{shape[0]} pixels, but it holds more")
-
-
 def is_broken(error: SqError) -> bool:
     """Whether `error`, of `opened_image`, means a file broken beyond doubt: cut off, empty, or a web page."""
     cause = error.__cause__
@@ -138,44 +138,54 @@ def is_broken(error: SqError) -> bool:
 
 
 def read_header(header: fits.Header) -> dict:
-    """The keys of a header with their values; whatever stands in a card, the others are read.
+    """The keys of a header with their values, and as "keycomments" what stands beside; whatever stands in a card, the
+    others are read.
 
     A card that breaks the standard (bare `nan`, a text without quotes) gives the text that stands there. Where a number
     belongs, a text that is one gives it. A key that comes twice, with other values, gives both as a text.
     """
-    found = {}
-    for key, text, _ in _cards(header):
-        if NUMERIC.fullmatch(key) and isinstance(text, str) and NUMBER.fullmatch(text.strip()):
-            text = float(text.upper().replace("D", "E"))
-        found[key] = text if found.get(key, text) == text else f"{found[key]} and {text}"
-    return found
-
-
-def read_comments(header: fits.Header) -> dict[str, str]:
-    """The comments beside the values, by key."""
-    return {key: comment for key, _, comment in _cards(header)}
-
-
-def _cards(header: fits.Header) -> Iterator[tuple[str, object, str]]:
+    found, comments = {}, {}
     for card in header.cards:
         if (key := card.keyword.upper()) in ("", "COMMENT", "HISTORY", "CONTINUE"):
             continue
         try:
-            value, comment = card.value, card.comment
+            value, comments[key] = card.value, card.comment
         except Exception:  # astropy has several, and card.image none of them
             value, _, comment = card.image.partition("=")[2].partition(" /")
-            value, comment = value.strip().strip("'").strip(), comment.strip()
-        yield key, "" if isinstance(value, fits.card.Undefined) else value, comment
-
-
-def is_number(value) -> bool:
-    """Whether a value of a header is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            value, comments[key] = value.strip().strip("'").strip(), comment.strip()
+        value = "" if isinstance(value, fits.card.Undefined) else value
+        if NUMERIC.fullmatch(key) and isinstance(value, str) and NUMBER.fullmatch(value.strip()):
+            value = float(value.upper().replace("D", "E"))
+        found[key] = value if found.get(key, value) == value else f"{found[key]} and {value}"
+    return found | {"keycomments": comments}
 
 
 def readable(header: dict) -> dict:
     """A header of `read_header` without the keys of numbers that have none: sunpy would count with them."""
-    return {key: value for key, value in header.items() if not NUMERIC.fullmatch(key) or is_number(value)}
+    return {key: value for key, value in header.items() if not NUMERIC.fullmatch(key) or
+            (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))}
+
+
+def lacking(header: dict) -> str:
+    """What a header of `read_header` must say of the place of its pixels, and does not; "" where it says all."""
+    known = readable(header)
+    return quoted(header, [key for key in NEEDED if known.get(key, "") == ""])
+
+
+def unseen(header: dict, observers=OBSERVERS) -> dict[str, str]:
+    """What of the view a header of `read_header` does not tell, each with the keys that should and have no number.
+
+    observers : the groups of keys of which one must be whole
+    """
+    known, found = set(readable(header)), {}
+    turn = next(filter(None, (set(keys) & set(header) for keys in TURNS)), {"CROTA2"})  # the standard omits zeros
+    bad = [quoted(header, [key for key in dict.fromkeys(sum(groups, ())) if key in header and key not in known])
+           for groups in (observers, TURNS)]
+    if not any(set(keys) <= known for keys in observers):
+        found["where the observer was (CRLN_OBS, CRLT_OBS, DSUN_OBS)"] = bad[0]
+    if bad[1] or not turn <= known:
+        found["how the camera was turned (CROTA2, or PCi_j)"] = bad[1]
+    return found
 
 
 def quoted(header: dict, keys) -> str:

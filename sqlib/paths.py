@@ -13,7 +13,7 @@ from uuid import uuid4
 from sqlib.errors import SqError, in_words
 
 STRAY = re.compile(r"\.|~\$|__MACOSX$|(eh)?thumbs\.db$|desktop\.ini$|Icon\r$|.*(~|\.(bak|orig|tmp|sw[op]|part(ial)?|"
-                   r"(cr)?download))$", re.IGNORECASE | re.DOTALL)  # by systems, editors and browsers, not by people
+                   r"(cr|op)?download))$", re.IGNORECASE | re.DOTALL)  # by systems, editors and browsers, not by people
 
 
 def home() -> Path:

@@ -5,40 +5,33 @@ from typing import Any
 
 import yaml
 
-TAG = "tag:yaml.org,2002:"
-TEXT = {f"{TAG}timestamp"}  # read as text: no setting is a date
+INT, FLOAT, TIME = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp"))
 NUMBER = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?$")  # 1e-3, too
 
 
 class Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, without octal numbers, base 60, and keys that are given twice."""
+    """PyYAML's safe loader, without octal numbers, base 60, dates, and keys that are given twice."""
 
-    def compose_mapping_node(self, anchor):
-        """A mapping; its keys are looked at before merge keys (<<) bring theirs, which may be given anew."""
-        node, seen = super().compose_mapping_node(anchor), {}
-        for key, _ in node.value:
-            name = (key.tag, str(key.value))
-            if name in seen:
-                first = seen[name].start_mark.line + 1
-                raise _refusal(key, f"{key.value!r} is already in line {first}, and only one can hold: join them")
-            seen[name] = key
+    def compose_node(self, parent, index):
+        """The node that comes next, looked at before merge keys (<<) bring keys that may be given anew."""
+        node, seen = super().compose_node(parent, index), {}
+        if node.tag in (INT, FLOAT):
+            if ":" in node.value:
+                raise _refusal(node, f"YAML reads {node.value} as a number in base 60: write a decimal, or quotes")
+            if re.fullmatch(r"[-+]?0[0-9_]+", node.value):
+                raise _refusal(node, f"YAML reads {node.value} as an octal number: drop the 0 in front, or put it in "
+                                     "quotes")
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            first = seen.setdefault((key.tag, str(key.value)), key)
+            if first is not key:
+                raise _refusal(key, f"{key.value!r} is already in line {first.start_mark.line + 1}, and only one can "
+                                    "hold: join them")
         return node
 
-    def _number(self, node):
-        word = self.construct_scalar(node)
-        if ":" in word:
-            raise _refusal(node, f"YAML reads {word} as a number in base 60: write it as a decimal, or in quotes")
-        if re.fullmatch(r"[-+]?0[0-9_]+", word):
-            raise _refusal(node, f"YAML reads {word} as an octal number: drop the 0 in front, or put it in quotes")
-        kind = "int" if node.tag == f"{TAG}int" else "float"
-        return getattr(self, f"construct_yaml_{kind}")(node)
 
-
-Loader.yaml_implicit_resolvers = {first: [one for one in known if one[0] not in TEXT]
+Loader.yaml_implicit_resolvers = {first: [one for one in known if one[0] != TIME]
                                   for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()}
-Loader.add_implicit_resolver(f"{TAG}float", NUMBER, list("-+.0123456789"))
-for _kind in ("int", "float"):
-    Loader.add_constructor(f"{TAG}{_kind}", Loader._number)
+Loader.add_implicit_resolver(FLOAT, NUMBER, list("-+.0123456789"))
 
 
 def load(content: bytes) -> Any:

@@ -142,10 +142,12 @@ def test_the_whole_way_counts_when_where_and_what_is_false():
     said = np.zeros(100, bool)
     said[[*range(22, 32), *range(40, 49), *range(50 + 18, 50 + 27)]] = True
     found = cases.way(index, said, pixels, brightest).set_index("event")
-    assert found.loc[ONE].tolist()[:-1] == [2, True, True, 1, True]
-    assert found.loc[OTHER].tolist()[:-1] == [1, True, False, 0, False]
+    assert found.loc[ONE].tolist()[:-1] == [2, True, True, 1]
+    assert found.loc[OTHER].tolist()[:-1] == [1, True, False, 0]
     silent = cases.way(index, np.zeros(100, bool), pixels, brightest).set_index("event")
-    assert silent.loc[ONE].tolist() == [0, False, False, 0, True, 0]
+    assert silent.loc[ONE].tolist() == [0, False, False, 0, 0]
+    assert cases.told(index, pixels, brightest).to_numpy().tolist() == [
+        [ONE, 20, 29, 15.5, 15.5, True], [OTHER, 20, 29, 40.5, 40.5, False]]
 
 
 def test_who_always_says_yes_finds_every_event_by_chance():
@@ -159,3 +161,25 @@ def test_who_always_says_yes_finds_every_event_by_chance():
     assert chance(0, 40) == 1
     assert chance(30, 38) == pytest.approx(17 / 40)  # moved to 40 starts, eight meet the ten frames at 17 of them
     assert chance(30, 37) == 0  # seven are no run
+
+
+def test_a_place_that_a_method_names_counts_by_the_box_of_its_frame():
+    pixels, box = np.zeros((3, 64, 64), np.uint8), (10.0, 10.0, 20.0, 20.0)
+    pixels[0, 15, 15], pixels[1, 40, 40] = 200, 60  # what the filter leaves of the latter is below 50
+    index = table(ONE, [1, 2, 3], [1, 1, 0], (box,))
+    found = cases.pointed(pixels, index, places([(21, 15, 1), (30, 30, 1), (15, 15, 1)]))
+    assert found["brightest pixel"].tolist() == found["detector"].tolist() == [True, False]
+    assert found["Solarized Low-Pass"].tolist() == found["spot"].tolist() == [True, False]
+    assert found["chance"].tolist() == [14**2 / 64**2] * 2
+    assert not len(cases.pointed(pixels, index.assign(boxes=[()] * 3), places([(1, 1, 1)] * 3)))
+
+
+@pytest.mark.parametrize(("spots", "found", "verdict"), [
+    ([0, 0, 0, 0], [1, 1, 1, 1], "reproduced"), ([1, 1, 1, 1], [1, 1, 1, 1], "contradicted"),
+    ([1, 0, 0, 0], [1, 1, 1, 1], "undecided"), ([0, 0, 0, 0], [0, 0, 0, 0], "not testable here")])
+def test_the_filter_is_held_against_the_detector(spots, found, verdict):
+    hits = pd.DataFrame({"event": list("abcd"), "Solarized Low-Pass": spots, "detector": found, "chance": 0.02})
+    judged = cases.unshared(hits, 1, 200)
+    assert judged.verdict == verdict
+    if verdict != "not testable here":
+        assert judged.value == pytest.approx(0.25 - (np.mean(spots) - 0.02) / 0.98)

@@ -83,17 +83,6 @@ def test_a_simulated_flare_stands_over_its_source_and_higher_parts_are_shifted_o
         corona.simulated(171, where, TIME, 4, rng)
 
 
-def test_ribbons_are_bright_before_the_hot_loops(near_limb):
-    where = corona.place(near_limb, 128, 128)
-
-    def light(channel, minutes):
-        return corona.simulated(channel, where, TIME, minutes, np.random.default_rng(0)).data.astype(float).sum()
-
-    assert light(304, 4) > light(304, 15)
-    assert light(94, 10) > light(94, 2)
-    assert light(94, 30) / light(94, 10) > light(304, 24) / light(304, 4) - 0.1
-
-
 def test_a_cut_out_holds_the_source_in_its_middle_and_refuses_places_off_the_map(near_limb, rng):
     where = corona.place(near_limb, 128, 128)
     seen = corona.seen_from_earth(where)
@@ -198,8 +187,9 @@ def test_images_without_usable_coordinates_are_refused(tmp_path, near_limb, chan
 
 
 def test_folders_without_images_are_refused(tmp_path):
-    with pytest.raises(SqError, match="no FITS file"):
-        corona.read_maps(tmp_path / "absent")
+    for folder, words in ((tmp_path / "absent", "cannot read .*absent"), (tmp_path, "no FITS file")):
+        with pytest.raises(SqError, match=words):
+            corona.read_maps(folder)
     (tmp_path / "torn.fits").write_bytes(b"SIMPLE  =                    T")
     with pytest.raises(SqError, match="holds no image"):
         corona.read_maps(tmp_path)
@@ -226,17 +216,10 @@ def test_images_are_read_whatever_their_names_and_each_once_and_what_is_left_asi
     found = corona.read_maps(maps, aside := {})
     assert [corona.taken(one) for one in found] == [TIME + timedelta(minutes=m) for m in (4, 9)]
     assert {path.name: why[:14] for path, why in aside.items()} == {
-        "c (1).fits.gz": "the same image", "d.fits.part": "a download tha"}
+        "c (1).fits.gz": "the same image", "d.fits.part": "a stray, or a "}
     _, _, why = corona.observed(maps, 304, where, TIME, TIME)
-    assert "2 files of" in why and "are left aside, or in part, the first, d.fits.part: a download" in why
+    assert "2 files of" in why and "are left aside, or in part, the first, d.fits.part: a stray" in why
     assert (maps / "d.fits.part").read_bytes() == content[:999]
-
-
-@pytest.mark.parametrize(("content", "words"), [(b"", "is empty"), (b"<html>", "is a web page")])
-def test_what_came_in_place_of_an_image_is_said(tmp_path, content, words):
-    (tmp_path / "a.fits").write_bytes(content)
-    with pytest.raises(SqError, match=words):
-        corona.read_maps(tmp_path)
 
 
 def test_an_image_of_a_leap_second_is_read_and_drawn(tmp_path, near_limb):
@@ -252,9 +235,9 @@ def test_an_image_of_a_leap_second_is_read_and_drawn(tmp_path, near_limb):
 
 @pytest.mark.parametrize(("card", "words"), [
     (b"EXPTIME = nan", ""), (b"WAVELNTH= '304'", ""), (b"OBSRVTRY= SDO", ""), (b"TELESCOP= 'SDO/A\xcdA'", ""),
-    (b"CROTA2  = nan", "how the camera was turned, CROTA2 .it says 'nan'"),
+    (b"CROTA2  = nan", "how the camera was turned .*CROTA2 .it says 'nan'"),
     (b"CDELT1  = '0,6'", "lacks CDELT1 .it says"),
-    (b"DSUN_OBS= nan", "where the observer was, DSUN_OBS .it says 'nan'"), (b"CRVAL2  = inf", "lacks CRVAL2 .it says"),
+    (b"DSUN_OBS= nan", "where the observer was .*DSUN_OBS .it says 'nan'"), (b"CRVAL2  = inf", "lacks CRVAL2 .it says"),
 ], ids=str)  # fmt: skip
 def test_a_bad_card_of_an_image_is_harmless_or_named(tmp_path, near_limb, card, words):
     write(tmp_path, 304, 4, corona.place(near_limb, 128, 128), lambda h: h.update({card[:8].decode().strip(): 1}))

@@ -85,6 +85,30 @@ def test_mean_shift_is_in_deviations_of_the_other_frames(rng):
     assert read.mean_shift(np.ones((180, 4)), index, chosen).empty
 
 
+def test_a_shift_of_the_annotated_frames_ranks_highest_and_noise_ranks_anywhere(rng):
+    index = make_index(200, 60)
+    vectors = rng.normal(size=(len(index), 4))
+    noise = read.shift_ranks(vectors, index)["rank"]
+    assert abs(noise.mean() - 0.5) < 0.08 and len(noise) == 200
+    for way in (-2.0, 2.0):  # by size: the sign does not count
+        found = read.shift_ranks(vectors + way * index[["label"]].to_numpy(), index)["rank"]
+        assert found.min() > 0.9
+    assert read.shift_ranks(vectors[:60], index[:60].assign(label=index["frame"] < 40)).empty
+
+
+def test_the_lower_rank_of_edges_asks_both_distances(rng):
+    index, inside = make_index(8, 60), make_index(8, 60)["label"].to_numpy() == 1
+    vectors = 1 + 0.1 * rng.normal(size=(480, 4))
+    longer = np.where(inside[:, None], 3.0, 1.0) * vectors  # farther out, in the same direction as seen from 0
+    assert read.edge_peaks(read.consecutive(longer, index, "euclidean"), index)["edges"].min() > 0.9
+    cosine_only = read.edge_peaks(read.consecutive(longer, index), index).set_index("event")["edges"]
+    assert cosine_only.mean() < 0.7
+    found = read.lower_edges(longer, index).set_index("event")["edges"]
+    centred = read.edge_peaks(read.consecutive(longer - longer.mean(0), index), index).set_index("event")["edges"]
+    euclid = read.edge_peaks(read.consecutive(longer, index, "euclidean"), index).set_index("event")["edges"]
+    assert found.to_dict() == np.minimum(centred, euclid).to_dict()
+
+
 def auc(table):
     return roc_auc_score(table["group"], table["score"])
 
@@ -135,6 +159,15 @@ def test_concentric_rings_are_found_and_a_thread_or_a_shuffle_is_not(rng):
     mixed = [read.ring(rng.permutation(rings), index).iloc[0] for _ in range(20)]
     assert abs(mixed[0]["rho"]) < 0.25
     assert np.mean([one["grows"] for one in mixed]) == pytest.approx(0.5, abs=0.15)
+
+
+def test_rings_are_looked_for_event_by_event_in_maps_with_the_most_and_the_fewest_neighbours(rng):
+    index = pd.concat([make_index(1, 40), make_index(1, 8, range(2, 4)).assign(event="short"),
+                       make_index(1, 40, ()).assign(event="quiet")], ignore_index=True)
+    vectors = rng.normal(size=(len(index), 6))
+    [row] = read.rings(vectors, index, [30, 5], seed=3).itertuples()
+    many, few = (read.ring(read.maps(vectors[:40], "umap", count, 3), index[:40]).iloc[0] for count in (30, 5))
+    assert row[1:] == ("e0", many["rho"], few["rho"], many["elsewhere"], many["grows"], few["grows"])
 
 
 def test_maps_are_planes_the_same_for_the_same_seed_and_silent(rng):

@@ -2,13 +2,17 @@
 
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
+from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
+from sqlib.judge import cases
 from sqlib.learn import classify, explain
 from sqlib.learn.models import ContrastiveNet
+from sqlib.learn.samples import make_samples
 from sqlib.learn.settings import Model
 
 SIZE = 64
@@ -152,3 +156,34 @@ def test_the_papers_backbones_can_be_explained(backbone):
     frames, _ = speckle(np.random.default_rng(0), 1, [1])
     found = explain.grad_cam(explain.Reader(net, np.ones(20), 0.0), frames)
     assert found.shape == (1, SIZE, SIZE) and np.isfinite(found).all() and (found >= 0).all()
+
+
+def test_attention_is_asked_where_the_network_sees_the_box(rng):
+    frames, inner, outer = 12, (28.0, 28.0, 36.0, 36.0), (0.0, 0.0, 9.0, 9.0)
+    marked = [int(3 <= frame < 9) for frame in range(frames)]
+    index = make_index({
+        "event": ["one"] * frames + ["other"] * frames, "cycle": 24, "frame": [*range(frames)] * 2,
+        "time": pd.date_range("2012-05-08", periods=2 * frames, freq="45s"), "label": marked * 2,
+        "boxes": [(box,) * label for box in (inner, outer) for label in marked]})
+    pixels = rng.integers(1, 200, (2 * frames, 64, 64)).astype(np.uint8)
+    samples = make_samples(make_frameset(pixels, index, "twin", "cube"), window=3, crop=32)
+    reader = explain.Reader(Sums(), [1.0, 2.0], 0.0)
+    shown, quiet = (cases.attention(reader, samples, ["one", "other"], label, 2) for label in (1, 0))
+    assert samples.index["event"][shown.rows].tolist() == ["one", "one"]  # the other's box is cut off
+    assert samples.index["label"][shown.rows].tolist() == [1, 1] and not samples.index["label"][quiet.rows].any()
+    assert shown.boxes == quiet.boxes == [((12.0, 12.0, 20.0, 20.0),)] * 2
+    assert shown.maps["occlusion"].shape == (2, 32, 32)
+    assert shown.table["method"].tolist() == [explain.METHODS[0]] * 2 + [explain.METHODS[1]] * 2
+    nowhere = cases.attention(reader, samples, ["other"], 1, 2)
+    assert (len(nowhere.rows), nowhere.maps) == (0, {}) and cases.evidence({"a": nowhere}, 1, 20).empty
+
+
+def test_evidence_is_compared_with_the_first_case_event_by_event():
+    def attention(*excess):
+        return cases.Attention(np.arange(4), [], {}, pd.DataFrame({
+            "method": "occlusion", "event": list("aabb"), "excess": excess, "points": True, "luck": 0.1}))
+
+    found = cases.evidence({"annotated": attention(3, 3, 1, 1), "quiet": attention(1, 1, 1, 1)}, 1, 100)
+    assert found["excess"].tolist() == [2, 1] and found["less"].tolist() == [0, 1]
+    assert found.loc[1, ["less_low", "less_high"]].tolist() == [0, 2]
+    assert found["label"].tolist() == ["occlusion, annotated", "occlusion, quiet"]

@@ -1,7 +1,6 @@
 """Cubes as people have them: missing pixels, other layouts, names and archives; read as meant, or refused and told."""
 
 import json
-import pickle
 import unicodedata
 
 import numpy as np
@@ -58,13 +57,10 @@ def test_missing_pixels_are_refused_with_their_number_and_first_place(folder, po
 
 @pytest.mark.parametrize(("stored", "header", "told"), [
     (-32768, {"BSCALE": 0.001}, "negative"), (-32768, {"BSCALE": 0.001, "BLANK": -32768}, "not finite"),
-    (32767, {}, "far above"), (-32768, {"BZERO": 32768, "BSCALE": 1e20}, "far above"),
+    (32767, {}, "far above"),
 ])
 def test_missing_pixels_of_integers_are_refused(folder, power, stored, header, told):
-    whole = np.rint(power * (1 if told == "far above" else 1000)).astype(np.int16)
-    if "BZERO" in header:
-        header, whole = {}, (power * 1e-3).astype(">f4")
-        stored = 1e6
+    whole = np.rint(power * (1000 if header else 1)).astype(np.int16)
     whole[GAP] = stored
     hdu = fits.PrimaryHDU(whole)
     hdu.header.update(header)
@@ -104,30 +100,8 @@ def test_axes_in_another_order_are_named(folder, power):
         read(folder)
 
 
-class Trap:
-    """An object that would make a file when it is unpickled."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
-
-
-def test_a_pickle_is_refused_and_not_loaded(folder):
-    trap = folder / "sprung"
-    objects = np.array([Trap(trap)] * 3, object)
-    np.save(folder / "one.npy", objects)
-    (folder / "two.npy").write_bytes(pickle.dumps(Trap(trap)))
-    for name in ("one.npy", "two.npy"):
-        with pytest.raises(SqError, match=f"cannot read the cube .*{name}"):
-            read(listed(folder, name))
-    assert not trap.exists()
-
-
-@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_an_archive_of_arrays_is_refused_with_what_to_do(folder, power, save):
-    save(folder / "one.npz", power=power, time=np.arange(8))
+def test_an_archive_of_arrays_is_refused_with_what_to_do(folder, power):
+    np.savez(folder / "one.npz", power=power, time=np.arange(8))
     with pytest.raises(SqError, match=r"one\.npz .*several arrays.*numpy\.save"):
         read(listed(folder, "one.npz"))
 
@@ -182,12 +156,3 @@ def test_a_second_import_never_removes_what_somebody_put_among_the_frames(folder
     with pytest.raises(SqError, match=r"notes\.txt was not made by sq data import, which would remove it"):
         import_cubes(folder, 16, progress=False)
     assert (target / "notes.txt").read_text() == "mine"
-
-
-def test_a_folder_that_cannot_be_written_is_told(folder, monkeypatch):
-    def refuse(*_, **__):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
-    with pytest.raises(SqError, match=r"cannot write .*frames: Permission denied"):
-        import_cubes(folder, 16, progress=False)

@@ -45,37 +45,35 @@ def positive(frames):
     return frames.index.set_index("frame").loc[21, "boxes"]
 
 
-@pytest.mark.parametrize("name", [
-    "data_c23 (1).csv", "data_c23_old.csv", "data_c23 - Copy.csv", "DATA_C23 2.CSV", "Copy of data_c23.csv",
-    "Kopie von data_c23.csv", "data_c23.xlsx", "data_c23.csv.txt",
+COPIES = ["data_c23 (1).csv", "data_c23_old.csv", "data_c23 - Copy.csv", "DATA_C23 2.CSV", "Copy of data_c23.csv",
+          "Kopie von data_c23.csv", "data_c23.xlsx", "data_c23.csv.txt"]
+AT, LATER = "data_c23.csv, line 2", ROW.replace("06.04.2001 19:13", "10.04.2001 05:01")
+
+
+@pytest.mark.parametrize(("name", "rows", "field", "told", "boxes"), [
+    *((name, OTHER, "tables_left_out", (name,), (BOX,)) for name in COPIES),
+    ("backup/data_c23.csv", ROW + LATER, "regions_left_out", (f"backup/{AT}", f"as in {AT}"), (BOX,)),
+    ("backup/data_c23.csv", OTHER + LATER, "regions_left_out", (f"backup/{AT}", "not as in data_c23.csv"), (BOX,)),
+    ("data_c23.csv", ROW + ROW + ROW.replace("21,36", "20,36"), "regions_left_out",
+     ("data_c23.csv, line 3", f"as in {AT}"), (BOX,)),
+    ("data_c23.csv", ROW.replace("06.04.2001", "04.06.2001"), "swapped_dates",
+     (AT, "2001_06_04_19_13_00", "2001_04_06_19_13_00"), ()),
+    ("data_c23.csv", ROW.replace(",1,8,9,12,20.5", ",2,8,9,12,20.5"), "box_counts", (AT, "2", 1), (BOX,)),
+    ("data_c23.csv", "06.04.2001 19:13,21,36,10\n", "box_counts", (AT, "", 0), ()),  # cut off
 ])
-def test_a_copy_beside_the_region_table_is_left_out_and_told(root, name):
-    table(root, OTHER, name)
+def test_what_is_odd_in_region_tables_is_told_and_no_frame_has_a_box_twice(root, name, rows, field, told, boxes):
+    (root / name).parent.mkdir(exist_ok=True)
+    table(root, rows, name)
     frames, report = read(root)
-    assert positive(frames) == (BOX,) and report.tables == ("data_c23.csv",)
-    assert [file for file, _ in report.tables_left_out] == [name]
-    assert left_out(report)[0].startswith(f"tables not read: 1, the first {name}: ")
+    [found] = getattr(report, field)
+    assert found[: len(told)] == told and positive(frames) == boxes and "data_c23.csv" in report.tables
+    assert [line.partition(": 1, the first ")[2] for line in left_out(report)] == [": ".join(map(str, found))]
 
 
 def test_a_copy_alone_is_read_and_named(root):
     (root / "data_c23.csv").rename(root / "data_c23 (1).csv")
     frames, report = read(root)
     assert positive(frames) == (BOX,) and report.tables == ("data_c23 (1).csv",)
-
-
-@pytest.mark.parametrize(("more", "why"), [(ROW, "as in data_c23.csv, line 2"), (OTHER, "not as in data_c23.csv")])
-def test_an_event_in_tables_of_two_folders_has_the_boxes_of_the_first(root, more, why):
-    (root / "backup").mkdir()
-    table(root / "backup", more + more.replace("06.04.2001 19:13", "10.04.2001 05:01"))
-    frames, report = read(root)
-    assert positive(frames) == (BOX,) and report.regions_left_out == (("backup/data_c23.csv, line 2", why),)
-
-
-def test_a_row_twice_gives_one_box_and_is_told(root):
-    table(root, ROW + ROW + ROW.replace("21,36", "20,36"))
-    frames, report = read(root)
-    assert positive(frames) == (BOX,)
-    assert report.regions_left_out == (("data_c23.csv, line 3", "as in data_c23.csv, line 2"),)
 
 
 @pytest.mark.parametrize("inside", ["kagglehub", "kagglehub/versions", ""])
@@ -182,37 +180,6 @@ def test_pictures_in_colour_are_read_by_their_luminance_and_told(root):
     for shown, told in ((gray.convert("RGB"), ()), (ImageOps.colorize(gray, "navy", "yellow", "red"), ("jpg",))):
         shown.save((root / POSITIVE).with_suffix(".jpg"), quality=60)
         assert [name.rsplit(".", 1)[1] for name in read(root)[1].coloured] == [*told]
-
-
-def test_a_day_and_month_in_the_wrong_order_are_named_as_such(root):
-    table(root, ROW.replace("06.04.2001", "04.06.2001"))
-    report = read(root)[1]
-    assert report.swapped_dates == (("data_c23.csv, line 2", "2001_06_04_19_13_00", "2001_04_06_19_13_00"),)
-    assert "only with day and month swapped: 1, the first data_c23.csv, line 2" in " ".join(left_out(report))
-
-
-@pytest.mark.parametrize("word", ["04/06/2001 19:13", "2001-04-06 19:13", "36987.8"])
-def test_a_time_that_a_spreadsheet_rewrote_is_refused_with_what_it_may_mean(root, word):
-    table(root, ROW.replace("06.04.2001 19:13 ", word))
-    with pytest.raises(SqError, match=rf"data_c23\.csv, line 2, column Time: '{word}'"):
-        read(root)
-
-
-@pytest.mark.parametrize(("row", "told"), [
-    (ROW.replace(",1,8,9,12,20.5", ",2,8,9,12,20.5"), ("data_c23.csv, line 2", "2", 1)),
-    ("06.04.2001 19:13,21,36,10\n", ("data_c23.csv, line 2", "", 0)),  # cut off
-])
-def test_a_row_whose_boxes_are_not_as_many_as_it_says_is_told(root, row, told):
-    table(root, row)
-    report = read(root)[1]
-    assert report.box_counts == (told,)
-    assert "rows of region tables with other boxes than they say: 1" in left_out(report)[0]
-
-
-def test_decimal_commas_that_shift_the_columns_are_refused(root):
-    table(root, ROW.replace("36,,,,", "36,10,5,11,5,4,0,3,5"))
-    with pytest.raises(SqError, match=r"data_c23\.csv, line 2, column b1_x0…b1_y1: .* is no box"):
-        read(root)
 
 
 def test_a_chapter_and_the_command_say_what_was_left_out(root, capsys):

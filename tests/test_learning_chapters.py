@@ -14,12 +14,12 @@ from sqlib.sun.twin import TwinSettings
 # the chapters that show published frames and simulated ones side by side; the smoke book runs all of them on the twin
 CHAPTERS = {
     "06_object_detection": {"table5", "fig21", "claim-C19", "claim-C20"},
-    "07_case_studies": {"fig10-cases", "fig11-cases", *(f"fig{n}" for n in range(12, 17)), "claim-C21", "claim-C22"},
-    "09_how_many": {f"fig-many-{one}" for one in ("ap", "found", "courses", "gap", "rest")},
+    "07_case_studies": {"table-cases-when", "fig12", "fig14", "fig16", "claim-C21", "claim-C22"},  # 13, 15: no images
+    "09_how_many": {f"fig-many-{one}" for one in ("ap", "found", "gap", "rest")},
 }
 SIZES = {"size": 64, "frames": 40, "resolution": 64}
-# on published frames these show something simulated, too: a detector that the twin taught, flares, a day of noise
-SIMULATED = {"fig-od-losses", "fig13", "fig15", "fig16", "fig16-known"}
+# on published frames these show something simulated, too: a detector that the twin taught, a day of noise
+SIMULATED = {"fig-od-losses", "fig16", "fig16-known"}
 SIMULATED |= CHAPTERS["09_how_many"] | {f"table-many-{one}" for one in ("setup", "gains", "few")}  # all of chapter 09
 
 

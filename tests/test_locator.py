@@ -4,10 +4,14 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from sqlib.data import load_sunquakenet
+from sqlib.data.shadows import source_place
+from sqlib.data.statistics import reference
 from sqlib.errors import SqError
 from sqlib.learn import locator, practice
 from sqlib.learn import locator_training as training
@@ -48,19 +52,20 @@ def test_frames_whose_speckle_goes_on_belong_together(cubes):
 def test_the_answer_turns_with_the_frames(cubes):
     torch.manual_seed(0)
     net = locator.Locator().eval()
-    frames = torch.from_numpy(cubes[0].frames[:6].copy())
-    chances, none = locator.probabilities(net, frames)
-    turned, same = locator.probabilities(net, torch.rot90(frames, 1, (1, 2)))
-    assert chances.shape == (64, 64)
-    assert float(chances.sum()) + none == pytest.approx(1, abs=1e-5)
-    assert same == pytest.approx(none, rel=1e-3)
-    assert torch.allclose(torch.rot90(chances, 1, (0, 1)), turned, rtol=1e-3, atol=1e-9)
+    power = locator.power_of(torch.from_numpy(cubes[0].frames[:6].copy()))
+    (chances, none), (turned, same) = (locator.probabilities(*locator.ask(net, one, [(0, 6)]))
+                                       for one in (power, torch.rot90(power, 1, (1, 2))))
+    assert chances.shape == (1, 64, 64)
+    assert float(chances.sum() + none) == pytest.approx(1, abs=1e-5)
+    assert float(same) == pytest.approx(float(none), rel=1e-3)
+    assert torch.allclose(torch.rot90(chances, 1, (1, 2)), turned, rtol=1e-3, atol=1e-9)
 
 
 def test_frames_of_any_size_are_answered_cell_by_cell(cubes):
     torch.manual_seed(0)
-    chances, _ = locator.probabilities(locator.Locator().eval(), torch.from_numpy(cubes[0].frames[:2, :75, :90].copy()))
-    assert chances.shape == (38, 45)
+    power = locator.power_of(torch.from_numpy(cubes[0].frames[:5, :75, :90].copy()))
+    place, none = locator.ask(locator.Locator().eval(), power, [(0, 2), (1, 3), (3, 5)], 1)
+    assert place.shape == (3, 38, 45) and none.shape == (3,)
 
 
 def test_the_box_holds_the_greatest_probability_that_a_box_of_its_size_can_hold(rng):
@@ -90,13 +95,17 @@ def test_a_window_wants_its_source_where_it_is_seen_however_it_is_stretched_and_
     """Dark frames with one bright pixel: what is wanted lies there, within the cell and what stretching blurs."""
     frames = np.ones((40, 128, 128), np.uint8)
     frames[:, 70, 40] = 255
-    cube = torch.from_numpy(frames), np.array([[10, 24, 70, 40]], np.float32)
+    cube = torch.from_numpy(frames), np.array([[10, 24, 70, 40]], np.float32), torch.ones(128, 128)
     teaching = training.Teaching(crop=96, stretch=0.2, contrast=0.2)
+    shown = 0
     for _ in range(30):
         seen, wanted = training.window(*cube, teaching, rng)
         assert seen.shape == (locator.CHANNELS, 96, 96) and float(wanted.sum()) == pytest.approx(1)
         bright = np.array(divmod(int(seen[locator.BINS].argmax()), 96))  # in the mean over the window
-        assert np.abs(bright - place_of(wanted, 96)).max() <= 1.5 and wanted[-1] == 0
+        if wanted[-1] == 0:  # a window that passes over the source may miss it in time
+            shown += 1
+            assert np.abs(bright - place_of(wanted, 96)).max() <= 1.5
+    assert 20 <= shown < 30
 
 
 def train(teaching=SMALL, **how):
@@ -134,12 +143,45 @@ def test_a_locator_that_is_trained_further_begins_where_the_other_ended_and_says
         train(barely, start=first.weights)
 
 
-def test_a_part_is_seen_as_it_is_in_the_whole(rng):
-    """The picture of a cut-out, given the mean and the middle of the whole, is the cut-out of the whole's picture."""
-    frames = torch.from_numpy(rng.integers(1, 255, (5, 64, 64)).astype(np.float32))
-    part = frames[:, 10:42, 20:52]
-    seen = locator.picture(part, frames.mean((1, 2), keepdim=True), (31.5 - 10, 31.5 - 20))
-    assert torch.equal(seen, locator.picture(frames)[:, 10:42, 20:52])
+def test_what_a_run_shows_is_power_over_its_mean_its_surroundings_and_its_usual_level(cubes, rng):
+    frames = torch.from_numpy(cubes[0].frames[:11].copy())
+    power, usual = locator.power_of(frames), torch.from_numpy(rng.uniform(0.5, 2, (128, 128))).float()
+    maps = locator.power_maps(power, usual)
+    assert maps.shape == (locator.MAPS, 128, 128)
+    part = maps[: locator.BINS].mean((1, 2))
+    assert torch.allclose(part, torch.ones(locator.BINS), atol=1e-4)  # each frame's mean is 1
+    mean, *around, usually = maps[locator.BINS], *maps[locator.BINS + 2 :]
+    assert torch.allclose(mean, power.mean(0), atol=1e-5)
+    assert torch.allclose(usually * usual, mean, atol=1e-4)
+    for ratio, sigma in zip(around, locator.AROUND):
+        exact = gaussian_filter(mean.numpy(), sigma)
+        inner = slice(int(2 * sigma), -int(2 * sigma))
+        assert np.median(np.abs(mean.numpy() / exact - ratio.numpy())[inner, inner]) < 0.05
+    assert torch.equal(locator.power_maps(power)[-1], torch.ones(128, 128))  # where nothing else is known
+
+
+@pytest.mark.parametrize(("first", "last", "seen"), [
+    (10, 24, [0]), (3, 17, [0]), (0, 12, []), (12, 12, [0]), (0, 60, [0, 1]), (24, 31, []), (30, 60, [1])])
+def test_a_source_is_seen_where_half_of_it_or_half_of_the_window_is(first, last, seen):
+    sources = np.array([[10, 24, 70, 40], [32, 48, 20, 30]], np.float32)
+    assert training.seen_sources(sources, first, last) == [tuple(sources[place, 2:]) for place in seen]
+
+
+def test_practice_sources_cover_those_of_published_events():
+    """Each row of `reference.csv` that was measured on sources of 24 events: from 10 to 90 % of them lie inside of what
+    is practised, tails included, and what is practised has its middle there."""
+    published = reference().query("quantity.str.startswith('source:')").set_index("quantity")
+    rows = []
+    for number in range(5):
+        cube = practice.practise(number, 4, draw=training.SCENES)
+        for first, last, y, x in cube.sources:
+            box = (x - 7.5, y - 7.5, x + 8.5, y + 8.5)
+            rows.append(source_place(cube.frames[int(first) : int(last) + 1].astype(np.float32), box))
+    practised = pd.DataFrame(rows)
+    assert len(published) == 5 and len(practised) > 40
+    for name, own in published.iterrows():
+        least, middle, most = practised[name].quantile([0, 0.5, 1])
+        assert least < own["low"] < middle < own["high"] < most, name
 
 
 def hits(found, boxes, slack=2.0):

@@ -84,6 +84,12 @@ def test_the_least_loss_is_that_of_points_evenly_apart(sizes):
     assert losses.least(sizes, 0.1) <= losses.chance_level(sum(sizes)) + 1e-9
 
 
+def test_a_loss_has_fallen_by_nothing_at_chance_and_by_all_at_the_least():
+    history = {"loss": torch.tensor([4.0, 3.5, 3.0]), "chance": torch.tensor(4.0), "least": torch.tensor(3.0)}
+    assert losses.fallen(history).tolist() == [0, 0.5, 1]
+    assert losses.fallen({"loss": math.log(2)}) == 0 and losses.fallen({"loss": 0.0}) == 1  # of a class head
+
+
 def test_weighted_supcon_is_equation_2(z):
     w = [0.5, 3.0, 7.0]
     slow = per_anchor(z, LABELS, 0.1)

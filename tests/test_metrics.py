@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, average_precision_score, precision_recall_fscore_support, roc_auc_score
 
 from sqlib.errors import SqError
-from sqlib.judge.metrics import average_precision, interval, macro, middle, possible, scores, share
+from sqlib.judge.metrics import average_precision, interval, macro, middle, of_columns, possible, scores, share
 from sqlib.judge.tables import score
 from sqlib.learn.classify import classify
 
@@ -26,6 +26,15 @@ def test_macro_scores_are_those_of_scikit_learn():
     ours = macro(tp=7, fn=4, fp=3, tn=40).iloc[0]
     theirs = precision_recall_fscore_support(truth, said, average="macro")[:3]
     assert list(ours) == pytest.approx([*theirs, accuracy_score(truth, said)])
+
+
+def test_scores_of_columns_are_those_of_each_classifier(rng):
+    labels, said = rng.integers(0, 2, 90), rng.integers(0, 2, (90, 3))
+    found = of_columns(labels, said)
+    for row, one in zip(found.itertuples(), said.T):
+        own = scores(labels, one)
+        assert (row.precision, row.recall, row.F1, row.accuracy) == pytest.approx(
+            [own[name] for name in ("precision", "recall", "f1", "accuracy")])
 
 
 def test_possible_outcomes_hold_the_true_one_and_nothing_that_rounds_otherwise():

@@ -224,35 +224,27 @@ def test_a_cube_in_a_broken_or_foreign_archive_is_refused(folder, content):
             read_own(listed(folder, name))
 
 
-def test_a_packed_cube_is_read_and_one_that_unpacks_without_end_is_not(folder, monkeypatch):
+def test_packed_cubes_are_read_and_those_that_might_unpack_without_end_are_not(folder, monkeypatch, rng):
     power = np.load(folder / "2.npy").astype(np.float32)
     fits.writeto(folder / "2.fits.gz", power)
-    cube = listed(folder, "2.fits.gz")
-    assert np.array_equal(read_own(cube), power)
-    monkeypatch.setattr(cubes, "LARGEST", 2**20)
-    good = cube.path.read_bytes()
-    cube.path.write_bytes(good + gzip.compress(b"\0" * 2**20) * 10)  # zeros behind a good cube, in members of their own
-    with pytest.raises(SqError, match=r"2\.fits\.gz has more than 9 MiB, unpacked, which a cube never has"):
-        read_own(cube)
-
-
-def test_a_cube_with_a_tile_that_might_unpack_without_end_is_refused(folder, monkeypatch, rng):
     noise = rng.integers(0, 2**31, (12, 32, 32), dtype=np.int32)
     tiles = fits.CompImageHDU(noise, compression_type="GZIP_1", tile_shape=noise.shape)
     fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(folder / "2.fits.fz")
-    cube = listed(folder, "2.fits.fz")
-    assert read_own(cube).shape == (12, 32, 32)
+    one, two = listed(folder, "2.fits.gz"), listed(folder, "2.fits.fz")
+    assert np.array_equal(read_own(one), power) and read_own(two).shape == (12, 32, 32)
     monkeypatch.setattr(cubes, "LARGEST", 2**18)
+    with open(one.path, "ab") as file:  # zeros behind a good cube, in members of their own
+        file.write(gzip.compress(b"\0" * 2**20) * 4)
+    with pytest.raises(SqError, match=r"2\.fits\.gz has more than 3 MiB, unpacked, which a cube never has"):
+        read_own(one)
     with pytest.raises(SqError, match=r"2\.fits\.fz has a tile of .* might unpack to more than 1 MiB"):
-        read_own(cube)
+        read_own(two)
 
 
 @pytest.mark.parametrize(("cube", "message"), [
     (np.ones((12, 32)), "a cube has three dimensions"),
     (np.ones((12, 32, 40)), "frames of 40×32 pixels; cut them square"),
     (np.random.default_rng(0).random((12, 40, 40)), "40 pixels a side, 1.npy of 32"),
-    (np.full((12, 32, 32), np.nan), "12288 values are not finite"),
-    (np.array(["a"]), "cannot read the cube"),
     (np.full((12, 32, 32), "1.5"), "cannot read the cube .*it claims <U3"),
     (np.ones((12, 32, 32), complex), "cannot read the cube .*it claims complex128"),
 ])

@@ -176,13 +176,14 @@ def test_a_chapter_has_at_most_fifteen_parameters_and_retypes_none(path, monkeyp
 
 
 def test_what_two_chapters_share_stands_once_in_the_profiles(monkeypatch):
-    """03 and 07 train the same two models, and find each other's only where all that decides them is the same."""
+    """Chapters that train the same models find each other's only where all that decides them is the same."""
     monkeypatch.setenv("SQ_HOME", str(CHECKOUT))
     for profile in profiles.names():
-        one, other = (resolve(name, profile, {})[1] for name in ("03_contrastive", "07_case_studies"))
-        both = {*Common.model_fields, *profiles.Contrastive.model_fields} & (one.keys() | other.keys())
-        assert {*profiles.Learning.model_fields, *profiles.Contrastive.model_fields} <= both
-        assert {name: one[name] for name in both} == {name: other[name] for name in both}
+        one, *others = (resolve(name, profile, {})[1] for name in ("03_contrastive", "03_losses", "07_case_studies"))
+        for other in others:
+            both = {*Common.model_fields, *profiles.Contrastive.model_fields} & (one.keys() | other.keys())
+            assert {*profiles.Learning.model_fields, *profiles.Contrastive.model_fields} <= both
+            assert {name: one[name] for name in both} == {name: other[name] for name in both}
 
 
 def test_metadata_say_what_the_runner_prepares():

@@ -68,6 +68,19 @@ def test_a_reading_of_neighbours_is_good_on_shuffled_frames_and_not_on_new_event
     assert scores["sample"]["f1_low"] <= scores["sample"]["f1"] <= scores["sample"]["f1_high"]
 
 
+def test_scores_that_a_shuffle_hands_out_are_told_from_those_on_whole_events(rng):
+    labels, events = np.tile([1, 0, 0, 0], 50), np.repeat([f"e{n}" for n in range(10)], 20)
+    wrong = rng.random(200) < 0.1
+    looked_up, blind = np.where(wrong, 1 - labels, labels), np.zeros((200, 2), int)
+    shuffled = labels, np.c_[looked_up, blind], labels, events
+    found = pitfalls.inflation(shuffled, (labels, np.c_[blind, blind[:, 0]], 0 * labels, events), 1, 100)
+    best, least = f1_score(labels, looked_up, average="macro"), f1_score(labels, blind[:, 0], average="macro")
+    assert found["shuffled"][0] == pytest.approx(best) and found["whole"][0] == pytest.approx(least)
+    assert found["calendar"] == (1, 1, 1)
+    assert found["rise"][0] == pytest.approx(best - least) and 0 < found["rise"][1] < best - least < found["rise"][2]
+    assert found["beyond"][0] == pytest.approx(best - (1 + least) / 2)
+
+
 def test_the_side_of_a_box_changes_iou_and_not_the_place():
     table = pd.DataFrame({"event": ["2012_05_08_13_02_00"], "cycle": [24], "frame": [3],
                           "boxes": [((10.0, 10.0, 24.0, 24.0),)]})

@@ -1,14 +1,11 @@
 """Places from end to end: from a spot on a painted Sun, through ingest, frames and files, to the corona above it."""
 
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import astropy.units as u
 import numpy as np
 import paint
-import pandas as pd
 import pytest
 import torch
 from astropy.coordinates import SkyCoord
@@ -19,13 +16,12 @@ from sqlib.data import corona, find_event, load_sunquakenet, read_cube
 from sqlib.data.catalogue import make_event
 from sqlib.data.observed_cubes import observed_frames
 from sqlib.errors import SqError
+from sqlib.judge import atmosphere
 from sqlib.sun import ingest
 from sqlib.sun.ingest import chain, track
 from sqlib.sun.ingest.target import Target
 from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.waves import Polytrope
-
-NOTEBOOK = Path(__file__).parents[1] / "notebooks/07_case_studies.ipynb"
 
 
 def at(time, longitude, latitude):
@@ -61,7 +57,7 @@ def test_a_source_north_west_of_the_middle_is_where_it_was_from_the_disk_to_the_
     monkeypatch.setattr(chain, "make_kernel", lambda *_, **__: None)
     monkeypatch.setattr(chain, "egression_power", lambda movie, kernel: movie)
     rays = polytrope_rays(Polytrope().index)
-    kept, folder = observed_frames(event, target, settings, folder=path.parent, rays=rays, progress=False)
+    kept, folder, _ = observed_frames(event, target, settings, folder=path.parent, rays=rays, progress=False)
     frame = load_sunquakenet(folder, progress=False)[0].pixels[0]
     row, column = np.unravel_index(frame.argmax(), frame.shape)
     assert row < 48 < column  # north is up, west is right
@@ -84,41 +80,35 @@ def test_a_source_north_west_of_the_middle_is_where_it_was_from_the_disk_to_the_
     assert world.wcs_pix2world(x, y, 0) == pytest.approx(np.array(spot), abs=0.1)
 
 
-def cell(**given) -> dict:
-    """The functions of the notebook's cell of Figure 13, among the names that it needs."""
-    [source] = [text for one in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-                if "def above_source" in (text := "".join(one["source"]))]
-    names = {"np": np, "sky": corona, "Path": Path, "timedelta": timedelta, "SqError": SqError, "seed": 1,
-             "data": "sunquakenet", "origin": "published", "size": 256, **given}
-    exec(source.split("\n\n\nreal_may")[0], names)
-    return names
-
-
-def test_the_chapter_has_a_candidate_where_it_was_in_smaller_frames(tmp_path, capsys, rng, resolution=128):
+def test_a_candidate_is_where_it_was_in_smaller_frames(tmp_path, rng, resolution=128):
     """The place given holds for the time in the event's name; 90 minutes later the Sun has turned by 0.8 degrees."""
-    event, shown = find_event("08 May 2012 13:02"), {}
+    event = find_event("08 May 2012 13:02")
     start, middle = event.start + timedelta(hours=2.5), (25.0, -10.0)
     turned = middle[0] + np.degrees(paint.rotation_rate(np.radians(-10.0))) * (start - event.time).total_seconds()
     patch = corona.patch((256, 256), start, turned, middle[1], event.pixel)
     true = corona.place(patch, 192, 64)  # north-west of the middle
     corona.simulated(304, true, start, 5.0, rng, half=90).save(tmp_path / "304.fits")
-    x, y = 192 * resolution / 256, 64 * resolution / 256
-    names = cell(
-        names={event.key: event}, corona=str(tmp_path), resolution=resolution,
-        pixels=np.zeros((1, resolution, resolution)),
-        page=SimpleNamespace(settings=SimpleNamespace(resolution=resolution, size=256, seed=1)),
-        candidates=pd.DataFrame({"event": [event.key], "x": [x], "y": [y]}), span={event.key: (200, 207)},
-        plots=SimpleNamespace(corona=lambda images, box, *_: shown.update(images=images, box=box)),
-        publish=SimpleNamespace(figure=lambda *_, **how: shown.update(how)),
-    )
-    names["above_source"](event.key, 304, "fig13", "Figure 13", list(middle))
-    box = shown["box"]
-    assert at(start, box.lon.deg.mean(), box.lat.deg.mean()).separation(true).rad * corona.SOLAR_RADIUS < event.pixel
-    assert len(shown["images"]) == 1 and "no image of channel x-ray" in capsys.readouterr().out
+    place, scale = np.array([192, 64]) * resolution / 256, event.pixel * 256 / resolution
 
-    shown.clear()
-    names["above_source"](event.key, 94, "fig15", "Figure 15", list(middle))  # no such image: said, and it goes on
-    assert "Figure 15 is left out: no image of channel 94" in capsys.readouterr().out and not shown
+    def found(channel):
+        return atmosphere.candidate(event, place, (200, 207), middle, (resolution,) * 2, scale, tmp_path, channel)
+
+    shown = found(304)
+    box = shown.outline
+    assert at(start, box.lon.deg.mean(), box.lat.deg.mean()).separation(true).rad * corona.SOLAR_RADIUS < event.pixel
+    assert len(shown.images) == 1 and shown.source is None and "no image of channel x-ray" in shown.why
+    with pytest.raises(SqError, match="no image of channel 94"):
+        found(94)
     (tmp_path / "torn.fits").write_bytes(b"SIMPLE  =                    T")
-    names["above_source"](event.key, 304, "fig13", "Figure 13", list(middle))
-    assert "torn.fits holds no image" in capsys.readouterr().out and not shown
+    with pytest.raises(SqError, match="holds no image"):
+        found(304)
+
+
+def test_an_illustration_has_its_flare_over_the_middle_of_the_box(rng):
+    event, box, pixel = find_event("06 July 2012 13:26"), (30.0, 40.0, 42.0, 46.0), 2.2
+    shown = atmosphere.illustration(event, (36.0, 43.0), box, 40.0, (128, 128), pixel, 94, rng)
+    assert len(shown.images) == 4 and shown.facts["detector to source (arcsec)"] == pytest.approx(0, abs=1e-6)
+    assert shown.facts["angle from disk centre"] == pytest.approx(40, abs=8)
+    farther = atmosphere.illustration(event, (46.0, 43.0), box, 40.0, (128, 128), pixel, 94, rng)
+    seen = 10 * pixel / 0.725 * np.cos(np.radians(40))  # foreshortened
+    assert farther.facts["detector to source (arcsec)"] == pytest.approx(seen, rel=0.2)

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.patches import Circle
 
 from sqlib.data import corona
+from sqlib.judge.lightcurves import Light
 from sqlib.show import plots_cases as plots
 from sqlib.show import style as figures
 
@@ -49,23 +50,23 @@ def test_the_timeline_has_a_panel_per_event_and_a_bar_per_run():
 
 
 def test_the_light_curves_stand_with_their_levels_and_the_cube_within_a_day(rng):
-    minutes = np.arange(60) * 0.75
-    curves = {"radius 2.5 px": rng.random(60), "radius 5 px": rng.random(60)}
-    noise = np.arange(96) * 15.0, rng.random(96), 690.0, 1.4, 2.6
-    levels = {"3σ": 1.2, "5σ": 1.5}
-    fig = plots.light(rng.random((50, 60)), (22.0, 31.0), (2.5, 5.0), minutes, curves, levels, (4.0, 12.0), noise)
+    minutes, noise = np.arange(60) * 0.75, rng.random(1920)  # 24 hours
+    found = Light({2.5: rng.random(60), 5.0: rng.random(60)}, (0.1, 0.2), np.arange(6, 17), 5.0,
+                  {"anywhere in the frame": 2.6})
+    fig = plots.light(found, rng.random((60, 50, 60)), (22.0, 31.0), minutes, 45.0, noise, 1.4)
     map_of, near, middle, day = (ax for ax in fig.axes if ax.get_label() != "<colorbar>")
     assert {patch.radius for patch in near.patches} == {2.5, 5.0}
     assert all(patch.center == (21.5, 30.5) for patch in near.patches)
-    assert [text.get_text() for text in middle.texts] == ["3σ", "5σ"]
+    assert [text.get_text() for text in middle.texts] == ["3σ ar", "5σ ar"]
     assert middle.get_ylim()[1] > 1.5  # the highest level is seen, also where no curve reaches it
     red = [line for line in middle.lines if line.get_color() == "#c00000"]
-    assert red[0].get_xdata().tolist() == [4, 12] and set(red[0].get_ydata()) == {1.2}
-    assert day.lines[1].get_xdata()[0] == pytest.approx(690 / 60)
+    assert red[0].get_xdata() == pytest.approx([4.5, 12.75]) and red[0].get_ydata() == pytest.approx([1.3, 1.3])
+    assert day.lines[1].get_xdata()[0] == pytest.approx(12 - minutes[-1] / 120)
     assert [line.get_ydata()[0] for line in day.lines[2:]] == [1.4, 2.6]
     for ax in (map_of, middle, day):
         assert ax.get_xlabel() and ax.get_ylabel()
-    without = plots.light(rng.random((50, 60)), (22, 31), (2.5,), minutes, curves, {"3σ": 1.2}, None, noise)
+    never = found._replace(run=np.empty(0, int))
+    without = plots.light(never, rng.random((60, 50, 60)), (22, 31), minutes, 45.0, noise, 1.4)
     assert not [line for ax in without.axes for line in ax.lines if line.get_color() == "#c00000"]
 
 

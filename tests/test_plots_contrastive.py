@@ -66,3 +66,18 @@ def test_progress_has_a_panel_a_method_and_a_line_a_seed():
     assert [ax.get_title() or ax.get_title("left") for ax in fig.axes] == ["one", "other"]  # where the style has it
     assert [line.get_ydata().tolist() for line in fig.axes[0].lines[2:4]] == [[0.1, 0.3]] * 2
     assert len(fig.axes[1].lines) == 3  # no average precision was watched; the line at zero
+
+
+def test_bars_tell_the_two_splits_by_colour_and_carry_their_numbers():
+    [ax] = plots.leak({"network, by event": 0.5, "network, by sample": 0.9, "calendar, by sample": 0.95}).axes
+    one, other, third = (bar.get_facecolor() for bar in ax.patches)
+    assert one != other == third
+    assert [text.get_text() for text in ax.texts] == ["0.50", "0.90", "0.95"]
+
+
+def test_temperatures_stand_on_a_logarithmic_axis_with_the_papers_limit():
+    table = pd.DataFrame({"τ": [0.02, 0.07, 0.1], "fall": [0.1, 0.5, 0.4], "ap": 0.3, "low": 0.2, "high": 0.4})
+    left, right = plots.temperatures(table, 0.1).axes
+    assert left.get_xscale() == "log" and list(left.lines[0].get_ydata()) == [10, 50, 40]
+    assert [line.get_xdata()[0] for line in right.lines[-2:]] == pytest.approx([0.07, 1 / np.log(65504)])
+    assert [tick.get_text() for tick in right.get_xticklabels()] == ["0.02", "0.07"]  # 0.1 would touch it

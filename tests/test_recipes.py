@@ -65,12 +65,23 @@ def test_only_the_split_tells_the_shuffled_model_from_its_honest_twin():
     assert [name for name in vars(one) if getattr(one, name) != getattr(other, name)] == ["split"]
 
 
+@pytest.mark.parametrize("profile", profiles.names())
+def test_a_network_that_several_chapters_name_is_one_and_the_same(profile):
+    losses, models, cases = (recipes.plan(chapter, resolve(chapter, profile, {})[1])
+                             for chapter in ("03_losses", "03_contrastive", "07_case_studies"))
+    seeds = resolve("03_contrastive", profile, {})[1]["seeds"]
+    assert losses.keys() & models.keys() == {f"{name}, seed {seed}" for name in ("SimCLR, as in the paper", "SupCon")
+                                             for seed in seeds}
+    assert all(losses[name] == models[name] for name in losses.keys() & models.keys())
+    assert all(models[f"{name}, seed {recipes.CASES}"] == settings for name, settings in cases.items())
+
+
 def test_a_change_is_made_alone():
-    _, values = resolve("03_contrastive", "smoke", {})
+    _, values = resolve("03_losses", "smoke", {})
     values |= {"batch": 64, "warmup": 3.0, "pool": "max"}
-    runs = recipes.plan("03_contrastive", {**values, "changed": list(recipes.CHANGES)})
+    runs = recipes.plan("03_losses", {**values, "changed": list(recipes.CHANGES)})
     for name, change in recipes.CHANGES.items():
-        other = recipes.plan("03_contrastive", {**values, **change, "changed": ["pool avg"]})["nothing changed"]
+        other = recipes.plan("03_losses", {**values, **change, "changed": ["pool avg"]})["nothing changed"]
         assert runs[name] == other != runs["nothing changed"]
 
 
@@ -85,8 +96,8 @@ def test_the_number_of_sources_and_the_input_are_all_that_tells_runs_of_chapter_
 
 
 def test_losses_and_optimizers_are_compared_by_equal_budgets_over_all_seeds():
-    _, values = resolve("03_contrastive", "laptop", {})
-    runs = recipes.plan("03_contrastive", values)
+    _, values = resolve("03_losses", "laptop", {})
+    runs = recipes.plan("03_losses", values)
     own = recipes.objectives(recipes.Common(**{name: values[name] for name in recipes.Common.model_fields}), 5)
     for seed in values["seeds"]:
         compared = [runs[f"{name}, seed {seed}"] for name in own]
@@ -102,16 +113,17 @@ def test_losses_and_optimizers_are_compared_by_equal_budgets_over_all_seeds():
     "text", ["bach 48", "batch", "batch=48", "batch many", "batch [", "seed 1.5", "extra shift", "joint 1"]
 )
 def test_a_change_that_is_unknown_is_refused(text):
-    _, values = resolve("03_contrastive", "smoke", {})
+    _, values = resolve("03_losses", "smoke", {})
     with pytest.raises(SqError, match="changed"):
-        recipes.plan("03_contrastive", {**values, "changed": [text]})
+        recipes.plan("03_losses", {**values, "changed": [text]})
 
 
 @pytest.mark.parametrize("chapter", list(recipes.PLANS))
 def test_every_wrong_value_is_refused_in_words_before_any_work(chapter):
     """Values that no network or training can have, of every parameter: a plan that can be built, or `SqError`."""
     path, values = resolve(chapter, "smoke", {})
-    tried = values if chapter[:2] in ("03", "06") else parameters(path).model_fields  # what chapters share, once
+    shared = chapter in ("03_contrastive", "06_object_detection")  # what chapters share, once
+    tried = values if shared else parameters(path).model_fields
     wrong = {int: [0, -1], float: [0.0, -1.0, math.nan, math.inf], str: ["", "bogus"],
              list: [[], [0], [-1], [math.nan], ["bogus"]]}
     refused = 0
@@ -130,8 +142,8 @@ def test_every_wrong_value_is_refused_in_words_before_any_work(chapter):
 
 
 @pytest.mark.parametrize(("chapter", "name"), [
-    ("02_autoencoders", "latents"), ("03_contrastive", "temperatures"), ("04_augmentations", "seeds"),
-    ("04_augmentations", "variants"), ("05_recurrence", "windows"),
+    ("02_autoencoders", "latents"), ("03_losses", "temperatures"), ("03_contrastive", "seeds"),
+    ("04_augmentations", "seeds"), ("04_augmentations", "variants"), ("05_recurrence", "windows"),
 ])
 def test_a_chapter_with_nothing_to_train_is_refused(chapter, name):
     _, values = resolve(chapter, "smoke", {})
@@ -156,12 +168,12 @@ def test_of_the_autoencoders_one_is_the_papers_and_further_seeds_change_nothing_
 def test_variants_of_the_ablation_are_switched_alone():
     _, values = resolve("04_augmentations", "laptop", {})
     runs = recipes.plan("04_augmentations", {**values, "variants": list(recipes.VARIANTS), "seeds": [3]})
-    bare = runs["time mixing alone, seed 3"]
+    bare = runs["time mixing only, seed 3"]
     assert (bare.levels, bare.window, bare.spacing) == ("gray", 3, 1)  # the paper's, whatever the profile has
     for name, settings in runs.items():
         other = [field for field in vars(bare) if getattr(bare, field) != getattr(settings, field)]
         assert other == ([] if settings is bare else ["views"]), name
-        if not name.startswith(("time mixing alone", "all three", "low-pass as published")):
+        if not name.startswith(("time mixing only", "all three", "low-pass as published")):
             changed = [k for k in vars(bare.views) if getattr(bare.views, k) != getattr(settings.views, k)]
             assert len(changed) == 1, name
 

@@ -107,6 +107,7 @@ def copies_of(keep: float) -> tuple[pd.DataFrame, rc.Copies]:
 
 def test_a_source_stands_out_during_the_sunquake_and_in_copies_that_keep_it():
     index, found = copies_of(0.7)
+    assert found.error == pytest.approx([np.mean((one - other) ** 2) for one, other in zip(found.frames, found.copies)])
     own = rc.standing(index, found, 40, seed=1)
     assert len(own) == len(index) and own["inside"].sum() == 12
     for column in ("rank", "rank_copy"):

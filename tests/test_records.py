@@ -16,6 +16,7 @@ from paint import NOON, write_record
 from sunpy.data.test import get_test_filepath
 from sunpy.map import Map
 
+from sqlib import fits_files
 from sqlib.errors import SqError
 from sqlib.sun import ingest
 from sqlib.sun.ingest import records, track
@@ -169,7 +170,7 @@ def test_a_record_that_is_or_claims_to_be_larger_than_any_full_disk_is_refused(t
     path.write_bytes(content)
     with pytest.raises(SqError, match=r"a\.fits\.fz claims 200000×200000 pixels; a full disk has at most 4096 a side"):
         ingest.whole_records(tmp_path)
-    os.truncate(path, records.LARGEST + 1)
+    os.truncate(path, fits_files.LARGEST + 1)
     with pytest.raises(SqError, match=r"a\.fits\.fz has more than 256 MiB"):
         ingest.whole_records(tmp_path)
     noise = np.random.default_rng(0).integers(0, 2**31, (64, 64), dtype=np.int32)
@@ -177,7 +178,7 @@ def test_a_record_that_is_or_claims_to_be_larger_than_any_full_disk_is_refused(t
     tiles.header.update(paint.header_of(paint.CAMERAS["HMI"], NOON, 45.0, 64))
     fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(path, overwrite=True)
     assert list(ingest.whole_records(tmp_path)) == [path]
-    monkeypatch.setattr(records, "LARGEST", 2**22)
+    monkeypatch.setattr(fits_files, "LARGEST", 2**22)
     with pytest.raises(SqError, match=r"a\.fits\.fz has a tile of \d+ bytes .* might unpack to more than 4 MiB"):
         ingest.whole_records(tmp_path)
 

@@ -87,7 +87,16 @@ def test_rows_say_what_the_records_say(folder):
     assert cells["C5"][0].a.span["class"] == ["sq-verdict", "sq-reproduced"]
     assert cells["C9"][2].select("a .sq-verdict.sq-not-testable-here")
     assert cells["Table 2"][1].select(".sq-contradicted")
-    assert "[03_contrastive](../notebooks/03_contrastive)" in page and "01_dataset" not in page
+    assert "01_dataset" not in page  # no link to a chapter that is not built
+    assert "[03_losses](../notebooks/03_losses)" in scorecard_page({"03_losses": folder})
+
+
+def test_two_chapters_of_one_number_are_shown_together(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    record("claim-C4", {"verdict": "undecided"}, None, card=CARD | {"notebook": "03_losses"}, folder=other,
+           source="simulated", label="C4", kind="claim", replace=False)
+    page = scorecard_page({"03_losses": other, "03_contrastive": folder})
+    assert page.count("chapter 03") == 1 and "tbody tr:not(:has([href*='/03_']))" in page
 
 
 @pytest.mark.parametrize(("rows", "word"), [

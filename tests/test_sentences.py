@@ -2,7 +2,7 @@
 
 import math
 
-from sqlib.show.sentences import listed, percent, sided
+from sqlib.show.sentences import changed, listed, percent, sided
 
 
 def test_a_share_is_said_with_its_interval_or_without_what_is_missing():
@@ -18,3 +18,9 @@ def test_the_words_follow_the_interval_and_a_missing_one_decides_nothing():
 
 def test_words_are_listed_as_a_sentence_does():
     assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+
+
+def test_a_difference_is_said_with_its_interval_where_there_is_one():
+    found = [(0.05, 0.01, 0.09), (-0.05, -0.09, -0.01), (0.05, -0.01, 0.09), (0.05, math.nan, math.nan)]
+    assert [changed(one, "up", "down", "level", "+.2f") for one in found] == [
+        "up (+0.05, +0.01 … +0.09)", "down (-0.05, -0.09 … -0.01)", "level (+0.05, -0.01 … +0.09)", "level (+0.05)"]

@@ -36,6 +36,20 @@ def test_one_seed_that_says_otherwise_leaves_a_difference_undecided(asked):
     assert low < 0 < high
 
 
+def test_a_statistic_of_several_methods_has_an_interval_that_holds_for_each_seed(asked):
+    def best_less_last(labels, values):
+        each = np.reshape([average_precision(labels, one) for one in values.T], (3, -1)).mean(1)
+        return each[:2].max() - each[2]
+
+    pairs = [np.column_stack([asked[0][f"{name}, seed {seed}"] for seed in (1, 2)])
+             for name in ("little", "much", "much, and more")]
+    value, low, high = trials.by_seed(pairs, asked[1], best_less_last, 1, 100)
+    names = ("little", "much", "much, and more")
+    each = [max(aps(asked, name)[seed] for name in names[:2]) - aps(asked, names[2])[seed] for seed in (0, 1)]
+    assert value == pytest.approx(np.mean(aps(asked, "much")) - np.mean(aps(asked, names[2])))
+    assert low <= min(each) <= max(each) <= high
+
+
 def test_several_methods_count_as_their_mean(asked):
     value, *_ = trials.difference(asked, ["much", "little"], ["little", "little"], 1, 50)
     assert value == pytest.approx((np.mean(aps(asked, "much")) - np.mean(aps(asked, "little"))) / 2)

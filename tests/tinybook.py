@@ -94,7 +94,7 @@ def add_prose(folder: Path) -> Path:
         page.write_text(re.sub(r"notebooks/(0[1-9]|p\d)_\w+", "notebooks/01_second", text))
     (folder / "_config.yml").write_text((CHECKOUT / "_config.yml").read_text())
     toc = yaml.safe_load((CHECKOUT / "_toc.yml").read_text())
-    last = toc["parts"][-1]  # pages of prose
-    toc["parts"] = [{"chapters": [{"file": f"notebooks/{name}"} for name in TITLES]}, last]
+    pages = [one for part in toc["parts"] for one in part["chapters"] if one["file"].startswith("book/")]
+    toc["parts"] = [{"chapters": [{"file": f"notebooks/{name}"} for name in TITLES]}, {"chapters": pages}]
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
     return folder

@@ -59,7 +59,7 @@ def build_book(run_folders: dict[str, Path]) -> Path:
 
 def assemble(source: Path, run_folders: dict[str, Path]) -> None:
     """Fill the fresh folder `source` with prose, executed notebooks, MathJax, and the pages and tables made."""
-    from sqbook.scorecard import scorecard_page  # pandas: too slow to import for `sq --help`
+    from sqbook.scorecard import conclusions_page, scorecard_page  # pandas: too slow to import for `sq --help`
 
     remove(source)
     shutil.copytree(home() / "book", source / "book", ignore=shutil.ignore_patterns("static", ".*"))
@@ -74,6 +74,7 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (VENDORED / name).is_dir() else shutil.copyfile)(VENDORED / name, target)
     pages = {"rerun": rerun_page(list(run_folders)), "scorecard": scorecard_page(run_folders),
+             "what_to_believe": conclusions_page(run_folders),
              "headlines": headlines_page(run_folders), "chapters": chapters_page(run_folders)}  # parts of pages
     for name, text in pages.items():
         (source / "book" / f"{name}.md").write_text(text, encoding="utf-8")

@@ -18,7 +18,7 @@ from sqlib.show.bundle import MIME
 from sqlib.show.records import read_json
 
 PUBLISHED = "_published"
-GENERATED = ("book/rerun", "book/scorecard")  # written by the build: no file of the repository to edit
+GENERATED = ("book/rerun", "book/scorecard", "book/what_to_believe")  # by the build: no file of the repository to edit
 THEME = Path(__file__).parent / "theme"  # templates that take the place of the theme's
 
 

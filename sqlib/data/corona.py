@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter
 from sunpy.coordinates import HeliographicStonyhurst, Helioprojective, get_earth
 
 from sqlib.errors import SqError, in_words
-from sqlib.fits_files import fits_files, opened_image, quoted, read_comments, read_header, readable, without_fill
+from sqlib.fits_files import fits_files, lacking, opened_image, read_header, readable, unseen, without_fill
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar for notebooks that is not shown
@@ -31,11 +31,7 @@ IMAGES = {  # arcsec a pixel and what headers say, of AIA by its wavelength in Ã
     "x-ray": (4.0, {"telescope": "RHESSI", "instrument": "RHESSI"}),
 }
 XRAY = (6, 12)  # keV; the paper prints eV
-LARGEST = 2**28  # bytes of an image, unpacked: twice 4096 Ã— 4096 in float64
 BRIGHTNESS = -999, 1e9  # between which the pixels of AIA (at most 16,383 a readout) and RHESSI lie
-OBSERVERS = (("HGLN_OBS", "HGLT_OBS", "DSUN_OBS"), ("CRLN_OBS", "CRLT_OBS", "DSUN_OBS"))
-TURNS = (("PC1_1", "PC1_2", "PC2_1", "PC2_2"), ("CD1_1", "CD1_2", "CD2_1", "CD2_2"), ("CROTA2",))
-NEEDED = [f"{word}{axis}" for word in ("CTYPE", "CDELT", "CRPIX", "CRVAL") for axis in (1, 2)]  # or sunpy guesses
 
 
 def patch(shape, time: datetime, longitude: float, latitude: float, pixel: float):
@@ -222,27 +218,22 @@ def _read_map(file: Path, aside: dict[Path, str]):
     """One image as a map; errors as for `read_maps`."""
     advice = "take the file as the archive has it, level 1 or later"
     with in_words(f"{file} holds no image that can be used", advice, told=False), warnings.catch_warnings():
-        with opened_image(file, LARGEST, "an image of the Sun", advice) as unit:
-            stored, comments = read_header(unit.header), read_comments(unit.header)
-            data = np.array(unit.data)
+        with opened_image(file, "an image of the Sun", advice) as unit:
+            header, data = read_header(unit.header), np.array(unit.data)
         warnings.simplefilter("ignore")
-        header = readable(stored)
-        if missing := [key for key in NEEDED if header.get(key, "") == ""]:
-            raise ValueError(f"no world coordinates, the header lacks {quoted(stored, missing)}")
-        # sunpy would put the observer on the Earth, and north up, in silence
-        if bad := [key for keys in TURNS for key in keys if key in stored and key not in header]:
-            raise ValueError(f"the header does not say how the camera was turned, {quoted(stored, bad)}")
-        bad = [key for key in dict.fromkeys(sum(OBSERVERS, ())) if key in stored and key not in header]
-        if bad and not any(set(keys) <= set(header) for keys in OBSERVERS):
-            raise ValueError(f"the header does not say where the observer was, {quoted(stored, bad)}")
-        marked, words = without_fill(data, readable(stored), *BRIGHTNESS)
+        if keys := lacking(header):
+            raise ValueError(f"no world coordinates, the header lacks {keys}")
+        for words, bad in unseen(header).items():  # what is not told at all, sunpy takes as from the Earth, north up
+            if bad:
+                raise ValueError(f"the header does not say {words}: {bad}")
+        header = readable(header)
+        marked, words = without_fill(data, header, *BRIGHTNESS)
         if not np.isfinite(marked).any():
             raise ValueError("no pixel holds a measurement")
         if words:
             data, aside[file] = marked, words
         warnings.filterwarnings("error", message="Missing metadata for observation time")  # or it would be now
-        # one comment tells sunpy how RHESSI counts time
-        one = sunpy.map.Map(data, header | {"keycomments": comments})
+        one = sunpy.map.Map(data, header)
         if not (one.date and isinstance(one.coordinate_frame, Helioprojective)):
             raise ValueError(f"coordinates {', '.join(one.coordinate_system)} are not helioprojective")
         taken(one)

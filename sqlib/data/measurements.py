@@ -17,7 +17,7 @@ from sqlib.data.build import build_twin, cube_path
 from sqlib.data.catalogue import Event
 from sqlib.data.cubes import read_cube
 from sqlib.data.frames import FrameSet, events_of
-from sqlib.data.statistics import View, as_published, event_statistics, relative, spatial_acf, summarise, temporal_acf
+from sqlib.data.statistics import View, as_published, event_statistics, relative, spatial_acf, temporal_acf
 from sqlib.sun.holography import Holography, egression_power, fill_gaps, make_kernel
 from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.twin import SKIPS, TwinSettings, blurring, dopplergrams, simulate
@@ -80,11 +80,6 @@ def by_event(views: list[View], seed: int) -> dict[int, list[dict]]:
     for view in views:
         found.setdefault(view.event.cycle, []).append(event_statistics(view, np.random.default_rng(seed)))
     return dict(sorted(found.items()))
-
-
-def measure(views: list[View], seed: int) -> dict[int, dict[str, float]]:
-    """`statistics.summarise` per solar cycle, over the cycle's events."""
-    return {cycle: summarise(events) for cycle, events in by_event(views, seed).items()}
 
 
 def told_apart(one: list[dict], other: list[dict], seed: int, repeats: int = 10) -> tuple[float, float]:

@@ -5,7 +5,6 @@ begin with # are remarks. The frames go to `FOLDER/frames`, in SunquakeNet's lay
 """
 
 import json
-import os
 import re
 from datetime import datetime
 from pathlib import Path
@@ -86,9 +85,11 @@ def read_tables(folder: Path) -> list:
         own[row.first, row.last] = own.get((row.first, row.last), ()) + row.boxes
     table = read_table(folder / "cubes.csv", CubeRow)
     found = {event.key: "an event of Table 1" for event in catalogue()}
+    # however the letters with accents in a name are composed on the disk
+    there = {normalize("NFC", path.relative_to(folder).as_posix()): path for path in files_of(folder)[0]}
     paths, keys, boxes, places = [], [], [], {}
     for place, name, start, annotated in zip(table.index, table["file"], table["start"], table["annotated"]):
-        paths.append(_on_disk(folder, name))
+        paths.append(there.get(name, folder / name))
         out = "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts
         if out or not real(paths[-1]).is_relative_to(real(folder)):
             raise SqError(f"{place} file: {name!r} is absolute or leads out of {folder}; copy the cube into it")
@@ -109,14 +110,6 @@ def read_tables(folder: Path) -> list:
         held = "simulated and observed cubes" if keys else "no cube"
         raise SqError(f"{folder / 'cubes.csv'} lists {held}: a folder holds cubes of one source, at least one")
     return list(table.assign(path=paths, key=keys, boxes=boxes).itertuples(index=False))
-
-
-def _on_disk(folder: Path, name: str) -> Path:
-    """The file of this name, however the letters with accents in it are composed on the disk."""
-    if "\0" in name or os.path.lexists(folder / name):
-        return folder / name
-    same = [path for path in files_of(folder)[0] if normalize("NFC", path.relative_to(folder).as_posix()) == name]
-    return (same or [folder / name])[0]
 
 
 def read_own(own) -> np.ndarray:

@@ -8,7 +8,7 @@ right and y down.
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +32,6 @@ CENTRES = tuple(tuple(f"b{box}_{part}" for part in ("cx", "cy", "w", "h")) for b
 COLUMNS = ("Time", "FS", "FE", *CENTRES[0], *CENTRES[1], "box_cnt", *CORNERS[0], *CORNERS[1])
 
 
-
 def _day(word: str) -> datetime:
     try:
         return datetime.strptime(re.sub(r"(:[0-9]{2}):00$", r"\1", word), "%d.%m.%Y %H:%M")
@@ -48,50 +47,46 @@ REGION = create_model("Region", __base__=Row, Time=Day, FS=Count, FE=Count, box_
                       **dict.fromkeys(sum(CORNERS, ()), Side))
 
 
+def _told(words: str):
+    return field(metadata={"words": words})
+
+
 @dataclass(frozen=True)
 class Report:
-    """What was found while reading SunquakeNet. Files are named relative to its root; none of this stops it."""
+    """What was odd in SunquakeNet. Files are named relative to its root; none of this stops the reading.
 
-    frames: int
-    positives: int
-    negatives: int
-    unlabelled: int
+    Of the fields with words, `left_out` says how many there are.
+    """
+
     upsampled: int  # upsampled copies seen, and left out
     label_disagreements: tuple[tuple[str, int, int], ...]  # file, label by folder (kept), label by Table 1
     region_disagreements: tuple[tuple[str, tuple[int, int]], ...]  # event, interval that Table 1 does not list
     boxes_outside: tuple[tuple[str, tuple, str], ...]  # event, box, "clipped" or "dropped"
     unknown_events: tuple[str, ...]  # events that Table 1 does not list; their frames are kept, label by folder
-    strange_files: tuple[str, ...]  # in poz/ or neg/ without such a name, or with such a name elsewhere; left out
-    duplicates: tuple[str, ...]  # a frame that was already read from another file; left out
-    strays: tuple[str, ...]  # of the file system, an editor or a browser, such as ._x or Thumbs.db; left out
-    older_versions: tuple[str, ...]  # folders of kagglehub beside a newer, complete one; left out
-    turned: tuple[str, ...]  # pictures turned or mirrored as their EXIF orientation says
-    coloured: tuple[str, ...]  # pictures in colour, of which the luminance is taken
     tables: tuple[str, ...]  # region tables read
-    tables_left_out: tuple[tuple[str, str], ...]  # file that might be a region table, and why it was not read
-    regions_left_out: tuple[tuple[str, str], ...]  # place in a table, and where the same event is told before
-    swapped_dates: tuple[tuple[str, str, str], ...]  # place, a day without event, event with day and month swapped
-    box_counts: tuple[tuple[str, str, int], ...]  # place, box_cnt, boxes by their corners (used)
-    cubes_left_out: tuple[str, ...]  # what `own_cubes` left out when it made the frames
+    strange_files: tuple[str, ...] = _told("files not named as frames")  # in poz/ or neg/, or so named elsewhere
+    duplicates: tuple[str, ...] = _told("frames that are there already")  # in another file, which is read
+    older_versions: tuple[str, ...] = _told("older versions")  # kagglehub's, beside a newer, complete one
+    tables_left_out: tuple[tuple[str, str], ...] = _told("tables not read")  # that might be region tables, and why
+    regions_left_out: tuple[tuple[str, str], ...] = _told("rows of region tables told before")  # place, and where
+    swapped_dates: tuple[tuple[str, str, str], ...] = _told(  # place, event as written, event meant
+        "rows of region tables of a known event only with day and month swapped")
+    box_counts: tuple[tuple[str, str, int], ...] = _told(  # place, box_cnt, boxes by their corners (used)
+        "rows of region tables with other boxes than they say")
+    strays: tuple[str, ...] = _told("strays of a system, an editor or a browser")  # such as ._x or Thumbs.db
+    turned: tuple[str, ...] = _told("pictures turned as EXIF says")
+    coloured: tuple[str, ...] = _told("pictures in colour, read by their luminance")
+    cubes_left_out: tuple[str, ...] = _told("kinds of input in no frame")  # when `own_cubes` made the frames
 
 
 def left_out(report: Report) -> list[str]:
     """What was brought and is not used, or not as it is: a line for each kind, how many and the first."""
-    kinds = {
-        "strange_files": "files not named as frames", "duplicates": "frames that are there already",
-        "older_versions": "older versions", "tables_left_out": "tables not read",
-        "regions_left_out": "rows of region tables told before",
-        "swapped_dates": "rows of region tables of a known event only with day and month swapped",
-        "box_counts": "rows of region tables with other boxes than they say",
-        "strays": "strays of a system, an editor or a browser", "turned": "pictures turned as EXIF says",
-        "coloured": "pictures in colour, read by their luminance", "cubes_left_out": "kinds of input in no frame",
-    }
-    found = {told: getattr(report, kind) for kind, told in kinds.items()}
-    return [f"{told}: {len(those)}, the first {_words(those[0])}" for told, those in found.items() if those]
-
-
-def _words(one) -> str:
-    return one if isinstance(one, str) else ": ".join(map(str, one))
+    lines = []
+    for one in fields(Report):
+        if one.metadata and (those := getattr(report, one.name)):
+            first = those[0] if isinstance(those[0], str) else ": ".join(map(str, those[0]))
+            lines.append(f"{one.metadata['words']}: {len(those)}, the first {first}")
+    return lines
 
 
 def fetch() -> Path:
@@ -149,28 +144,18 @@ def read_regions(path: Path) -> pd.DataFrame:
     return table[["event", "first", "last", "boxes", "box_cnt"]]
 
 
-def _regions(tables: list[Path], root: Path) -> tuple[list, list[tuple[str, str]]]:
-    """Rows of region tables (Index: place), an event's from the first table that has it; those left out, and why."""
-    kept, gone, places, tables_of = [], [], {}, {}
-    for table in tables:
-        for row in read_regions(table).itertuples():
-            place = row.Index.removeprefix(f"{root}/").removesuffix(", column")
-            first = places.setdefault(row[1:5], place)
-            if first != place:
-                gone.append((place, f"as in {first}"))
-            elif tables_of.setdefault(row.event, table) != table:
-                gone.append((place, f"not as in {_name(tables_of[row.event], root)}"))
-            else:
-                kept.append(row._replace(Index=place))
-    return kept, gone
-
-
-def _swapped(regions: list, known: set[str]):
-    """Rows of an unknown event that is known with day and month swapped: place, key as written, key meant."""
-    for region in regions:
-        year, month, day, rest = region.event.split("_", 3)
-        if region.event not in known and (meant := f"{year}_{day}_{month}_{rest}") in known:
-            yield region.Index, region.event, meant
+def _regions(tables: list[Path], root: Path) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+    """Rows of region tables by place, an event's from the first table that has it; those left out, and why."""
+    parts = [part.assign(table=_name(table, root)) for table in tables if len(part := read_regions(table))]
+    if not parts:
+        return pd.DataFrame(columns=["event", "first", "last", "boxes", "box_cnt"]), []
+    rows = pd.concat(parts)
+    rows.index = rows.index.str.removeprefix(f"{root}/").str.removesuffix(", column")
+    place = rows.index.to_series()
+    same = place.groupby([rows[name] for name in ("event", "first", "last", "boxes")]).transform("first")
+    table = rows.groupby("event")["table"].transform("first")
+    why = np.where(same != place, "as in " + same, np.where(table != rows["table"], "not as in " + table, ""))
+    return rows[why == ""], [(at, told) for at, told in zip(place, why) if told]
 
 
 def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True) -> tuple[FrameSet, Report]:
@@ -206,7 +191,7 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     tables, other_tables = _tables(files, root)
     regions, again_told = _regions(tables, root)
     outside, boxes = [], dict.fromkeys(frames.index, ())
-    for region in regions:
+    for region in regions.itertuples():
         inside = _clip(region, shape, pixels.shape[1:], outside)
         for place in frames.index[(frames["key"] == region.event) & frames["frame"].between(region.first, region.last)]:
             boxes[place] = tuple(dict.fromkeys(boxes[place] + inside))
@@ -221,28 +206,27 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     readmes = [path for path in files if path.name.lower().startswith("readme") and path.is_file()]
     if source != "simulated" and any("SIMULATED:" in path.read_text("utf-8", "replace") for path in readmes):
         source = "twin"  # an export of simulated frames never passes for the Sun
-    annotated = [(row.event, (row.first, row.last)) for row in regions if row.event in events]
+    annotated = [(row.event, (row.first, row.last)) for row in regions.itertuples() if row.event in events]
+    known = {*events, *frames["key"]}
+    swapped = [(row.Index, row.event, meant) for row in regions.itertuples() if row.event not in known
+               and (meant := re.sub(r"_(..)_(..)_", r"_\2_\1_", row.event, count=1)) in known]
+    counts = [(row.Index, row.box_cnt, len(row.boxes)) for row in regions.itertuples()]
     return make_frameset(pixels, index, source, "frame" if own else "published"), Report(
-        frames=len(frames),
-        positives=int((frames["label"] == 1).sum()),
-        negatives=int((frames["label"] == 0).sum()),
-        unlabelled=int((frames["label"] == -1).sum()),
         upsampled=len(placed) - len(originals),
         label_disagreements=tuple(contradicted[["name", "label", "table"]].itertuples(index=False, name=None)),
         region_disagreements=tuple((key, span) for key, span in annotated if span not in events[key].intervals),
         boxes_outside=tuple(outside),
-        unknown_events=tuple(sorted({*(row.event for row in regions), *frames["key"]} - set(events))),
+        unknown_events=tuple(sorted({*regions["event"], *frames["key"]} - set(events))),
+        tables=tuple(_name(path, root) for path in tables),
         strange_files=tuple(named["name"].drop(placed.index)),
         duplicates=tuple(originals["name"][again]),
-        strays=tuple(_name(path, root) for path in strays),
         older_versions=tuple(older),
-        **{kind: tuple(_name(path, root) for path in paths) for kind, paths in odd.items()},
-        tables=tuple(_name(path, root) for path in tables),
         tables_left_out=tuple(other_tables),
         regions_left_out=tuple(again_told),
-        swapped_dates=tuple(_swapped(regions, {*events, *frames["key"]})),
-        box_counts=tuple((row.Index, row.box_cnt, len(row.boxes)) for row in regions
-                         if re.sub("[.,]0$", "", row.box_cnt) not in ("", str(len(row.boxes))) or not row.boxes),
+        swapped_dates=tuple(swapped),
+        box_counts=tuple(one for one in counts if not one[2] or re.sub("[.,]0$", "", one[1]) not in ("", str(one[2]))),
+        strays=tuple(_name(path, root) for path in strays),
+        **{kind: tuple(_name(path, root) for path in paths) for kind, paths in odd.items()},
         cubes_left_out=tuple(own.get("left_out", ())),
     )
 

@@ -6,6 +6,7 @@ an event in the order of time, as frame sets and samples have them.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,14 +15,28 @@ from scipy.ndimage import center_of_mass, label
 from scipy.stats import rankdata
 
 from sqlib.errors import SqError
-from sqlib.judge import duration
+from sqlib.judge import claims, duration, metrics
+from sqlib.judge.sources import inside_of
+from sqlib.learn import explain
+from sqlib.learn.boxes import clean
 from sqlib.learn.lowpass import low_pass, to_counts
+from sqlib.learn.samples import Samples
 
 LENGTH = 8  # frames in a row that make a candidate: the paper's shortest (15–22), and its rule for gaps
 NEAR = 4.0  # px within which places are one spot: a source's core and the halo about it
 GAP = 4  # frames that may be missing in a run: speckle is still much the same after them
 TOLERANCE = 2.0  # px beyond a box that still count as inside
 PLACE = ["x", "y", "score", "x0", "y0", "x1", "y1"]
+
+
+class Attention(NamedTuple):
+    """Where a model looks: rows (R,) of samples, boxes in their pixels, maps {method: (R, H, W)}, and a `table` with
+    method, event and the columns of `explain.inside_of_boxes`, a row a method and sample."""
+
+    rows: np.ndarray
+    boxes: list
+    maps: dict[str, np.ndarray]
+    table: pd.DataFrame
 
 
 def windows(index: pd.DataFrame, length: int = LENGTH) -> np.ndarray:
@@ -107,7 +122,7 @@ def low_pass_spots(pixels, threshold: int = 50) -> pd.DataFrame:
     counts the patches. Raises `SqError` as `low_pass` does.
     """
     rows = []
-    for some in torch.as_tensor(np.ascontiguousarray(pixels)).split(64):
+    for some in torch.as_tensor(np.ascontiguousarray(pixels)).split(64) if len(pixels) else ():
         for counts in to_counts(low_pass(some, threshold), "symmetric").numpy():
             patches, count = label(counts >= threshold)
             y, x = np.unravel_index(counts.argmax(), counts.shape)
@@ -117,30 +132,121 @@ def low_pass_spots(pixels, threshold: int = 50) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["x", "y", "level", "area", "spots"])
 
 
+def pointed(pixels, index: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
+    """Claim C22: is the place that a method names inside a box? A row per frame of `index` that has boxes.
+
+    pixels : uint8 (M, H, W); places : of `look`. Columns: event; Solarized Low-Pass, brightest pixel, detector (bool,
+    see `inside`); chance, the share of the frame that the boxes and the tolerance take; spot, whether the low-pass
+    reaches its threshold.
+    """
+    rows, side = np.flatnonzero((index["label"] == 1) & (index["boxes"].map(len) > 0)), pixels.shape[2]
+    spot, top = low_pass_spots(pixels[rows]), pixels[rows].reshape(len(rows), side * side).argmax(1)
+    boxes, seen = index["boxes"].iloc[rows], places.iloc[rows]
+    grown = [clean([(x0 - TOLERANCE, y0 - TOLERANCE, x1 + TOLERANCE, y1 + TOLERANCE) for x0, y0, x1, y1 in own], side)
+             for own in boxes]
+    return pd.DataFrame({
+        "event": index["event"].to_numpy()[rows], "Solarized Low-Pass": inside(spot["x"], spot["y"], boxes),
+        "brightest pixel": inside(top % side + 0.5, top // side + 0.5, boxes),
+        "detector": inside(seen["x"], seen["y"], boxes),
+        "chance": [float(inside_of(own, side).float().mean()) for own in grown], "spot": spot["spots"].to_numpy() > 0})
+
+
+def unshared(hits: pd.DataFrame, seed: int, draws: int) -> claims.Verdict:
+    """Verdict on C22 by its second rule, from `pointed`: a quarter less the share of the detector's hits above chance
+    that the filter has, with its 95 % interval over events. Not testable where the detector is near chance.
+    """
+    columns = hits[["Solarized Low-Pass", "detector", "chance"]].to_numpy(float)
+
+    def statistic(_, values: np.ndarray) -> float:
+        spots, found, luck = values.mean(0)
+        return 0.25 - (spots - luck) / max(found - luck, 1e-9)
+
+    _, sees, luck = columns.mean(0)
+    ends = metrics.interval(np.zeros(len(hits)), columns, hits["event"], statistic, seed, draws)
+    note = f"a random place is inside in {luck:.1%}, the detector in {sees:.1%}"
+    return claims.judge("C22", *((statistic(None, columns), *ends) if sees > 2 * luck else ()), note=note, second=True)
+
+
+def told(index: pd.DataFrame, pixels, find: Callable) -> pd.DataFrame:
+    """Where the detector sees a source if the annotated interval is told, a row an annotated event of `index`.
+
+    pixels : uint8 (M, H, W); find : as in `look`. Columns: event, first, last (annotated frames), x, y (its one place
+    over them), right (whether that is inside a box).
+    """
+    rows = []
+    for event, own in index[index["label"] == 1].groupby("event", sort=False):
+        x, y = one_place(pixels[index.index.get_indexer(own.index)], find)[["x", "y"]]
+        right = inside([x], [y], [set().union(*own["boxes"])])[0]
+        rows.append((event, own["frame"].min(), own["frame"].max(), x, y, bool(right)))
+    return pd.DataFrame(rows, columns=["event", "first", "last", "x", "y", "right"])
+
+
 def way(index: pd.DataFrame, said, pixels, find: Callable, length: int = LENGTH) -> pd.DataFrame:
     """The paper's way on events whose truth is known, a row an event: does it find them, when and where?
 
     said : bool (M,), the classifier's answer; pixels : uint8 (M, H, W); find : as in `look`. Columns: event, runs (of
     `length` frames or more), when (a run touches the annotation), where (the one place over it is inside the box),
-    false (runs that touch none), told (where, had the annotated interval been told: the detector's part alone), chance
-    (when, if the answers are moved in time: share of all moves; what passes the end comes in again at the beginning. A
-    classifier that says yes to everything finds every event: this is what its finds are worth).
+    false (runs that touch none), chance (when, if the answers are moved in time: share of all moves; what passes the
+    end comes in again at the beginning. A classifier that says yes to everything finds every event: this is what its
+    finds are worth).
     """
     found, rows = duration.runs(index, said, least=length), []
     for event, own in index.groupby("event", sort=False):
         marked = (own["label"] == 1).to_numpy()
         if marked.any():
-            boxes = {box for some in own["boxes"][marked] for box in some}
-
-            def right(among, boxes=boxes):
-                place = one_place(pixels[index.index.get_indexer(among.index)], find)
-                return bool(inside([place["x"]], [place["y"]], [boxes])[0])
-
             runs = found[found["event"] == event]
             spans = [own["frame"].between(run.first, run.last).to_numpy() for run in runs.itertuples()]
-            where = any(right(own[span]) for span, hit in zip(spans, runs["hit"]) if hit)
+            named = [one_place(pixels[index.index.get_indexer(own.index[span])], find)
+                     for span, hit in zip(spans, runs["hit"]) if hit]
+            boxes = set().union(*own["boxes"][marked])
+            where = any(inside([place["x"]], [place["y"]], [boxes])[0] for place in named)
             kept = np.any([np.zeros(len(own), bool), *spans], axis=0)
             chance = np.mean([(np.roll(kept, by) & marked).any() for by in range(len(own))])
-            when, false = bool(runs["hit"].any()), int((~runs["hit"]).sum())
-            rows.append((event, len(runs), when, where, false, right(own[marked]), chance))
-    return pd.DataFrame(rows, columns=["event", "runs", "when", "where", "false", "told", "chance"])
+            rows.append((event, len(runs), bool(runs["hit"].any()), where, int((~runs["hit"]).sum()), chance))
+    return pd.DataFrame(rows, columns=["event", "runs", "when", "where", "false", "chance"])
+
+
+def attention(reader: explain.Reader, samples: Samples, events, label: int, most: int) -> Attention:
+    """Where a model looks in the annotated frames of `events` (label 1), or in quiet ones of the same events (label 0).
+
+    most : frames of an event, spread over these; never more than are annotated. Frames whose annotated boxes lie
+    outside of what the samples show are left out. Maps and table are empty where no frame is left.
+    """
+    index, side, rows = samples.index, samples.pixels.shape[-1], []
+    for _, own in index[index["event"].isin(events)].groupby("event", sort=False):
+        pool, count = own.index[own["label"] == label], min(most, int((own["label"] == 1).sum()))
+        if count and len(pool):
+            rows += pool[np.unique(np.linspace(0, len(pool) - 1, count).round().astype(int))].tolist()
+    boxes = index[index["label"] == 1].groupby("event")["boxes"].agg(lambda own: set().union(*own))
+    boxes = [clean([tuple(edge - samples.cut for edge in box) for box in boxes[event]], side)
+             for event in index["event"][rows]]
+    shown = [place for place, own in enumerate(boxes) if inside_of(own, side).any()]
+    rows, boxes = np.array(rows, int)[shown], [boxes[place] for place in shown]
+    maps = explain.explain(reader, samples, rows, max(8, side // 8), max(4, side // 12)) if shown else {}
+    within = [inside_of(own, side).numpy() for own in boxes]
+    parts = [explain.inside_of_boxes(one, np.stack(within)).assign(method=method, event=index["event"].to_numpy()[rows])
+             for method, one in maps.items()]
+    return Attention(rows, boxes, maps, pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
+
+
+def evidence(seen: dict[str, Attention], seed: int, draws: int) -> pd.DataFrame:
+    """How much of the evidence lies in the boxes, a row a method and case: case, method, label, frames, luck (share of
+    frames whose peak is in the box by chance), and with 95 % intervals over events, `…_low` and `…_high`:
+
+    excess : evidence in the box over its share of the area, 1 for a network that looks everywhere alike
+    points : share of frames whose peak is in the box
+    less : excess of the first case less that of this one, mean over the events of both; no ends (NaN) for one event
+    """
+    rows, first = [], {}
+    for case, (*_, table) in seen.items():
+        for method, own in table.groupby("method", sort=False) if len(table) else ():
+            by_event, whole = own.groupby("event")["excess"].mean(), own.dropna(subset="excess")
+            less = (first.setdefault(method, by_event) - by_event).dropna()
+            spans = {"excess": metrics.middle(whole["excess"], whole["event"], seed, draws),
+                     "points": metrics.share(own["points"], own["event"]),
+                     "less": metrics.middle(less, None, seed, draws)}
+            numbers = {f"{name}{end}": value for name, three in spans.items()
+                       for end, value in zip(("", "_low", "_high"), three)}
+            rows.append({"case": case, "method": method, "label": f"{method}, {case}", "frames": len(own),
+                         "luck": own["luck"].mean(), **numbers})
+    return pd.DataFrame(rows)

@@ -63,6 +63,15 @@ def edge_peaks(distances: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["event", "edges"])
 
 
+def lower_edges(embeddings, index: pd.DataFrame) -> pd.DataFrame:
+    """Claim C16, second rule: `edge_peaks` by Euclidean distance or by cosine distance of centred embeddings, of each
+    event whichever is lower."""
+    vectors = _checked(embeddings, index)
+    each = [edge_peaks(consecutive(own, index, metric), index).set_index("event")["edges"]
+            for own, metric in ((vectors, "euclidean"), (vectors - vectors.mean(0), "cosine"))]
+    return pd.concat(each, axis=1).min(axis=1).rename("edges").reset_index()
+
+
 def mean_shift(embeddings, index: pd.DataFrame, chosen) -> pd.DataFrame:
     """Claim C17, per event: how far the chosen frames' means lie above the other frames', on average.
 
@@ -75,6 +84,19 @@ def mean_shift(embeddings, index: pd.DataFrame, chosen) -> pd.DataFrame:
         if len(here) and len(others) and np.ptp(values[others]) > 0:
             rows.append((event, len(here), (values[here].mean() - values[others].mean()) / values[others].std()))
     return pd.DataFrame(rows, columns=["event", "chosen", "shift"])
+
+
+def shift_ranks(embeddings, index: pd.DataFrame) -> pd.DataFrame:
+    """Claim C17, second rule, per event: rank, 0…1 with chance at 0.5, of how far the annotated frames' mean lies
+    from the others', by size, among all runs of as many frames. Left out: events half of which is annotated."""
+    values, rows = moments(embeddings, index)["mean"].to_numpy(), []
+    for event, own in index.groupby("event").indices.items():
+        inside, one = index["label"].to_numpy()[own] == 1, values[own]
+        if 0 < (count := int(inside.sum())) < len(own) // 2:
+            means = np.convolve(one, np.ones(count) / count, "valid")
+            away = np.abs(means - (one.sum() - count * means) / (len(one) - count))
+            rows.append((event, float((away < abs(one[inside].mean() - one[~inside].mean())).mean())))
+    return pd.DataFrame(rows, columns=["event", "rank"])
 
 
 def separability(embeddings, groups, events, seed: int, folds: int = 5, most: int = 2000) -> pd.DataFrame:
@@ -142,6 +164,22 @@ def ring(map2d, index: pd.DataFrame) -> pd.DataFrame:
             others = np.median([_rho(where, frames, one) for one in moved]) if moved else np.nan
             rows.append((event, _rho(where, frames, at), len(filled) / SECTORS, grows / SECTORS, others))
     return pd.DataFrame(rows, columns=["event", "rho", "surround", "grows", "elsewhere"])
+
+
+def rings(vectors, index: pd.DataFrame, neighbours, seed: int) -> pd.DataFrame:
+    """`ring` of UMAP maps of the embeddings (M, D) of each event, with the most and with the fewest of `neighbours`.
+
+    Returns event, many and few (rho with the most and the fewest), elsewhere (of the most), grows_many and grows_few.
+    Left out: events of fewer than ten frames, or of one class only.
+    """
+    vectors, rows = _checked(vectors, index), []
+    for event, own in index.groupby("event").indices.items():
+        part = index.iloc[own].reset_index(drop=True)
+        if len(own) >= 10 and set(part["label"]) == {0, 1}:
+            many, few = (ring(maps(vectors[own], "umap", count, seed), part).iloc[0]
+                         for count in (max(neighbours), min(neighbours)))
+            rows.append((event, many["rho"], few["rho"], many["elsewhere"], many["grows"], few["grows"]))
+    return pd.DataFrame(rows, columns=["event", "many", "few", "elsewhere", "grows_many", "grows_few"])
 
 
 def _rho(points, frames, at) -> float:

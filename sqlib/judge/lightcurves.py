@@ -5,6 +5,7 @@ deviation 1/√n, and a tail that is fatter than a Gaussian's. Places are in pix
 first pixel is at 0.5.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from scipy.ndimage import gaussian_filter, label
 from scipy.optimize import brentq
 from scipy.special import gammaln
 
+from sqlib.data.cubes import read_cube
+from sqlib.data.frames import FrameSet
 from sqlib.data.statistics import SMOOTH
 from sqlib.errors import SqError
 from sqlib.judge.duration import BAND, RULE, unbroken
@@ -39,6 +42,19 @@ class Light(NamedTuple):
     run: np.ndarray
     n: float
     facts: dict[str, float | str]
+
+
+def power_of(frameset: FrameSet, event: str, cube: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Power (T, H, W) of an event, by its key, and the numbers (T,) of its frames.
+
+    Of its `cube`, where there is one; else of its frames over their means, for published ones have a gray scale each.
+    """
+    if cube:
+        read = read_cube(cube)
+        return read.power, read.first_frame + np.arange(len(read.power))
+    rows = frameset.index[frameset.index["event"] == event].sort_values("frame")
+    values = np.asarray(frameset.pixels[frameset.index.index.get_indexer(rows.index)], np.float32)
+    return values / np.maximum(values.mean((1, 2), keepdims=True), 1e-6), rows["frame"].to_numpy()
 
 
 def kernel(shape, x: float, y: float, radius: float) -> np.ndarray:

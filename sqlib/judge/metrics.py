@@ -24,6 +24,12 @@ def macro(tp, fp, fn, tn) -> pd.DataFrame:
     return pd.DataFrame({"precision": precision, "recall": recall, "F1": f1, "accuracy": accuracy})
 
 
+def of_columns(labels, said) -> pd.DataFrame:
+    """`macro` scores of each column of `said` (M, K): what K classifiers say, 0 or 1, of samples with `labels` (M,)."""
+    hits, yes, positives = labels @ said, said.sum(0), labels.sum()
+    return macro(hits, yes - hits, positives - hits, len(labels) - positives - yes + hits)
+
+
 def possible(positives: int, negatives: int, **printed: float) -> pd.DataFrame:
     """All outcomes on so many samples whose `macro` scores round to the `printed` ones (two decimals)."""
     tp, fp = (grid.ravel() for grid in np.mgrid[: positives + 1, : negatives + 1])
@@ -120,6 +126,12 @@ def interval(labels, values, events, statistic: Callable[..., float], seed: int,
         found = found - resampled(np.asarray(less))
     low, high = np.quantile(found, [(1 - 0.95) / 2, (1 + 0.95) / 2])
     return float(low), float(high)
+
+
+def with_interval(labels, values, events, statistic: Callable[..., float], seed: int,
+                  draws: int = 1000) -> tuple[float, float, float]:
+    """A statistic of labels and values, and its 95 % `interval` (low, high) over events."""
+    return statistic(labels, values), *interval(labels, values, events, statistic, seed, draws)
 
 
 def middle(values, events, seed: int, draws: int = 1000,

@@ -56,6 +56,30 @@ def likest(samples: Samples, train, test) -> np.ndarray:
     return train[torch.cat([(directions(some) @ known).argmax(1) for some in test.split(256)])].cpu().numpy()
 
 
+def inflation(shuffled: tuple, whole: tuple, seed: int, draws: int = 500) -> dict[str, tuple[float, float, float]]:
+    """Claim C15: what a network's classifiers score on shuffled frames and, divided by events, on whole ones.
+
+    shuffled, whole : of the test frames of each split labels (T,), what the classifiers say (T, K), what `calendar`
+        says (T,), and events (T,)
+    Greatest macro F1 with its 95 % interval over events: `shuffled`, `whole`, and `calendar`, its own on shuffled
+    frames; `rise`, shuffled less whole; `beyond`, shuffled less the middle between whole and calendar.
+    """
+    sides = [(y, np.column_stack([said, copied, np.full(len(y), side)]), np.array([f"{side} {key}" for key in events]))
+             for side, (y, said, copied, events) in enumerate((whole, shuffled))]
+
+    def best(y, values, columns=slice(None, -2), side=1):
+        own = values[:, -1] == side
+        return float(metrics.of_columns(y[own], values[own, columns])["F1"].max())
+
+    ways = {"shuffled": best, "whole": lambda y, values: best(y, values, side=0),
+            "calendar": lambda y, values: best(y, values, slice(-2, -1))}
+    found = {name: metrics.with_interval(*sides[name != "whole"], way, seed, draws) for name, way in ways.items()}
+    ways["rise"] = lambda y, values: best(y, values) - ways["whole"](y, values)
+    ways["beyond"] = lambda y, values: best(y, values) - (ways["whole"](y, values) + ways["calendar"](y, values)) / 2
+    both = [np.concatenate(part) for part in zip(*sides[::-1])]
+    return found | {name: metrics.with_interval(*both, ways[name], seed, draws) for name in ("rise", "beyond")}
+
+
 def reading(labels, decision, limit: float, events, seed: int, draws: int) -> dict[str, float]:
     """`metrics.scores` of "yes above `limit`", yes (how often), and f1_low, f1_high, ap_low, ap_high: 95 % by event.
 

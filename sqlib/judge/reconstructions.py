@@ -58,6 +58,11 @@ class Copies(NamedTuple):
     log_variance: np.ndarray | None
     level: tuple[float, float]
 
+    @property
+    def error(self) -> np.ndarray:
+        """Mean squared error (N,) of each frame by its copy."""
+        return np.square(self.frames - self.copies).mean(axis=(1, 2))
+
 
 @torch.no_grad()
 def reconstruct(trained: Trained, samples: Samples, which, batch: int = 256) -> Copies:
@@ -204,8 +209,7 @@ def standing(index: pd.DataFrame, found: Copies, full: int, seed: int, count: in
     index : row per frame of `found` (event, label, boxes); full : pixels a side of the whole frames that boxes refer to
     A row per frame and box: event, inside (whether the sunquake is on), rank and rank_copy (share of the random places
     that are darker, half of those alike), contrast and contrast_copy (mean of the box less that of the random places,
-    in deviations of the gray levels), error (mean square in the box) and error_elsewhere (in the random places). Raises
-    `SqError` where no box lies wholly inside.
+    in deviations of the gray levels). Raises `SqError` where no box lies wholly inside.
     """
     size, rng, rows = found.frames.shape[-1], np.random.default_rng(seed), []
     for event, boxes in event_boxes(index, full, size).items():
@@ -217,8 +221,6 @@ def standing(index: pd.DataFrame, found: Copies, full: int, seed: int, count: in
                 here, others = np.split(box_means(picture, places), [1], axis=1)
                 row[f"rank{name}"] = ((others < here) + 0.5 * (others == here)).mean(axis=1)
                 row[f"contrast{name}"] = here[:, 0] - others.mean(axis=1)
-            error = box_means(np.square(frames - copies), places)
-            row |= {"error": error[:, 0], "error_elsewhere": error[:, 1:].mean(axis=1)}
             rows.append(pd.DataFrame({"event": event, "inside": index["label"].to_numpy()[own] == 1, **row}))
     if not rows:
         raise SqError("no annotated box lies wholly inside the part of the frames that the networks see: enlarge crop")

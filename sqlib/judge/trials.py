@@ -1,7 +1,7 @@
 """Methods compared on trial events: average precision over seeds and events, and differences on the same events."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from sqlib.data.build import cube_path, twin_folder
 from sqlib.data.trial import CODE, SEED, trial_events
 from sqlib.judge.claims import every_seed
-from sqlib.judge.metrics import average_precision, interval, share
+from sqlib.judge.metrics import average_precision, interval, share, with_interval
 from sqlib.sun.twin import TwinSettings
 
 
@@ -74,6 +74,18 @@ def difference(asked: tuple, some: Sequence[str], others: Sequence[str], seed: i
     return every_seed(each[0] - each[1], low, high)
 
 
+def by_seed(scores: Sequence[np.ndarray], index: pd.DataFrame, statistic: Callable[..., float], seed: int,
+            draws: int = 500) -> tuple[float, float, float]:
+    """A statistic of several methods' scores, each (M, S) for S seeds, and an interval that no seed falls out of.
+
+    statistic : of labels (M,) and scores (M, K · S), those of one method after another
+    The interval is the 95 % one over events, for all seeds at once, widened to the extremes over single seeds.
+    """
+    labels, columns, seeds = (index["label"] == 1).to_numpy().astype(int), np.hstack(scores), scores[0].shape[1]
+    whole, low, high = with_interval(labels, columns, index["event"].to_numpy(), statistic, seed, draws)
+    return whole, *every_seed([statistic(labels, columns[:, one::seeds]) for one in range(seeds)], low, high)[1:]
+
+
 def as_table(found: pd.DataFrame, beside: str) -> pd.DataFrame:
     """`on_both` with a method it was compared with as a table for a page, a row a method."""
     def words(row, middle: str, low: str, high: str, form: str) -> str | None:
@@ -120,7 +132,8 @@ def find(scores: Mapping[str, Sequence[np.ndarray]], index: pd.DataFrame) -> pd.
 
 def quakes(number: int, settings: TwinSettings, seed: int = SEED) -> pd.DataFrame:
     """The sources of the first `number` trial events, as their cubes tell: event, instrument, first and last annotated
-    frame, y and x (px of the cube), and `contrast`, the peak of a source's own power over the level around it.
+    frame, y and x (px of the cube), `contrast`, the peak of a source's own power over the level around it, that `level`
+    over the quiet Sun's, and `longitude` of the middle of the field (degrees).
 
     settings : with which the cubes were made; `trial_frames` makes those that are not there
     """
@@ -131,8 +144,9 @@ def quakes(number: int, settings: TwinSettings, seed: int = SEED) -> pd.DataFram
         with fits.open(cube_path(folder, event)) as units:  # its frames, 33 MB, stay on disk
             truth = json.loads(units["TRUTH"].data["JSON"][0])
         rows += [(event.key, event.instrument, *quake["interval"], quake["y"], quake["x"],
-                  quake["strength"] / quake["level"]) for quake in truth["quakes"]]
-    return pd.DataFrame(rows, columns=["event", "instrument", "first", "last", "y", "x", "contrast"])
+                  quake["strength"] / quake["level"], quake["level"], truth["longitude"]) for quake in truth["quakes"]]
+    columns = ["event", "instrument", "first", "last", "y", "x", "contrast", "level", "longitude"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def by_source(scores: Mapping[str, Sequence[np.ndarray]], index: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Where a contrastive model looks: Grad-CAM and occlusion by captum, and whether it is at the sunquake.
 
-An encoding has no yes or no of its own. What is explained is the answer of a linear classifier upon it (`Reader`): the
+An encoding has no yes or no of its own. What is explained is the answer of a linear classifier on it (`Reader`): the
 classifier that says when, if it is linear, seen through the network down to the pixels.
 Sources: Selvaraju et al. (2017), Grad-CAM, DOI 10.1109/ICCV.2017.74; Zeiler & Fergus (2014), occlusion,
 DOI 10.1007/978-3-319-10590-1_53; Zhang et al. (2018), the pointing game, DOI 10.1007/s11263-017-1059-x.
@@ -14,7 +14,10 @@ import torch
 from torch import nn
 
 from sqlib.errors import SqError
-from sqlib.learn.samples import Samples, gather
+from sqlib.learn import classify, encoders
+from sqlib.learn.samples import Samples, gather, split
+from sqlib.learn.settings import Settings
+from sqlib.learn.trained import Trained
 
 METHODS = ("Grad-CAM", "occlusion")
 
@@ -33,7 +36,7 @@ def direction(fitted) -> tuple[np.ndarray, float]:
 
 
 class Reader(nn.Module):
-    """A network's encoder and a linear answer upon it: frames (B, window, H, W) -> decision (B, 1)."""
+    """A network's encoder and a linear answer on it: frames (B, window, H, W) -> decision (B, 1)."""
 
     def __init__(self, net: nn.Module, weights, bias: float):
         super().__init__()
@@ -44,6 +47,26 @@ class Reader(nn.Module):
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         return nn.functional.linear(self.net.encode(frames), self.weights, self.bias)
+
+
+def reader_of(run: Trained, samples: Samples, fitted) -> Reader:
+    """A trained network with a classifier fitted to its encodings; `SqError` as for `direction`."""
+    return Reader(encoders.load_net(run, samples.pixels.shape[-1], str(samples.device)), *direction(fitted))
+
+
+def untrained(settings: Settings, samples: Samples, seed: int) -> Reader:
+    """A network of these settings that has learned nothing, with a classifier fitted to its encodings of `samples`.
+
+    All positives of the training events and every seventh negative, at most four times as many frames as positives.
+    """
+    torch.manual_seed(seed)
+    net = encoders.make_net(settings, samples.pixels.shape[-1]).to(samples.device).eval()
+    rows, labels = split(samples)[0], samples.index["label"].to_numpy()
+    positive = labels[rows] == 1
+    rows = np.concatenate([rows[positive], rows[labels[rows] == 0][::7]])[: 4 * positive.sum()]
+    with torch.no_grad():
+        codes = encoders.answers(net, samples, torch.from_numpy(rows).to(samples.device), "fp32", "encoding")
+    return Reader(net, *direction(classify.fit("logistic regression", codes, labels[rows], True, seed)))
 
 
 def grad_cam(reader: Reader, frames: torch.Tensor) -> np.ndarray:

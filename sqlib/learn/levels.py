@@ -26,12 +26,12 @@ def running_mean(frames: Tensor, count: int) -> Tensor:
     return (total[count:] - total[:-count]) / count
 
 
-def surroundings(power: Tensor) -> Tensor:
-    """Local level of power float32 (T, H, W): a Gaussian of `AROUND` px, over `FRAMES` frames. Computed on means of
-    `COARSE` x `COARSE` pixels, for it is smooth."""
+def surroundings(power: Tensor, around: float = AROUND, frames: int = FRAMES) -> Tensor:
+    """Local level of power float32 (T, H, W): a Gaussian of sigma `around` px, over `frames` frames. Computed on means
+    of `COARSE` x `COARSE` pixels, for it is smooth."""
     size = power.shape[-2:]
-    coarse = running_mean(F.avg_pool2d(power[:, None], COARSE, ceil_mode=True, count_include_pad=False)[:, 0], FRAMES)
-    sigma = AROUND / COARSE
+    coarse = running_mean(F.avg_pool2d(power[:, None], COARSE, ceil_mode=True, count_include_pad=False)[:, 0], frames)
+    sigma = around / COARSE
     reach = min(math.ceil(3 * sigma), min(coarse.shape[-2:]) - 1)
     line = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=power.device) / sigma) ** 2)
     line /= line.sum()

@@ -6,6 +6,7 @@ speckle of the same brightness is of another shape. It answers with a probabilit
 
 import math
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -19,14 +20,19 @@ from torch.nn import functional as F
 
 from sqlib.errors import SqError
 from sqlib.learn import checkpoint
+from sqlib.learn.levels import surroundings
 
 WEIGHTS = Path(__file__).with_name("locator.safetensors")  # their run card lies beside them
 BINS = 8  # the run's frames are averaged to so many
-CHANNELS = BINS + 4
+AROUND = (4.0, 8.0, 16.0)  # px, sigma of the surroundings that power is compared with
+MAPS = BINS + 2 + len(AROUND) + 1
+CHANNELS = MAPS + 2
 STEP = 2  # pixels of a frame to a cell of the map of probabilities
 SIDE = 16  # pixels; a box that an annotator drew on frames of HMI has about this side (chapter 01)
 LONGEST = 24  # frames; a longer run is looked at through windows
 WINDOW, STRIDE = 16, 8
+BATCH = 8  # windows at a time
+KNOWN = 64  # frames of a run from which its usual power is known
 COARSE = 0.6  # correlation of neighbouring pixels; frames with pixels of 1.09 and 1.45 Mm have at most 0.45
 SAME = 0.5  # correlation of neighbours; speckle of 5–7 mHz keeps it for about 4 minutes, other events have none
 
@@ -49,18 +55,21 @@ def _convolutions(*channels: int) -> nn.Sequential:
 
 
 class Locator(nn.Module):
-    """A small U-Net: (B, `CHANNELS`, H, W) of `picture` to logits of places (B, H / 2, W / 2) and of "nowhere" (B,)."""
+    """A small U-Net: (B, `CHANNELS`, H, W) of `as_seen` to logits of places (B, H / 2, W / 2) and of "nowhere" (B,).
 
-    def __init__(self, widths: tuple[int, ...] = (24, 48, 96, 128)):
+    It begins with the four pixels of each cell of the answer as channels, which costs a quarter and loses nothing.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (32, 48, 72, 96)):
         super().__init__()
-        before = (CHANNELS, *widths)
+        before = (STEP**2 * CHANNELS, *widths)
         self.down = nn.ModuleList(_convolutions(a, b, b) for a, b in zip(before, widths))
-        self.up = nn.ModuleList(_convolutions(a + b, b, b) for a, b in zip(widths[:1:-1], widths[-2:0:-1]))
-        self.place = nn.Conv2d(widths[1], 1, 1)
+        self.up = nn.ModuleList(_convolutions(a + b, b, b) for a, b in zip(widths[:0:-1], widths[-2::-1]))
+        self.place = nn.Conv2d(widths[0], 1, 1)
         self.nowhere = nn.Linear(widths[-1], 1)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        kept = []
+        x, kept = F.pixel_unshuffle(x, STEP), []
         for level, block in enumerate(self.down):
             x = block(F.max_pool2d(x, 2) if level else x)
             kept.append(x)
@@ -71,24 +80,40 @@ class Locator(nn.Module):
         return self.place(x)[:, 0].float(), self.nowhere(deepest.float().amax((2, 3)))[:, 0]
 
 
-def picture(frames: torch.Tensor, mean: torch.Tensor | None = None, middle: tuple[float, float] | None = None):
-    """A run of gray frames (L, H, W) as the network sees it: float32 (`CHANNELS`, H, W).
+def power_of(frames: torch.Tensor) -> torch.Tensor:
+    """Power over the frame's mean, float32 (L, H, W), of gray frames (L, H, W)."""
+    power = frames.float()
+    return power / power.mean((1, 2), keepdim=True).clamp_min(1e-3)
 
-    Power over the frame's mean, averaged in `BINS` parts of the run; its mean and its maximum over the run; all as
-    logarithms, in which speckle has the same strength everywhere; the run's length; and the distance from the frame's
-    middle, for the frames are cut out round an active region. Of a part of the frames, `mean` (L, 1, 1) and `middle`
-    (y, x; px) are those of the whole.
+
+def power_maps(power: torch.Tensor, usual: torch.Tensor | None = None) -> torch.Tensor:
+    """What a run of frames shows, as ratios of power: float32 (`MAPS`, H, W).
+
+    Power (L, H, W) of `power_of`, averaged in `BINS` parts of the run; its mean and half its maximum over the run; the
+    mean over its surroundings of each width in `AROUND`, for a source in a deep shadow outshines these and not the
+    quiet Sun's speckle; and the mean over `usual` (H, W), that of all the event's frames, where it is given (else 1).
     """
-    mean = frames.float().mean((1, 2), keepdim=True) if mean is None else mean
-    power = frames.float() / mean.clamp_min(1e-3)
     length, height, width = power.shape
-    middle = ((height - 1) / 2, (width - 1) / 2) if middle is None else middle
-    parts = F.adaptive_avg_pool1d(power.reshape(length, -1).T[None], BINS)[0].T.reshape(BINS, height, width)
+    shares = F.adaptive_avg_pool1d(torch.eye(length, device=power.device)[None], BINS)[0].T  # (BINS, L)
+    parts = (shares @ power.reshape(length, -1)).reshape(BINS, height, width)
     mean = power.mean(0, keepdim=True)
-    seen = torch.cat([parts, mean, power.amax(0, keepdim=True) / 2]).add(0.1).log()
-    y, x = (torch.arange(n, device=power.device) - m for n, m in zip((height, width), middle))
+    around = [mean / surroundings(mean, sigma, 1).clamp_min(0.02) for sigma in AROUND]
+    usually = torch.ones_like(mean) if usual is None else mean / usual.clamp_min(0.02)
+    return torch.cat([parts, mean, power.amax(0, keepdim=True) / 2, *around, usually])
+
+
+def as_seen(maps: torch.Tensor, length: int, middle: tuple[float, float] | None = None) -> torch.Tensor:
+    """`power_maps` (`MAPS`, H, W) of `length` frames as the network sees them: float32 (`CHANNELS`, H, W).
+
+    As logarithms, in which speckle has the same strength everywhere; with the run's length; and the distance from the
+    frame's middle, for the frames are cut out round an active region. Of a part of the frames, `middle` (y, x; px) is
+    that of the whole.
+    """
+    height, width = maps.shape[1:]
+    middle = ((height - 1) / 2, (width - 1) / 2) if middle is None else middle
+    y, x = (torch.arange(n, device=maps.device) - m for n, m in zip((height, width), middle))
     remote = torch.hypot(y[:, None], x[None, :])[None] / 100
-    return torch.cat([seen, torch.full_like(mean, math.log(length) / 3), remote])
+    return torch.cat([(maps + 0.1).log(), torch.full_like(remote, math.log(length) / 3), remote])
 
 
 def load(path: Path, device: str = "cpu") -> Locator:
@@ -96,7 +121,7 @@ def load(path: Path, device: str = "cpu") -> Locator:
     return checkpoint.load_into(Locator(), path, "train a locator: sq train locator").to(device).eval()
 
 
-_shipped = lru_cache(maxsize=1)(load)
+shipped = lru_cache(maxsize=1)(load)  # the same weights are read once
 
 
 def _speckle(frame: np.ndarray) -> np.ndarray:
@@ -123,27 +148,41 @@ def runs_of(frames: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def probabilities(net: Locator, frames: torch.Tensor, views: int = 8) -> tuple[torch.Tensor, float]:
-    """Probability of each cell (H / 2, W / 2) for the source of a run (L, H, W), and of "nowhere".
+def logits(net: Locator, seen: torch.Tensor, views: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (N, H / 2, W / 2) of the cells and (N,) of "nowhere" for runs as `as_seen`, (N, `CHANNELS`, H, W).
 
-    Logits are averaged over the eight turns and reflections of the run, so that the answer turns with the frames; or
-    over fewer `views` of them (1, 2 or 4), which takes less time.
+    Means over the eight turns and reflections of a run, so that the answer turns with the frames; or over fewer `views`
+    of them (1, 2 or 4), which takes less time.
     """
-    seen = picture(frames)
-    height, width = seen.shape[1:]
-    deep = 2 ** (len(net.down) - 1)
-    seen = F.pad(seen[None], (0, -width % deep, 0, -height % deep), mode="replicate")[0]
+    height, width = seen.shape[2:]
+    deep = STEP * 2 ** (len(net.down) - 1)
+    seen = F.pad(seen, (0, -width % deep, 0, -height % deep), mode="replicate")
     places, nowhere = [], []
     for turn in range(0, 8, 8 // views):
-        view = torch.rot90(seen, turn % 4, (1, 2))
-        view = view.flip(2) if turn > 3 else view
-        place, none = net(view[None].contiguous(memory_format=torch.channels_last))
-        place = place[0].flip(1) if turn > 3 else place[0]
-        places.append(torch.rot90(place, -(turn % 4), (0, 1)))
+        view = torch.rot90(seen, turn % 4, (2, 3))
+        view = view.flip(3) if turn > 3 else view
+        place, none = net(view.contiguous(memory_format=torch.channels_last))
+        place = place.flip(2) if turn > 3 else place
+        places.append(torch.rot90(place, -(turn % 4), (1, 2)))
         nowhere.append(none)
-    place = torch.stack(places).mean(0)[: -(-height // STEP), : -(-width // STEP)]
-    chances = torch.cat([place.flatten(), torch.stack(nowhere).mean(0)]).softmax(0)
-    return chances[:-1].reshape(place.shape), float(chances[-1])
+    place = torch.stack(places).mean(0)[:, : -(-height // STEP), : -(-width // STEP)]
+    return place, torch.stack(nowhere).mean(0)
+
+
+def ask(net: Locator, power: torch.Tensor, windows: Sequence[tuple[int, int]], views: int = 8,
+        usual: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    """`logits` of windows (first, end) of a run's power (L, H, W), some at a time: (M, H / 2, W / 2) and (M,)."""
+    found = []
+    for place in range(0, len(windows), BATCH):
+        seen = [as_seen(power_maps(power[a:b], usual), b - a) for a, b in windows[place : place + BATCH]]
+        found.append(logits(net, torch.stack(seen), views))
+    return torch.cat([place for place, _ in found]), torch.cat([none for _, none in found])
+
+
+def probabilities(place: torch.Tensor, none: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Probability of each cell (M, H / 2, W / 2) for the source, and of "nowhere" (M,), from their logits."""
+    chances = torch.cat([place.flatten(1), none[:, None]], 1).softmax(1)
+    return chances[:, :-1].reshape(place.shape), chances[:, -1]
 
 
 def brightest_box(chances: torch.Tensor, shape: tuple[int, int], side: float = SIDE) -> dict[str, float]:
@@ -174,7 +213,7 @@ def find_sources(frames: np.ndarray, *, runs=None, device: str = "cpu", net: Loc
     -------
     Found : a box with a score for each frame, and one for each run. A run of up to 24 frames is looked at as a whole,
         and each of its frames has its box, for a source does not move; a longer one through windows of 16 frames that
-        overlap by half, in two views instead of eight: a frame has the box of the window nearest to it, the run that of
+        overlap by half, in one view instead of eight: a frame has the box of the window nearest to it, the run that of
         its surest window.
 
     Frames with far smaller pixels than the 1.09 and 1.45 Mm that it was trained on get a warning.
@@ -184,31 +223,19 @@ def find_sources(frames: np.ndarray, *, runs=None, device: str = "cpu", net: Loc
     SqError : for an empty stack, another type or shape, frames under 64 pixels, constant frames, or runs that do not
     fit
     """
-    frames = np.asarray(frames)
-    if frames.ndim != 3 or frames.dtype != np.uint8:
-        raise SqError(f"frames are uint8 of shape (N, H, W), not {frames.dtype} of shape {frames.shape}")
-    if not len(frames) or min(frames.shape[1:]) < 64:
-        raise SqError(f"at least one frame of 64 × 64 pixels or more is needed, not {frames.shape}")
-    if len(flat := np.flatnonzero(frames.min((1, 2)) == frames.max((1, 2)))):
-        raise SqError(f"frame {flat[0]} is blank (every pixel is {frames[flat[0], 0, 0]}); leave blank frames out")
+    frames = checked_frames(frames)
     if runs is not None and np.shape(runs) != (len(frames),):
         raise SqError(f"runs names the run of each of the {len(frames)} frames; it has the shape {np.shape(runs)}")
-    speckle = _speckle(frames[len(frames) // 2])
-    # the lesser of down and across: limbs have one large
-    if min((speckle[1:] * speckle[:-1]).mean(), (speckle[:, 1:] * speckle[:, :-1]).mean()) > COARSE:
-        warnings.warn("the speckle of these frames is far coarser than what the locator was taught, pixels of 1.09 and "
-                      "1.45 Mm: what it says of them means little; sample them at such pixels", stacklevel=2)
-    net = _shipped(WEIGHTS, device) if net is None else net
+    net = shipped(WEIGHTS, device) if net is None else net
     runs = runs_of(frames) if runs is None else np.asarray(runs)
     per_frame, per_run = [], []
     starts = np.flatnonzero(np.r_[True, runs[1:] != runs[:-1]])
     for number, (first, end) in enumerate(zip(starts, np.r_[starts[1:], len(frames)])):
-        windows = windows_of(int(end - first))
-        found = []
-        for a, b in windows:
-            run = torch.from_numpy(frames[first + a : first + b]).to(device)
-            chances, none = probabilities(net, run, 8 if len(windows) == 1 else 2)
-            found.append(brightest_box(chances.cpu(), frames.shape[1:]) | {"none": none})
+        windows, power = windows_of(int(end - first)), power_of(torch.from_numpy(frames[first:end]).to(device))
+        views, usual = 8 if len(windows) == 1 else 1, power.mean(0) if end - first >= KNOWN else None
+        chances, none = probabilities(*ask(net, power, windows, views, usual))
+        found = [brightest_box(one, frames.shape[1:]) | {"none": float(never)}
+                 for one, never in zip(chances.cpu(), none)]
         middles = np.array([(a + b - 1) / 2 for a, b in windows])
         near = [int(np.abs(middles - place).argmin()) for place in range(end - first)]
         per_frame += [{"run": number, **found[window]} for window in near]
@@ -216,6 +243,23 @@ def find_sources(frames: np.ndarray, *, runs=None, device: str = "cpu", net: Loc
         a, b = windows[surest]
         per_run.append({"run": number, "first": int(first + a), "last": int(first + b - 1), **found[surest]})
     return Found(pd.DataFrame(per_frame), pd.DataFrame(per_run))
+
+
+def checked_frames(frames: np.ndarray) -> np.ndarray:
+    """The frames (N, H, W), if a locator can be asked about them; `SqError` as `find_sources` says, and its warning."""
+    frames = np.asarray(frames)
+    if frames.ndim != 3 or frames.dtype != np.uint8:
+        raise SqError(f"frames are uint8 of shape (N, H, W), not {frames.dtype} of shape {frames.shape}")
+    if not len(frames) or min(frames.shape[1:]) < 64:
+        raise SqError(f"at least one frame of 64 × 64 pixels or more is needed, not {frames.shape}")
+    if len(flat := np.flatnonzero(frames.min((1, 2)) == frames.max((1, 2)))):
+        raise SqError(f"frame {flat[0]} is blank (every pixel is {frames[flat[0], 0, 0]}); leave blank frames out")
+    speckle = _speckle(frames[len(frames) // 2])
+    # the lesser of down and across: limbs have one large
+    if min((speckle[1:] * speckle[:-1]).mean(), (speckle[:, 1:] * speckle[:, :-1]).mean()) > COARSE:
+        warnings.warn("the speckle of these frames is far coarser than what the locator was taught, pixels of 1.09 and "
+                      "1.45 Mm: what it says of them means little; sample them at such pixels", stacklevel=2)
+    return frames
 
 
 def windows_of(length: int) -> list[tuple[int, int]]:

@@ -1,7 +1,4 @@
-"""How the locator is trained: on windows cut from practice cubes, which are made while it learns and then forgotten.
-
-The weights that come with sqlib are older than this module: their run card says how they were trained.
-"""
+"""How the locator is trained: on windows cut from practice cubes, which are made while it learns and then forgotten."""
 
 import hashlib
 import json
@@ -10,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -21,14 +19,16 @@ from torch.utils.data import DataLoader, Dataset
 from sqlib import keys
 from sqlib.errors import in_words
 from sqlib.learn import trained
-from sqlib.learn.locator import STEP, Locator, load, picture
-from sqlib.learn.practice import Practice, practise
-from sqlib.learn.settings import Count, Loop, checked
+from sqlib.learn.locator import STEP, Locator, as_seen, load, power_maps, power_of
+from sqlib.learn.practice import Practice, draw_scene, practise
+from sqlib.learn.settings import Count, Loop, Share, checked
 from sqlib.learn.train import Task, device_of, precision_of
 from sqlib.learn.trained import Trained
 
 MOST = 12  # processes; each holds the physics of both instruments, some GB of memory or of the card's
 SPREAD = 2.4  # pixels; the place that is asked for is a Gaussian of this width round the source
+# sources as deep in shadows, and as far from the darkest place, as those of published events (`data.shadows`)
+SCENES = partial(draw_scene, level=(0.32, 0.2), beside=(0.25, 0.3, 0.25, 0.2), apart=(20, 65))
 CODE = trained.code_of(__name__, ("sun", "data", "learn"))  # with the physics of the practice cubes
 
 
@@ -36,20 +36,23 @@ CODE = trained.code_of(__name__, ("sun", "data", "learn"))  # with the physics o
 class Teaching:
     """How the locator is trained. Cubes come from a window of `pool` numbers that moves on by one every `renew` steps.
 
-    `steps`: in an epoch. `cubes`: how many a batch is cut from. `keep`: what a step leaves of the running mean of the
-    weights, which is what is kept: it wavers less than the weights themselves. `stretch`, `contrast`: how much at most
-    the logarithms of the width, the height and the exponent of power are changed in half of the windows, for the Sun's
-    speckle is not quite the twin's.
+    `steps`: in an epoch. `cubes`: how many a batch is cut from. `quiet`: share of windows from cubes without a source.
+    `usual`: share of windows that are shown beside their event's other frames. `keep`: what a step leaves of the
+    running mean of the weights, which is what is kept: it wavers less than the weights themselves. `stretch`,
+    `contrast`: how much at most the logarithms of the width, the height and the exponent of power are changed in half
+    of the windows, for the Sun's speckle is not quite the twin's.
     """
 
-    epochs: Count = 80
+    epochs: Count = 60
     steps: Count = 100
     batch: Count = 16
-    crop: Count = 192
+    crop: Count = 160
     pool: Count = 64
-    renew: Count = 3
+    renew: Count = 8
     cubes: Count = 4
-    keep: float = 0.999
+    quiet: Share = 0.2
+    usual: Share = 0.5
+    keep: float = 0.998
     stretch: float = 0.15
     contrast: float = 0.15
     rate: float = 2.5e-3
@@ -74,7 +77,8 @@ class Cubes(Dataset):
 
     def __getitem__(self, place: int) -> Practice:
         torch.set_num_threads(1)
-        return practise(self.first + place, self.teaching.seed, self.teaching.size, self.teaching.frames, self.device)
+        return practise(self.first + place, self.teaching.seed, self.teaching.size, self.teaching.frames, self.device,
+                        SCENES)
 
 
 def batches(teaching: Teaching, first: int, device: torch.device, workers: int = 0) -> Iterator[tuple]:
@@ -91,50 +95,58 @@ def batches(teaching: Teaching, first: int, device: torch.device, workers: int =
     for step in range(first, teaching.epochs * teaching.steps):
         while start + loaded < step // teaching.renew + teaching.pool:
             frames, sources = next(coming)
-            held.append((torch.from_numpy(frames).to(device), sources))
+            frames = torch.from_numpy(frames).to(device)
+            held.append((frames, sources, torch.stack([power_of(part).mean(0) for part in frames.split(64)]).mean(0)))
             loaded += 1
         rng = np.random.default_rng([teaching.seed, step])
-        chosen = [held[number] for number in rng.integers(teaching.pool, size=teaching.cubes)]
-        drawn = [window(*chosen[place % len(chosen)], teaching, rng) for place in range(teaching.batch)]
+        none = np.array([not len(sources) for _, sources, _ in held])
+        weight = np.where(none, teaching.quiet / max(none.sum(), 1), (1 - teaching.quiet) / max((~none).sum(), 1))
+        chosen = rng.choice(teaching.pool, size=teaching.cubes, p=weight / weight.sum())
+        drawn = [window(*held[chosen[place % len(chosen)]], teaching, rng) for place in range(teaching.batch)]
         yield torch.stack([x for x, _ in drawn]), torch.stack([y for _, y in drawn])
 
 
-def window(frames: torch.Tensor, sources: np.ndarray, teaching: Teaching, rng: np.random.Generator):
+def window(frames: torch.Tensor, sources: np.ndarray, usual: torch.Tensor, teaching: Teaching,
+           rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """One window of a cube (see `practice.Practice`): about an annotated interval, a part of one, or a longer one.
 
-    It is changed as `teaching` says, cropped and turned at random. Its `picture` (C, crop, crop) and the wanted
-    probabilities (cells + 1,) of `target`, on the device of the frames, which is never waited for.
+    `usual` (S, S): mean power of the cube. It is changed as `teaching` says, cropped and turned at random. What the
+    locator sees of it (C, crop, crop) and the wanted probabilities (cells + 1,) of `target`, on the device of the
+    frames, which is never waited for.
     """
     size, crop = frames.shape[1], teaching.crop
     if len(sources):
         first, last, y, x = sources[rng.integers(len(sources))]
-        places = [(q[2], q[3]) for q in sources if q[0] == first]
     else:
         first = rng.integers(0, len(frames) - 24)
-        last, y, x, places = first + rng.integers(8, 22), *rng.uniform(0.25 * size, 0.75 * size, 2), []
+        last, y, x = first + rng.integers(8, 22), *rng.uniform(0.25 * size, 0.75 * size, 2)
     a, b = _ends(int(first), int(last), rng)
-    shown = frames[max(a, 0) : min(b, len(frames) - 1) + 1]
+    a = int(np.clip(a, 0, len(frames) - 1))
+    b = int(np.clip(b, a, len(frames) - 1))
+    shown = frames[a : b + 1]
     if rng.random() < 0.5:
         shown = with_lines(shown, rng)
     shown = shown.float()
     if rng.random() < 0.3:  # cubes scaled as a whole leave most frames darker, and with fewer steps of gray
         shown = (shown * rng.uniform(0.35, 1)).round()
     if rng.random() < 0.5:
-        shown = shown ** math.exp(rng.uniform(-teaching.contrast, teaching.contrast))
-    mean, sides = shown.mean((1, 2), keepdim=True), [size, size]
+        exponent = math.exp(rng.uniform(-teaching.contrast, teaching.contrast))
+        shown, usual = shown**exponent, usual**exponent
+    maps = power_maps(power_of(shown), usual if rng.random() < teaching.usual else None)
+    sides, places = [size, size], seen_sources(sources, a, b)
     if rng.random() < 0.5:
         sides = [max(round(size * math.exp(by)), crop) for by in rng.uniform(-teaching.stretch, teaching.stretch, 2)]
-        y, x = ((place + 0.5) * side / size - 0.5 for place, side in zip((y, x), sides))
-        places = [tuple((q + 0.5) * side / size - 0.5 for q, side in zip(place, sides)) for place in places]
+        (y, x), *places = (tuple((q + 0.5) * side / size - 0.5 for q, side in zip(place, sides))
+                           for place in ((y, x), *places))
     top, left = (int(np.clip(q - rng.uniform(0.1, 0.9) * crop, 0, side - crop)) for q, side in zip((y, x), sides))
     if sides == [size, size]:
-        shown = shown[:, top : top + crop, left : left + crop]
+        maps = maps[:, top : top + crop, left : left + crop]
     else:  # only this part is stretched
         places_of = torch.arange(crop, device=frames.device) + 0.5
         down, across = (2 * (places_of + start) / side - 1 for start, side in zip((top, left), sides))
         grid = torch.stack([across.expand(crop, -1), down[:, None].expand(-1, crop)], -1)
-        shown = F.grid_sample(shown[None], grid[None], padding_mode="border", align_corners=False)[0]
-    seen = picture(shown, mean, ((sides[0] - 1) / 2 - top, (sides[1] - 1) / 2 - left))
+        maps = F.grid_sample(maps[None], grid[None], padding_mode="border", align_corners=False)[0]
+    seen = as_seen(maps, b - a + 1, ((sides[0] - 1) / 2 - top, (sides[1] - 1) / 2 - left))
     wanted = target([(y - top, x - left) for y, x in places], crop, frames.device)
     turn, mirror = int(rng.integers(4)), rng.random() < 0.5
     seen, place = torch.rot90(seen, turn, (1, 2)), torch.rot90(wanted[:-1].reshape(crop // STEP, -1), turn, (0, 1))
@@ -143,15 +155,27 @@ def window(frames: torch.Tensor, sources: np.ndarray, teaching: Teaching, rng: n
     return seen, torch.cat([place.flatten(), wanted[-1:]])
 
 
+def seen_sources(sources: np.ndarray, first: int, last: int) -> list[tuple[float, float]]:
+    """Places (y, x) of the sources that frames `first` to `last` show: half of these frames are annotated, or half of
+    a source's interval lies in them."""
+    shared = np.minimum(sources[:, 1], last) - np.maximum(sources[:, 0], first) + 1
+    shorter = np.minimum(sources[:, 1] - sources[:, 0], last - first) + 1
+    return [(float(y), float(x)) for *_, y, x in sources[2 * shared >= shorter]]
+
+
 def _ends(first: int, last: int, rng: np.random.Generator) -> tuple[int, int]:
-    kind = rng.random()
-    if kind < 0.5:  # annotators differ by a frame or two
+    """First and last frame of a window for an annotated interval, both inclusive."""
+    kind, length = rng.random(), last - first + 1
+    if kind < 0.35:  # annotators differ by a frame or two
         return first + int(rng.integers(-2, 3)), last + int(rng.integers(-2, 3))
-    if kind < 0.85:
-        length = int(rng.integers(1, last - first + 2)) if rng.random() < 0.6 else 1
-        start = int(rng.integers(first, last - length + 2))
-        return start, start + length - 1
-    return first - int(rng.integers(0, 7)), last + int(rng.integers(0, 7))
+    if kind < 0.65:
+        part = int(rng.integers(1, length + 1)) if rng.random() < 0.4 else 1
+        start = first + int(rng.integers(0, length - part + 1))
+        return start, start + part - 1
+    if kind < 0.8:
+        return first - int(rng.integers(0, 7)), last + int(rng.integers(0, 7))
+    shift, other = int(rng.integers(-14, 15)), int(rng.integers(6, 19))  # as a window that passes over it
+    return first + shift, first + shift + other - 1
 
 
 def target(places, size: int, device: torch.device | str = "cpu") -> torch.Tensor:

@@ -131,6 +131,15 @@ def least(sizes: Sequence[int], temperature: float) -> float:
     return sum(size * loss for size, loss in anchors) / max(1, sum(size for size, _ in anchors))
 
 
+def fallen(history):
+    """What the loss of each epoch has fallen, as a share of what it can: 0 at chance, 1 at the least (`least`).
+
+    history : columns loss, chance and least; without the latter of a classifier, whose loss can fall from log 2 to 0
+    """
+    chance = history.get("chance", math.log(2))
+    return (chance - history["loss"]) / (chance - history.get("least", 0.0))
+
+
 @torch.no_grad()
 def spread(z: Tensor) -> Tensor:
     """Root mean square distance of embeddings z (n, d), at unit length, from their mean: 0 collapsed, 1 spread."""

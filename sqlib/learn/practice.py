@@ -6,6 +6,7 @@ strength is relative to the level around it, as it is in the twin. No real frame
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -62,8 +63,14 @@ def draw_event(number: int, rng: np.random.Generator, frames: int = 256) -> Even
     return Event(f"practice {number}", instrument, *INSTRUMENTS[instrument], tuple(intervals))
 
 
-def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed: int, limb: bool = True) -> Scene:
-    """A scene for all intervals of an event, in the place of `sqlib.sun.scene.draw_scene`."""
+def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed: int, limb: bool = True,
+               level: tuple[float, float] = (0.42, 0.22), beside: tuple[float, ...] = (0.5, 0.3, 0.15, 0.05),
+               apart: tuple[float, float] = (14, 45)) -> Scene:
+    """A scene for all intervals of an event, in the place of `sqlib.sun.scene.draw_scene`.
+
+    level : of the emission round a source, over the quiet Sun's, mean and spread; beside : chances of 0, 1, 2 …
+    smaller shadows beside the region, and how far these lie from it, px in y and x
+    """
     rng = generator_of(seed, event.key)
     n, population = size + 2 * rim, POPULATIONS[event.instrument]
     area = min(0.75 * population.area[0] * math.exp(0.45 * rng.standard_normal()), 0.4 * size * size)
@@ -71,10 +78,10 @@ def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed:
     weight = np.roll(weight, rng.normal(0, 12, 2).astype(int), (0, 1))
     depth = float(rng.uniform(0.1, 0.32))
     emission = 1 - weight * (1 - depth)
-    for _ in range(int(rng.choice(4, p=[0.5, 0.3, 0.15, 0.05]))):  # smaller shadows beside it, mostly east and west
+    for _ in range(int(rng.choice(len(beside), p=beside))):  # smaller shadows beside it, mostly east and west
         small = math.exp(rng.uniform(math.log(200), math.log(2000)))
         small, _ = draw_region(n, n / 2, small, population.edge, rng)
-        small = np.roll(small, rng.normal(0, (14, 45)).astype(int), (0, 1))
+        small = np.roll(small, rng.normal(0, apart).astype(int), (0, 1))
         emission *= 1 - small * (1 - rng.uniform(0.1, 0.5))
         weight = np.maximum(weight, small)
     if rng.random() < 0.5:  # the acoustic halo
@@ -89,7 +96,7 @@ def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed:
         longitude = float(np.clip(rng.normal(0, 32), -68, 68))
     theta = math.radians(longitude) + (np.arange(n) - n / 2) * event.pixel / SOLAR_RADIUS
     gain = np.clip(np.cos(theta) / math.cos(math.radians(longitude)), 0.3, 2)[None, :] ** rng.uniform(0.1, 0.5)
-    population = replace(population, level=(0.42, 0.22), contrast=(14, 0.5), faint=0.15)
+    population = replace(population, level=level, contrast=(14, 0.5), faint=0.15)
     levels = levels_of(emission)
     quakes = [_quake(interval, levels, rim, size, population, rng)
               for interval in event.intervals for _ in range(2 if rng.random() < 0.12 else 1)]
@@ -104,10 +111,12 @@ def _quake(interval, levels, rim, size, population, rng: np.random.Generator):
     return quake._replace(time=quake.time + float(rng.normal(0, 1.2)), grains=grains)
 
 
-def practise(number: int, seed: int, size: int = 256, frames: int = 256, device: str = "cpu") -> Practice:
-    """The practice cube `number` of a seed: the same whenever it is made on this kind of device, see `simulate`."""
+def practise(number: int, seed: int, size: int = 256, frames: int = 256, device: str = "cpu",
+             draw: Callable = draw_scene) -> Practice:
+    """The practice cube `number` of a seed, its scene from `draw`: the same whenever it is made on this kind of device,
+    see `simulate`."""
     rng = generator_of(seed, f"practice {number}, frames")
-    cube = simulate(draw_event(number, rng, frames), TwinSettings(size, frames, seed), draw_scene, device)
+    cube = simulate(draw_event(number, rng, frames), TwinSettings(size, frames, seed), draw, device)
     if rng.random() < 0.85:
         pixels = as_published(cube.power, int(rng.integers(75, 96)))
     else:

@@ -82,39 +82,36 @@ OPTIMIZERS = {"SGD": ("sgd", (0.01, 0.03, 0.1)), "Adam": ("adam", (5e-4, 2e-3, 8
 """Optimizers that are compared, each with three rates."""
 
 
-def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, epochs_short: int,
-                backbone_paper: str, crop_paper: int, shuffled: list[str], seeds: list[int],
-                temperatures: list[float], changed: list[str] = ()) -> dict[str, Settings]:
-    """Section 4.1 and Appendix B: the two models, and what they are compared with.
+def as_published(common: Common, epochs: int, backbone: str, crop: int) -> tuple[Common, Settings]:
+    """The shared settings of the models that are trained as in the paper, and the first step of Section 4.1.1, "SimCLR,
+    as in the paper", with upsampled positives."""
+    paper = common.changed(**AS_PUBLISHED, backbone=backbone, crop=crop)
+    simclr = paper.settings("simclr", epochs)
+    return paper, replace(simclr, loop=replace(simclr.loop, upsample=6))
 
-    As in the paper (`AS_PUBLISHED`): "SimCLR, as in the paper" with upsampled positives, and from it "High-Precision"
-    with the weighted loss (Section 4.1.1); "High-Metrics", SupCon on shuffled samples with every frame in play and
-    otherwise as `shuffled` says, "pool=max" … (Section 4.1.2), and "High-Metrics, by event" on the event split.
-    By the profile's own recipe, once a seed: the losses of `objectives`, and short runs of SupCon by each of
-    `OPTIMIZERS`: "SGD, rate 0.03" …. With the first seed more short runs: "τ = 0.07" …, "pool avg" … for each of the
-    changes, and "nothing changed" beside these.
-    Raises `SqError` for a change that is none of `CHANGES`, and for a setting that is none.
+
+def compared_losses(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_short: int, backbone_paper: str,
+                    crop_paper: int, seeds: list[int], temperatures: list[float],
+                    changed: list[str] = ()) -> dict[str, Settings]:
+    """Section 3.1 and Appendix B: losses, temperatures and optimizers.
+
+    Once a seed: "SimCLR, as in the paper", and by the profile's own recipe the losses of `objectives` and short runs of
+    SupCon by each of `OPTIMIZERS`: "SGD, rate 0.03" …. With the first seed more short runs: "τ = 0.07" …,
+    "pool avg" … for each of the changes, and "nothing changed" beside these. Raises `SqError` for a change not in
+    `CHANGES`.
     """
     for name in changed:
         if name not in CHANGES:
             raise SqError(f"changed: {name!r} is unknown: {', '.join(CHANGES)}")
-    every = {"thin": 1, "upsample": 1, "temperature": 0.1, "projection": 20, "dropout": 0.2,
-             **parse(Learning, shuffled, "shuffled")}
     runs = {}
     for seed in seeds:
-        own, paper = common.changed(seed=seed), common.changed(
-            **AS_PUBLISHED, seed=seed, backbone=backbone_paper, crop=crop_paper)
-        simclr = paper.settings("simclr", epochs_self)
-        simclr = replace(simclr, loop=replace(simclr.loop, upsample=6))
-        precise = paper.settings("weighted", epochs_supervised, start=simclr)
-        precise = replace(precise, loop=replace(precise.loop, upsample=1))
-        mixed = paper.changed(**every).settings("supcon", epochs_shuffled, split="sample")
-        named = {"SimCLR, as in the paper": simclr, "High-Precision": precise, "High-Metrics": mixed,
-                 "High-Metrics, by event": replace(mixed, split="event"), **objectives(own, epochs_supervised)}
-        runs |= {f"{name}, seed {seed}": settings for name, settings in named.items()}
+        own = common.changed(seed=seed)
+        named = {"SimCLR, as in the paper": as_published(own, epochs_self, backbone_paper, crop_paper)[1],
+                 **objectives(own, epochs_supervised)}
         for name, (optimizer, rates) in OPTIMIZERS.items():
-            runs |= {f"{name}, rate {rate:g}, seed {seed}": own.changed(optimizer=optimizer, rate=rate).settings(
+            named |= {f"{name}, rate {rate:g}": own.changed(optimizer=optimizer, rate=rate).settings(
                 "supcon", epochs_short) for rate in rates}
+        runs |= {f"{name}, seed {seed}": settings for name, settings in named.items()}
     own = common.changed(seed=seeds[0])
     runs |= {f"τ = {t:g}": own.settings("supcon", epochs_short, temperature=t) for t in temperatures}
     if changed:
@@ -122,18 +119,43 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
     return runs | {name: own.changed(**CHANGES[name]).settings("supcon", epochs_short) for name in changed}
 
 
+def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, backbone_paper: str,
+                crop_paper: int, shuffled: list[str], seeds: list[int]) -> dict[str, Settings]:
+    """Section 4.1: the two models of the paper and what they are compared with, once a seed.
+
+    As in the paper (`AS_PUBLISHED`): "SimCLR, as in the paper", and from it "High-Precision" with the weighted loss
+    (Section 4.1.1); "High-Metrics", SupCon on shuffled samples with every frame in play and otherwise as `shuffled`
+    says, "pool=max" … (Section 4.1.2), and "High-Metrics, by event" on the event split. By the profile's own recipe:
+    "SupCon", which `compared_losses` has, too. Raises `SqError` for a setting that is none.
+    """
+    every = {"thin": 1, "upsample": 1, "temperature": 0.1, "projection": 20, "dropout": 0.2,
+             **parse(Learning, shuffled, "shuffled")}
+    runs = {}
+    for seed in seeds:
+        own = common.changed(seed=seed)
+        paper, simclr = as_published(own, epochs_self, backbone_paper, crop_paper)
+        precise = paper.settings("weighted", epochs_supervised, start=simclr)
+        mixed = paper.changed(**every).settings("supcon", epochs_shuffled, split="sample")
+        named = {"SimCLR, as in the paper": simclr,
+                 "High-Precision": replace(precise, loop=replace(precise.loop, upsample=1)), "High-Metrics": mixed,
+                 "High-Metrics, by event": replace(mixed, split="event"),
+                 "SupCon": objectives(own, epochs_supervised)["SupCon"]}
+        runs |= {f"{name}, seed {seed}": settings for name, settings in named.items()}
+    return runs
+
+
 def objectives(common: Common, epochs: int) -> dict[str, Settings]:
     """The losses that are compared by one recipe and budget: "SupCon" and "minority" with a class head that teaches,
-    "SupCon, head watches", "SimCLR", "two-step SupCon", which goes on from it, and "class head alone"."""
+    "SupCon, head watches", "SimCLR", "two-step SupCon", which goes on from it, and "class head only"."""
     simclr = common.settings("simclr", epochs, joint=False)  # no label teaches it
     return {"SupCon": common.settings("supcon", epochs), "minority": common.settings("minority", epochs),
             "SupCon, head watches": common.settings("supcon", epochs, joint=False), "SimCLR": simclr,
             "two-step SupCon": common.settings("supcon", epochs, start=simclr),
-            "class head alone": common.settings("classify", epochs)}
+            "class head only": common.settings("classify", epochs)}
 
 
 VARIANTS = {
-    "time mixing alone": PLAIN,
+    "time mixing only": PLAIN,
     "turns": replace(PLAIN, positional="turns"),
     "turns as published": replace(PLAIN, positional="published"),
     "low-pass": replace(PLAIN, low_pass=0.5),
@@ -146,7 +168,7 @@ VARIANTS = {
         "crop", "gaussian_blur", "sharpness", "jitter", "posterize", "auto_contrast", "auto_augment_imagenet",
         "shift")},
 }
-"""Augmentations switched alone, the paper's three together, and those that it dropped, by name."""
+"""Augmentations one at a time, the paper's three together, and those that it dropped, by name."""
 
 
 def augmentations(common: Common, *, epochs: int, seeds: list[int], variants: list[str]) -> dict[str, Settings]:
@@ -197,6 +219,13 @@ def how_many(common: Common, *, epochs: int, sources: list[int], seeds: list[int
     return runs
 
 
+def searched(common: Common, *, epochs: int, taught: int, seeds: list[int]) -> dict[str, Settings]:
+    """What the locator is compared with: the networks of `how_many` that `taught` sources taught by the profile's
+    input, found again where these agree."""
+    runs = how_many(common, epochs=epochs, sources=[taught], seeds=seeds)
+    return {name: settings for name, settings in runs.items() if "gray" not in name}
+
+
 CASES = 1  # seed of the models that the case studies look at, the first of chapter 03
 
 
@@ -205,8 +234,8 @@ def cases(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_sh
     """Section 4.3: the two models of Section 4.1 and "SupCon", of seed `CASES`, the same runs as `contrastive` has,
     found again where these agree."""
     runs = contrastive(common, epochs_self=epochs_self, epochs_supervised=epochs_supervised,
-                       epochs_shuffled=epochs_shuffled, epochs_short=1, backbone_paper=backbone_paper,
-                       crop_paper=crop_paper, shuffled=shuffled, seeds=[CASES], temperatures=[])
+                       epochs_shuffled=epochs_shuffled, backbone_paper=backbone_paper, crop_paper=crop_paper,
+                       shuffled=shuffled, seeds=[CASES])
     return {name: runs[f"{name}, seed {CASES}"] for name in ("High-Precision", "High-Metrics", "SupCon")}
 
 
@@ -226,9 +255,9 @@ def detectors(settings: Detector, *, epochs_all: int, data: str,
 
 
 PLANS: dict[str, Callable[..., dict[str, Settings | Detector]]] = {
-    "02_autoencoders": autoencoders, "03_contrastive": contrastive, "04_augmentations": augmentations,
-    "05_recurrence": recurrence, "06_object_detection": detectors, "07_case_studies": cases,
-    "09_how_many": how_many,
+    "02_autoencoders": autoencoders, "03_losses": compared_losses, "03_contrastive": contrastive,
+    "04_augmentations": augmentations, "05_recurrence": recurrence, "06_object_detection": detectors,
+    "07_case_studies": cases, "09_how_many": how_many, "10_detection": searched,
 }
 def plan(chapter: str, parameters: dict, frameset: FrameSet | None = None) -> dict[str, Settings | Detector]:
     """The runs of a chapter by name, from those of its parameters that decide them; empty for one that trains nothing.

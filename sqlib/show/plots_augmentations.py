@@ -34,22 +34,22 @@ def steps(frame: np.ndarray, low: np.ndarray, done: np.ndarray, threshold: int, 
     return fig
 
 
-def violins(groups: dict[str, dict[str, np.ndarray]], label: str):
-    """Distributions by kind, a panel per group; the bar is the median, the thick line the middle half."""
-    fig, axes = style.grid(len(groups), len(groups), 4, sharey=True)
-    for ax, (title, kinds) in zip(axes, groups.items()):
-        drawn = ax.violinplot(list(kinds.values()), showextrema=False)
-        for body, ink in zip(drawn["bodies"], (GRAY, GREEN, BLUE, VERMILION)):
-            body.set(facecolor=ink, alpha=0.6)
-        places = range(1, len(kinds) + 1)
-        low, middle, high = np.transpose([np.quantile(values, (0.25, 0.5, 0.75)) for values in kinds.values()])
-        ax.vlines(places, low, high, color="black", lw=3)
-        ax.plot(places, middle, "_", color="black", ms=13, mew=1.5)
-        style.guide(ax, y=0)
-        ax.set_xticks(places, list(kinds), fontsize=9)
-        ax.set_title(title)
-    axes[0].set_ylabel(label)
-    return fig
+def before_after(before: np.ndarray, after: np.ndarray, white, titles: list[str], boxes: list, words: str):
+    """Frames (n, H, W) with their `titles` and `boxes` above what an augmentation, in `words`, made of them.
+
+    white : gray level that is drawn white below, one for all or (n,); above it is a frame's own quantile
+    """
+    below = [style.stretched(frame, top, levels=255) for frame, top in zip(after, np.broadcast_to(white, len(after)))]
+    return panels([*map(style.stretched, before), *below], [*titles, *[""] * len(titles)], len(titles), 2 * boxes,
+                  rows=("frame", words), room=ROOM)
+
+
+def gallery(made: dict[str, np.ndarray], left: dict[str, tuple]):
+    """One frame (H, W) after each alteration by name, with the share of the sources' contrast that is `left`."""
+    shown = [style.stretched(frame, 255 if frame.mean() > 100 else None) for frame in made.values()]
+    titles = [name.replace("_", " ").replace("auto augment", "policy")
+              + (f": {100 * left[name][0]:.0f} %" if name in left else "") for name in made]
+    return panels(shown, titles, 4)
 
 
 def square(pictures: dict[str, np.ndarray], found: pd.DataFrame):
@@ -66,20 +66,31 @@ def square(pictures: dict[str, np.ndarray], found: pd.DataFrame):
     return fig
 
 
-def ablation(scores: pd.DataFrame, prevalence: float):
-    """Fall of the loss, spread of the projections and average precision per variant: a mark a seed, the mean.
+def ablation(found: pd.DataFrame, scores: pd.DataFrame, beside: str, chance: float):
+    """Fall of the loss, average precision, and its difference from the method `beside`, a row a variant.
 
-    `scores`: a row per run with variant, fall (% of the attainable), spread, AP; low and high, of the mean AP, the same
-    for a variant.
+    found : of `trials.on_both`; scores : a row a run with variant, share (of the attainable fall of the loss) and AP,
+    drawn as rings
     """
-    mean = scores.groupby("variant", sort=False)[["fall", "spread", "AP", "low", "high"]].mean()
-    words = "mean, 95 % interval"
-    fig = style.rows(mean.reset_index(), "variant", {
-        "share of the\nattainable fall (%)": {words: ("fall",)}, "spread of\nprojections": {words: ("spread",)},
-        "average precision,\ntrial events": {words: ("AP", "low", "high")}},
-        [("", 0), ("", None), ("", prevalence)])
-    places = len(mean) - 1 - mean.index.get_indexer(scores["variant"])
-    for ax, column in zip(fig.axes, ("fall", "spread", "AP")):
-        ax.plot(scores[column], places, "o", mfc="none", color=GRAY, label="a seed")
+    fall = 100 * scores.groupby("variant")["share"].mean()
+    words = "mean over seeds, 95 % interval over events"
+    fig = style.rows(found.assign(fall=fall.reindex(found["method"]).to_numpy()), "method", {
+        "attainable fall of\nthe loss (%)": {words: ("fall",)}, "AP on trial events": {words: ("ap", "low", "high")},
+        "AP, less that of\n" + beside: {words: ("difference", "difference_low", "difference_high")}},
+        [("", 0), ("", chance), ("", 0)])
+    places = len(found) - 1 - pd.Index(found["method"]).get_indexer(scores["variant"])
+    for ax, values in zip(fig.axes, (100 * scores["share"], scores["AP"])):
+        ax.plot(values, places, "o", mfc="none", color=GRAY, label="a seed")
     style.legend(fig)
     return fig
+
+
+def everyday(runs: dict[str, pd.DataFrame]):
+    """Loss over its chance level, and macro F1, of training on everyday pictures: a line a seed, a look a way.
+
+    runs : of each way its numbers by epoch, with columns (share, seed) and (f1, seed)
+    """
+    looks = (GRAY, "-", "o"), (BLUE, "--", "s"), (VERMILION, ":", "^")
+    return style.curves({"loss / chance level": {way: own["share"] for way, own in runs.items()},
+                         "macro F1 on test pictures": {way: own["f1"] for way, own in runs.items()}}, "epoch",
+                        looks=looks, whole=True, across={"": (1, None)})

@@ -6,6 +6,7 @@ import pandas as pd
 
 from sqlib.show import style
 from sqlib.show.plots_contrastive import SCORES
+from sqlib.show.plots_embedding import event_name
 from sqlib.show.style import BLUE, GRAY, GREEN, VERMILION
 
 MODELS = {"AE": (BLUE, "-", "o"), "VAE": (VERMILION, "--", "s"), "log-cosh VAE": (GREEN, "-.", "D")}
@@ -47,23 +48,31 @@ def by_size(errors: pd.DataFrame, guides: dict[str, float]):
     ax.set_xscale("log", base=2)
     ax.set_xticks(sizes := sorted(errors["size"].unique()), [f"{size:,}" for size in sizes])
     ax.minorticks_off()
-    ax.set(title="filled: held-out events; hollow: training events", xmargin=0.12, ylim=(0, 1.05 * ax.get_ylim()[1]))
+    room = max(sizes[-1] / sizes[0], 2)  # on the right for the words of the guides
+    ax.set(title="filled: held-out events; hollow: training events", ylim=(0, 1.05 * ax.get_ylim()[1]),
+           xlim=(sizes[0] / room**0.08, sizes[-1] * room**0.4))
     return fig
 
 
-def dimensions(found: dict[str, pd.DataFrame], least: float):
-    """Divergence from the prior (left) and variance of the mean (right) per latent dimension, greatest first."""
-    parts = {"divergence (nats)": "divergence", "variance over frames of the mean": "variance"}
-    shown = {words: {name: (np.arange(1, len(own) + 1), np.maximum(np.sort(own[column])[::-1], 1e-9))
-                     for name, own in found.items()} for words, column in parts.items()}
-    fig = style.curves(shown, "latent dimension, by rank", looks=[MODELS[name] for name in found], how={"marker": ""},
-                       ncols=3, yscale="log", xscale="log")
-    for ax in fig.axes:
-        low, high = np.log10(ax.get_ylim())
-        ax.set_ylim(10 ** np.floor(low), 10 ** np.ceil(high))  # whole decades, so that there are ticks with numbers
-        ax.xaxis.set_major_formatter("{x:g}")
-    style.guide(fig.axes[1], "above: used", y=least)
+def survival(table: pd.DataFrame):
+    """How high the annotated place ranks at other times and during the sunquake (left), and the difference (right).
+
+    table : rows with picture, otherwise, during, difference, low, high (`reconstructions.during`)
+    """
+    parts = {"rank among random places": {"other times": ("otherwise", "otherwise", "during"),
+                                          "during the sunquake": ("during",)},
+             "difference, 95 % interval": {"": ("difference", "low", "high")}}
+    fig = style.rows(table, "picture", parts, [("", 0.5), ("", 0)])
+    fig.axes[0].set_xlim(0, 1)
     return fig
+
+
+def ordered(table: pd.DataFrame, most: int, least: int):
+    """How well maps with `most` and with `least` neighbours keep the order of time: rows of `embeddings.rings`."""
+    marks = {f"{least} neighbours": ("few", "few", "many"), f"{most} neighbours": ("many",),
+             f"annotation moved, {most} neighbours": ("elsewhere",)}
+    return style.rows(table.assign(event=table["event"].map(event_name)), "event",
+                      {"rank correlation of distance in the map with distance in time": marks}, [("", 0)], xlim=(-1, 1))
 
 
 def printed(fits: dict[str, np.ndarray], shares, caption: float):
@@ -75,7 +84,7 @@ def printed(fits: dict[str, np.ndarray], shares, caption: float):
         ax.plot(100 * np.asarray(shares)[fit], np.full(fit.sum(), -place), marker, color=ink)
     ax.set_yticks(-np.arange(len(fits)), list(fits))
     ax.set(xscale="log", xlabel="positives in the test set (%)", xlim=(100 * min(shares), 100 * max(shares)),
-           title=f"dotted: {100 * caption:.1f} %, as the caption says")
+           title=f"dotted: {100 * caption:.1f} %, as the caption of Table 6 says")
     ax.xaxis.set_major_formatter("{x:g}")
     return fig
 

@@ -5,11 +5,26 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Circle
 
+from sqlib.judge.lightcurves import Light
 from sqlib.show import style
 from sqlib.show.plots_embedding import event_name
-from sqlib.show.style import AMBER, BAND, BLUE, GRAY, GREEN, SKY, VERMILION
+from sqlib.show.style import AMBER, BLUE, GRAY, GREEN, SKY, VERMILION
 
 VIOLET, RED = "#6a3d9a", "#c00000"
+ALT = {
+    "when": "A panel for each event with jagged curves between zero and one; bars above them mark runs of positive "
+            "frames, and a band the candidate.",
+    "strip": "Rows of noisy gray frames with a small box each; below each a smoother version with a circle, often at "
+             "another place.",
+    "movie": "A noisy gray frame with a darker region; a small box at one place, and lines round the picture at times.",
+    "light": "Two maps with a small marked place; below, light curves with a peak and two dotted levels; at the bottom "
+             "a day of noise in gray with the cube's own curve in its middle.",
+    "corona": "Small pictures of the solar atmosphere at successive times, brightening and fading, with a box and "
+              "contours near the middle.",
+    "attention": "Dots with intervals for two methods and four cases, on two scales, with a dashed line for chance.",
+    "looked": "Rows of three pictures: a noisy frame with a box and a cross, a coarse map with a bright patch, and "
+              "a finer one.",
+}
 LOOKS = ((VIOLET, "-", ""), (BLUE, "--", ""), (GREEN, "-.", ""), (VERMILION, ":", ""))
 
 
@@ -23,7 +38,7 @@ def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame):
     upper, lower = axes.reshape(rows, 2, 4).swapaxes(0, 1).reshape(2, -1)
     found, spot = places[["x0", "y0", "x1", "y1"]].to_numpy(), spots[["x", "y"]].to_numpy() - 0.5
     for i, (ax, below, number) in enumerate(zip(upper, lower, numbers)):
-        bright = style.stretched(frames[i], share=0.998)
+        bright = style.stretched(frames[i], share=0.985)
         style.picture(ax, bright, f"frame {number}", [found[i]], 10, "left", colour=SKY, width=1.6)
         style.picture(below, np.round(low[i] / 16) / 16)
         below.add_patch(Circle(spot[i], 0.05 * low.shape[1], fill=False, ec=VERMILION, lw=1.6))
@@ -51,14 +66,17 @@ def timeline(index: pd.DataFrame, ranks: dict[str, np.ndarray], spells: dict[str
     return fig
 
 
-def light(ratio: np.ndarray, place: tuple, radii, minutes, kernels: dict, levels: dict[str, float], run, day):
+def light(found: Light, power: np.ndarray, place: tuple, minutes, cadence: float, noise: np.ndarray, level: float):
     """Figure 16: a map of P/P_avg with the kernels, light curves with levels, and the same place among a day of noise.
 
-    ratio : (H, W); place : x, y; minutes : (T,); kernels : light curves {words: (T,)}, the smallest kernel first;
-    levels : {words: P/P_avg}; run : first and last minute above 3 σ, or None; day : minutes (D,), noise (D,), minutes
-        at which the cube begins, levels that noise exceeds once a day at the place, and once in the cube anywhere
+    found : of `lightcurves.measure` for this power (T, H, W) and place (x, y); minutes : (T,); cadence : s
+    noise : (D,), a longer light curve, in whose middle the cube is drawn; level : what noise exceeds once a day there
     """
     fig, axes = plt.subplot_mosaic("mn;cc;dd", figsize=(7, 8.6), height_ratios=[1.15, 1.1, 0.85])
+    radii, kernels = list(found.curves), {f"radius {r:g} px": curve for r, curve in found.curves.items()}
+    levels = {f"{k}σ ar": 1 + k * found.sigma[0] for k in (3, 5)}
+    average, anywhere = power.mean(0), found.facts["anywhere in the frame"]
+    ratio = power[found.curves[radii[0]].argmax()] / np.maximum(average, 0.02 * average.mean())
     (x, y), (high, wide) = place, ratio.shape
     half, shown = min(18, high / 2, wide / 2), np.minimum(ratio, np.quantile(ratio, 0.9995))
     for ax, words in ((axes["m"], "at the time of its maximum"), (axes["n"], "the kernels")):
@@ -72,24 +90,26 @@ def light(ratio: np.ndarray, place: tuple, radii, minutes, kernels: dict, levels
     fig.colorbar(image, ax=[axes["m"], ax], label="P / P_avg", shrink=0.9)
 
     ax, first = axes["c"], next(iter(kernels.values()))
-    for words, level in levels.items():  # before the lines: the axis reaches up to the highest level too
-        style.guide(ax, words, y=level)
+    for words, height in levels.items():  # before the lines: the axis reaches up to the highest level too
+        style.guide(ax, words, y=height)
     style.lines(ax, {words: (minutes, own) for words, own in kernels.items()}, LOOKS, {"lw": 1.5}, ylabel="P / P_avg",
                 xlabel="time from the start of the cube (min)", xlim=(minutes[0], minutes[-1]), ylim=(0, None))
-    if run is not None:
-        ax.plot(run, [next(iter(levels.values()))] * 2, color=RED, lw=3.5, solid_capstyle="butt")
-    ax.legend(loc="upper left", fontsize=9)
+    if len(found.run):
+        ends = minutes[found.run[0]], minutes[found.run[-1]] + cadence / 60
+        ax.plot(ends, [levels["3σ ar"]] * 2, color=RED, lw=3.5, solid_capstyle="butt")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=9, ncols=3)
 
-    ax, (when, noise, start, level, anywhere) = axes["d"], day
+    ax, when = axes["d"], np.arange(len(noise)) * cadence / 60
+    start = (len(noise) * cadence / 60 - minutes[-1]) / 2
     style.shade(ax, [(start / 60, (start + minutes[-1]) / 60)], "#dcecf6")
-    style.lines(ax, {"noise alone, simulated": (when / 60, noise),
+    style.lines(ax, {"noise, simulated": (when / 60, noise),
                      "the smallest kernel": ((start + np.asarray(minutes)) / 60, first),
                      "noise exceeds it once a day": ((0, 24), (level, level)),
                      "… once in the cube, anywhere in the frame": ((0, 24), (anywhere, anywhere))},
                 ((GRAY, "-", ""), (VIOLET, "-", ""), (VERMILION, "--", ""), (VERMILION, "-.", "")), {"lw": 0.8},
                 xlabel="time (h)", ylabel="P / P_avg", xlim=(0, 24),
-                ylim=(0, 1.5 * max(*noise, *first, level, anywhere)))
-    ax.legend(loc="upper right", fontsize=9, ncols=2)
+                ylim=(0, 1.05 * max(*noise, *first, level, anywhere)))
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=9, ncols=2)
     return fig
 
 
@@ -110,14 +130,14 @@ def corona(maps: list, outline, mark=None, contours=None):
         ax.imshow(np.round(24 * np.clip(bright, 0, 1)), cmap="gray", origin="lower", aspect="equal")
         ax.autoscale(False)
         if outline is not None:
-            words["detected box"] = {"color": "#00a5b8"}
+            words["detector's box"] = {"color": "#00a5b8"}
             ax.plot_coord(outline[[0, 1, 2, 3, 0]], color="#00e5ff", lw=1.8)
         if contours is not None:
             words["6–12 keV"] = {"color": "#00a000"}
             contours.draw_contours([30, 50, 70, 90] * u.percent, axes=ax, colors="#00a000", linewidths=1.0)
         if mark is not None:
-            words["true source"] = {"color": VERMILION, "ls": "", "marker": "+", "ms": 11, "mew": 2}
-            ax.plot_coord(mark, **words["true source"])
+            words["annotated source"] = {"color": VERMILION, "ls": "", "marker": "+", "ms": 11, "mew": 2}
+            ax.plot_coord(mark, **words["annotated source"])
         wave = f"{one.wavelength.value:.0f} Å  " if one.wavelength is not None else ""
         ax.set_title(f"{wave}{one.date.strftime('%H:%M:%S')}")
         outer = number > len(maps) - columns, number % columns == 1 % columns
@@ -127,22 +147,6 @@ def corona(maps: list, outline, mark=None, contours=None):
             axis.set_ticks(number=3)
             axis.set_axislabel(label if on else " ")
     style.legend(fig, 3, words)
-    return fig
-
-
-def offsets(angle: np.ndarray, shifts: dict[str, np.ndarray], points: dict[str, tuple[float, float]], band: tuple):
-    """Shift (arcsec) of what stands above a place, by its angle from disk centre; shaded: the paper's mismatch."""
-    shown = {words: (angle, values) for words, values in shifts.items()}
-    fig = style.curves({"shift (arcsec), by height\nabove the photosphere": shown}, "angle from disk centre (degrees)",
-                       looks=LOOKS, ncols=3, xlim=(0, 90), ylim=(0, 18))
-    (ax,) = fig.axes
-    ax.axhspan(*band, color=BAND, lw=0, zorder=0)
-    ax.text(1, band[1] - 0.3, "the paper's mismatch, 30 December 2011", fontsize=9, va="top")
-    for words, (x, y) in points.items():
-        side, shift = ("right", -8) if x > 45 else ("left", 8)
-        ax.plot(x, y, "o", color="black", ms=7)
-        ax.annotate(words, (x, y), (shift, 10), textcoords="offset points", ha=side, fontsize=9,
-                    bbox={"fc": "white", "ec": "none", "pad": 1})
     return fig
 
 
@@ -157,6 +161,6 @@ def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles):
                        [own for own in boxes for _ in range(count)], high=2.35, size=9, loc="left", width=1.6)
     for ax, place in zip(fig.axes, np.repeat(places, count, axis=0)):
         ax.plot(*(place - 0.5), "x", color=SKY, ms=9, mew=2)
-    style.legend(fig, 2, {"true box": {"color": AMBER},
+    style.legend(fig, 2, {"annotated box": {"color": AMBER},
                           "detector's place": {"color": SKY, "ls": "", "marker": "x", "ms": 9, "mew": 2}})
     return fig

@@ -1,4 +1,4 @@
-"""Figures and tables of the chapter on contrastive learning: what was computed, drawn or arranged."""
+"""Figures and tables of the chapters on contrastive learning: what was computed, drawn or arranged."""
 
 from textwrap import fill
 
@@ -6,15 +6,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sqlib.show.style import BLUE, GREEN, VERMILION, curves, grid, picture, stretched
+from sqlib.learn.losses import fallen
+from sqlib.show.style import BLUE, GREEN, VERMILION, curves, grid, legend, picture, stretched
 
 SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
+FORMATS = {name: ".2f" for one in SCORES.values() for name in (f"{one}, paper", f"{one}, here", one)} | {"AP": ".3f"}
 
 
 def contrast(views: np.ndarray, others: np.ndarray):
     """Figure 2: what is pulled to an anchor and what is pushed away, without labels (left) and with them (right).
 
-    views, others : uint8 (4, H, W), two views of four samples; the first two are sunquakes, the last two are not
+    views, others : uint8 (4, 3, H, W), two views of four samples, of which the first two are sunquakes: what is marked
+        in the frame (above 127), the frame itself, and what is not drawn
     """
     halves = {"self-supervised": ([(others, 0)], [(views, 1), (views, 2), (views, 3)]),
               "supervised": ([(others, 0), (views, 1), (others, 1)], [(views, 2), (others, 2), (views, 3)])}
@@ -29,29 +32,43 @@ def contrast(views: np.ndarray, others: np.ndarray):
                                       (axes[2], "pushed away:", VERMILION, away)):
             own[0].set_title(head, color=ink, fontsize=10, fontweight="bold")
             for ax, (source, which) in zip(own, shown):
-                picture(ax, stretched(source[which]))
+                marked, frame, _ = source[which]
+                rows, columns = (np.flatnonzero((marked > 127).any(axis)) for axis in (1, 0))
+                boxes = [(columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)] if len(rows) else []
+                picture(ax, stretched(frame), boxes=boxes, room=1)
                 ax.spines[:].set(visible=True, color=ink, linewidth=2.5)
                 ax.set_xlabel("its other view" if source is others else names[which], fontsize=9, labelpad=3)
     return fig
 
 
-def leak(scores: dict[str, float], away: pd.DataFrame):
-    """Macro F1 with and without a leak, and the score of test frames by their distance in time from training frames.
+def leak(scores: dict[str, float]):
+    """Macro F1 with and without a leak: {words of the classifier and its split: macro F1}."""
+    fig, (ax,) = grid(1, 1, 3.4)
+    drawn = ax.barh(list(scores), list(scores.values()), 0.62,
+                    color=[VERMILION if "sample" in words else BLUE for words in scores])
+    ax.invert_yaxis()
+    ax.bar_label(drawn, fmt="{:.2f}", padding=3, fontsize=9)
+    ax.set(xlabel="macro F1 (orange: split by samples; blue: split by events)", xlim=(0, 1.08))
+    return fig
 
-    scores : {words of the split: macro F1}; away : columns distance (words), ap, prevalence, frames
+
+def temperatures(table: pd.DataFrame, chance: float):
+    """What short runs learn at several temperatures: the fall of the loss, and average precision with its interval.
+
+    table : columns τ (rising), fall, ap, low, high; chance : share of positives
     """
-    fig, (top, bottom) = grid(2, 1, 3.1, height_ratios=[1.25, 1])
-    inks = [VERMILION if "sample" in words else BLUE for words in scores]
-    drawn = top.barh(list(scores), list(scores.values()), 0.62, color=inks)
-    top.invert_yaxis()
-    top.bar_label(drawn, fmt="{:.2f}", padding=3, fontsize=9)
-    top.set(xlabel="macro F1 (orange: split by samples; blue: split by events)", xlim=(0, 1.08))
-    bottom.bar(away["distance"], away["ap"], 0.55,
-               color=[BLUE if "by event" in words else VERMILION for words in away["distance"]])
-    for place, row in enumerate(away.itertuples()):
-        bottom.hlines(row.prevalence, place - 0.4, place + 0.4, color="black", lw=1.4)
-        bottom.text(place, max(row.ap, row.prevalence) + 0.02, f"{row.frames:,}", ha="center", fontsize=9)
-    bottom.set(ylabel="average precision", xlabel="nearest training frame (black: share of positives)", ylim=(0, 1.12))
+    fig = curves({"share of the attainable fall (%)": {"": (table["τ"], 100 * table["fall"])},
+                  "AP, trial events": {"": tuple(table[name] for name in ("τ", "ap", "low", "high"))}},
+                 "temperature τ", xscale="log", across={"": (0, chance)})
+    ticks = table["τ"][table["τ"] > 1.5 * table["τ"].shift(fill_value=0)]
+    limits = {"0.07, the paper's least": 0.07, "1 / ln 65504 (fp16)": 1 / np.log(65_504)}
+    for ax in fig.axes:
+        ax.set_xticks(ticks, [f"{tau:g}" for tau in ticks])
+        ax.minorticks_off()
+        for (words, tau), dashes in zip(limits.items(), (":", "-")):
+            ax.axvline(tau, color=VERMILION, lw=1, ls=dashes, label=words, zorder=0)
+    fig.axes[1].set_ylim(0, None)
+    legend(fig)
     return fig
 
 
@@ -81,8 +98,8 @@ def progress(histories: dict[str, list[pd.DataFrame]], columns: int = 3):
     parts = {}
     for name, runs in histories.items():
         each = [one.set_index("epoch") for one in runs]
-        fall = [(one["chance"] - one["loss"]) / (one["chance"] - one["least"]) for one in each]
-        own = parts[fill(name, 24)] = {"share of the attainable fall of the loss": pd.concat(fall, axis=1)}
+        fall = pd.concat([fallen(one) for one in each], axis=1)
+        own = parts[fill(name, 24)] = {"share of the attainable fall of the loss": fall}
         if all("ap" in one for one in each):
             own["average precision on events kept aside"] = pd.concat([one["ap"] for one in each], axis=1)
     columns = min(columns, len(parts))

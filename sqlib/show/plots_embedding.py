@@ -6,7 +6,7 @@ import pandas as pd
 from sqlib.data.catalogue import catalogue
 from sqlib.errors import SqError
 from sqlib.judge.embeddings import remoteness
-from sqlib.show.style import AMBER, BLUE, GRAY, GREEN, PINK, VERMILION, curves, draw_boxes, grid, legend, shade
+from sqlib.show.style import AMBER, BLUE, GRAY, GREEN, PINK, VERMILION, curves, grid, legend, shade
 
 PALE = "#999999"  # of the common classes, drawn smaller, as crosses are
 # What a frame can be, in the order of drawing (the rare ones on top): colour, marker, words
@@ -95,19 +95,6 @@ def _annotated(index: pd.DataFrame) -> list[tuple[float, float]]:
     inside = index["label"] == 1
     runs = index["frame"][inside].groupby((~inside).cumsum()[inside])
     return list(zip(runs.min() - 0.5, runs.max() + 0.5))
-
-
-def similarities(matrix, index: pd.DataFrame, event: str):
-    """Cosine similarity of one event's embeddings (M, M), in the order of time, the annotated interval framed."""
-    first, last = index["frame"].iloc[0] - 0.5, index["frame"].iloc[-1] + 0.5
-    fig, (ax,) = grid(1, 1, 5)
-    image = ax.imshow(matrix, extent=(first, last, last, first), vmax=1)
-    for begin, end in _annotated(index):
-        for ink, width in (("white", 3), (VERMILION, 1.6)):
-            draw_boxes(ax, [np.array([begin, begin, end, end]) + 0.5], ink, width)
-    ax.set(xlabel="frame number", ylabel="frame number", title=event_name(event))
-    fig.colorbar(image, ax=ax, label="cosine similarity", shrink=0.9)
-    return fig
 
 
 def rings(maps: dict[int, np.ndarray], index: pd.DataFrame):

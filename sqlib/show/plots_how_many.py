@@ -1,6 +1,5 @@
 """Figures of the chapter on the number of sunquakes; each takes tables and returns a matplotlib figure."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.ticker import NullLocator
 
@@ -65,32 +64,6 @@ def memorised(table: pd.DataFrame, share: dict[str, float]):
         at_counts(ax, sorted(own["sources"].unique()), rotation=45)
     axes[0].set_ylabel("average precision")
     style.legend(fig, 2)
-    return fig
-
-
-def courses(histories: pd.DataFrame):
-    """How training went: cross-entropy of the class head on what it is shown (top), and average precision on held-out
-    practice events (bottom), a line per number of sources; a column per input.
-
-    histories : rows with levels, sources, epoch, head and ap, means over seeds
-    """
-    import matplotlib
-
-    kinds, counts = histories["levels"].unique(), sorted(histories["sources"].unique())
-    measures = {"head": "cross-entropy\nin training", "ap": "AP on events\nheld out"}
-    fig, axes = style.grid(2 * len(kinds), len(kinds), 2.5, sharex=True, sharey="row")
-    inks = matplotlib.colormaps["cividis"](np.linspace(0.9, 0, len(counts)))
-    for column, levels in enumerate(kinds):
-        own = histories[histories["levels"] == levels]
-        for row, (what, ylabel) in enumerate(measures.items()):
-            ax = axes[row * len(kinds) + column]
-            parts = {f"{count}": tuple(own.loc[own["sources"] == count, name] for name in ("epoch", what))
-                     for count in counts}
-            style.lines(ax, parts, [(ink, "-", marker) for ink, (_, _, marker) in zip(inks, style.LOOKS)])
-            ax.set(ylabel=ylabel if not column else "", xlabel="epoch" if row else "",
-                   title="" if row else WORDS[levels], ylim=(0, 1.08 * histories[what].max()))
-            ax.xaxis.get_major_locator().set_params(integer=True)
-    style.legend(fig, len(counts), title="sunquakes learned from")
     return fig
 
 

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.patches import FancyBboxPatch
 
 from sqlib.data.catalogue import INSTRUMENTS
@@ -57,6 +58,18 @@ def lifetimes(measured: dict, courses: pd.DataFrame):
     return fig
 
 
+@torch.no_grad()
+def responses(net: torch.nn.Module, sample: torch.Tensor) -> list[np.ndarray]:
+    """A network's answer to one sample (1, C, H, W): the last map (C, h, w) of each size in its trunk, the encoding."""
+    found = {}
+    hooks = [part.register_forward_hook(lambda _, __, out: found.update({out.shape[-2:]: out[0].float().cpu()}))
+             for part in net.trunk]
+    code = net.encode(sample.float())[0]
+    for hook in hooks:
+        hook.remove()
+    return [one.numpy() for one in found.values()] + [code.float().cpu().numpy()]
+
+
 def through_network(frames: np.ndarray, numbers, made: list[np.ndarray], boxes=()):
     """Figure 4: frames (window, H, W), their `numbers` and `boxes`, and a network's `responses`, first to last."""
     first, *layers, code = made
@@ -82,6 +95,19 @@ def through_network(frames: np.ndarray, numbers, made: list[np.ndarray], boxes=(
 def _map(values: np.ndarray) -> np.ndarray:
     low, high = np.quantile(values, [0.005, 0.995])
     return style.colour(np.round(np.clip((values - low) / max(high - low, 1e-9), 0, 1) * LEVELS), "cividis", 0, LEVELS)
+
+
+def rule(most: dict[str, pd.Series], kept: pd.DataFrame, events: int):
+    """The most events found with at most so many false runs (an index) of some detectors, and what one threshold gives.
+
+    kept : by detector the columns events and false at that threshold; events : how many there are to be found
+    """
+    fig = style.curves({"test events found": most}, "false runs in all test events", high=4.8, whole=True,
+                       across={"": events}, how={"marker": "", "drawstyle": "steps-post"}, xlim=(-0.3, None),
+                       ylim=(0, events + 0.5))
+    for name, (ink, _, marker) in zip(most, style.LOOKS):
+        fig.axes[0].plot(kept["false"][name], kept["events"][name], marker, color=ink, ms=9, mec="black")
+    return fig
 
 
 def stages(run: Settings, resolution: int) -> list[list[tuple[str, str, str]]]:

@@ -17,6 +17,13 @@ def sided(low: float, high: float, above: str, below: str, neither: str, bound: 
     return above if low > bound else below if high < bound else neither
 
 
+def changed(found: Sequence[float], above: str, below: str, neither: str, form: str = "+.3f") -> str:
+    """`sided` by a difference and its interval (value, low, high), which follow, "raises it (+0.05, +0.01 … +0.09)"."""
+    value, low, high = found
+    ends = f", {low:{form}} … {high:{form}}" if math.isfinite(low + high) else ""
+    return f"{sided(low, high, above, below, neither)} ({value:{form}}{ends})"
+
+
 def listed(words: Sequence[str]) -> str:
     """Words as a sentence lists them: "a", "a and b", "a, b and c"; "" for none."""
     *first, last = words or [""]

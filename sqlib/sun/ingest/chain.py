@@ -131,24 +131,25 @@ def dopplergrams(event, target: Target, records: dict[Path, datetime], settings:
     archive, (frames, size) = archive_of(event), extent(event, settings, rays)
     patch = Patch(size, event.pixel, settings.method, settings.rotation)
     number, offset = slots(list(records.values()), event.start, event.cadence, frames)
-    used = [(path, time) for (path, time), i in zip(records.items(), number) if i >= 0]
-    number = number[number >= 0]
+    used, aside = {}, {}  # the record of each frame; names of those that are there again
+    for (path, time), at in zip(records.items(), number.tolist()):
+        if at >= 0 and (first := used.setdefault(at, path)) != path:
+            if records[first] != time or not _same(first, path):
+                raise SqError(f"two records are of the same frame: {first}, {path}; keep one of each, "
+                              f"{event.cadence:g} s apart")
+            aside[path.name] = f"the same record as {first.name}"
     # what cannot make a movie is refused before any record is projected
     if not used:
         span = f"{event.start:%Y-%m-%d %H:%M} UTC and {frames} frames of {event.cadence:g} s later"
         raise SqError(f"no record lies between {span}; choose another time or folder")
-    used, number, aside = _once(used, number)
-    values, counts = np.unique(number, return_counts=True)
-    if (double := values[counts > 1]).size:
-        names = ", ".join(str(path) for (path, _), i in zip(used, number) if i == double[0])
-        raise SqError(f"two records are of the same frame: {names}; keep one of each, {event.cadence:g} s apart")
-    missing = ~np.isin(np.arange(frames), number)
+    missing = ~np.isin(np.arange(frames), list(used))
     check_gaps(missing, f"records of {archive.doppler} are missing", GAP_ADVICE)
 
     stack = np.full((frames, size, size), np.nan, np.float32)
-    stack[number] = project_all(make_jobs(dict(used), target, patch), patch, archive, **how)
+    jobs = make_jobs({path: records[path] for path in used.values()}, target, patch)
+    stack[list(used)] = project_all(jobs, patch, archive, **how)
     stack[np.nanmax(stack, (1, 2), initial=-np.inf) == np.nanmin(stack, (1, 2), initial=np.inf)] = np.nan  # no picture
-    bad = [path for (path, _), i in zip(used, number) if np.isnan(stack[i]).all()]
+    bad = [path for at, path in used.items() if np.isnan(stack[at]).all()]
     why = "lacks pixels on the patch"
     if bad:
         why += f": {found}" if (found := fill_of(bad[0], archive)) else ", or shows the same value in all"
@@ -168,18 +169,6 @@ def dopplergrams(event, target: Target, records: dict[Path, datetime], settings:
     doppler = without_trend(fill_gaps(torch.from_numpy(stack)), event.cadence, settings.slowest)
     return Movie(doppler, event.start + timedelta(seconds=offset), tuple(gaps), float(blind.mean()),
                  len(used) - len(bad), aside)
-
-
-def _once(used: list[tuple[Path, datetime]], number: np.ndarray) -> tuple[list, np.ndarray, dict[str, str]]:
-    """Records with their frames, each record once, and the names of those that are there again, with the reason."""
-    first, keep, aside = {}, [], {}
-    for i, (path, time) in enumerate(used):
-        twin, when = first.setdefault(number[i], (path, time))
-        if twin != path and when == time and _same(twin, path):
-            aside[path.name] = f"the same record as {twin.name}"
-        else:
-            keep.append(i)
-    return [used[i] for i in keep], number[keep], aside
 
 
 def _same(one: Path, other: Path) -> bool:

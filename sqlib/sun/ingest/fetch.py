@@ -1,12 +1,12 @@
 """Records from JSOC, once: what lies whole in the cache is not asked for again, what arrived cut off is.
 
-A record takes its place in the cache, `data/observed/SERIES/`, by a rename, and only after it was found to be whole; so
-a fetch that was cut off goes on with the records that lack. Nothing that lies there is removed: a broken file makes way
-only for a whole one of its name. What JSOC was asked for and does not have is noted, too, and so is what arrived broken
-twice in the same way. What arrived broken once, or is so young that JSOC may not have made it yet, is asked for again.
+A record takes its place in the cache, `data/observed/SERIES/`, by a rename; so a fetch that was cut off goes on with
+the records that lack. Nothing that lies there is removed: only a broken file makes way, for another of its name. What
+JSOC was asked for and does not have is noted, as is what arrived broken twice in the same way. What arrived broken
+once, or is so young that JSOC may not have made it yet, is asked for again.
 """
 
-import hashlib
+import filecmp
 import json
 import os
 from collections.abc import Callable
@@ -21,7 +21,6 @@ from sqlib.paths import alone, home, replacing
 from sqlib.sun.holography import find_gaps
 from sqlib.sun.ingest.records import Archive, observed_at, opened
 
-BROKEN = "broken.json"  # names of files that arrived broken, with hashes of what had come
 EMAIL = "JSOC_EMAIL"  # environment variable
 SETTLED = timedelta(days=30)  # after an observation; what JSOC lacks then it will hardly get
 MARGIN = timedelta(seconds=10)  # the time of a record's name and that of its observation differ by some seconds
@@ -95,7 +94,7 @@ def fetch_records(archive: Archive, start: datetime, frames: int, email: str | N
     Returns the files with their times. Raises `SqError` without an address, without a network, where nothing was
     observed, and where nothing that came can be used.
     """
-    aside, broken = {} if aside is None else aside, {}
+    aside = {} if aside is None else aside
     series, step = getattr(archive, kind), archive.cadence if kind == "doppler" else archive.spacing
     folder, half = home() / "data" / "observed" / series, timedelta(seconds=step / 2)
     times = [start + timedelta(seconds=i * step) for i in range(frames)]
@@ -113,15 +112,17 @@ def fetch_records(archive: Archive, start: datetime, frames: int, email: str | N
         return kept, lacking
 
     with alone(folder):
-        absent = set(_noted(note, []))
+        absent = set()
+        if note.is_file():
+            with in_words(f"{note} is damaged", "remove it; what it noted is asked for once more"):
+                absent = set(json.loads(note.read_text(encoding="utf-8")))
         kept, lacking = look()
+        for first, last in find_gaps(lacking):
+            # half a frame more on both sides: the instrument's clock need not tick with ours
+            ends = times[first] - half, times[last] + half
+            sound[first : last + 1] = _fetch(series, *ends, email, folder, download)
         if lacking.any():
-            for first, last in find_gaps(lacking):
-                # half a frame more on both sides: the instrument's clock need not tick with ours
-                ends = times[first] - half, times[last] + half
-                sound[first : last + 1] = _fetch(series, *ends, email, folder, download, broken)
             kept, lacking = look()
-            aside.update(broken)
         settled = datetime.now(UTC).replace(tzinfo=None) - SETTLED
         if nothing := {times[i].isoformat() for i in np.flatnonzero(lacking & sound) if times[i] < settled}:
             with replacing(note) as new:
@@ -129,30 +130,16 @@ def fetch_records(archive: Archive, start: datetime, frames: int, email: str | N
     if not kept:
         what = f"{series} from {times[0] - half:%Y-%m-%d %H:%M} to {times[-1] + half:%H:%M} UTC"
         if (lacking & ~sound).any():
-            raise SqError(f"all that JSOC sent of {what} arrived broken and is gone; the same call asks for it again")
-        if useless := {path: why for path, why in aside.items() if path not in broken}:
-            path, why = next(iter(useless.items()))
-            raise SqError(f"no record of {what} can be used; {len(useless)} files in {folder} are left aside, the "
-                          f"first, {path.name}: {why}")
-        if (folder / BROKEN).exists():
-            raise SqError(f"JSOC has no record of {what}, or sent it broken twice in the same way (as it did the files "
-                          f"in {folder / BROKEN}); choose another time, or remove {note} to ask once more")
+            raise SqError(f"all that JSOC sent of {what} arrived broken; the same call asks for it again")
+        if (first := next(iter(aside), None)) is not None:
+            what += (f" that can be used, and {len(aside)} files in {folder} are left aside, the first, {first.name}: "
+                     f"{aside[first]}; remove {note} to ask once more")
         raise SqError(f"JSOC has no record of {what}; choose another time")
     return kept
 
 
-def _noted(path: Path, nothing):
-    """What a note in the cache says, `nothing` where there is none; `SqError` for a damaged one."""
-    with in_words(f"{path} is damaged", "remove it; what it noted is asked for once more"):
-        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else nothing
-        if type(found) is not type(nothing):
-            raise ValueError(f"it holds {found!r:.40}")
-        return found
-
-
-def _fetch(series: str, start: datetime, end: datetime, email: str | None, folder: Path, download: Callable,
-           aside: dict[Path, str]) -> bool:
-    """Download into a folder beside the records; those that arrive whole move in, the others go and stand in `aside`.
+def _fetch(series: str, start: datetime, end: datetime, email: str | None, folder: Path, download: Callable) -> bool:
+    """Download into a folder beside the records, and move in what arrives: broken only where no whole one is there.
 
     Returns whether the answer counts: that nothing arrived broken, or only what had arrived so before. Then frames that
     still lack are absent from JSOC.
@@ -161,24 +148,24 @@ def _fetch(series: str, start: datetime, end: datetime, email: str | None, folde
     if "@" not in address:
         raise SqError(f"JSOC gives {series} only to registered e-mail addresses: register one on its export page, then "
                       f"name it (email=…, --email, or the variable {EMAIL}); or name a folder with records")
-    incoming = folder / "incoming"
+    incoming, counts = folder / "incoming", True
     incoming.mkdir(parents=True, exist_ok=True)
     try:
         download(series, start, end, address, incoming)
     finally:
-        before, broken = _noted(folder / BROKEN, {}), {}
         for path in fits_files(incoming)[0]:
-            try:
-                with opened(path):
-                    pass
-            except SqError as error:
-                if is_broken(error):
-                    broken[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-                    aside[folder / path.name] = f"arrived broken: {error}"
-                    path.unlink()
-                    continue
-            os.replace(path, folder / path.name)  # also what is whole and of no use: it is JSOC's answer
-        if fresh := broken.items() - before.items():
-            with replacing(folder / BROKEN) as new:
-                new.write_text(json.dumps(before | broken, indent=0), encoding="utf-8")
-    return not fresh
+            there, broken = folder / path.name, _broken(path)
+            counts &= not broken or (there.is_file() and filecmp.cmp(path, there, shallow=False))
+            if broken and there.is_file() and not _broken(there):
+                path.unlink()
+            else:
+                os.replace(path, there)  # also what is whole and of no use: it is JSOC's answer
+    return counts
+
+
+def _broken(path: Path) -> bool:
+    try:
+        with opened(path):
+            return False
+    except SqError as error:
+        return is_broken(error)

@@ -1,0 +1,168 @@
+"""When and where sunquakes are in a whole cube: the locator passed over it in time, and what its answers are worth.
+
+Short windows are asked one after the other. Of each place the odds of a source against none stand beside those of all
+other times and places, so candidates are maxima in space and time. How often such a candidate is a sunquake, and how
+many of its kind are found in a cube beside the sunquake, was counted on simulated events that neither teach nor test.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn import functional as F
+
+from sqlib.data.frames import FrameSet
+from sqlib.errors import SqError, in_words
+from sqlib.learn.locator import KNOWN, SIDE, STEP, WEIGHTS, Locator, ask, checked_frames, power_of, shipped
+
+LENGTH, STRIDE = 12, 4  # frames of a window, and to the next
+APART = (16, 16.0)  # frames and px: nearer maxima are one candidate
+NEAR = 8.0  # px: so far from the source at most is a candidate that has found it
+LEAST = -8.0  # log odds; what has less is no candidate
+MOST = 12  # candidates of a cube
+PLACE = ["first", "last", "x", "y", "x0", "y0", "x1", "y1", "odds"]
+
+
+class Scan(NamedTuple):
+    """What the locator says of each window of a cube, as log odds against "nowhere"."""
+
+    box: np.ndarray  # (M, H / 2, W / 2): that a source is in the box of `SIDE` px round this cell
+    anywhere: np.ndarray  # (M,)
+    starts: np.ndarray  # (M,): first frame of the window
+    length: int  # frames of each
+
+    @property
+    def middles(self) -> np.ndarray:
+        """Middles (M,) of the windows, in frames."""
+        return self.starts + (self.length - 1) / 2
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a candidate's log odds are worth: with so many, the chance that it is a sunquake has the log odds
+    `slope` · odds + `offset`, and a cube has exp(`rates`) candidates of at least `levels` that are none."""
+
+    slope: float
+    offset: float
+    levels: tuple[float, ...]
+    rates: tuple[float, ...]
+
+    def probability(self, odds: np.ndarray) -> np.ndarray:
+        """Chance (N,) that candidates with these log odds are sunquakes."""
+        return 1 / (1 + np.exp(-(self.slope * np.asarray(odds, float) + self.offset)))
+
+    def false_alarms(self, odds: np.ndarray) -> np.ndarray:
+        """Number (N,) of candidates with these log odds or more that are no sunquakes, expected in a cube."""
+        return np.exp(np.interp(odds, self.levels, self.rates))
+
+
+@torch.no_grad()
+def scan(frames: np.ndarray, net: Locator, device: str = "cpu", length: int = LENGTH, stride: int = STRIDE) -> Scan:
+    """Pass the locator over a cube, uint8 (T, H, W), in one view; a cube shorter than a window is one window."""
+    power, length = power_of(torch.from_numpy(frames).to(device)), min(length, len(frames))
+    starts = np.unique(np.r_[np.arange(0, len(frames) - length, stride), len(frames) - length])
+    place, none = ask(net, power, [(a, a + length) for a in starts], 1, power.mean(0) if len(power) >= KNOWN else None)
+    place = place - none[:, None, None]
+    top, cells = place.amax((1, 2), keepdim=True), 2 * round((SIDE / STEP - 1) / 2) + 1
+    inside = F.avg_pool2d((place - top).exp()[:, None], cells, 1, cells // 2, divisor_override=1)[:, 0]
+    box = inside.clamp_min(1e-30).log() + top
+    return Scan(box.cpu().numpy(), place.flatten(1).logsumexp(1).cpu().numpy(), starts, length)
+
+
+def candidates(seen: Scan) -> pd.DataFrame:
+    """Maxima of the odds in space and time, the surest first, a row each of `PLACE`: frames inclusive, places in px.
+
+    A candidate lasts while windows at its place have a tenth of its odds at least; of the first and the last of these
+    half is counted.
+    """
+    odds, rows, middles = seen.box.copy(), [], seen.middles
+    y, x = np.ogrid[: odds.shape[1], : odds.shape[2]]
+    while len(rows) < MOST and odds.max() > LEAST:
+        at, row, column = np.unravel_index(odds.argmax(), odds.shape)
+        less = np.flatnonzero(seen.box[:, row, column] < odds[at, row, column] - np.log(10))
+        before, after = less[less < at].max(initial=-1) + 1, less[less > at].min(initial=len(odds)) - 1
+        px, py, half = STEP * (column + 0.5), STEP * (row + 0.5), SIDE / 2
+        rows.append((int(middles[before] - seen.length // 4), int(middles[after] + seen.length // 4), px, py,
+                     px - half, py - half, px + half, py + half, float(odds[at, row, column])))
+        near = np.hypot(y - row, x - column) <= APART[1] / STEP
+        odds[(np.abs(middles - middles[at]) <= APART[0])[:, None, None] & near] = -np.inf
+    return pd.DataFrame(rows, columns=PLACE)
+
+
+def of_frames(seen: Scan, frames: int) -> np.ndarray:
+    """Log odds (T,) that there is a source about each of the cube's frames: interpolated between the windows."""
+    return np.interp(np.arange(frames), seen.middles, seen.anywhere)
+
+
+def score_frames(frameset: FrameSet, net: Locator | None = None, device: str = "cpu",
+                 progress: bool = True) -> np.ndarray:
+    """`of_frames` (N,) of a frame set, each event being a cube of its own; about a second an event of 128 x 128."""
+    from tqdm import tqdm
+
+    net, found = shipped(WEIGHTS, device) if net is None else net, np.empty(len(frameset.index))
+    events = frameset.index.sort_values(["event", "frame"]).groupby("event").groups.values()
+    for rows in tqdm(events, desc="locator", unit="event", disable=not progress):
+        found[rows] = of_frames(scan(checked_frames(frameset.pixels[rows]), net, device), len(rows))
+    return found
+
+
+def find_events(frames: np.ndarray, *, device: str = "cpu", net: Locator | None = None,
+                calibration: Calibration | None = None) -> pd.DataFrame:
+    """Candidates for sunquakes in a whole cube, the surest first.
+
+    Parameters
+    ----------
+    frames : uint8 (T, H, W), egression power of one event as gray, in time order, such as the data set's cubes; other
+        lengths and sizes than 256 will do
+    device : "cpu", "cuda" …
+    net, calibration : another locator than that which comes with sqlib, and what its odds are worth (`calibrate`)
+
+    Returns
+    -------
+    DataFrame : a row per candidate, at most `MOST`: first and last frame (inclusive), x and y (px), box x0, y0, x1, y1,
+        `odds` (log), `probability`, that of a sunquake there and then, and `false_alarms`, how many candidates with
+        these odds or more a cube has that are none. Both hold for a cube that has one sunquake, of the strengths of
+        the simulated ones; they were counted on cubes of 256 frames of 256 x 256 pixels.
+
+    Raises `SqError` as `find_sources` does.
+    """
+    frames = checked_frames(frames)
+    if calibration is None and net is not None:
+        raise SqError("what another locator's odds are worth must be given: calibration=calibrate(net, cubes)")
+    calibration = shipped_calibration() if calibration is None else calibration
+    found = candidates(scan(frames, shipped(WEIGHTS, device) if net is None else net, device))
+    return found.assign(probability=calibration.probability(found["odds"]),
+                        false_alarms=calibration.false_alarms(found["odds"]))
+
+
+def right(found: pd.DataFrame, sources: Iterable[tuple[int, int, float, float]]) -> np.ndarray:
+    """bool (N,): whether each candidate, the surest first, is the first that has found one of the sources (first and
+    last frame, y and x in px): it shares a frame with its interval and lies at most `NEAR` px from it."""
+    hits = np.zeros(len(found), bool)
+    for first, last, y, x in sources:
+        near = (np.hypot(found["x"] - x, found["y"] - y) <= NEAR) & (found["first"] <= last) & (found["last"] >= first)
+        hits[np.flatnonzero(near)[:1]] = True
+    return hits
+
+
+def calibrate(odds: np.ndarray, hits: np.ndarray, cubes: int) -> Calibration:
+    """What the log odds (N,) of all candidates of some cubes are worth, of which `hits` (N,) have found a source."""
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(C=np.inf).fit(odds[:, None], hits)
+    false = np.sort(odds[~hits])
+    levels = np.arange(np.floor(LEAST), np.ceil(odds.max()) + 0.5, 0.5)
+    # above the strongest one that was met there may be some: half a one is said
+    rates = np.log(np.maximum(len(false) - np.searchsorted(false, levels), 0.5) / cubes)
+    return Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]), tuple(levels), tuple(rates.round(4)))
+
+
+def shipped_calibration() -> Calibration:
+    """What the odds of the locator that comes with sqlib are worth, from its run card."""
+    path = WEIGHTS.with_suffix(".json")
+    with in_words(f"{path} says nothing of the odds", "take it from the repository again", told=False):
+        return Calibration(**json.loads(path.read_text(encoding="utf-8"))["calibration"])
