@@ -94,7 +94,7 @@ def copied(tmp_path_factory):
     ("sun/rays.py", '"""', '"""Other words. ', ()),
     ("show/plots_detection.py", "\ndef ", "\nCOLOUR = 1\ndef ", ("06_object_detection",)),
     ("show/plots_dataset.py", "\ndef ", "\nCOLOUR = 1\ndef ", ("01_dataset",)),
-    ("learn/locator.json", "{", "{ ", ("06_object_detection", "07_case_studies")),
+    ("learn/locator.json", "{", "{ ", ("06_object_detection", "07_case_studies", "10_detection")),
     ("sun/rays.py", "\ndef ", "\nSPEED = 1\ndef ", "all"),
     ("show/sqlib.mplstyle", "\n", "\n\n", "all"),
 ])
