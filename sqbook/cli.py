@@ -1,17 +1,17 @@
 """The command `sq`: parameters, runs, exports and the book. `sqbook.cli_data` has the part that is about data."""
 
+import io
 import math
 import sys
 
 import click
 
-from sqbook.cli_data import JSON, InOrder, columns, echo, group, options, show, workers_options
+from sqbook.cli_data import GIVEN, JSON, WORKERS, columns, group, show
 from sqbook.user_settings import use_defaults
 from sqlib.errors import SqError
 from sqlib.memory import keep_freed
 
 NAME = click.argument("notebook")
-PARAMETERS = options("A parameter of the notebook or a shared setting, which goes before the profile's value")
 FORCE = click.option("--force", is_flag=True, help="Run again even if nothing changed.")
 COUNT = {"type": click.IntRange(1), "metavar": "N"}
 
@@ -20,24 +20,22 @@ def main(argv: list[str] | None = None) -> int:
     """Run `sq` with `argv`; return 0, 2 for an error of the user's, 130 when interrupted."""
     keep_freed()
     use_defaults()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is escaped
+            stream.reconfigure(errors="backslashreplace")
     try:
         return sq.main(argv, "sq", standalone_mode=False) or 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        told = f"{error.format_message()}\nsq: error: say which command"
     except click.UsageError as error:
-        told = f"sq: error: {error.format_message()}\n  see {error.ctx.command_path if error.ctx else 'sq'} --help"
+        told, code = f"error: {error.format_message()}\n  see {error.ctx.command_path if error.ctx else 'sq'} --help", 2
     except click.Abort:
-        echo("sq: interrupted; what was finished is kept, and the same command goes on from there", sys.stderr)
-        return 130
-    except SqError as error:
-        told = f"sq: error: {error}"
-    except OSError as error:  # a disk that is full or forbidden, a name that is too long
-        told = f"sq: error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}"
-    echo(told, sys.stderr)
-    return 2
+        told, code = "interrupted; what was finished is kept, and the same command goes on from there", 130
+    except (SqError, OSError) as error:  # the second: a disk that is full or forbidden, a name that is too long
+        told, code = f"error: {error}", 2
+    print(f"sq: {told}", file=sys.stderr)
+    return code
 
 
-@click.group(cls=InOrder, epilog="Example: sq run 01_dataset -p seed=7 --profile smoke")
+@click.group(no_args_is_help=False, epilog="Example: sq run 01_dataset -p seed=7 --profile smoke")
 def sq() -> None:
     """The companion of Mercea et al. (2023): data, notebooks and the book.
 
@@ -51,27 +49,21 @@ sq.add_command(group)
 @sq.command("params")
 @NAME
 @click.option("--all", "everything", is_flag=True, help="List the settings that it shares with other chapters, too.")
-@click.option("--profile", default="laptop", help="Whose values --all shows: smoke, laptop (default), paper.")
+@click.option("--profile", default="laptop", help="Whose values are shown: smoke, laptop (default), paper.")
 @JSON
 def params_(notebook, everything, profile, as_json) -> None:
-    """Say what can be set in a notebook."""
+    """Say what can be set in a notebook, with the values of a profile."""
     from sqbook import parameters
 
-    path = parameters.notebook_path(notebook)
-    found = parameters.described(parameters.parameters(path))
-    own = len(found)
-    if everything:
-        values = parameters.resolve(path, profile, {})[1]
-        found += parameters.described(parameters.shared(path))
-        found = [one | {"value": values.get(one["name"], one["default"])} for one in found]
-    lines = columns([("", p["name"], p["type"], repr(p.get("value", p["default"])), p["help"]) for p in found])
-    titles = [f"parameters of {path.name}:"], [f"shared settings, as the profile {profile} has them:"] * everything
-    show(found, as_json, *titles[0], *lines[:own], *titles[1], *lines[own:])
+    path, values = parameters.resolve(notebook, profile, {})
+    found = parameters.described(parameters.settable(path) if everything else parameters.parameters(path))
+    found = [one | {"value": values.get(one["name"], one["default"])} for one in found]
+    show(found, as_json, *columns([(p["name"], p["type"], repr(p["value"]), p["help"]) for p in found]))
 
 
 @sq.command()
 @click.argument("notebooks", metavar="NOTEBOOK...", nargs=-1, required=True)
-@PARAMETERS
+@GIVEN
 @FORCE
 @click.option("--workers", default=1, help="Notebooks at a time, with one thread each (default: 1).", **COUNT)
 @JSON
@@ -88,7 +80,7 @@ def run(notebooks, force, workers, as_json, **given) -> None:
 @click.option("--minutes", default=math.inf, help="Stop after so many; the same command goes on.")
 @click.option("--anew", is_flag=True, help="Train here, too, what came with the book (results/weights).")
 @click.option("--ship", is_flag=True, help="Copy the networks to results/weights, where others find them.")
-@PARAMETERS
+@GIVEN
 @JSON
 def train(notebook, minutes, anew, ship, as_json, **given) -> None:
     """Train the networks of a notebook beforehand.
@@ -101,7 +93,7 @@ def train(notebook, minutes, anew, ship, as_json, **given) -> None:
         from sqlib.learn.locator_training import train as train_locator
 
         path = train_locator(seconds=60 * minutes).weights
-        echo(f"{path}\nused by: find_sources(frames, net=locator.load({str(path)!r}))")
+        print(f"{path}\nused by: find_sources(frames, net=locator.load({str(path)!r}))")
         return
     from sqbook.parameters import resolve
     from sqlib.learn import trained
@@ -149,8 +141,8 @@ def compare_(a, b, as_json) -> None:
 
 @sq.command("sweep")
 @NAME
-@options("A parameter with the values to try, name=a,b,c or name=1..5")
-@workers_options("Processes to share the runs among (default: 1).")
+@GIVEN
+@WORKERS
 @JSON
 def sweep_(notebook, workers, scheduler, as_json, **given) -> None:
     """Run a notebook over a grid of parameters.
@@ -162,43 +154,37 @@ def sweep_(notebook, workers, scheduler, as_json, **given) -> None:
     path = parameters.notebook_path(notebook)
     points = sweep.grid(parameters.settable(path), given["settings"], path.name)
     [(_, fixed)] = _jobs([notebook], **given | {"settings": []})
-    rows, folder = sweep.sweep(notebook, points, given["profile"], fixed=fixed, scheduler=scheduler,
-                               workers=1 if workers is None else workers)
+    table, folder = sweep.sweep(notebook, points, given["profile"], fixed=fixed, scheduler=scheduler,
+                                workers=1 if workers is None else workers)
+    rows = table.to_dict(orient="records")
     lines = [(*(f"{name}={row[name]}" for name in points[0]), row["run"] or f"failed: {row['error']}") for row in rows]
-    written = [f"summary: {folder / name}" for name in sweep.NAMES if (folder / name).is_file()]
-    show({"folder": str(folder), "runs": rows}, as_json, *columns(lines), *written)
+    show({"folder": str(folder), "runs": table}, as_json, *columns(lines), *map("summary: {}".format, folder.iterdir()))
 
 
 @sq.command("slides")
 @NAME
-@PARAMETERS
+@GIVEN
 @FORCE
 def slides_(notebook, force, **given) -> None:
     """Make a slide deck of a chapter, one HTML file."""
     from sqbook import slides
 
     [folder] = _execute([notebook], 1, force, **given)
-    echo(slides.write_slides(folder))
+    print(slides.write_slides(folder))
 
 
 @sq.command("student")
 @click.argument("folder")
-@click.option("--check", is_flag=True, help="Only say whether writing again would change anything.")
+@click.option("--check", is_flag=True, help="Only say whether they are there, as they would be written.")
 def student_(folder, check) -> None:
-    """Write the notebooks for students, without solutions.
-
-    To FOLDER, which must be new, empty, or written so before.
-    """
+    """Write the notebooks for students, without solutions, to FOLDER; nothing that differs is written over."""
     from sqbook import student
 
-    if check:
-        echo(f"{student.check_student(folder)} student notebooks in {folder}: all as they would be written")
-    else:
-        echo("\n".join(map(str, student.write_student(folder))))
+    show({}, False, *student.write_student(folder, check))
 
 
 @sq.command()
-@PARAMETERS
+@GIVEN
 @FORCE
 @click.option("--workers", help="Chapters at a time, with one thread each (default: one a core as far as memory "
               "reaches, one on a GPU).", **COUNT)
@@ -215,12 +201,12 @@ def book(force, workers, publish, pdf, **given) -> None:
     names = pages.chapters()
     folders = dict(zip(names, _execute(names, workers, force, **given)))
     if publish:
-        echo(execute.publish(folders, given["profile"]))
-    echo("building the pages ...", sys.stderr)
+        print(execute.publish(folders, given["profile"]))
+    print("building the pages ...", file=sys.stderr)
     site = pages.build_book(folders)
-    echo(site / "index.html")
+    print(site / "index.html")
     if pdf:
-        echo(printed.write_pdf(pages.one_page(), site.parent / "finding-sunquakes.pdf"))
+        print(printed.write_pdf(pages.one_page(), site.parent / "finding-sunquakes.pdf"))
 
 
 def _jobs(notebooks, data, root, profile, settings) -> list[tuple[str, dict]]:
@@ -228,10 +214,9 @@ def _jobs(notebooks, data, root, profile, settings) -> list[tuple[str, dict]]:
     from sqbook import parameters
     from sqlib.typed import parse
 
-    named = [f"{name}={value}" for name, value in (("data", data), ("root", root)) if value is not None]
+    texts = [*(f"{name}={value}" for name, value in (("data", data), ("root", root)) if value is not None), *settings]
     paths = [parameters.notebook_path(notebook) for notebook in notebooks]
-    jobs = [(name, parse(parameters.settable(path), [*named, *settings], path.name))
-            for name, path in zip(notebooks, paths)]
+    jobs = [(name, parse(parameters.settable(path), texts, path.name)) for name, path in zip(notebooks, paths)]
     for name, values in jobs:
         parameters.resolve(name, profile, values)
     return jobs

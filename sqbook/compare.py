@@ -1,6 +1,5 @@
 """Two runs side by side: what they were given, and what came out, as text, as JSON, and as a page with both figures."""
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +7,12 @@ from sqbook import execute
 from sqbook.site.pages import render
 from sqlib.errors import SqError
 from sqlib.paths import home, real, replacing
+from sqlib.show.bundle import address
 from sqlib.show.provenance import read_card
 from sqlib.show.records import read_records
 from sqlib.typed import nearest
 
-MOST = 60  # numbers that a terminal shows
+FACTS = ("fingerprint", "commit", "device", "threads", "seconds")
 
 
 def find_run(name: str) -> dict:
@@ -24,16 +24,11 @@ def find_run(name: str) -> dict:
     if (Path(name) / "card.json").is_file():
         return {**read_card(Path(name)), "folder": str(real(name))}
     kept = execute.runs()
-    if not kept:
-        raise SqError("there are no runs yet: sq run NOTEBOOK")
     found = [card for card in kept if card["notebook"] == name][-1:]
     found = found or [card for card in kept if card["key"].startswith(name)]
-    if not found:
-        known = [card[word] for word in ("notebook", "key") for card in kept]
-        raise SqError(f"there is no run {name!r}{nearest(name, dict.fromkeys(known))}; `sq runs` lists them")
-    if len(found) > 1:
-        keys = ", ".join(card["key"] for card in found)
-        raise SqError(f"{len(found)} runs begin with {name!r}: {keys}; write more of the key")
+    if len(found) != 1:
+        known = {card[word] for word in ("notebook", "key") for card in found or kept}
+        raise SqError(f"{len(found) or 'no'} runs are called {name!r}{nearest(name, known)}; `sq runs` lists them")
     return found[0]
 
 
@@ -48,32 +43,26 @@ def leaves(value: Any, name: str = "") -> dict[str, Any]:
     return {path: leaf for part, inner in parts.items() for path, leaf in leaves(inner, part).items()}
 
 
-def compare(first: dict, second: dict) -> dict:
-    """What differs between two runs (their cards): parameters, circumstances and numbers; JSON-able.
+def numbers_of(folder: Path) -> dict[str, Any]:
+    """All that the records of a run say in numbers, by record and entry: {"table1.rows[0].ap": .3}."""
+    return leaves({name: record["numbers"] for name, record in read_records(folder).items()})
 
-    `numbers` has a row per value that is not the same in both: record, entry, a, b, and difference b − a of numbers.
-    `same` counts the values that are; a record or an entry that only one run has is given with None for the other.
+
+def compare(first: dict, second: dict) -> dict:
+    """What differs between two runs (their cards): parameters, circumstances and numbers, each {name: [a, b]}.
+
+    What only one run has is given with None for the other. `same` counts the numbers that are equal.
     """
-    records = [read_records(Path(card["folder"])) for card in (first, second)]
-    rows, same = [], 0
-    for record in dict.fromkeys([*records[0], *records[1]]):
-        own = [leaves(found[record]["numbers"]) if record in found else {} for found in records]
-        for entry in dict.fromkeys([*own[0], *own[1]]):
-            a, b = (values.get(entry) for values in own)
-            if a == b:
-                same += 1
-                continue
-            both = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (a, b))
-            rows.append({"record": record, "entry": entry, "a": a, "b": b, "difference": b - a if both else None})
-    facts = ("fingerprint", "commit", "device", "threads", "seconds")
-    around = [{name: card[name] for name in facts} | card["versions"] for card in (first, second)]
+    numbers = [numbers_of(Path(card["folder"])) for card in (first, second)]
+    around = [{name: card[name] for name in FACTS} | card["versions"] for card in (first, second)]
+    different = _different(*numbers)
     return {
-        "a": {name: first[name] for name in ("key", "notebook", "folder", "made")},
-        "b": {name: second[name] for name in ("key", "notebook", "folder", "made")},
+        **{side: {name: card[name] for name in ("key", "notebook", "folder", "made")}
+           for side, card in (("a", first), ("b", second))},
         "parameters": _different(first["parameters"], second["parameters"]),
         "circumstances": _different(*around),
-        "numbers": rows,
-        "same": same,
+        "numbers": different,
+        "same": len(numbers[0] | numbers[1]) - len(different),
     }
 
 
@@ -82,28 +71,22 @@ def _different(a: dict, b: dict) -> dict[str, list]:
 
 
 def as_text(found: dict) -> str:
-    """A comparison for a terminal; at most `MOST` numbers, the rest are counted."""
-    return render("compare.txt", found=found, most=MOST)
+    """A comparison for a terminal, which shows the first sixty numbers and counts the rest."""
+    return render("compare.txt", found=found)
 
 
 def write_page(found: dict) -> Path:
     """Write home()/runs/compare/A-B.html, which needs no other file, and return its path."""
     pictures = {side: _pictures(Path(found[side]["folder"])) for side in "ab"}
-    labels = {name: record["label"] for own in pictures.values() for name, record in own.items()}
-    style = Path(__file__).with_name("compare.css").read_text(encoding="utf-8")
     path = home() / "runs" / "compare" / f"{found['a']['key']}-{found['b']['key']}.html"
     with replacing(path) as aside:
-        text = render("compare.html", found=found, pictures=pictures, labels=labels, style=style)
-        aside.write_text(text, encoding="utf-8")
+        aside.write_text(render("compare.html", found=found, pictures=pictures), encoding="utf-8")
     return path
 
 
 def _pictures(folder: Path) -> dict[str, dict]:
     """The records of a run that have a picture, by name, with the picture as an address."""
-    found = {}
-    for name, record in read_records(folder).items():
-        path = folder / (record.get("file") or "")
-        if record["kind"] in ("figure", "map", "movie") and path.is_file():
-            content = base64.b64encode(path.read_bytes()).decode()
-            found[name] = {**record, "src": f"data:image/{path.suffix[1:]};base64,{content}"}
-    return found
+    files = {name: (record, folder / record["file"]) for name, record in read_records(folder).items()
+             if record["kind"] in ("figure", "map", "movie") and "file" in record}
+    return {name: {**record, "src": address(path.read_bytes(), path.suffix[1:])}
+            for name, (record, path) in files.items() if path.is_file()}

@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqbook.headlines import headlines
+from sqbook import durations
 from sqbook.parameters import needs, read_notebook, resolve, to_inject
 from sqbook.run_keys import run_key
+from sqbook.site.pages import headlines
 from sqbook.user_settings import kernel_manager
 from sqlib.errors import SqError, in_words
-from sqlib.paths import home, remove, replacing
+from sqlib.paths import alone, home, remove, replacing
 from sqlib.show.provenance import forget_peak, make_card, peak_memory, read_card
 from sqlib.show.records import read_json, read_records, write_json
 from sqlib.workers import each, say
@@ -32,29 +33,19 @@ def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, pro
     `force`; of two calls at once for one key the second waits for the first. Raises `SqError` for a wrong parameter,
     before anything runs, and for a notebook that fails, of which runs/NAME/failed.ipynb keeps what was reached.
     """
-    from filelock import FileLock
-
     path, values, folder = _planned(notebook, params or {}, profile)
-    try:
-        (folder.parent / ".locks").mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.parent / ".locks" / folder.name):
-            if (folder / "card.json").is_file() and not force:
-                _refresh(path, folder / "executed.ipynb")
-                return folder
-            for stale in folder.parent.glob(f".{folder.name}.*"):  # of a run that was killed
-                remove(stale)
-            _execute(path, values, folder, progress)
-    except OSError as error:
-        advice = "set SQ_HOME to a copy of the checkout that can be written to"
-        raise SqError(f"cannot write {folder}: {error.strerror or error}; {advice}") from error
+    with alone(folder.parent / ".locks" / folder.name, told=False):
+        if (folder / "card.json").is_file() and not force:
+            _refresh(path, folder / "executed.ipynb")
+            return folder
+        for stale in folder.parent.glob(f".{folder.name}.*"):  # of a run that was killed
+            remove(stale)
+        _execute(path, values, folder, progress)
     return folder
 
 
 def _planned(notebook, params, profile) -> tuple[Path, dict[str, Any], Path]:
     path, values = resolve(notebook, profile, params)
-    for name, value in {**values, "SQ_HOME": str(home())}.items():
-        with in_words(f"{name}={value!r} holds bytes that are not UTF-8", "rename the folder"):
-            json.dumps(value, ensure_ascii=False).encode()  # notebooks and cards are written so
     return path, values, home() / "runs" / path.stem / run_key(path, values)
 
 
@@ -101,59 +92,41 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
         with suppress(*[SqError] * needs(path).may_lack):  # then its page says so, and goes on without
             networks = train_chapter(path.stem, values, progress=progress)
     say(f"{path.stem}: executing", False)  # else papermill's bar says it
-    started = time.monotonic()
+    started, failed = time.monotonic(), ""
     with replacing(folder) as aside:
         aside.mkdir()
-        scratch = aside.with_name("kernel")
-        scratch.mkdir()
         executed = aside / "executed.ipynb"
         injected = to_inject(path, {**values, "out": str(aside)})
         # cells differ so much that their number says nothing of the time
         bar = {"desc": path.stem, "file": sys.stderr, "disable": not progress,
                "bar_format": "{l_bar}{bar}| {n_fmt}/{total_fmt} cells, {elapsed}"}
-        failed = ""
         try:
             papermill.execute_notebook(notebook, str(executed), injected, kernel_name="python3", cwd=str(home()),
-                                       progress_bar=bar, kernel_manager_class=kernel_manager(scratch))
+                                       progress_bar=bar, kernel_manager_class=kernel_manager())
         except papermill.PapermillExecutionError as error:
             last = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
             failed = f"cell {error.cell_index + 1} (In [{error.exec_count}]): {last}"
         except DeadKernelError:
-            log = (scratch / "log").read_text(errors="replace").strip()
-            words = log.splitlines()[-1:] or ["killed, perhaps for want of memory"]
-            failed = f"a cell: the kernel died: {words[0]}"
+            failed = "a cell: the kernel died, perhaps for want of memory"
         if failed:
             kept = folder.with_name("failed.ipynb")
-            if executed.is_file():
+            with suppress(FileNotFoundError):
                 shutil.copyfile(executed, kept)
             raise SqError(f"{path.name} failed in {failed}\n  what it reached is kept in {kept}")
-        taught = sum(card["seconds"] for card in networks.values())  # now or earlier
-        _complete(aside, path, values, time.monotonic() - started, taught, folder)
-
-
-def _complete(aside: Path, path: Path, values: dict[str, Any], seconds: float, taught: float, folder: Path) -> None:
-    """Complete the run `aside`, which will be `folder`: its notebook, and its card with the `seconds` that it took, and
-    those in which its networks were `taught`.
-
-    The notebook names the final folder, and is without papermill's times, which change. The card is the one that
-    `publish.close` wrote, or a new one for a notebook without it.
-    """
-    text = (aside / "executed.ipynb").read_text(encoding="utf-8")
-    content = json.loads(text.replace(str(aside), str(folder.relative_to(home()))))
-    for part in [content, *content["cells"]]:
-        for name in ("papermill", "execution"):
-            part["metadata"].pop(name, None)
-    _write(aside / "executed.ipynb", content)
-    written = aside / "card.json"
-    card = read_json(written) if written.is_file() else make_card(path.stem, values)
-    settings = {name: value for name, value in values.items() if name != "out"}
-    memory = max(card["memory_mb"], peak_memory())  # the notebook's process, or this one, where networks are trained
-    write_json(written, card | {"parameters": settings, "seconds_in_all": round(seconds, 2),
-                                "seconds_trained": round(taught, 1), "memory_mb": memory, "key": folder.name})
-
-
-def _write(path: Path, notebook: dict) -> None:
-    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        # the notebook names the final folder, and is without papermill's times, which change
+        content = json.loads(executed.read_text(encoding="utf-8").replace(str(aside), str(folder.relative_to(home()))))
+        for part in [content, *content["cells"]]:
+            for name in ("papermill", "execution"):
+                part["metadata"].pop(name, None)
+        write_json(executed, content)
+        # the card is the one that `publish.close` wrote, or a new one for a notebook without it
+        written = aside / "card.json"
+        card = read_json(written) if written.is_file() else make_card(path.stem, values)
+        write_json(written, card | {
+            "parameters": {name: value for name, value in values.items() if name != "out"}, "key": folder.name,
+            "seconds_in_all": round(time.monotonic() - started, 2),
+            "seconds_trained": round(sum(one["seconds"] for one in networks.values()), 1),  # now or earlier
+            "memory_mb": max(card["memory_mb"], peak_memory())})  # of the notebook, or of this process, which trains
 
 
 def build_data(path: Path, values: dict[str, Any], progress: bool) -> None:
@@ -173,17 +146,17 @@ def _refresh(path: Path, executed: Path) -> None:
     """
     with in_words(f"{executed} cannot be used", "run it again with --force"):
         kept, now = (json.loads(one.read_text(encoding="utf-8")) for one in (executed, path))
-        injected = [cell for cell in kept["cells"] if "injected-parameters" in cell["metadata"].get("tags", [])]
-        ran = iter([cell for cell in kept["cells"] if cell["cell_type"] == "code" and cell not in injected])
+        ran = iter([cell for cell in kept["cells"] if cell["cell_type"] == "code"])
         cells = []
         for cell in now["cells"]:
-            results = ("outputs", "execution_count") if cell["cell_type"] == "code" else ()
-            done = next(ran) if results else {}
-            cells.append({**cell, **{name: done[name] for name in results}})
-            cells += injected if "parameters" in cell["metadata"].get("tags", []) else []
+            if cell["cell_type"] == "code":
+                done = next(ran)
+                cell |= {name: done[name] for name in ("outputs", "execution_count")}
+            cells.append(cell)
+            if "parameters" in cell["metadata"].get("tags", []):
+                cells.append(next(ran))  # the values of this run, which papermill injected
     if cells != kept["cells"]:
-        with replacing(executed) as aside:
-            _write(aside, {**kept, "cells": cells})
+        write_json(executed, {**kept, "cells": cells})
 
 
 def run_each(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, *, workers: int = 1,
@@ -194,13 +167,14 @@ def run_each(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, *, wor
         see the same folders; then they come as they are done, else in their order, with progress bars of their own
     A run that fails does not stop the others. Raises `SqError` for no workers.
     """
-    if scheduler is not None or min(workers, len(jobs)) > 1:
-        for notebook, values in jobs:  # here its progress is seen, and it may start workers, which a worker may not
-            with suppress(SqError):  # the run will say it
-                build_data(*resolve(notebook, profile, values), progress)
-        progress = False
-    run = partial(run_notebook, profile=profile, force=force, progress=progress)
-    yield from each(run, jobs, workers, scheduler, "--workers 1 does without")
+    for notebook, values in jobs:  # here its progress is seen, and it may start workers, which a worker may not
+        with suppress(SqError):  # the run will say it
+            path, own, folder = _planned(notebook, values, profile)
+            if force or not (folder / "card.json").is_file():
+                build_data(path, own, progress)
+    many = scheduler is not None or min(workers, len(jobs)) > 1
+    run = partial(run_notebook, profile=profile, force=force, progress=progress and not many)
+    return each(run, jobs, workers, scheduler, "--workers 1 does without")
 
 
 def run_chapters(jobs: list[tuple[str, dict[str, Any]]], profile: str, workers: int | None,
@@ -208,39 +182,35 @@ def run_chapters(jobs: list[tuple[str, dict[str, Any]]], profile: str, workers: 
     """`run_each` with a bar over all; the folders in the order of `jobs`. `SqError` names all that failed.
 
     workers : None: one a core, as far as memory reaches, and a single one on a GPU, which they would share
-    Several take them up as `durations.in_turn` says. What is there already needs no worker.
+    What is there already needs no worker. Several begin with the quickest chapters, which soon show how fast they are;
+    then comes what takes longest, so that nobody is left alone with a long one at the end.
     """
     from tqdm import tqdm
 
-    from sqbook.durations import countdown, expected, in_turn
-
     found: dict[int, Path | Exception] = {}
-    planned = {}
+    expected: dict[int, float | None] = {}
     for place, (notebook, values) in enumerate(jobs):
-        with suppress(SqError, OSError):  # the run will say it
-            path, own, folder = _planned(notebook, values, profile)
-            if (folder / "card.json").is_file() and not force:
-                found |= {place: run_notebook(notebook, values, profile)}
-            else:
-                planned[place] = path, own
-                build_data(path, own, progress=True)  # before the clock begins
-    order = [place for place in range(len(jobs)) if place not in found]
-    workers = min(_default_workers() if workers is None else workers, max(len(order), 1))
-    known, first = expected(list(planned.values()))
-    seconds = [{**dict.fromkeys(order, 1.0), **dict(zip(planned, known))}[place] for place in order]
+        path, own, folder = _planned(notebook, values, profile)
+        if (folder / "card.json").is_file() and not force:
+            found[place] = run_notebook(notebook, values, profile)
+        else:
+            expected[place] = durations.expected(path, own)
+    workers = min(_default_workers() if workers is None else workers, max(len(expected), 1))
+    order = list(expected)
     if workers > 1:
-        turns = in_turn(seconds, workers)
-        order, seconds = [order[turn] for turn in turns], [seconds[turn] for turn in turns]
-    shown = {"unit": "chapter", "bar_format": "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"}
-    with (tqdm(total=len(jobs), initial=len(found), desc="chapters", disable=workers == 1, **shown) as bar,
-          countdown(bar, seconds, workers, first) as tell):
-        for turn, result in run_each([jobs[place] for place in order], profile, workers=workers, force=force):
-            found[order[turn]] = result
-            failed = isinstance(result, Exception)
-            left = tell(turn, not failed)
+        order.sort(key=lambda place: expected[place] or 0)
+        order[workers:] = order[:workers - 1 : -1]
+    seconds, ended = [expected[place] for place in order], {}
+    made = run_each([jobs[place] for place in order], profile, workers=workers, force=force)
+    started = time.monotonic()
+    with tqdm(total=len(jobs), initial=len(found), desc="chapters", unit="chapter", disable=workers == 1) as bar:
+        for turn, result in made:
+            found[order[turn]], ended[turn] = result, time.monotonic() - started
+            left = durations.seconds_left(seconds, ended, workers)
+            words = f", about {tqdm.format_interval(left)} left" if left else ""
             if len(order) > 1:
-                said = [f"{jobs[order[turn]][0]}: {'failed' if failed else 'done'}", *[left] * bool(left)]
-                tqdm.write(", ".join(said), file=sys.stderr)
+                how = "failed" if isinstance(result, Exception) else "done"
+                tqdm.write(f"{jobs[order[turn]][0]}: {how}{words}", file=sys.stderr)
             bar.update()
     failures = [result for _, result in sorted(found.items()) if isinstance(result, Exception)]
     if failures and not isinstance(failures[0], SqError):

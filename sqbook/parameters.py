@@ -1,13 +1,12 @@
 """Parameter cells, shared settings and metadata of notebooks: what can be set, checked before anything runs.
 
-The cell is read from its syntax: `papermill.inspect_notebook` skips a line that it does not understand, or takes it for
-a part of the line before, so it cannot refuse one; it also takes two seconds to import.
+The cell is read by its lines: `papermill.inspect_notebook` skips one that it does not understand, or takes it for a
+part of the line before, so it cannot refuse one; it also takes two seconds to import.
 """
 
 import ast
-import io
 import json
-import tokenize
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from sqlib.typed import Typed, check, nearest, parse, type_name
 
 TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 TYPES |= {f"list[{name}]": list[kind] for name, kind in TYPES.items()}
+LINE = re.compile(r"(\w+): ([\w\[\]]+) = (.+?)  # ([^=]+)")  # papermill's own help stumbles over a second = in a line
 ALWAYS = ("data", "root", "seed", "profile", "out")
 
 
@@ -49,16 +49,20 @@ def notebooks() -> dict[str, Path]:
     return {path.stem: path for path in sorted((home() / "notebooks").glob("[!.]*.ipynb"))}
 
 
+def _reading(path: Path):
+    return in_words(f"{path} is not a notebook that can be read", "take it anew from where it came")
+
+
 def cells_of(path: Path) -> list[dict]:
     """The cells of a notebook, with the source of each as one text and its tags; `SqError` for what is no notebook."""
-    with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
+    with _reading(path):
         return [{"cell_type": str(cell["cell_type"]), "source": "".join(cell["source"]),
                  "tags": list(cell["metadata"].get("tags", []))} for cell in profiles.read_notebook(path)["cells"]]
 
 
 def needs(path: Path) -> Needs:
     """What the metadata of a notebook say under `sq`; `SqError` for an unknown name or another type there."""
-    with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
+    with _reading(path):
         content = dict(profiles.read_notebook(path)["metadata"].get("sq", {}))
     return Needs(**check(Needs, content, f"{path.name}, metadata, sq"))
 
@@ -67,7 +71,7 @@ def read_notebook(path: Path):
     """Read a notebook with nbformat, which checks all of it; `SqError` for a file that is absent or is none."""
     import nbformat
 
-    with in_words(f"{path} is not a notebook that can be read", "take it anew from where it came"):
+    with _reading(path):
         notebook = nbformat.reader.reads(json.dumps(profiles.read_notebook(path)))  # nbformat.read only logs faults
         nbformat.validate(notebook)
         return nbformat.convert(notebook, 4)
@@ -106,29 +110,18 @@ def parse_cell(source: str, where: str) -> type[Typed]:
 
     `where` names the notebook in errors.
     """
-    with in_words(f"{where}: its parameter cell is not Python", "write `name: type = literal  # help`"):
-        tree = ast.parse(source)
-        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-        comments = {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
     found: dict[str, Any] = {}
-    for node in tree.body:
-        here = f"{where}, parameter cell, line {node.lineno}"
-        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None):
-            raise SqError(f"{here}: write `name: type = literal  # help`, not {ast.unparse(node)!r}")
-        name, kind = node.target.id, ast.unparse(node.annotation)
-        help_text = comments.get(node.end_lineno, "")
-        if not help_text or "=" in help_text:  # papermill's own help stumbles over a second = in a line
-            raise SqError(f"{here}: {name} needs a comment that says what it is, without an equals sign")
-        if name in found:
-            raise SqError(f"{here}: {name} is there twice")
-        if name.startswith("_") or hasattr(Typed, name):
-            raise SqError(f"{here}: a parameter cannot be called {name}; choose another name")
-        if kind not in TYPES:
-            raise SqError(f"{here}: type {kind} is not one of {', '.join(TYPES)}")
+    for number, line in enumerate(source.strip().splitlines(), 1):
+        here, match = f"{where}, parameter cell, line {number}", LINE.fullmatch(line)
+        if not match or match[2] not in TYPES:
+            raise SqError(f"{here}: {line!r} is not `name: type = literal  # help`, with a type of {', '.join(TYPES)}")
+        name, kind, literal, words = match.groups()
+        if name in found or name.startswith("_") or hasattr(Typed, name):
+            raise SqError(f"{here}: {name} is there already; choose another name")
         with in_words(f"{here}: the default of {name} is not a literal", "write a number, a text, a truth or a list"):
-            default = ast.literal_eval(node.value)
+            default = ast.literal_eval(literal)
         one = create_model("One", __base__=Typed, **{name: (TYPES[kind], ...)})
-        found[name] = TYPES[kind], Field(check(one, {name: default}, here)[name], description=help_text)
+        found[name] = TYPES[kind], Field(check(one, {name: default}, here)[name], description=words.strip())
     return create_model("Parameters", __base__=Typed, **found)
 
 
@@ -141,28 +134,16 @@ def settable(notebook: Path) -> type[Typed]:
     return create_model("Settable", __base__=Typed, **{name: (one.annotation, one) for name, one in both.items()})
 
 
-def load_profile(name: str) -> dict[str, dict[str, Any]]:
-    """The sections of a profile (see `sqlib.profiles.load`), `notebooks` checked against the notebooks that are there.
+def profile_values(profile: str, notebook: str | Path) -> dict[str, Any]:
+    """Return what `profile` sets of a notebook's parameters and shared settings.
 
     Raises `SqError` for an unknown profile, notebook or parameter, with the nearest, and for a wrong type.
     """
-    content = profiles.load(name)
-    known = notebooks()
-    for notebook, values in content["notebooks"].items():
-        if notebook not in known:
-            raise SqError(f"{name}.yml: there is no notebook {notebook!r}{nearest(notebook, known)}")
-        try:
-            model = settable(known[notebook])
-        except SqError:  # whoever runs a damaged notebook is told; it hinders no other
-            continue
-        content["notebooks"][notebook] = check(model, values, f"{name}.yml, {notebook}")
-    return content
-
-
-def profile_values(profile: str, notebook: str | Path) -> dict[str, Any]:
-    """Return what `profile` sets of a notebook's parameters and shared settings."""
-    path, content = notebook_path(notebook), load_profile(profile)
-    own = content["notebooks"].get(path.stem, {})
+    path, content = notebook_path(notebook), profiles.load(profile)
+    for name in content["notebooks"]:
+        if name not in notebooks():
+            raise SqError(f"{profile}.yml: there is no notebook {name!r}{nearest(name, notebooks())}")
+    own = check(settable(path), content["notebooks"].get(path.stem, {}), f"{profile}.yml, {path.stem}")
     return profiles.values_of(content, path.stem, needs(path).settings) | own | {"profile": profile}
 
 

@@ -14,12 +14,10 @@ from pathlib import Path
 
 from jinja2 import FileSystemLoader
 from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-from mdit_py_plugins.myst_role import myst_role_plugin
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from sqbook.parameters import read_notebook
 from sqlib.errors import SqError, in_words
@@ -29,8 +27,7 @@ from sqlib.show.provenance import origin, read_card
 HERE = Path(__file__).parent
 REVEAL = Path(sysconfig.get_path("purelib"), "sphinx_revealjs/_static/revealjs")  # no package holds reveal.js alone
 MATHJAX = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax/tex-svg.js")
-BEGINS = ("slide", "subslide")
-SENTENCES = 2  # of a text's first paragraph
+SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z*$\[<“])")
 
 
 def write_slides(run_folder: Path) -> Path:
@@ -50,7 +47,7 @@ def write_slides(run_folder: Path) -> Path:
         "scripts": [_text(path).replace("</script", r"<\/script").replace("<!--", r"<\!--") for path in scripts],
     }
     exporter = SlidesExporter(extra_loaders=[FileSystemLoader(HERE)], template_file="slides.html.j2",
-                              filters={"markdown2html": markdown().render})
+                              filters={"markdown2html": as_html})
     path = home() / "runs" / "slides" / f"{card['notebook']}.html"
     with replacing(path) as aside:
         aside.write_text(exporter.from_notebook_node(made, resources)[0], encoding="utf-8")
@@ -63,43 +60,40 @@ def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
     facts : HTML below the title
     Raises `SqError` for a notebook that does not begin with a title.
     """
+    if not notebook.cells or not notebook.cells[0].source.startswith("# "):
+        raise SqError("a deck begins with the chapter's title: the first cell must be text that begins with '# '")
     made, title, filled = [], "", False
 
-    def add(kind: str, source: str, html: bool = False) -> None:
-        about = {"slideshow": {"slide_type": kind}}
-        if html:
-            made.append(new_code_cell(outputs=[new_output("display_data", {"text/html": source})], metadata=about))
-        else:
-            made.append(new_markdown_cell(source, metadata=about))
+    def add(kind: str, source: str, *shown: NotebookNode) -> None:
+        cell = new_code_cell(outputs=[*shown]) if shown else new_markdown_cell(source)
+        cell.metadata = {"slideshow": {"slide_type": kind}}
+        made.append(cell)
 
     for cell in notebook.cells:
         slideshow = cell.metadata.get("slideshow", {})
         kind, whole = slideshow.get("slide_type", "-") if made else "slide", slideshow.get("whole", False)
+        begins = kind in ("slide", "subslide")
         if kind == "skip":
             continue
-        if cell.cell_type == "markdown" and kind in (*BEGINS, "fragment"):
+        if cell.cell_type == "markdown":
             heading, words = lead(cell.source, whole)
-            title = heading or title
-            add(kind, f"{'##' if made else '#'} {title}\n\n{words}" if kind in BEGINS else words)
-            filled = filled and kind == "fragment"
-            if len(made) == 1:
-                add("-", facts, html=True)
-        if not title:
-            break
-        if cell.cell_type == "markdown" and not whole:
-            add("notes", cell.source)
+            if begins:
+                title, filled, level = heading or title, False, "##" if made else "#"
+                add(kind, f"{level} {title}\n\n{words}" + f"\n\n{facts}" * (not made))
+            elif kind == "fragment":
+                add(kind, words)
+            if not whole:
+                add("notes", cell.source)
         for output in cell.get("outputs", []):
-            if html := output.get("data", {}).get("text/html"):  # a claim has nothing to see
-                if filled or kind in BEGINS:
+            if output.get("data", {}).get("text/html"):  # a claim has nothing to see
+                if filled or begins:
                     add("subslide", f"## {title}")
-                add(kind if kind == "fragment" else "-", html, html=True)
+                add(kind if kind == "fragment" else "-", "", output)
                 filled = True
             elif words := output.get("data", {}).get("text/markdown"):  # a finding
                 add("-" if whole else "notes", words)
             elif "text" in output:
                 add("notes", f"```text\n{output.text}\n```")
-    if not title:
-        raise SqError("a deck begins with the chapter's title: the first cell must be text that begins with '# '")
     return new_notebook(cells=made, metadata={"heading": lead(made[0].source)[0]})
 
 
@@ -108,67 +102,37 @@ def lead(text: str, whole: bool = False) -> tuple[str, str]:
 
     whole : all of the text but the heading
     """
-    lines, heading, words, formula = text.splitlines(), "", "", ""
-    tokens = markdown().parse(text)
-    for token, inner in zip(tokens, [*tokens[1:], None]):
-        if token.level or not token.map:
-            continue
-        block = "\n".join(lines[slice(*token.map)])
-        if token.type == "heading_open" and not heading:
-            heading, words = inner.content, ""
-            if whole:
-                return heading, "\n".join(lines[token.map[1] :])
-        elif token.type == "fence" and token.info.startswith("{admonition}"):
-            words = words or lead(_content(token))[1]
-        elif token.type == "math_block":
-            formula = formula or block
-        elif token.type == "paragraph_open":
-            words = words or " ".join(re.split(r"(?<=[.!?])\s+(?=[A-Z*$\[<“*])", block)[:SENTENCES])
-        elif token.type.endswith(("list_open", "table_open")):
-            words = words or block
-    return heading, text if whole else f"{words}\n\n{formula}".strip()
+    heading = re.search(r"^#+ +(.+)$", text, flags=re.MULTILINE)
+    name, rest = (heading[1], text[heading.end() :]) if heading else ("", text)
+    if whole:
+        return name, rest.lstrip("\n")
+    blocks = [block for block in re.split(r"\n\s*\n", plain(rest).strip()) if not block.startswith("$$")]
+    first = blocks[0] if blocks else ""
+    if not re.match(r"[-*|] |\|", first):  # a list or a table stays whole
+        first = " ".join(SENTENCE.split(first)[:2])
+    formula = re.search(r"^\$\$.*?\$\$", rest, flags=re.MULTILINE | re.DOTALL)
+    return name, f"{first}\n\n{formula[0] if formula else ''}".strip()
 
 
-def markdown() -> MarkdownIt:
-    """A renderer of MyST's Markdown for slides: formulas for MathJax, and of roles the words."""
-    made = MarkdownIt("commonmark", {"html": True}).enable("table").use(myst_role_plugin)
-    made.use(dollarmath_plugin, renderer=_formula)
-    made.add_render_rule("myst_role", _role)
-    made.add_render_rule("fence", _fence)
-    for kind in ("html_inline", "html_block"):
-        made.add_render_rule(kind, _html)
-    return made
+def plain(text: str) -> str:
+    """MyST as common Markdown: of roles the words, of citations names and years, of admonitions the content."""
+    text = re.sub(r"^```\{admonition\}.*\n(?::.*\n)*((?:.*\n)*?)```$", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(r"\{cite(:\w)?\}`(.+?)`", _cited, text)
+    return re.sub(r"\{[\w:-]+\}`([^`<]+?)( <[^`]*)?`", r"\1", text)
 
 
-def _formula(content: str, options: dict) -> str:
-    left, right = (r"\[", r"\]") if options["display_mode"] else (r"\(", r"\)")
-    return left + escape(content) + right
+def _cited(match: re.Match) -> str:
+    names = re.sub(r"([a-z]+)(\d+),?", lambda one: f", {one[1].capitalize()} {one[2]}", match[2]).removeprefix(", ")
+    return names if match[1] == ":t" else f"({names})"
 
 
-def _role(self, tokens, at, options, env) -> str:
-    name, words = tokens[at].meta["name"], tokens[at].content
-    if not name.startswith("cite"):
-        return escape(words.split(" <")[0])
-    names = ", ".join(re.sub(r"^(\D+?)(\d+)", lambda m: f"{m[1].capitalize()} {m[2]}", key) for key in words.split(","))
-    return escape(names if name == "cite:t" else f"({names})")
+def as_html(text: str) -> str:
+    """Markdown of a notebook as HTML, with formulas for MathJax."""
+    def formula(content: str, options: dict) -> str:
+        return rf"\[{escape(content)}\]" if options["display_mode"] else rf"\({escape(content)}\)"
 
-
-def _fence(self, tokens, at, options, env) -> str:
-    if not tokens[at].info.startswith("{admonition}"):
-        return RendererHTML.fence(self, tokens, at, options, env)
-    title = tokens[at].info.removeprefix("{admonition}")
-    return f"<p><strong>{escape(title.strip())}</strong></p>{markdown().render(_content(tokens[at]))}"
-
-
-def _html(self, tokens, at, options, env) -> str:
-    """Of HTML only links within the chapter; the rest is shown as it stands."""
-    words = tokens[at].content
-    return words if re.fullmatch(r'<a\s+href="#[\w-]+">|</a>', words) else escape(words)
-
-
-def _content(token) -> str:
-    """The text of a directive, without its options."""
-    return re.sub(r"^:\w+:.*\n", "", token.content, flags=re.MULTILINE)
+    made = MarkdownIt("commonmark", {"html": True}).enable("table").use(dollarmath_plugin, renderer=formula)
+    return made.render(plain(text))
 
 
 def _text(path: Path) -> str:

@@ -28,7 +28,7 @@ from sqbook import parameters as params
 from sqbook.scorecard import scorecard_page
 from sqbook.site import build as pages
 from sqbook.site.notes import add_notes
-from sqbook.site.pages import facts_of
+from sqbook.site.pages import costs
 from sqlib.data import corona, cubes, own_cubes, sunquakenet
 from sqlib.learn import checkpoint, encoders, locator, trained
 from sqlib.learn.encoders import make_net
@@ -187,7 +187,7 @@ def read_run(path: Path):
 def read_executed(path: Path):
     slides.write_slides(path.parent)
     notebook = params.read_notebook(path)
-    facts_of(notebook, CARD)
+    costs(path.parent)
     add_notes(notebook["cells"], CARD, records.read_records(path.parent), set(), {})
 
 
@@ -244,7 +244,7 @@ def read_checkpoint(path: Path):
 
 
 def a_student(home: Path) -> Path:
-    make_home(home)
+    a_toc(home)
     return student.write_student(home / "class")[0]
 
 
@@ -253,7 +253,7 @@ def a_solved(home: Path) -> Path:
     content = json.loads(path.read_text())
     content["cells"][-1]["metadata"]["tags"] = ["solution"]
     path.write_text(json.dumps(content, indent=1))
-    text("_toc.yml", TOC)(home)  # what it does not list may be anything, and is left out
+    text("_toc.yml", TOC)(home)
     return path
 
 
@@ -290,7 +290,7 @@ ENTRIES = {
     "embedding": (an_embedding, read_embedding),
     "checkpoint": (a_checkpoint, read_checkpoint),
     "locator": (a_locator, locator.load),
-    "student notebook": (a_student, lambda path: student.check_student(path.parent)),
+    "student notebook": (a_student, lambda path: student.write_student(path.parent, check=True)),
     "solved notebook": (a_solved, lambda path: student.student_texts()),
 }
 """Name of an entry: how a good input is made in an SQ_HOME, and how it is read."""

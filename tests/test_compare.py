@@ -7,11 +7,10 @@ import pytest
 from browser import chromium, opened
 from tinybook import make_home, write_notebook
 
-from sqbook import compare as module
+from sqbook import execute, sweep
 from sqbook import parameters as params
-from sqbook import sweep
 from sqbook.cli import main
-from sqbook.compare import as_text, compare, find_run, leaves, write_page
+from sqbook.compare import compare, find_run, leaves, write_page
 from sqbook.execute import publish, run_notebook
 from sqlib.errors import SqError
 
@@ -30,27 +29,21 @@ def pair(tmp_path_factory):
 
 def test_nested_numbers_become_one_level():
     assert leaves({"a": 1, "rows": [{"x": 2.5}, {"x": None}]}) == {"a": 1, "rows[0].x": 2.5, "rows[1].x": None}
-    assert leaves(3) == {"": 3}
 
 
-def test_comparison_names_what_was_given_and_what_came_out(pair):
+def test_comparison_names_what_was_given_and_what_came_out(pair, capsys):
     _, first, second = pair
-    found = compare(find_run(first), find_run(second))
+    assert main(["compare", first, second, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
     assert found["parameters"] == {"level": [2.0, 5.0]}
-    mean = next(row for row in found["numbers"] if (row["record"], row["entry"]) == ("fig01", "mean"))
-    assert mean["b"] / mean["a"] == pytest.approx(2.5)  # the same noise, at 2.5 times the level
-    assert mean["difference"] == pytest.approx(mean["b"] - mean["a"])
+    a, b = found["numbers"]["fig01.mean"]
+    assert b / a == pytest.approx(2.5)  # the same noise, at 2.5 times the level
     assert found["same"] > 0  # such as the frames' numbers
-    json.dumps(found, allow_nan=False)
-    text = as_text(found)
-    assert "level: 2 -> 5" in text and "fig01 mean" in text
-
-
-def test_a_run_beside_itself_has_no_difference(pair):
-    _, first, _ = pair
-    found = compare(find_run(first), find_run(first))
+    assert main(["compare", first, second]) == 0
+    out = capsys.readouterr().out
+    assert "level: 2 -> 5" in out and f"({b - a:+.4g})" in out and out.strip().endswith(".html")
+    found = compare(find_run(first), find_run(first))  # beside itself
     assert not found["parameters"] and not found["numbers"] and not found["circumstances"]
-    assert "the same" in as_text(found)
 
 
 def test_a_run_is_named_by_key_beginning_folder_or_notebook(pair):
@@ -59,16 +52,15 @@ def test_a_run_is_named_by_key_beginning_folder_or_notebook(pair):
     assert find_run("01_second")["key"] == second  # the latest
     length = next(n for n in range(1, 13) if first[:n] != second[:n])
     assert find_run(first[:length])["key"] == first
-    with pytest.raises(SqError, match=r"there is no run 'nothing'.*sq runs"):
-        find_run("nothing")
-    with pytest.raises(SqError, match="2 runs begin with ''"):
+    with pytest.raises(SqError, match=r"no runs are called '01_secnd'; did you mean '01_second'.*sq runs"):
+        find_run("01_secnd")
+    with pytest.raises(SqError, match=f"2 runs are called ''.*{first}"):
         find_run("")
 
 
 def test_page_shows_both_figures_and_fits_a_phone(pair):
     home, first, second = pair
-    found = compare(find_run(first), find_run(second))
-    path = write_page(found)
+    path = write_page(compare(find_run(first), find_run(second)))
     assert path == home / "runs" / "compare" / f"{first}-{second}.html"
     with chromium() as browser, opened(browser, path, viewport={"width": 390, "height": 800}) as (page, complaints):
         sizes = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt.length])")
@@ -78,18 +70,22 @@ def test_page_shows_both_figures_and_fits_a_phone(pair):
         assert not complaints
 
 
-def test_grid_is_every_combination_of_lists_ranges_and_lists_of_lists_and_checks_names_and_types(pair):
-    known = params.settable(params.notebook_path("01_second"))
-    points = sweep.grid(known, ["level=1,2", "seed=1..3"], "01_second")
-    assert points == [{"level": a, "seed": s} for a in (1.0, 2.0) for s in (1, 2, 3)]
-    assert sweep.grid(known, ["bins=[1,2],[3]"], "01_second") == [{"bins": [1, 2]}, {"bins": [3]}]
-    for wrong, words in (("level", "write -p"), ("level=", "write -p"), ("level=1,,2", "empty"), ("seed=3..1", "empty"),
-                         ("levle=1,2", "did you mean 'level'"), ("seed=1,two", "must be int"),
-                         ("seed=1..600", "from 1 to 500 runs, not 600")):
-        with pytest.raises(SqError, match=words):
-            sweep.grid(known, [wrong], "01_second")
-    with pytest.raises(SqError, match="twice"):
-        sweep.grid(known, ["level=1", "level=2"], "01_second")
+@pytest.mark.parametrize(("texts", "points"), [
+    (["level=1,2", "seed=1..3"], [{"level": a, "seed": s} for a in (1.0, 2.0) for s in (1, 2, 3)]),
+    (["bins=[1,2],[3]"], [{"bins": [1, 2]}, {"bins": [3]}]),
+])
+def test_grid_is_every_combination_of_lists_ranges_and_lists_of_lists(pair, texts, points):
+    assert sweep.grid(params.settable(params.notebook_path("01_second")), texts, "01_second") == points
+
+
+@pytest.mark.parametrize(("texts", "words"), [
+    (["level"], "must be float"), (["level="], "must be float"), (["level=1,,2"], "must be float"),
+    (["seed=3..1"], "not 0"), (["levle=1,2"], "did you mean 'level'"), (["seed=1,two"], "must be int"),
+    (["seed=1..600"], "from 1 to 500 runs, not 600"), (["level=1", "level=2"], "twice"), ([], "give -p"),
+])
+def test_a_grid_that_is_none_is_refused(pair, texts, words):
+    with pytest.raises(SqError, match=words):
+        sweep.grid(params.settable(params.notebook_path("01_second")), texts, "01_second")
 
 
 def test_sweep_on_a_given_scheduler_isolates_what_fails_sums_up_the_rest_and_goes_on(pair, monkeypatch):
@@ -101,33 +97,23 @@ def test_sweep_on_a_given_scheduler_isolates_what_fails_sums_up_the_rest_and_goe
     write_notebook(home / "notebooks/03_swept.ipynb", code)
     points = [{"seed": seed} for seed in (1, 2, 3)]
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
-        rows, folder = sweep.sweep("03_swept", points, "smoke", scheduler=cluster.scheduler_address, progress=False)
+        table, folder = sweep.sweep("03_swept", points, "smoke", scheduler=cluster.scheduler_address, progress=False)
         assert len(cluster.scheduler.workers) == 1
-    assert [row["seed"] for row in rows] == [1, 2, 3]
-    assert [row["claim-C1.twice"] for row in rows] == [2, None, 6]
-    assert [bool(row["run"]) for row in rows] == [True, False, True] and "an unlucky seed" in rows[1]["error"]
-    assert "claim-C1.fixed" not in rows[0]  # the same in all runs: nothing to sum up
+    assert list(table.columns) == ["seed", "run", "error", "claim-C1.twice"]  # `fixed` is the same in all runs
+    assert table["seed"].tolist() == [1, 2, 3] and table["claim-C1.twice"].dropna().tolist() == [2, 6]
+    assert [bool(run) for run in table["run"]] == [True, False, True] and "an unlucky seed" in table["error"][1]
     assert pd.read_csv(folder / "summary.csv")["seed"].tolist() == [1, 2, 3]
     assert (folder / "summary.png").stat().st_size > 1000
-    monkeypatch.setattr(module.execute, "_execute", lambda *_: pytest.fail("a finished run was executed again"))
+    monkeypatch.setattr(execute, "_execute", lambda *_: pytest.fail("a finished run was executed again"))
     again, same = sweep.sweep("03_swept", points[::2], "smoke", workers=1, progress=False)
-    assert [row["run"] for row in again] == [rows[0]["run"], rows[2]["run"]] and same != folder
+    assert again["run"].tolist() == table["run"].tolist()[::2] and same != folder
 
 
-def test_commands_compare_and_sweep(pair, capsys):
+def test_command_sweep_finds_runs_that_were_made_alone(pair, capsys):
     _, first, second = pair
-    assert main(["compare", first, second]) == 0
-    out = capsys.readouterr().out
-    assert "level: 2 -> 5" in out and out.strip().endswith(".html")
-    assert main(["compare", first, second, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["parameters"] == {"level": [2.0, 5.0]}
-    assert main(["compare", first, "nothing"]) == 2
-    assert "sq runs" in capsys.readouterr().err
     assert main(["sweep", "01_second", "-p", "level=2,5", "--profile", "smoke", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert [row["run"] for row in found["runs"]] == [first, second]  # the same runs as alone: found again
-    assert main(["sweep", "01_second", "-p", "level=2,five"]) == 2
-    assert "must be float" in capsys.readouterr().err
+    assert [row["run"] for row in found["runs"]] == [first, second]
 
 
 def test_published_records_stand_beside_a_new_run(pair, capsys):

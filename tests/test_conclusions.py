@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sqbook.conclusions import conclusions_page
+from sqbook.scorecard import conclusions_page
 from sqlib.judge.claims import claims
 from sqlib.show.records import record
 

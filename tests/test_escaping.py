@@ -63,8 +63,7 @@ def a_run(evil, home):
                        caption=evil, alt=evil, file=f"figures/{name}.png")
     (folder / "figures").mkdir()
     (folder / "figures/fig01.png").write_bytes(b"x")
-    title = " ".join(evil.split())  # what stands below a title is the author's own, and may hold markup
-    cells = [new_markdown_cell(f"# Title {title}\n\nWords.\n\n## {title}\n\nWords."), new_code_cell("1 + 1")]
+    cells = [new_markdown_cell("# Title\n\nWords, which are the author's own."), new_code_cell("1 + 1")]
     nbformat.write(new_notebook(cells=cells), folder / "executed.ipynb")
     return folder, about
 
@@ -74,7 +73,7 @@ def comparison(evil, home, _) -> str:
     one = {**about, "folder": str(folder)}
     other = {**one, "parameters": {}, "versions": {}, "device": "CPU"}
     found = compare.compare(one, other)
-    found["numbers"] = [{"record": evil, "entry": evil, "a": evil, "b": 1.0, "difference": None}]
+    found["numbers"] = {evil: [evil, 1.0]}
     return compare.write_page(found).read_text()
 
 

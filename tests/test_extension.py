@@ -14,7 +14,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from published import EVIL, FRAMES, caught, live
 
 from sqbook.site.build import _add_chapter
-from sqbook.site.pages import table
 from sqlib.show import publish
 from sqlib.show.embedding_map import embedding_map
 from sqlib.show.movie import player
@@ -36,9 +35,6 @@ See [the figure](#fig01), {ref}`table1` and [its claim](#claim-C5).
 ```
 
 ```{published} 00_first fig-none
-```
-
-```{published} made
 ```
 """
 
@@ -71,12 +67,7 @@ def site(tmp_path_factory):
         write_json(run / "card.json", card | {"key": "k", "seconds_in_all": 1.0})
         patch.setattr("sqbook.site.build.resolve", lambda *about: (None, {}))
         (source / "notebooks").mkdir()
-        facts = {"notebooks/00_first": [*_add_chapter(source, "00_first", run), evil]}
-    links = [{"text": "fig01", "to": "../notebooks/00_first.html#fig01"}, {"text": evil, "class": "sq-verdict"},
-             {"text": "9", "look": "sq-number"}]
-    write_json(source / "_published/tables/made.json",
-               table(f"Made {evil}", f"Made {evil}", ["a", "b", evil], [links], ["sq-score"]))
-    write_json(source / "_published/facts.json", facts)
+        _add_chapter(source, "00_first", run)
     (source / "conf.py").write_text(CONF)
     (source / "book").mkdir()
     (source / "book/prose.md").write_text(PROSE)
@@ -114,7 +105,7 @@ def test_figure_is_a_file_with_its_size_words_caption_and_mark(site, chapter):
 
 
 def test_table_has_scopes_numbers_and_a_frame_that_scrolls(chapter):
-    frame = chapter.find(id="table1").parent
+    frame = chapter.find(id="table1")
     about = {name: frame[name] for name in ("class", "tabindex", "role", "aria-label")}
     assert about == {"class": ["sq-table"], "tabindex": "0", "role": "region", "aria-label": "Table 1"}
     assert [cell["scope"] for cell in frame.select("thead th")] == ["col"] * 3
@@ -145,14 +136,6 @@ def test_prose_refers_to_what_a_chapter_published_and_borrows_its_figure(prose):
     (figure,) = prose.select("figure")  # of the other name there is none
     assert figure.img["alt"].startswith("Two ") and figure.select_one(".sq-mark")
     assert figure.select_one("figcaption a")["href"] == f"{home}#fig01"
-
-
-def test_table_of_the_build_has_links_classes_and_its_words(prose):
-    frame = prose.find(id="made").parent
-    assert frame["class"] == ["sq-table", "sq-score"] and frame["aria-label"].startswith("Made ")
-    assert frame.select_one("tbody a")["href"] == "../notebooks/00_first.html#fig01"
-    assert "alert(1)" in frame.select_one(".sq-verdict").get_text()
-    assert frame.select_one("td.sq-number").get_text() == "9"
 
 
 def test_page_has_its_facts_under_its_title_and_its_first_paragraph_as_description(chapter):

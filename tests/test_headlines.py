@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sqbook.execute import publish
-from sqbook.headlines import headlines, headlines_page
+from sqbook.site.pages import headlines, headlines_page
 from sqlib.errors import SqError
 from sqlib.show.records import read_records, record
 

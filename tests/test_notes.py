@@ -6,20 +6,19 @@ from sqlib.show.bundle import MIME
 
 SOURCES = [
     "from sqlib.show import publish, style as figures\nfrom sqlib.judge import metrics as scores\n"
-    "from sqlib.data import load_frames\n"
-    "import numpy as np",
-    "%matplotlib inline\nvalue = scores.interval(np.mean(x), draws)\n"
-    "publish.figure(page, figures.colour(value), 'fig01')\nload_frames(data)",
+    "from sqlib.data import load_frames\nimport numpy as np",
+    "value = scores.interval(np.mean(x), draws)\npublish.figure(page, figures.colour(value), 'fig01')\n"
+    "load_frames(data)",
 ]
-GIVEN = {"profile": "smoke", "seed": 7, "bins": [8, 16], "root": "/home/me/x"}
-CARD = {"notebook": "01_second", "profile": "smoke", "parameters": GIVEN}
-RECORD = {"name": "fig01", "label": "Figure 1 <b>", "kind": "figure", "data": "twin", "fingerprint": "f" * 64,
-          "profile": "smoke", "seed": 7, "commit": "abc"}
+CARD = {"notebook": "01_second", "profile": "smoke",
+        "parameters": {"profile": "smoke", "seed": 7, "bins": [8, 16], "root": "/home/me/x"}}
+RECORD = {"name": "fig01", "notebook": "01_second", "label": "Figure 1 <b>", "kind": "figure", "data": "twin",
+          "fingerprint": "f" * 64, "profile": "smoke", "seed": 7, "commit": "abc"}
 
 
 def test_functions_have_their_full_names_and_only_those_of_sqlib():
     called = ["sqlib.data.load_frames", "sqlib.judge.metrics.interval", "sqlib.show.style.colour"]
-    assert functions_of([*SOURCES, "this is no Python ("]) == [[], called, []]
+    assert functions_of([*SOURCES, "%this is no Python ("]) == [[], called, []]
 
 
 def test_command_says_what_the_profile_does_not_and_no_path_of_this_machine():
@@ -40,22 +39,16 @@ def noted(record: dict) -> dict:
     return cells[2]["outputs"][0]["data"][MIME]
 
 
-def test_note_counts_the_stored_cells_and_names_what_the_cell_calls():
+def test_note_counts_the_stored_cells_and_names_what_the_author_declared_or_else_what_the_cell_calls():
     content = noted(RECORD)
     assert content["record"]["fingerprint"] == "f" * 64  # known only as the run ended
-    html = render("note.html", **content["note"])
-    assert "notebooks/01_second.ipynb</code>, cell 2" in html
-    assert "<dt>Functions that the cell calls</dt>" in html
+    html = render("note.html", record=RECORD, **content["note"])
+    assert "notebooks/01_second.ipynb</code>, cell 2" in html and "<dt>Functions that the cell calls</dt>" in html
     assert "<code>sqlib.judge.metrics.interval</code>" in html and "sqlib.show.publish" not in html
     assert '<a href="../records/01_second/fig01.csv" download>' in html
     assert "Figure 1 &lt;b&gt;" in html and "fingerprint <code>ffffffffffff</code>" in html
-
-
-def test_note_names_what_the_author_declared_and_nothing_else():
-    html = render("note.html", **noted({**RECORD, "made_by": ["sqlib.sun.twin.build"]})["note"])
+    declared = {**RECORD, "made_by": ["sqlib.sun.twin.build"]}
+    html = render("note.html", record=declared, **noted(declared)["note"])
     assert "<dt>Functions, as its author names them</dt>" in html
     assert "<code>sqlib.sun.twin.build</code>" in html and "interval" not in html
-
-
-def test_a_claim_has_no_note():
     assert "note" not in noted({**RECORD, "kind": "claim"})

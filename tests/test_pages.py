@@ -111,7 +111,8 @@ def test_labels_of_records_are_single_in_the_book_and_every_pair_is_declared(smo
 def test_nothing_is_fetched_every_link_arrives_and_every_page_has_title_description_and_orderly_headings(smoke_book):
     site = smoke_book / "_build/html"
     read = read_pages(site)
-    assert check_offline(site, read) >= len(NOTEBOOKS) + len(PROSE) and check_links(site, read) > 500
+    check_offline(site, read)
+    assert check_links(site, read) > 500
     titles = []
     for path in site.glob("*/*.html"):
         if path.parent.name not in ("book", "notebooks"):
@@ -124,7 +125,8 @@ def test_nothing_is_fetched_every_link_arrives_and_every_page_has_title_descript
         levels = [int(head.name[1]) for head in page.article.find_all(re.compile("^h[1-6]$"))]
         assert levels[0] == 1 and levels.count(1) == 1, path
         assert all(after <= before + 1 for before, after in pairwise(levels)), path
-        assert len(page.find_all(id="main-content")) == 1
+        ids = [one["id"] for one in page.find_all(id=True)]
+        assert len(set(ids)) == len(ids) and "main-content" in ids, path
     assert len(set(titles)) == len(titles) == len(NOTEBOOKS) + len(PROSE)
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sqbook.parameters import load_profile, notebook_path, notebooks, read_notebook, resolve
+from sqbook.parameters import notebook_path, notebooks, profile_values, read_notebook, resolve
 from sqlib import profiles
 from sqlib.errors import SqError
 
@@ -39,7 +39,7 @@ from sqlib.errors import SqError
 def test_faulty_profile_is_refused_with_the_place(home, text, complaint):
     (home / "profiles/odd.yml").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SqError) as error:
-        load_profile("odd")
+        profile_values("odd", "01_second")
     assert complaint in str(error.value)
     assert "odd.yml" in str(error.value)
 
@@ -60,7 +60,7 @@ def test_faulty_profile_is_refused_with_the_place(home, text, complaint):
 def test_profile_is_read_as_it_was_meant(home, text, block, found):
     for content in (text.encode(), text.lstrip("\ufeff").encode("utf-16")):
         (home / "profiles/odd.yml").write_bytes(content)
-        assert load_profile("odd")[block] == found
+        assert profiles.load("odd")[block] == found
 
 
 @pytest.mark.parametrize("name", ["mine.yaml", "mine.YML", "mine.yml.txt", "mine.yml~", "mine"])
@@ -68,14 +68,14 @@ def test_profile_of_another_suffix_is_mentioned(home, name):
     (home / "profiles" / name).write_text("data: {size: 64}")
     for asked in ("mine", name):
         with pytest.raises(SqError, match=rf"no profile '{asked}'; .*profiles holds {name}, but .* NAME\.yml"):
-            load_profile(asked)
+            profiles.load(asked)
     with pytest.raises(SqError, match=r"profiles holds smoke\.yml, but a profile is a file NAME\.yml, and called NAME"):
-        load_profile("smoke.yml")
+        profiles.load("smoke.yml")
 
 
 def test_home_that_is_nowhere_is_named(home, monkeypatch):
     monkeypatch.setenv("SQ_HOME", str(home / "nowhere"))
-    for asked, call in (("profiles", lambda: load_profile("smoke")), ("notebooks", lambda: notebook_path("00_first"))):
+    for asked, call in (("profiles", lambda: profiles.load("smoke")), ("notebooks", lambda: notebook_path("00_first"))):
         with pytest.raises(SqError, match=rf"none in .*nowhere/{asked}; \$SQ_HOME is the folder that holds notebooks/"):
             call()
 

@@ -41,20 +41,10 @@ def test_run_leaves_the_executed_notebook_its_records_figures_tables_and_card(ho
     assert [(one["notebook"], one["key"], len(one["records"])) for one in runs()] == [("01_second", folder.name, 4)]
 
 
-def test_same_run_is_found_again_and_forced_when_asked(home):
-    write_notebook(home / "notebooks/02_quick.ipynb", QUICK)
-    folder = run_notebook("02_quick", {}, "smoke", progress=False)
-    card = (folder / "card.json").stat().st_ino
-    assert run_notebook("02_quick", {}, "smoke", progress=False) == folder
-    assert (folder / "card.json").stat().st_ino == card
-    assert run_notebook("02_quick", {}, "smoke", force=True, progress=False) == folder
-    assert (folder / "card.json").stat().st_ino != card
-
-
 def test_run_that_is_found_again_has_the_prose_and_comments_of_now_and_the_outputs_of_then(home):
     path = write_notebook(home / "notebooks/02_quick.ipynb", "print(seed)  # a number")
     folder = run_notebook("02_quick", {"seed": 3}, "smoke", progress=False)
-    before = json.loads((folder / "executed.ipynb").read_text())
+    before, card = json.loads((folder / "executed.ipynb").read_text()), (folder / "card.json").stat().st_ino
     write_notebook(path, "print(seed)  # a seed", title="A better title")
     assert run_notebook("02_quick", {"seed": 3}, "smoke", progress=False) == folder
     after = json.loads((folder / "executed.ipynb").read_text())
@@ -63,6 +53,9 @@ def test_run_that_is_found_again_has_the_prose_and_comments_of_now_and_the_outpu
     outputs = [[cell.get("outputs") for cell in one["cells"]] for one in (before, after)]
     assert outputs[0] == outputs[1] and '"3\\n"' in text
     assert before["metadata"] == after["metadata"]
+    assert (folder / "card.json").stat().st_ino == card
+    assert run_notebook("02_quick", {"seed": 3}, "smoke", force=True, progress=False) == folder
+    assert (folder / "card.json").stat().st_ino != card
 
 
 def test_key_follows_code_values_and_data_folder_but_neither_prose_nor_comments(home, tmp_path):
@@ -101,7 +94,7 @@ def copied(tmp_path_factory):
     ("sun/rays.py", '"""', '"""Other words. ', ()),
     ("show/plots_detection.py", "\ndef ", "\nCOLOUR = 1\ndef ", ("06_object_detection",)),
     ("show/plots_dataset.py", "\ndef ", "\nCOLOUR = 1\ndef ", ("01_dataset",)),
-    ("learn/locator.json", "{", "{ ", ("06_object_detection", "07_case_studies")),
+    ("learn/locator.json", "{", "{ ", ("06_object_detection", "07_case_studies", "10_detection")),
     ("sun/rays.py", "\ndef ", "\nSPEED = 1\ndef ", "all"),
     ("show/sqlib.mplstyle", "\n", "\n\n", "all"),
 ])
@@ -135,9 +128,6 @@ def test_failed_notebook_is_reported_in_words_and_kept_and_leaves_no_run(home):
     assert "so far" in kept.read_text()
     assert sorted(path.name for path in kept.parent.iterdir()) == [".locks", "failed.ipynb"]
     assert runs() == []
-
-
-def test_kernel_that_dies_is_reported_in_words(home):
     write_notebook(home / "notebooks/02_dies.ipynb", "import os\nos._exit(9)")
     with pytest.raises(SqError, match=r"02_dies\.ipynb failed .* the kernel died"):
         run_notebook("02_dies", {}, "smoke", progress=False)

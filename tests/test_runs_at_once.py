@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import pytest
-from tinybook import CHECKOUT, write_notebook
+from tinybook import write_notebook
 
-from sqbook import execute
+from sqbook import durations, execute
 from sqbook.cli import main
 from sqbook.execute import run_chapters, run_each
 from sqlib.errors import SqError
-from sqlib.learn import chapters
 from sqlib.show.records import read_records
 
 QUICK = "from pathlib import Path\nif seed == 5: raise ValueError('five')\nPath(out, 'seed.txt').write_text(str(seed))"
@@ -21,7 +20,7 @@ def test_two_workers_give_the_folders_in_order_with_the_numbers_of_one(home, cap
     folders = [Path(line) for line in out.splitlines()]
     assert [folder.parent.name for folder in folders] == ["01_second", "00_first"]
     assert "00_first: executing\n" in err and "01_second: executing\n" in err  # said by the workers
-    assert "00_first: done" in err and "01_second: done" in err and " left\n" in err
+    assert "00_first: done" in err and "01_second: done" in err
     apart = [read_records(folder)["fig01"]["numbers"] for folder in folders]
     jobs = [("01_second", {"seed": 3}), ("00_first", {"seed": 3})]
     assert run_chapters(jobs, "smoke", workers=2) == folders  # found again
@@ -29,26 +28,16 @@ def test_two_workers_give_the_folders_in_order_with_the_numbers_of_one(home, cap
     assert [read_records(folder)["fig01"]["numbers"] for folder in folders] == apart
 
 
-def test_several_workers_begin_with_what_is_quick_and_then_with_what_takes_longest(monkeypatch):
-    begun = []
-
-    def run(jobs, *_, **__):
-        for place, (name, _) in enumerate(jobs):
-            begun.append(name)
-            yield place, Path(name)
-
-    monkeypatch.setattr(execute, "run_each", run)
-    monkeypatch.setattr(execute, "build_data", lambda *_, **__: None)
-    monkeypatch.setattr(chapters, "networks", lambda chapter, _: (10, {f"{chapter} {key}" for key in range(10)}))
-    jobs = [(name, {}) for name in ("00_holography", "02_autoencoders", "03_contrastive", "05_recurrence",
-                                    "06_object_detection", "07_case_studies", "08_pitfalls", "no_such_chapter")]
-    monkeypatch.setenv("SQ_HOME", str(CHECKOUT))
-    folders = run_chapters(jobs, "laptop", workers=2)
-    assert [str(folder) for folder in folders] == [name for name, _ in jobs]
-    assert begun[:3] == ["no_such_chapter", "08_pitfalls", "03_contrastive"] and begun[-1] == "00_holography"
-    begun.clear()
-    run_chapters(jobs, "laptop", workers=1)
-    assert begun == [name for name, _ in jobs]
+@pytest.mark.parametrize(("workers", "order"), [(1, [0, 1, 2, 3]), (2, [2, 1, 0, 3])])
+def test_several_workers_begin_with_what_is_quick_and_then_with_what_takes_longest(home, monkeypatch, workers, order):
+    seconds, begun = {1: 50.0, 2: 20.0, 3: 10.0, 4: 30.0}, []
+    monkeypatch.setattr(durations, "expected", lambda path, values: seconds[values["seed"]])
+    monkeypatch.setattr(execute, "run_each", lambda jobs, *_, **__: (
+        begun.append(values["seed"] - 1) or (place, Path(str(values["seed"])))
+        for place, (_, values) in enumerate(jobs)))
+    found = run_chapters([("00_first", {"seed": seed}) for seed in seconds], "laptop", workers=workers)
+    assert [path.name for path in found] == ["1", "2", "3", "4"]
+    assert begun == order
 
 
 @pytest.mark.parametrize("workers", [1, 2])

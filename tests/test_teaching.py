@@ -11,10 +11,11 @@ from tinybook import CHECKOUT
 
 from sqbook.cli import sq
 from sqbook.parameters import settable
-from sqbook.site.pages import chapters_table
+from sqbook.site.pages import chapters_page
 from sqbook.sweep import grid
 from sqlib import profiles
 from sqlib.show.provenance import make_card
+from sqlib.show.records import write_json
 from sqlib.typed import parse
 
 GUIDE = (CHECKOUT / "book" / "teaching.md").read_text(encoding="utf-8")
@@ -100,18 +101,11 @@ def test_commands_are_found():
 
 def test_no_measured_number_is_typed():
     """Seconds, bytes and megabytes are inserted when the book is built; minutes of a lesson are a plan."""
-    assert GUIDE.count("{published} table-chapters") == 1
+    assert GUIDE.count("{include} chapters.md") == 1
     assert re.findall(r"\d\s*(?:s|kB|MB|GB|GiB|MiB|seconds)\b", GUIDE) == []
 
 
-@pytest.fixture
-def runs(sq_home):
-    """Two made-up runs of one chapter's data, with data sets and networks of these and of other data."""
-
-    def write(path, content):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content) if isinstance(content, bytes) else path.write_text(json.dumps(content))
-
+def test_table_says_what_the_runs_say(sq_home):
     folders = {}
     for name, seconds, threads in (("00_a", 12.4, 1), ("01_b", 200.0, 4)):
         folders[name] = sq_home / "runs" / name / "key"
@@ -119,35 +113,7 @@ def runs(sq_home):
         card |= {"seconds_in_all": seconds, "threads": threads, "key": "key", "memory_mb": 1234}
         card = card if threads == 1 else {k: v for k, v in card.items() if k != "memory_mb"}  # made before it was kept
         solved = [new_code_cell("1", metadata={"tags": ["solution"]}) for _ in range(2)]
-        notebook = new_notebook(cells=[new_markdown_cell("word " * 540), *solved])
-        write(folders[name] / "card.json", card)
-        write(folders[name] / "executed.ipynb", notebook)
-        write(folders[name] / "figures" / "fig01.png", bytes(7_000))
-    for key, owner in (("one", "mine"), ("two", "other")):
-        write(sq_home / "data/twin" / key / "frames-8" / "card.json", {"fingerprint": owner})
-        write(sq_home / "data/twin" / key / "cubes" / "x.fits", bytes(5_000_000))
-        write(sq_home / "data/models" / key / "card.json", {"fingerprint": owner})
-        write(sq_home / "data/models" / key / "weights", bytes(2_000_000))
-    return folders
-
-
-def test_table_says_what_the_runs_and_their_files_say(runs, sq_home, monkeypatch, tmp_path):
-    monkeypatch.setattr("sys.prefix", str(tmp_path / "environment"))
-    table = chapters_table(runs)
-    assert [[cell["text"] for cell in row] for row in table["rows"]] == [
-        ["00_a", "3", "12 s", "1.2", "1", "smoke", "7", "2"], ["01_b", "3", "3 min", "–", "4", "smoke", "7", "2"]]
-    assert "data that they read 5 MB; networks trained on these data so far (1) 2 MB" in table["caption"]
-    assert "Python with all packages 0 MB" in table["caption"]
-    (sq_home / "data/models/one/more").write_bytes(bytes(3_000_000))
-    assert "so far (1) 5 MB" in chapters_table(runs)["caption"]
-
-
-def test_table_says_what_set_up_downloads_where_that_was_measured(runs, sq_home):
-    assert "downloads" not in chapters_table(runs)["caption"]
-    bench = sq_home / "results" / "bench" / "bench.json"
-    bench.parent.mkdir(parents=True)
-    rows = [{"what": "set-up: on disk", "value": 7.0}, {"what": "set-up: fetched", "value": 3.21}]
-    bench.write_text(json.dumps({"rows": rows}))
-    assert ", of which set-up downloads 3.2 GB, packed." in chapters_table(runs)["caption"]
-    bench.write_text(json.dumps({"rows": [{**rows[1], "value": None}]}))  # skipped
-    assert "downloads" not in chapters_table(runs)["caption"]
+        write_json(folders[name] / "card.json", card)
+        write_json(folders[name] / "executed.ipynb", new_notebook(cells=[new_markdown_cell("word " * 540), *solved]))
+    page = chapters_page(folders)
+    assert "| `00_a` | 3 | 12 s | 1.2 | 1 | smoke | 2 |\n| `01_b` | 3 | 3 min | – | 4 | smoke | 2 |\n" in page

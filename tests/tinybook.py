@@ -91,7 +91,7 @@ def add_prose(folder: Path) -> Path:
         text = page.read_text()
         text = text.replace("notebooks/00_holography", "notebooks/00_first")
         text = text.replace("{published} 00_holography fig-event", "{published} 00_first fig01")
-        page.write_text(re.sub(r"notebooks/(0[1-9]|p\d)_\w+", "notebooks/01_second", text))
+        page.write_text(re.sub(r"notebooks/(0[1-9]|[1-9]\d|p\d)_\w+", "notebooks/01_second", text))
     (folder / "_config.yml").write_text((CHECKOUT / "_config.yml").read_text())
     toc = yaml.safe_load((CHECKOUT / "_toc.yml").read_text())
     pages = [one for part in toc["parts"] for one in part["chapters"] if one["file"].startswith("book/")]

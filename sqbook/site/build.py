@@ -9,14 +9,13 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from sqbook.headlines import headlines_page
 from sqbook.parameters import read_notebook, resolve
 from sqbook.repository import configured
 from sqbook.site.checks import check_links, check_offline, read_pages
 from sqbook.site.notes import add_notes
-from sqbook.site.pages import chapters_table, facts_of, minutes, rerun_page
+from sqbook.site.pages import chapters_page, costs, headlines_page, minutes, rerun_page, with_facts
 from sqlib.errors import SqError, in_words
-from sqlib.paths import home, remove, replacing
+from sqlib.paths import alone, home, remove, replacing
 from sqlib.show.bundle import VIEWER
 from sqlib.show.provenance import read_card
 from sqlib.show.records import mark, read_records, write_json
@@ -32,11 +31,9 @@ def chapters() -> list[str]:
     with in_words("_toc.yml cannot be read", "take it anew from the repository"):
         text = (home() / "_toc.yml").read_text(encoding="utf-8")
     names = re.findall(r"^[\s-]*file: *notebooks/([\w-]+)", text, flags=re.MULTILINE)
-    for name in names:
-        if not (home() / "notebooks" / f"{name}.ipynb").is_file():
-            raise SqError(f"_toc.yml lists notebooks/{name}, but there is no such notebook")
-    if not names:
-        raise SqError(f"{home() / '_toc.yml'} lists no notebook: write `- file: notebooks/NAME`")
+    absent = [name for name in names if not (home() / "notebooks" / f"{name}.ipynb").is_file()]
+    if absent or not names:
+        raise SqError(f"{home() / '_toc.yml'} lists notebooks that are not there: {', '.join(absent) or 'none at all'}")
     return names
 
 
@@ -46,11 +43,8 @@ def build_book(run_folders: dict[str, Path]) -> Path:
     The site there is replaced only by a build without a warning or a broken link that fetches nothing from the network.
     Raises `SqError` with the build's complaints otherwise.
     """
-    from filelock import FileLock
-
     build = home() / "_build"
-    build.mkdir(parents=True, exist_ok=True)
-    with FileLock(build / ".lock"):
+    with alone(build, told=False):
         source = build / "book"
         assemble(source, run_folders)
         _sphinx(source)
@@ -65,8 +59,7 @@ def build_book(run_folders: dict[str, Path]) -> Path:
 
 def assemble(source: Path, run_folders: dict[str, Path]) -> None:
     """Fill the fresh folder `source` with prose, executed notebooks, MathJax, and the pages and tables made."""
-    from sqbook.conclusions import conclusions_page  # pandas: too slow to import for `sq --help`
-    from sqbook.scorecard import scorecard_page
+    from sqbook.scorecard import conclusions_page, scorecard_page  # pandas: too slow to import for `sq --help`
 
     remove(source)
     shutil.copytree(home() / "book", source / "book", ignore=shutil.ignore_patterns("static", ".*"))
@@ -80,34 +73,31 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
         target = source / "_extra" / "mathjax" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (VENDORED / name).is_dir() else shutil.copyfile)(VENDORED / name, target)
-    published, tables, facts = source / "_published", {"table-chapters": chapters_table(run_folders)}, {}
     pages = {"rerun": rerun_page(list(run_folders)), "scorecard": scorecard_page(run_folders),
-             "what_to_believe": (conclusions_page(run_folders), {}),
-             "headlines": (headlines_page(run_folders), {})}  # this one is no page, but a part of the first
-    for name, (text, made) in pages.items():
+             "what_to_believe": conclusions_page(run_folders),
+             "headlines": headlines_page(run_folders), "chapters": chapters_page(run_folders)}  # parts of pages
+    for name, text in pages.items():
         (source / "book" / f"{name}.md").write_text(text, encoding="utf-8")
-        tables |= made
-    for name, made in tables.items():
-        write_json(published / "tables" / f"{name}.json", made)
     for page in (source / "book").rglob("*.md"):
         with in_words(f"{page.relative_to(source)} cannot be read", "write it in UTF-8"):
             text = page.read_text(encoding="utf-8")
-        facts[page.relative_to(source).with_suffix("").as_posix()] = [f"time to read: {minutes(text)} min"]
+        page.write_text(with_facts(text, read=minutes(text)), encoding="utf-8")
     (source / "notebooks").mkdir()
     for name, folder in run_folders.items():
-        facts[f"notebooks/{name}"] = _add_chapter(source, name, folder)
-    write_json(published / "facts.json", facts)
+        _add_chapter(source, name, folder)
 
 
-def _add_chapter(source: Path, name: str, folder: Path) -> list[str]:
-    """Put the run of a chapter into the book's source, and return what stands under its title.
+def _add_chapter(source: Path, name: str, folder: Path) -> None:
+    """Put the run of a chapter into the book's source.
 
-    Its notebook with a note on each figure; beside it its pictures and records; its tables and players' pictures as
-    they are.
+    Its notebook with facts under its title and a note on each figure; beside it its pictures and records; its tables
+    and players' pictures as they are.
     """
     card, notebook, records = read_card(folder), read_notebook(folder / "executed.ipynb"), read_records(folder)
-    csv = sorted(folder.glob("tables/*.csv"))
-    add_notes(notebook["cells"], card, records, {path.stem for path in csv}, resolve(name, card["profile"], {})[1])
+    tables, players = sorted(folder.glob("tables/*.csv")), [*folder.glob("players/*.webp")]
+    add_notes(notebook["cells"], card, records, {path.stem for path in tables}, resolve(name, card["profile"], {})[1])
+    first = notebook["cells"][0]
+    first["source"] = with_facts("".join(first["source"]), **costs(folder))
     for cell in notebook["cells"]:
         tags = cell["metadata"].get("tags", [])
         for tag in FOLDED.keys() & tags:
@@ -116,10 +106,9 @@ def _add_chapter(source: Path, name: str, folder: Path) -> list[str]:
         if "injected-parameters" in tags:
             cell["source"] = "# The values of this run\n" + "".join(cell["source"]).split("\n", 1)[-1]
     extra, beside = source / "_extra", source / "_published" / name
-    stills = [folder / "figures" / f"{path.stem}.png" for path in folder.glob("players/*.webp")]
-    copied = [(extra / "records" / name, csv), (beside / "figures", folder.glob("figures/*.png")),
-              (extra / "players" / name, [*folder.glob("figures/*.webp"), *folder.glob("players/*.webp"), *stills])]
-    for target, paths in copied:
+    stills = [folder / "figures" / f"{path.stem}.png" for path in players]
+    for target, paths in {extra / "records" / name: tables, beside / "figures": folder.glob("figures/*.png"),
+                          extra / "players" / name: [*folder.glob("figures/*.webp"), *players, *stills]}.items():
         target.mkdir(parents=True)
         for path in paths:
             shutil.copyfile(path, target / path.name)
@@ -127,16 +116,14 @@ def _add_chapter(source: Path, name: str, folder: Path) -> list[str]:
         words = mark(record["source"], record["seed"], record.get("own", ""))
         write_json(beside / "records" / f"{record['name']}.json", {**record, "mark": words})
     (source / "notebooks" / f"{name}.ipynb").write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
-    return facts_of(notebook, card)
 
 
 def one_page() -> Path:
     """Build the sources of the last `build_book` as one page, and return its path; `SqError` likewise."""
     import yaml
-    from filelock import FileLock
 
     source = home() / "_build" / "book"
-    with FileLock(home() / "_build" / ".lock"):
+    with alone(source.parent, told=False):
         _sphinx(source, "singlehtml")
         root = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))["root"]
         made = source / "_build" / "singlehtml"

@@ -1,7 +1,7 @@
 """Sphinx extension of the book: what a notebook has published becomes nodes that Sphinx knows, and pages stay offline.
 
-`sqbook.site.build` lays beside the pages, in the folder PUBLISHED of the source: for each chapter the pictures and
-records of its run, tables that the build makes, and facts.json, what stands under each page's title.
+`sqbook.site.build` lays beside the pages, in the folder PUBLISHED of the source, the pictures and records of each
+chapter's run.
 """
 
 import textwrap
@@ -34,35 +34,30 @@ class Published(MimeRenderPlugin):
             return None
         env, content = renderer.renderer.sphinx_env, data.content
         folder = Path(env.srcdir) / PUBLISHED / content["record"]["notebook"]
-        made = ours.published(renderer.renderer.document, env.docname, folder, content)
+        made = [ours.published(renderer.renderer.document, env.docname, folder, content)]
         if "note" in content:
-            made.append(nodes.raw("", render("note.html", **content["note"]), format="html"))
+            made.append(nodes.raw("", render("note.html", record=content["record"], **content["note"]), format="html"))
         return made
 
 
-class FromTheBuild(SphinxDirective):
-    """```{published} 00_holography fig-event``` shows a chapter's figure; with one word, a table of the build."""
+class Borrowed(SphinxDirective):
+    """```{published} 00_holography fig-event``` shows a chapter's figure on a page of prose."""
 
-    required_arguments, optional_arguments = 1, 1
+    required_arguments = 2
 
     def run(self) -> list[nodes.Node]:
-        """The nodes in the directive's place; none where this build's run has no such figure."""
-        folder = Path(self.env.srcdir) / PUBLISHED
-        if len(self.arguments) == 1:
-            return [ours.table(name=self.arguments[0], **read_json(folder / "tables" / f"{self.arguments[0]}.json"))]
+        """The figure; nothing where this build's run has none of that name, as of other data or another size."""
         chapter, name = self.arguments
-        path = folder / chapter / "records" / f"{name}.json"
-        if not path.is_file():  # a run of other data or another size need not have it
-            return []
-        return [ours.borrowed(self.env.docname, folder / chapter, read_json(path))]
+        folder = Path(self.env.srcdir) / PUBLISHED / chapter
+        path = folder / "records" / f"{name}.json"
+        return [ours.borrowed(self.env.docname, folder, read_json(path))] if path.is_file() else []
 
 
 def setup(app) -> dict:
     """Add what the book needs to Sphinx."""
     ours.add_to(app)
-    app.add_directive("published", FromTheBuild)
+    app.add_directive("published", Borrowed)
     app.connect("config-inited", configure, priority=900)
-    app.connect("doctree-read", add_facts)
     app.connect("html-page-context", complete, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -73,25 +68,17 @@ def configure(app, config) -> None:
     config.numfig = False
 
 
-def add_facts(app, doctree) -> None:
-    """Set one line of facts under the page's title: time to read, and of a chapter what its run was."""
-    facts = read_json(Path(app.srcdir) / PUBLISHED / "facts.json").get(app.env.docname)
-    section = next(doctree.findall(nodes.section), None)
-    if facts and section is not None:
-        section.insert(1, nodes.paragraph("", " · ".join(facts), classes=["sq-meta"]))
-
-
 def complete(app, pagename, templatename, context, doctree) -> None:
     """Describe the page; take from it scripts of the network, thebe's, and edit buttons that lead nowhere.
 
     MathJax (1.2 MB) stays where there is a formula: Sphinx has it also on a page whose chapters have one.
     """
     maths = doctree and any(isinstance(node, nodes.math | nodes.math_block) for node in doctree.findall())
-    kinds = ("thebe",) if maths else ("thebe", "mathjax")
     for key in ("script_files", "css_files"):
-        context[key] = [item for item in context.get(key, []) if not _unwanted(item, kinds)]
+        context[key] = [item for item in context.get(key, []) if not _unwanted(item, bool(maths))]
     context.setdefault("default_mode", "auto")  # light or dark as the reader's machine; the theme complains without it
-    if words := description(doctree):
+    if doctree and (paragraph := next(doctree.findall(nodes.paragraph), None)):
+        words = textwrap.shorten(paragraph.astext(), 160, placeholder=" …")
         described = Markup('<meta name="description" content="{}">\n').format(words)
         context["metatags"] = context.get("metatags", "") + str(described)
     if pagename in GENERATED:
@@ -100,14 +87,7 @@ def complete(app, pagename, templatename, context, doctree) -> None:
             button |= {"buttons": kept} if "buttons" in button else {}
 
 
-def description(doctree) -> str:
-    """The first paragraph of a page as plain words, cut to what search engines show; "" where there is none."""
-    paragraphs = doctree.findall(nodes.paragraph) if doctree else ()
-    first = next((one for one in paragraphs if "sq-meta" not in one["classes"]), None)
-    return textwrap.shorten(first.astext(), 160, placeholder=" …") if first else ""
-
-
-def _unwanted(item, kinds: tuple[str, ...]) -> bool:
+def _unwanted(item, maths: bool) -> bool:
     name = str(getattr(item, "filename", item) or "")
     words = f"{name} {getattr(item, 'attributes', {}).get('body') or ''}".lower()
-    return "//" in name or any(kind in words for kind in kinds)
+    return "//" in name or "thebe" in words or ("mathjax" in words and not maths)

@@ -8,7 +8,6 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.writers.html5 import HTML5Translator
 
-from sqbook.site.pages import render
 from sqlib.show import bundle
 
 
@@ -24,17 +23,17 @@ class sized_image(nodes.image):
     """An image of known size that loads when it comes into view."""
 
 
-def published(document: nodes.document, docname: str, folder: Path, content: dict) -> list[nodes.Element]:
-    """Nodes of what a notebook published: `content` of its bundle (see `sqlib.show.bundle`), its files in `folder`.
+def published(document: nodes.document, docname: str, folder: Path, content: dict) -> nodes.Element:
+    """Node of what a notebook published: `content` of its bundle (see `sqlib.show.bundle`), its files in `folder`.
 
-    Their id is the record's name, which is also a label that all of the book can refer to.
+    Its id is the record's name, which is also a label that all of the book can refer to.
     """
     record, player = content["record"], content.get("player")
     if record["kind"] == "claim":
         shown = nodes.container(classes=["sq-claim"])
     elif "table" in content:
-        about = {name: record[name] for name in ("name", "label", "caption", "mark")}
-        shown = table(**about, source=record["source"][0], **content["table"])
+        html = bundle.render("table.html", record=record, table=content["table"])
+        shown = published_table("", nodes.raw("", html, format="html"), label=record["label"])
     elif player:
         place = "../" * docname.count("/") + f"players/{record['notebook']}/{record['name']}"
         pictures = {"sheet": f"{place}.webp", "still": f"{place}.png"}
@@ -44,7 +43,7 @@ def published(document: nodes.document, docname: str, folder: Path, content: dic
         shown = figure(record, image(record, folder))
     shown["ids"], shown["names"] = [record["name"]], [nodes.fully_normalize_name(record["name"])]
     document.note_explicit_target(shown, shown)
-    return [shown]
+    return shown
 
 
 def borrowed(docname: str, folder: Path, record: dict) -> nodes.Element:
@@ -71,12 +70,6 @@ def image(record: dict, folder: Path) -> sized_image:
                        classes=["no-scaled-link"])  # else Sphinx links it to its file
 
 
-def table(label: str, **facts) -> published_table:
-    """The table of templates/table.html, filled with `facts`."""
-    html = render("table.html", label=label, **facts)
-    return published_table("", nodes.raw("", html, format="html"), label=label)
-
-
 def _visit_image(self, node) -> None:
     source = posixpath.join(self.builder.imgpath, quote(self.builder.images[node["uri"]]))
     size = {name: node[name] for name in ("width", "height")}
@@ -90,17 +83,14 @@ def _visit_citation(self, node) -> None:
     self.body.append(self.starttag(node, "div", classes=["citation"]))
 
 
+def _nothing(self, node) -> None:
+    pass
+
+
 def add_to(app) -> None:
     """Tell Sphinx these nodes, and how they are written as HTML."""
-
-    def nothing(self, node) -> None:
-        pass
-
-    def label(node) -> str:
-        return node["label"]
-
     as_figure = (lambda self, node: self.visit_figure(node), lambda self, node: self.depart_figure(node))
-    app.add_enumerable_node(published_figure, "figure", label, html=as_figure)
-    app.add_enumerable_node(published_table, "table", label, html=(nothing, nothing))
-    app.add_node(sized_image, html=(_visit_image, nothing))
+    app.add_enumerable_node(published_figure, "figure", lambda node: node["label"], html=as_figure)
+    app.add_enumerable_node(published_table, "table", lambda node: node["label"], html=(_nothing, _nothing))
+    app.add_node(sized_image, html=(_visit_image, _nothing))
     app.add_node(nodes.citation, override=True, html=(_visit_citation, HTML5Translator.depart_citation))

@@ -14,18 +14,16 @@ def functions_of(sources: list[str]) -> list[list[str]]:
     """
     trees = []
     for source in sources:
-        tree = []
         with suppress(SyntaxError):
-            tree = list(ast.walk(ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE))))
-        trees.append(tree)
+            source = list(ast.walk(ast.parse(source)))
+        trees.append([] if isinstance(source, str) else source)
     imports = {alias.asname or alias.name: f"{node.module}.{alias.name}" for tree in trees for node in tree
                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlib") for alias in node.names}
     found = []
     for tree in trees:
-        called = [ast.unparse(node.func) for node in tree if isinstance(node, ast.Call)]
-        parts = [name.partition(".") for name in called if re.fullmatch(r"[\w.]+", name)]
-        names = {f"{imports[root]}{dot}{rest}" for root, dot, rest in parts if root in imports}
-        found.append(sorted(name for name in names if not name.startswith("sqlib.show.publish")))
+        called = {ast.unparse(node.func).partition(".") for node in tree if isinstance(node, ast.Call)}
+        names = sorted(f"{imports[root]}{dot}{rest}" for root, dot, rest in called if root in imports)
+        found.append([name for name in names if re.fullmatch(r"(?!sqlib\.show\.publish)[\w.]+", name)])
     return found
 
 
@@ -48,13 +46,8 @@ def add_notes(cells: list[dict], card: dict, records: dict[str, dict], tables: s
     for number, (cell, called) in enumerate(zip(stored, functions_of(code)), 1):
         for output in cell.get("outputs", []):
             content = output.get("data", {}).get(MIME)
-            if not content or content["record"]["name"] not in records:
-                continue
-            record = records[content["record"]["name"]]
-            content["record"] |= record
-            if record["kind"] != "claim":
-                content["note"] = {
-                    **{name: record[name] for name in ("name", "label", "data", "profile", "seed", "commit")},
-                    "chapter": card["notebook"], "cell": number, "declared": bool(record.get("made_by")),
-                    "functions": record.get("made_by") or called, "fingerprint": record["fingerprint"][:12],
-                    "command": rerun_command(card, usual), "table": record["name"] in tables}
+            if content and (record := records.get(content["record"]["name"])):
+                content["record"] |= record
+                if record["kind"] != "claim":
+                    content["note"] = {"cell": number, "called": called, "command": rerun_command(card, usual),
+                                       "table": record["name"] in tables}
