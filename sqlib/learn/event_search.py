@@ -161,7 +161,8 @@ def calibrate(odds: np.ndarray, hits: np.ndarray, cubes: int) -> Calibration:
     levels = np.arange(np.floor(LEAST), np.ceil(odds.max()) + 0.5, 0.5)
     # above the strongest one that was met there may be some: half a one is said
     rates = np.log(np.maximum(len(false) - np.searchsorted(false, levels), 0.5) / cubes)
-    return Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]), tuple(levels), tuple(rates.round(4)))
+    return Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]), tuple(levels.tolist()),
+                       tuple(rates.round(4).tolist()))
 
 
 def calibration_of(net: Locator, number: int = 120, seed: int = SEED, size: int = 256, frames: int = 256,
