@@ -94,5 +94,5 @@ def test_frames_are_scored_event_by_event(cube):
 def test_the_lines_on_the_landing_page_run_as_they_stand(sq_home):
     page = (Path(__file__).resolve().parents[1] / "book" / "intro.md").read_text(encoding="utf-8")
     lines, names = page.partition("```python\n")[2].partition("```")[0], {}
-    exec(lines.replace("find_events(movies", "found = find_events(movies"), names)  # noqa: S102
+    exec(lines.replace("find_events(movies", "found = find_events(movies"), names)
     assert len(lines.strip().splitlines()) == 5 and len(names["found"])

@@ -64,6 +64,7 @@ def test_limits_of_a_known_law_are_found_again(rng):
     for share, (value, low, high) in fr.limits(strength, found, draws=100).items():
         assert low < known[share] < high and value == pytest.approx(known[share], rel=0.15)
     assert np.isnan(fr.limits(strength[:20], np.ones(20, bool), draws=5)[0.5][0])
+    assert np.isnan(fr.limits(strength[:0], [], draws=5)[0.5]).all()
 
 
 def test_probabilities_that_are_true_have_little_error_and_others_what_they_are_off_by(rng):

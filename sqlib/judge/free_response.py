@@ -103,7 +103,7 @@ def limits(strength: np.ndarray, found: np.ndarray, shares=(0.5, 0.9), seed: int
 
     def at(rows):
         x, y = np.log(strength[rows])[:, None], found[rows]
-        if y.all() or not y.any():
+        if y.all() or not y.any():  # as of no source
             return [np.nan] * len(shares)
         fitted = LogisticRegression(C=100.0).fit(x, y)
         slope, offset = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
@@ -112,7 +112,7 @@ def limits(strength: np.ndarray, found: np.ndarray, shares=(0.5, 0.9), seed: int
 
     strength, found = np.asarray(strength, float), np.asarray(found, bool)
     rng, all_rows = np.random.default_rng(seed), np.arange(len(strength))
-    drawn = np.array([at(rng.integers(0, len(strength), len(strength))) for _ in range(draws)])
+    drawn = np.array([at(rng.integers(0, max(len(all_rows), 1), len(all_rows))) for _ in range(draws)])
     ends = np.nanquantile(drawn, [0.025, 0.975], axis=0) if np.isfinite(drawn).any(0).all() else np.full((2, 2), np.nan)
     return {share: (float(value), float(low), float(high)) for share, value, low, high
             in zip(shares, at(all_rows), *ends)}
