@@ -15,6 +15,7 @@ from sqlib.judge import duration, metrics, observers, pitfalls
 from sqlib.paths import home
 from sqlib.sun.twin import TwinSettings, simulate
 
+pytestmark = pytest.mark.usefixtures("sq_home")  # what an observer said is kept there
 SMALL = TwinSettings(size=64, frames=160, seed=5)
 
 

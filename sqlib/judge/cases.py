@@ -222,7 +222,7 @@ def attention(reader: explain.Reader, samples: Samples, events, label: int, most
              for event in index["event"][rows]]
     shown = [place for place, own in enumerate(boxes) if inside_of(own, side).any()]
     rows, boxes = np.array(rows, int)[shown], [boxes[place] for place in shown]
-    maps = explain.explain(reader, samples, rows, max(8, side // 8), max(4, side // 12)) if shown else {}
+    maps = explain.explain(reader, samples, rows, max(8, side // 8), max(4, side // 8)) if shown else {}
     within = [inside_of(own, side).numpy() for own in boxes]
     parts = [explain.inside_of_boxes(one, np.stack(within)).assign(method=method, event=index["event"].to_numpy()[rows])
              for method, one in maps.items()]

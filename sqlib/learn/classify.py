@@ -27,13 +27,14 @@ from sqlib.errors import SqError
 NEIGHBOURS = 11  # that K-NN asks
 BALANCING = ("SMOTE", "under-sampling")
 OVER, UNDER = 0.2, 0.75  # positives a negative after SMOTE, and after under-sampling
+CACHE = 1000  # MB of kernel values that an SVC keeps: as many as 11,000 samples have
 
 # C of the polynomial SVC is so small that it says "no" to everything after some hundred samples: read its ap as well
 CLASSIFIERS: dict[str, Callable] = {
     "K-NN (bagging)": lambda seed: BaggingClassifier(KNeighborsClassifier(NEIGHBOURS), random_state=seed),
     "linear": lambda seed: RidgeClassifier(random_state=seed),
-    "SVC (poly)": lambda seed: SVC(C=0.005, kernel="poly", random_state=seed),
-    "SVC (RBF)": lambda seed: SVC(kernel="rbf", random_state=seed),
+    "SVC (poly)": lambda seed: SVC(C=0.005, kernel="poly", cache_size=CACHE, random_state=seed),
+    "SVC (RBF)": lambda seed: SVC(kernel="rbf", cache_size=CACHE, random_state=seed),
     "logistic regression": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
     "SGD": lambda seed: SGDClassifier(random_state=seed),
     "random forest": lambda seed: RandomForestClassifier(random_state=seed),
