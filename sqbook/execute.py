@@ -34,7 +34,7 @@ def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, pro
     before anything runs, and for a notebook that fails, of which runs/NAME/failed.ipynb keeps what was reached.
     """
     path, values, folder = _planned(notebook, params or {}, profile)
-    with alone(folder.parent / ".locks" / folder.name, told=False):
+    with alone(folder.parent / ".held" / folder.name, told=False):
         if (folder / "card.json").is_file() and not force:
             _refresh(path, folder / "executed.ipynb")
             return folder

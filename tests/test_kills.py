@@ -103,7 +103,7 @@ def finish(*processes) -> None:
 
 def hidden(folder: Path) -> set[str]:
     """Names that only an unfinished write has."""
-    return {path.name for path in folder.rglob(".*") if path.name not in (".lock", ".locks")}
+    return {path.name for path in folder.rglob(".*") if path.name not in (".lock", ".held")}
 
 
 def test_a_twin_killed_four_times_is_the_twin_that_was_not(start, tmp_path, monkeypatch):
@@ -145,7 +145,7 @@ def test_a_run_killed_four_times_leaves_one_whole_run_and_no_more(start, slow):
             time.sleep(0.01)  # every second one while the notebook writes, the others before
         assert killed_after(process, draws.uniform(0.01, 0.4))
     finish(start(command, COMMAND))
-    [folder] = [path for path in (slow / "runs/02_slow").iterdir() if path.name != ".locks"]
+    [folder] = [path for path in (slow / "runs/02_slow").iterdir() if path.name != ".held"]
     assert [(folder / f"part{part}").read_text() for part in range(20)] == [str(1265 * part) for part in range(20)]
     assert json.loads((folder / "card.json").read_text())["key"] == folder.name
 
@@ -185,6 +185,6 @@ def test_two_builds_at_once_simulate_each_event_once(start, tmp_path):
 
 def test_runs_of_a_chapter_at_once_do_not_mix_and_each_is_executed_once(start, slow):
     finish(*(start(command, [*COMMAND, "-p", f"seed={seed}"]) for seed in (3, 5, 3)))
-    found = [path for path in (slow / "runs/02_slow").iterdir() if path.name != ".locks"]
+    found = [path for path in (slow / "runs/02_slow").iterdir() if path.name != ".held"]
     assert sorted((folder / "part7").read_text() for folder in found) == ["21", "35"]
     assert (slow / "executed").read_text() == "xx"

@@ -126,7 +126,7 @@ def test_failed_notebook_is_reported_in_words_and_kept_and_leaves_no_run(home):
     assert str(kept) in words
     assert "Traceback" not in words
     assert "so far" in kept.read_text()
-    assert sorted(path.name for path in kept.parent.iterdir()) == [".locks", "failed.ipynb"]
+    assert sorted(path.name for path in kept.parent.iterdir()) == [".held", "failed.ipynb"]
     assert runs() == []
     write_notebook(home / "notebooks/02_dies.ipynb", "import os\nos._exit(9)")
     with pytest.raises(SqError, match=r"02_dies\.ipynb failed .* the kernel died"):
@@ -146,7 +146,7 @@ def test_interrupted_run_says_so_in_one_line_and_leaves_nothing(home):
     assert out == ""
     assert "Traceback" not in err
     assert err.strip().splitlines()[-1].startswith("sq: interrupted")
-    assert [path.name for path in (home / "runs/02_slow").iterdir()] == [".locks"]
+    assert [path.name for path in (home / "runs/02_slow").iterdir()] == [".held"]
 
 
 def test_runs_folder_that_is_a_file_is_reported(home):

@@ -80,7 +80,7 @@ def test_kernel_has_none_of_the_users_startup_kernelspecs_modules_backend_and_wa
     assert [output for cell in cells for output in cell.get("outputs", []) if output.get("name") == "stderr"] == []
     after = {path: path.read_bytes() for path in Path(wild["HOME"]).rglob("*") if path.is_file()}
     assert {path: after[path] for path in before} == before
-    assert {path.name for path in folder.parent.iterdir()} == {".locks", folder.name}
+    assert {path.name for path in folder.parent.iterdir()} == {".held", folder.name}
 
 
 def test_slides_have_the_books_template_whatever_the_user_has(sq_home, wild):
