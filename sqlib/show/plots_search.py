@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sqlib.show import style
+from sqlib.show.plots_how_many import at_counts
 
 FOUND, TRUE = style.AMBER, style.SKY
 
@@ -63,6 +64,8 @@ def limits(parts: dict[str, pd.DataFrame], fits: dict[str, dict], classes: int =
             if np.isfinite(value):
                 ax.plot(value, part, "x", color=style.VERMILION, ms=8, mew=2)
         ax.set(title=f"{kind} ({len(own)})", xscale="log", ylim=(-0.03, 1.03))
+    low, high = axes[0].get_xlim()
+    at_counts(axes[0], [tick for tick in (2, 4, 7, 10, 15, 20, 40, 70) if low <= tick <= high])
     fig.supxlabel("peak over surroundings")
     fig.supylabel("share found")
     style.legend(fig, 2, {"found, with 95 % interval": {"color": style.BLUE, "marker": "o", "ls": ""},
