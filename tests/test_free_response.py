@@ -29,7 +29,7 @@ def test_alarms_are_maxima_a_quarter_of_an_hour_apart_and_an_interval_is_found_o
     top = found[found["score"] > 0]
     assert top[["frame", "hit"]].to_numpy().tolist() == [[15, False], [40, True], [90, False]]
     assert found["hit"].sum() == 1  # what rings again for the same interval is left out
-    curve = fr.curve(found, 1, 1)
+    curve = fr.curve(found, index)
     assert curve["found"].tolist()[:3] == [0, 1, 1] and curve["false"].tolist()[:3] == [1, 1, 2]
 
 
@@ -42,6 +42,8 @@ def test_a_method_that_sees_finds_all_and_one_that_guesses_finds_what_its_alarms
     # one alarm a cube hits 15 + 2 * 4 of 256 frames by chance
     assert table.loc["guesses", "low"] < 23 / 256 * 1.1 < table.loc["guesses", "high"] + 0.05
     assert table.loc["guesses", "share_high"] < 0.4
+    drawn = fr.curve(rung["guesses"], index)  # the same at that rate
+    assert table.loc["guesses", "found"] == drawn.loc[drawn["false"] <= 1, "found"].max()
 
 
 def test_the_interval_is_that_of_a_slow_loop(rng):

@@ -43,11 +43,11 @@ def alarms(scores: np.ndarray, index: pd.DataFrame) -> pd.DataFrame:
         "score", ascending=False, ignore_index=True)
 
 
-def curve(rung: pd.DataFrame, sources: int, cubes: int) -> pd.DataFrame:
-    """The free-response curve of `alarms` by falling threshold: threshold, `found` (share of the sources) and `false`
-    (alarms per cube that are none)."""
-    return pd.DataFrame({"threshold": rung["score"], "found": rung["hit"].cumsum() / sources,
-                         "false": (~rung["hit"]).cumsum() / cubes})
+def curve(rung: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
+    """The free-response curve of `alarms` of these samples by falling threshold: threshold, `found` (share of the
+    annotated intervals) and `false` (alarms per cube that are none)."""
+    return pd.DataFrame({"threshold": rung["score"], "found": rung["hit"].cumsum() / max(_sources(index).sum(), 1),
+                         "false": (~rung["hit"]).cumsum() / index["event"].nunique()})
 
 
 def found_at(rung: Mapping[str, pd.DataFrame], index: pd.DataFrame, rate: float = 1.0, seed: int = 0,
