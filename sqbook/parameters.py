@@ -115,7 +115,8 @@ def parse_cell(source: str, where: str) -> type[Typed]:
     for number, line in enumerate(source.strip().splitlines(), 1):
         here, match = f"{where}, parameter cell, line {number}", LINE.fullmatch(line)
         if not match or match[2] not in TYPES:
-            raise SqError(f"{here}: {reprlib.repr(line)} is not `name: type = literal  # help`, with a type of {', '.join(TYPES)}")
+            raise SqError(f"{here}: {reprlib.repr(line)} is not `name: type = literal  # help`, with a type of "
+                          f"{', '.join(TYPES)}")
         name, kind, literal, words = match.groups()
         if name in found or name.startswith("_") or hasattr(Typed, name):
             raise SqError(f"{here}: {name} is there already; choose another name")
