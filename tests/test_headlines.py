@@ -1,6 +1,8 @@
 """Headlines: declared by records, said on the landing page in sentences that are true, and kept with `--publish`."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +81,15 @@ def test_published_headlines_lead_to_their_records_and_say_how_they_were_made(tm
     assert found == {AP: {"value": 0.47, "low": 0.43, "high": 0.51, "what": "what it is", "profile": "smoke", "seed": 7,
                           "commit": "abc", "record": "smoke/09_how_many/records/fig-many-ap.json"}}
     assert json.loads((sq_home / "results" / found[AP]["record"]).read_text())["headlines"][AP][0] == 0.47
+
+
+def test_the_readme_quotes_the_published_numbers():
+    """Each number in the section on what was found is a published headline, to its last digit, and none is missing."""
+    root = Path(__file__).resolve().parents[1]
+    page = (root / "README.md").read_text(encoding="utf-8")
+    said = page.partition("## What the book found\n")[2].partition("\n## ")[0]
+    quoted = json.loads((root / "results/headlines.json").read_text(encoding="utf-8"))
+    names = ("f1_shuffled", "f1_calendar", "f1_by_event", "ap_trial_contrastive", "ap_box_car", "ap_frame_number",
+             "ap_trial_locator")
+    assert re.findall(r"0?\.\d\d", said) == [f"{quoted[name]['value']:.2f}" for name in names]
+    assert re.findall(r"(\d+) %", said) == [f"{100 * quoted['events_at_one_false_alarm']['value']:.0f}"]
