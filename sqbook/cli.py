@@ -1,6 +1,5 @@
 """The command `sq`: parameters, runs, exports and the book. `sqbook.cli_data` has the part that is about data."""
 
-import io
 import math
 import sys
 
@@ -20,9 +19,6 @@ def main(argv: list[str] | None = None) -> int:
     """Run `sq` with `argv`; return 0, 2 for an error of the user's, 130 when interrupted."""
     keep_freed()
     use_defaults()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is escaped
-            stream.reconfigure(errors="backslashreplace")
     try:
         return sq.main(argv, "sq", standalone_mode=False) or 0
     except click.UsageError as error:
@@ -177,10 +173,16 @@ def slides_(notebook, force, **given) -> None:
 @click.argument("folder")
 @click.option("--check", is_flag=True, help="Only say whether they are there, as they would be written.")
 def student_(folder, check) -> None:
-    """Write the notebooks for students, without solutions, to FOLDER; nothing that differs is written over."""
+    """Write the notebooks for students, without solutions.
+
+    To FOLDER, which must be new, empty, or written so before.
+    """
     from sqbook import student
 
-    show({}, False, *student.write_student(folder, check))
+    if check:
+        show({}, False, f"{student.check_student(folder)} student notebooks in {folder}: all as they would be written")
+    else:
+        show({}, False, *student.write_student(folder))
 
 
 @sq.command()

@@ -46,6 +46,9 @@ def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, pro
 
 def _planned(notebook, params, profile) -> tuple[Path, dict[str, Any], Path]:
     path, values = resolve(notebook, profile, params)
+    for name, value in {**values, "SQ_HOME": str(home())}.items():
+        with in_words(f"{name}={value!r} holds bytes that are not UTF-8", "rename the folder"):
+            json.dumps(value, ensure_ascii=False).encode()  # notebooks and cards are written so
     return path, values, home() / "runs" / path.stem / run_key(path, values)
 
 
@@ -95,6 +98,8 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
     started, failed = time.monotonic(), ""
     with replacing(folder) as aside:
         aside.mkdir()
+        scratch = aside.with_name("kernel")
+        scratch.mkdir()
         executed = aside / "executed.ipynb"
         injected = to_inject(path, {**values, "out": str(aside)})
         # cells differ so much that their number says nothing of the time
@@ -102,12 +107,13 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
                "bar_format": "{l_bar}{bar}| {n_fmt}/{total_fmt} cells, {elapsed}"}
         try:
             papermill.execute_notebook(notebook, str(executed), injected, kernel_name="python3", cwd=str(home()),
-                                       progress_bar=bar, kernel_manager_class=kernel_manager())
+                                       progress_bar=bar, kernel_manager_class=kernel_manager(scratch))
         except papermill.PapermillExecutionError as error:
             last = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
             failed = f"cell {error.cell_index + 1} (In [{error.exec_count}]): {last}"
         except DeadKernelError:
-            failed = "a cell: the kernel died, perhaps for want of memory"
+            words = (scratch / "log").read_text(errors="replace").split("\n")
+            failed = f"a cell: the kernel died: {next(filter(None, words[::-1]), 'killed, perhaps for want of memory')}"
         if failed:
             kept = folder.with_name("failed.ipynb")
             with suppress(FileNotFoundError):

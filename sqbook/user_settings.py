@@ -1,39 +1,82 @@
-"""What a user has set for Jupyter, IPython, matplotlib and Python does not reach the book's charts and kernels."""
+"""What a user has set for other programs does not reach the book: its charts and kernels start from defaults."""
 
+import io
 import os
 import re
-import subprocess
 import sys
+import warnings
+from collections.abc import MutableMapping
+from pathlib import Path
 
+import sqlib
 from sqlib.paths import home
 
-FOREIGN = re.compile(r"(JUPYTER|IPYTHON|MPL|MATPLOTLIB)\w*|PYTHON(STARTUP|WARNINGS|IOENCODING)")
+XDG = re.compile(r"XDG_\w+_HOME")
+FOREIGN = re.compile(r"(?:JUPYTER|IPYTHON|MPL)[A-Z_0-9]*|PYTHON(?:STARTUP|WARNINGS|IOENCODING)")
+CHECKOUT = Path(sqlib.__file__).resolve().parents[1]
+# `-I` leaves out $PYTHON… and the user's packages; the kernel has the modules of this process, in their order
+LAUNCH = "import sys; sys.path[:] = {path!r}; from ipykernel import kernelapp; kernelapp.launch_new_instance()"
 
 
 def use_defaults() -> None:
-    """Take these settings out of this process's environment, which its kernels inherit."""
-    for name in filter(FOREIGN.fullmatch, list(os.environ)):
-        del os.environ[name]
-    own = home() / "runs" / ".jupyter"
-    os.environ |= {
-        "JUPYTER_NO_CONFIG": "1",
-        "JUPYTER_DATA_DIR": os.path.join(sys.prefix, "share", "jupyter"),  # kernels and nbconvert's templates
-        "JUPYTER_RUNTIME_DIR": str(own),
-        "IPYTHONDIR": str(own / "ipython"),
-        "MPLCONFIGDIR": str(own / "matplotlib"),
-    }
+    """Start this process from defaults: its environment (see `detach`), warnings, and what it writes."""
+    detach(os.environ)
+    if sys.warnoptions:  # -W and $PYTHONWARNINGS, which may make an error of any warning
+        sys.warnoptions.clear()
+        warnings.resetwarnings()
+        for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):  # as Python has it
+            warnings.simplefilter("ignore", kind)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is escaped
+            stream.reconfigure(errors="backslashreplace")
 
 
-def kernel_manager() -> type:
-    """jupyter_client's manager of kernels, but what they complain of while they are stopped is not shown."""
+def detach(environment: MutableMapping[str, str]) -> None:
+    """Take out of an environment what users set for Jupyter, IPython, matplotlib and Python at large.
+
+    Where they have no home that can be written to, which some packages insist on, one in home()/runs takes its place.
+    """
+    unusable = {name for name, place in environment.items() if XDG.fullmatch(name) and not _writable(place)}
+    for name in [name for name in environment if FOREIGN.fullmatch(name) or name in unusable]:
+        del environment[name]
+    # no templates of nbconvert's and no matplotlibrc of theirs
+    environment |= {"JUPYTER_DATA_DIR": os.path.join(sys.prefix, "share", "jupyter"),
+                    "MATPLOTLIBRC": str(CHECKOUT / "sqlib" / "show" / "sqlib.mplstyle")}
+    if "PYTHONPATH" in environment:
+        environment["PYTHONPATH"] = str(CHECKOUT)
+    if not _writable(environment.get("HOME") or os.path.expanduser("~")):
+        environment["HOME"] = str(home() / "runs" / ".home")
+
+
+def _writable(folder: str) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def kernel_manager(scratch: Path):
+    """A kernel manager for this Python, whatever kernels and settings the user has.
+
+    scratch : an empty folder for as long as the kernel lives; the kernel's complaints go to its file `log`
+    """
+    from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
 
-    os.makedirs(os.environ.get("IPYTHONDIR", "."), exist_ok=True)  # else IPython warns and takes another
+    command = [sys.executable, "-I", "-c", LAUNCH.format(path=[*filter(None, sys.path), ""]), "-f", "{connection_file}"]
+    own = KernelSpec(**{**get_kernel_dict(), "argv": command})
+    places = {"IPYTHONDIR": scratch / "ipython", "JUPYTER_RUNTIME_DIR": scratch, "SQ_HOME": home(),
+              "MPLCONFIGDIR": home() / "runs" / ".matplotlib"}
 
-    class Quiet(AsyncKernelManager):
-        transport_encryption = "auto"  # else they complain of plain TCP, too
+    class Own(AsyncKernelManager):
+        transport_encryption = "auto"  # else the kernel complains of plain TCP
+        kernel_spec = own
+
+        def __init__(self, **options):
+            super().__init__(connection_file=str(scratch / "kernel.json"), **options)
 
         async def _async_launch_kernel(self, kernel_cmd, **options):
-            return await super()._async_launch_kernel(kernel_cmd, **options, stderr=subprocess.DEVNULL)
+            detach(options["env"])
+            options["env"] |= {name: str(place) for name, place in places.items()}  # absolute: it runs elsewhere
+            with open(scratch / "log", "w") as log:
+                return await super()._async_launch_kernel(kernel_cmd, **options, stderr=log)
 
-    return Quiet
+    return Own

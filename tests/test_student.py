@@ -1,6 +1,5 @@
 """Student notebooks: solutions are taken out, checks and chapters stay, and nobody's work is written over."""
 
-import ast
 import json
 from pathlib import Path
 
@@ -14,6 +13,12 @@ from sqbook.cli import main
 from sqlib.errors import SqError
 
 NOTEBOOKS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
+SOLVED = """\
+import math
+# the area of a disc
+area = math.pi * radius**2
+print(area)
+"""
 CHECKED = 'assert abs(area - 12.566) < 1e-3, "area = π r²"'
 
 
@@ -21,15 +26,17 @@ def notebook(*cells) -> dict:
     return json.loads(nbformat.writes(new_notebook(cells=[new_markdown_cell("# A chapter"), *cells]), version=4))
 
 
-def exercise() -> list[nbformat.NotebookNode]:
-    solved = "import math\n# the area of a disc\narea = math.pi * radius**2"
-    return [new_code_cell(solved, metadata={"tags": ["solution", "hide-cell"]}),
-            new_code_cell(CHECKED, metadata={"tags": ["check", "hide-cell"], "uses": ["area"]})]
+def solution(source: str = SOLVED) -> nbformat.NotebookNode:
+    return new_code_cell(source, metadata={"tags": ["solution", "hide-cell"]})
+
+
+def check(source: str = CHECKED, *uses: str) -> nbformat.NotebookNode:
+    return new_code_cell(source, metadata={"tags": ["check", "hide-cell"], "uses": [*uses]})
 
 
 def test_a_solution_becomes_a_prompt_that_names_what_its_check_uses_and_the_rest_stays():
     radius = new_code_cell("radius = 2", outputs=[new_output("stream", text="2")], execution_count=3)
-    solved = notebook(radius, *exercise(), new_markdown_cell("## Summary"))
+    solved = notebook(radius, solution(), check(CHECKED, "area"), new_markdown_cell("## Summary"))
     made = student.student_notebook(solved, "x")
     title, note, code, prompt, checked, end = [cell.source for cell in made.cells]
     assert (title, code, checked, end) == ("# A chapter", "radius = 2", CHECKED, "## Summary")
@@ -37,11 +44,13 @@ def test_a_solution_becomes_a_prompt_that_names_what_its_check_uses_and_the_rest
     assert prompt == "# your solution (the check below uses: area)"
     assert [cell.metadata.get("tags") for cell in made.cells[3:5]] == [["exercise"], ["check", "raises-exception"]]
     assert made.cells[2].outputs == [] and made.cells[2].execution_count is None
+    assert solved["cells"][2]["metadata"]["tags"] == ["solution", "hide-cell"]  # the solved one is left alone
     assert (student.exercises(solved), student.exercises(made)) == (1, 0)
+    assert student.student_notebook(notebook(solution()), "x").cells[-1].source == "# your solution"  # without a check
 
 
 def test_a_check_fails_until_the_solution_stands_there():
-    prompt, checked = [cell.source for cell in student.student_notebook(notebook(*exercise()), "x").cells[-2:]]
+    prompt, checked = [cell.source for cell in student.student_notebook(notebook(solution(), check()), "x").cells[-2:]]
     with pytest.raises(NameError, match="area"):
         exec(f"{prompt}\n{checked}", {})
     with pytest.raises(AssertionError, match="area = π r²"):
@@ -49,69 +58,147 @@ def test_a_check_fails_until_the_solution_stands_there():
     exec(f"{prompt}\narea = 12.566\n{checked}", {})
 
 
-def names(cells: list[dict]) -> tuple[set[str], set[str]]:
-    """The names at the top of cells that they set, and those that they read."""
-    tree = ast.parse("\n".join("".join(cell["source"]) for cell in cells))
-    inner = [node for one in ast.walk(tree) if isinstance(one, ast.comprehension) for node in ast.walk(one.target)]
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in inner]
-    given = {node.id for node in found if isinstance(node.ctx, ast.Store)}
-    given |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    return given, {node.id for node in found if isinstance(node.ctx, ast.Load)}
+def test_a_solution_whose_names_the_chapter_goes_on_with_is_refused():
+    with pytest.raises(SqError, match=r"x, cell 2: later cells use answer"):
+        student.student_notebook(notebook(solution("answer = 42"), new_code_cell("print(answer)")), "x")
+    student.student_notebook(notebook(solution("i = 42"), new_code_cell("i = 1\nprint(i)")), "x")  # has its own
+    student.student_notebook(notebook(solution("i = 42"), check("assert i"), solution("print(i)")), "x")
+
+
+def test_a_solution_that_is_not_python_is_named():
+    with pytest.raises(SqError, match="x, cell 3: not Python"):
+        student.student_notebook(notebook(new_code_cell("1"), solution("for in")), "x")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_exercise_of_a_chapter_has_a_check_and_the_rest_of_the_chapter_does_without_the_solution(path):
+def test_a_chapter_keeps_everything_but_its_solutions(path):
     solved = json.loads(path.read_text())
-    made = nbformat.reads(nbformat.writes(student.student_notebook(solved, path.stem)), as_version=4)
-    nbformat.validate(made)
+    text = nbformat.writes(student.student_notebook(solved, path.stem))
+    nbformat.validate(nbformat.reads(text, as_version=4))
+    made = json.loads(text)
     assert student.exercises(solved) >= 3 and student.exercises(made) == 0
-    cells, own = solved["cells"], {cell["id"]: cell for cell in made["cells"]}
-    assert list(own) == [cells[0]["id"], "student-note", *[cell["id"] for cell in cells[1:]]]
-    for place, cell in enumerate(cells):
-        source = "".join(cell["source"])
-        if student.tagged(cell, "solution"):
-            later = [one for one in cells[place:] if one["cell_type"] == "code"
-                     and not (student.tagged(one, "solution") or student.tagged(one, "check"))]
-            (sets, _), (again, reads) = names([cell]), names(later)
-            assert sets & reads <= again
-            assert student.tagged(cells[place + 1], "check") and set(cells[place + 1]["metadata"]["uses"]) <= sets
-            assert own[cell["id"]]["source"].startswith("# your solution") and "assert " not in source
-        elif student.tagged(cell, "check"):
-            assert own[cell["id"]]["source"] == source and "assert " in source
-            assert student.tagged(cells[place - 1], "solution") and "hide-cell" in cell["metadata"]["tags"]
+    own = {cell["id"]: cell for cell in made["cells"]}
+    assert list(own) == [solved["cells"][0]["id"], "student-note", *[cell["id"] for cell in solved["cells"][1:]]]
+    for cell in solved["cells"]:
+        if "solution" in cell["metadata"].get("tags", []):
+            assert "".join(own[cell["id"]]["source"]).startswith("# your solution")
+        elif "check" in cell["metadata"].get("tags", []):
+            assert own[cell["id"]]["source"] == cell["source"]
         else:
-            assert (own[cell["id"]]["source"], own[cell["id"]]["metadata"]) == (source, cell["metadata"])
+            assert own[cell["id"]] == cell
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_exercise_of_a_chapter_is_followed_by_a_check_which_says_what_it_uses(path):
+    cells = json.loads(path.read_text())["cells"]
+    places = [number for number, cell in enumerate(cells) if student.tagged(cell, "solution")]
+    assert len(places) >= 3
+    assert [number for number, cell in enumerate(cells) if student.tagged(cell, "check")] == [n + 1 for n in places]
+    for solved, checked in ((cells[n], cells[n + 1]) for n in places):
+        (sets, _), (own, reads) = (student._names("".join(cell["source"]), path.stem) for cell in (solved, checked))
+        assert "assert " in "".join(checked["source"]) and "assert " not in "".join(solved["source"])
+        assert checked["metadata"]["uses"] == sorted(sets & reads - own)
+        assert all("hide-cell" in cell["metadata"]["tags"] for cell in (solved, checked))
 
 
 @pytest.fixture
 def home(sq_home) -> Path:
     (sq_home / "notebooks").mkdir(parents=True)
-    (sq_home / "_toc.yml").write_text("chapters:\n  - file: notebooks/00_one\n  - file: notebooks/01_two\n")
-    for name in ("00_one", "01_two", "Untitled"):  # the last is no chapter
-        text = json.dumps(notebook(new_code_cell("radius = 2"), *exercise()), indent=1, ensure_ascii=False)
+    for name in ("00_one", "01_two"):
+        text = json.dumps(notebook(new_code_cell("radius = 2"), solution(), check()), indent=1, ensure_ascii=False)
         (sq_home / "notebooks" / f"{name}.ipynb").write_text(text)
     return sq_home
 
 
-def test_command_writes_and_its_check_says_whether_all_are_there_as_they_would_be_written(home, tmp_path, capsys):
+def test_command_writes_and_its_check_says_whether_writing_again_would_change_anything(home, tmp_path, capsys):
     folder = tmp_path / "class"
     assert main(["student", str(folder), "--check"]) == 2
-    assert "00_one.ipynb is missing" in capsys.readouterr().err and not folder.exists()
+    assert "cannot be read" in capsys.readouterr().err
     assert main(["student", str(folder)]) == 0
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert set(first) == {"00_one.ipynb", "01_two.ipynb"}
-    assert main(["student", str(folder), "--check"]) == main(["student", str(folder)]) == 0
+    assert main(["student", str(folder), "--check"]) == 0
+    assert main(["student", str(folder)]) == 0  # over its own
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    changed = home / "notebooks" / "01_two.ipynb"
+    changed.write_text(changed.read_text().replace("# A chapter", "# Another chapter"))
+    (folder / "00_one.ipynb").unlink()
+    capsys.readouterr()
+    assert main(["student", str(folder), "--check"]) == 2
+    error = capsys.readouterr().err
+    assert "01_two.ipynb differs" in error and "00_one.ipynb is missing" in error and "Traceback" not in error
+    changed.rename(changed.with_name("02_new.ipynb"))
+    with pytest.raises(SqError, match=r"01_two\.ipynb has no solved notebook"):
+        student.check_student(folder)
 
 
-def test_work_in_a_student_notebook_and_foreign_files_are_not_lost(home, tmp_path):
-    path, other = student.write_student(tmp_path / "class")
-    (tmp_path / "class/notes.txt").write_text("mine")
-    path.write_text(path.read_text().replace("# your solution", "area = 12.57"))
-    worked, _ = path.read_text(), other.unlink()
-    with pytest.raises(SqError, match=r"no work in these is lost:\s+00_one\.ipynb differs$"):
+@pytest.mark.parametrize("name", ["notes.txt", "00_one.ipynb", ".ipynb_checkpoints/x"])
+def test_folder_with_foreign_files_is_refused_and_left_alone(home, tmp_path, name):
+    path = tmp_path / "class" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    with pytest.raises(SqError, match=r"which `sq student` did not write"):
         student.write_student(tmp_path / "class")
-    assert path.read_text() == worked and not other.exists()
-    path.unlink()
+    assert path.read_text() == "mine"
+
+
+def test_work_in_a_student_notebook_is_not_lost(home, tmp_path):
+    path = student.write_student(tmp_path / "class")[0]
+    worked = json.loads(path.read_text())
+    worked["cells"][-2]["source"].append("\narea = 12.57")
+    path.write_text(json.dumps(worked))
+    with pytest.raises(SqError, match=r"00_one\.ipynb has been worked in"):
+        student.write_student(tmp_path / "class")
+    assert json.loads(path.read_text()) == worked
+
+
+def test_writing_that_fails_midway_leaves_the_folder_as_it_was(home, tmp_path, monkeypatch):
     student.write_student(tmp_path / "class")
-    assert (tmp_path / "class/notes.txt").read_text() == "mine" and other.exists()
+    before = {path.name: path.read_bytes() for path in (tmp_path / "class").iterdir()}
+    write, count = Path.write_text, []
+
+    def full(path, *args, **more):
+        count.append(path)
+        if len(count) == 2:
+            raise OSError(28, "No space left on device")
+        return write(path, *args, **more)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(SqError, match="No space left"):
+        student.write_student(tmp_path / "class")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "class").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["class"]
+
+
+def strays(folder: Path) -> dict[str, bytes]:
+    """Write what people leave beside notebooks: of macOS, of JupyterLab, a copy, a cut one; as {name: content}."""
+    bare = json.dumps(json.loads(nbformat.writes(new_notebook(cells=[new_code_cell("1 + 1")]))))
+    content = {"._00_one.ipynb": b"\x00\x05\x16\x07", "Untitled.ipynb": bare.encode(), "Untitled1.ipynb": b"",
+               "old.ipynb": b'{"nbformat": 3, "metadata": {}, "worksheets": []}', "cut.ipynb": b'{"cells": ['}
+    for name, written in content.items():
+        (folder / name).write_bytes(written)
+    return content
+
+
+def test_strays_beside_notebooks_are_left_out_named_and_left_alone(home, tmp_path, capsys):
+    content = strays(home / "notebooks")
+    made = student.write_student(tmp_path / "class")
+    assert [path.name for path in made] == ["00_one.ipynb", "01_two.ipynb"]
+    told = capsys.readouterr().err
+    assert [line.split(",")[0] for line in told.splitlines()] == [
+        f"left out {name}" for name in ("Untitled.ipynb", "Untitled1.ipynb", "cut.ipynb", "old.ipynb")]
+    assert "it has neither parameters nor solutions" in told and "it is empty" in told
+    assert {name: (home / "notebooks" / name).read_bytes() for name in content} == content
+    (tmp_path / "class/._00_one.ipynb").write_bytes(b"\x00\x05\x16\x07")
+    assert student.check_student(tmp_path / "class") == 2
+
+
+def test_chapters_are_what_the_contents_list_and_a_damaged_one_is_no_stray(home, tmp_path, capsys):
+    (home / "_toc.yml").write_text("format: jb-book\nroot: x\nchapters:\n  - file: notebooks/00_one\n")
+    assert list(student.student_texts()) == ["00_one.ipynb"]
+    assert "left out 01_two.ipynb, which is no chapter: _toc.yml does not list it" in capsys.readouterr().err
+    strays(home / "notebooks")
+    (home / "notebooks/00_one.ipynb").write_text("<<<<<<< HEAD\n")
+    with pytest.raises(SqError, match=r"00_one\.ipynb is not .*conflict"):
+        student.write_student(tmp_path / "class")
+    assert not (tmp_path / "class").exists()

@@ -144,7 +144,8 @@ FORBIDDEN = {
     "an unsafe loader": (r"\b(?:pickle|joblib|dill)\.(?:load|dump)|allow_pickle=True|torch\.(?:load|save)\(",
                          "torch.load(x)"),
     "a remote asset": (r"""<(?:script|img|link|iframe|source)\b[^>]*(?:src|href)=["']?(?:https?:)?//"""
-                       r"""|@import ["']|url\(["']?(?:https?:)?//|!\[[^\]]*\]\(https?:""", '<script src="https://x.org/a.js">'),
+                       r"""|@import ["']|url\(["']?(?:https?:)?//|!\[[^\]]*\]\(https?:""",
+                       '<script src="https://x.org/a.js">'),
 }
 # a test that refuses pickles or remote pages must write one; one hands tensors between its processes, one hides a path
 SPARED = {f"tests/test_{name}.py"
