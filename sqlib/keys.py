@@ -20,6 +20,27 @@ def key(*facts, length: int = 12) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:length]
 
 
+def with_code(lasting: str, *code: str) -> str:
+    """A key in two parts: `lasting`, and after a dash a short hash of the `code` that makes the thing.
+
+    Whatever is made here is kept under the whole, and made anew when the code has changed. What comes with the book is
+    found by the lasting part: code that is put in better order makes the same.
+    """
+    return f"{lasting}-{key(*code, length=6)}"
+
+
+def lasting(dashed: str) -> str:
+    """The part of a key that no code decides; see `with_code`."""
+    return dashed.partition("-")[0]
+
+
+def derived(made_of: Iterable[str], *facts) -> str:
+    """Key of what is made of things with these keys, by `facts`: lasting parts and code are hashed apart."""
+    first, _, code = zip(*(one.partition("-") for one in made_of))
+    made = key(first, *facts)
+    return with_code(made, *code) if any(code) else made
+
+
 def code_hash(modules: Iterable[str], floors: Iterable[str] = FLOORS, files: Iterable[str] = (),
               package: Path = PACKAGE) -> str:
     """sha256 over the code of `modules` ("sqlib.sun.twin") and of all of `floors` that they import, directly or not.

@@ -290,7 +290,7 @@ ENTRIES = {
     "embedding": (an_embedding, read_embedding),
     "checkpoint": (a_checkpoint, read_checkpoint),
     "locator": (a_locator, locator.load),
-    "student notebook": (a_student, lambda path: student.write_student(path.parent, check=True)),
+    "student notebook": (a_student, lambda path: student.check_student(path.parent)),
     "solved notebook": (a_solved, lambda path: student.student_texts()),
 }
 """Name of an entry: how a good input is made in an SQ_HOME, and how it is read."""

@@ -16,9 +16,9 @@ from sqlib.data.catalogue import Event, catalogue
 from sqlib.data.cubes import Cube, read_cube, write_cube
 from sqlib.data.frames import FrameSet, check_frames, events_of, frames_from_cube, load_frames_from, save_frames
 from sqlib.errors import SqError
-from sqlib.keys import code_hash, key
+from sqlib.keys import code_hash, derived, key, with_code
 from sqlib.paths import alone, check_room, clean, home, replacing
-from sqlib.sun.twin import TwinSettings, check_settings
+from sqlib.sun.twin import EDITION, TwinSettings, check_settings
 from sqlib.sun.twin import simulate as simulate_twin
 from sqlib.workers import check_workers, each, workers_for
 
@@ -58,7 +58,7 @@ def twin_folder(settings=None, simulate=None, code: str = "") -> Path:
     if isinstance(settings, TwinSettings):
         check_settings(settings)
     made_by = simulate and f"{simulate.__module__}.{simulate.__qualname__}"
-    return home() / "data" / "twin" / key(asdict(settings), PHYSICS, made_by, *([code] if code else []))
+    return home() / "data" / "twin" / with_code(key(asdict(settings), EDITION, made_by), PHYSICS, code)
 
 
 def cube_path(folder: Path, event: Event) -> Path:
@@ -174,7 +174,7 @@ def load_frames(data: str = "twin", root: str | os.PathLike = "", size: int = 22
                 clean(folder)
                 events = tqdm(listed.events, desc="making frames", unit="cube", disable=not progress, delay=1)
                 parts = (frames_from_cube(read_cube(cube_path(folder, event)), size, scaling) for event in events)
-                made = {"origin": key(folder.name, listed.name, size, scaling, RECIPE)}
+                made = {"origin": derived([folder.name, f"-{RECIPE}"], listed.name, size, scaling)}
                 made["cubes"] = json.loads(_card(folder, listed).read_text(encoding="utf-8"))
                 save_frames(parts, frames, made)
     return load_frames_from(frames)

@@ -21,6 +21,7 @@ from sqlib.paths import replacing
 
 SCALINGS = ("cube", "frame")  # what a cube can be scaled by; published frames come scaled: "published"
 BATCH = 64  # frames turned into floats at a time
+MADE = ("fingerprint", "origin")  # what of a frame set says how it was made
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +33,9 @@ class FrameSet:
     events without annotation) and `boxes` (tuple of (x0, y0, x1, y1) in pixels of the stored frame, x right, y down).
     `source`: "twin", "sunquakenet", "observed", or "simulated" by a reader. `scaling`: "cube", "frame" or "published".
     `fingerprint`: sha256 over pixels, index, source and scaling; when and where the set was made does not enter.
-    `origin`: how it was made, where this program made it: a short key of settings, physics and recipe. It is the same
-    on a processor that rounds otherwise, so what is learned from the set is kept under it. Of what people brought, the
-    fingerprint.
+    `origin`: how it was made, where this program made it: a key of settings and edition, and after a dash of the code
+    (`keys.with_code`). It is the same on a processor that rounds otherwise, so what is learned from the set is kept
+    under it. Of what people brought, the fingerprint.
     """
 
     pixels: np.ndarray
@@ -99,14 +100,14 @@ def middles(frameset: FrameSet, size: int) -> FrameSet:
     pixels = np.ascontiguousarray(frameset.pixels[:, cut : cut + size, cut : cut + size])
     boxes = [tuple(tuple(corner - cut for corner in box) for box in own) for own in frameset.index["boxes"]]
     return replace(frameset, pixels=pixels, index=frameset.index.assign(boxes=boxes),
-                   **{name: keys.key(getattr(frameset, name), "middle", size) for name in ("fingerprint", "origin")})
+                   **{name: keys.derived([getattr(frameset, name)], "middle", size) for name in MADE})
 
 
 def join(first: FrameSet, second: FrameSet) -> FrameSet:
     """Two frame sets of frames of one size as one, in memory; source and scaling are those of the first."""
     pixels, index = (np.concatenate([first.pixels, second.pixels]),
                      pd.concat([first.index, second.index], ignore_index=True))
-    named = {name: keys.key(getattr(first, name), getattr(second, name)) for name in ("fingerprint", "origin")}
+    named = {name: keys.derived([getattr(first, name), getattr(second, name)]) for name in MADE}
     return replace(first, pixels=pixels, index=index, **named)
 
 

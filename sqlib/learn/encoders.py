@@ -23,7 +23,7 @@ from sqlib.learn.settings import Settings
 from sqlib.learn.train import Task, autocast, device_of, generator_of, precision_of, ranks, unwrapped
 from sqlib.learn.trained import Trained
 from sqlib.paths import load_array, save_array
-from sqlib.sun.twin import TwinSettings
+from sqlib.sun.twin import EDITION, TwinSettings
 
 WATCHED, WATCHED_EVERY = 530012, 3  # seed of the events on which runs are watched; of their frames one in so many
 CODE = trained.code_of(__name__)  # taken when it is loaded: what is edited later trains nothing in this process
@@ -31,12 +31,12 @@ CODE = trained.code_of(__name__)  # taken when it is loaded: what is edited late
 
 def run_key(settings: Settings, origin: str, device: str = "auto") -> str:
     """Short name of the run that these settings make on data of this `origin`, in the precision of this device, and
-    after a dash that of the code that trains it (`trained.run_folder`)."""
+    after a dash that of the code that trains it and makes the data (`trained.run_folder`)."""
     precision = precision_of(settings.loop.precision, device_of(device))
     facts = asdict(replace(settings, loop=replace(settings.loop, precision=precision), start=None))
-    first = None if settings.start is None else run_key(settings.start, origin, device).partition("-")[0]
-    data = origin if settings.events else "", practice_set.PHYSICS if settings.practice else ""
-    return f"{keys.key({**facts, 'start': first}, *data, precision)}-{CODE[:6]}"
+    first = None if settings.start is None else keys.lasting(run_key(settings.start, origin, device))
+    made = keys.with_code("", practice_set.PHYSICS, CODE), origin if settings.events else ""
+    return keys.derived(made, {**facts, "start": first}, EDITION, precision)
 
 
 def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto") -> Samples:
@@ -256,7 +256,7 @@ def kept(run: Trained, what: str, origin: str, window: int, spacing: int, side: 
 
 
 def _name(what: str, origin: str, window: int, spacing: int, side: int, count: int) -> str:
-    return f"{what}-{origin[:12]}-{window}x{spacing}-{side}-{count}.npy"
+    return f"{what}-{keys.lasting(origin)[:12]}-{window}x{spacing}-{side}-{count}.npy"
 
 
 def answers(net: nn.Module, samples: Samples, which: Tensor, precision: str, what: str, batch: int = 256) -> np.ndarray:

@@ -12,11 +12,11 @@ import pandas as pd
 from sqlib.data.catalogue import INSTRUMENTS
 from sqlib.data.frames import FrameSet, frame_time, make_index
 from sqlib.errors import SqError, in_words
-from sqlib.keys import code_hash, key
+from sqlib.keys import code_hash, derived, key, with_code
 from sqlib.learn.practice import draw_event, practise
 from sqlib.paths import alone, check_room, clean, home, replacing
 from sqlib.sun.scene import generator_of
-from sqlib.sun.twin import TwinSettings, check_settings
+from sqlib.sun.twin import EDITION, TwinSettings, check_settings
 from sqlib.workers import check_workers, each, workers_for
 
 MOST = 10_000  # cubes
@@ -32,8 +32,8 @@ class PracticeSet:
 
     `pixels`: uint8 (C, T, S, S), a read-only memory map. `sources`: a row each with `cube` (0 … C − 1), `first` and
     `last` frame, both inclusive, `y` and `x` in pixels. `left_out`: rows of sources that are there but not to be
-    learned from (see `take`): their frames are no negatives either. `instruments`: (C,), "MDI" or "HMI". `made`: short
-    key of seed, size, frames and physics.
+    learned from (see `take`): their frames are no negatives either. `instruments`: (C,), "MDI" or "HMI". `made`: key
+    of seed, size and frames, and after a dash of the physics.
     """
 
     pixels: np.ndarray
@@ -45,7 +45,7 @@ class PracticeSet:
     @property
     def origin(self) -> str:
         """How the set was made: the same on every processor, and for the same cubes and sources however taken."""
-        return key(self.made, len(self.pixels), len(self.sources))
+        return derived([self.made], len(self.pixels), len(self.sources))
 
 
 def practice_set(cubes: int, seed: int, size: int = 128, frames: int = 256, progress: bool = True,
@@ -60,7 +60,7 @@ def practice_set(cubes: int, seed: int, size: int = 128, frames: int = 256, prog
         raise SqError(f"a practice set has from 1 to {MOST} cubes, not {cubes!r}")
     check_settings(TwinSettings(size, frames, seed))
     check_workers(workers)
-    made = key(PHYSICS, seed, size, frames)
+    made = with_code(key(EDITION, seed, size, frames), PHYSICS)
     folder, shape = home() / "data" / "practice" / made, (frames, size, size)
     if _missing(folder, cubes):
         with alone(folder, told=progress):
@@ -157,7 +157,7 @@ def practice_frames(sources: int, size: int, frames: int = 256, seed: int = SEED
             "time": [frame_time(datetime(2000, 1, 1), cadence, int(n)) for n in number], "label": label,
             "boxes": boxes}))
     index = make_index(pd.concat(parts, ignore_index=True))
-    made = key(some.origin, BOX)
+    made = derived([some.origin], BOX)
     return FrameSet(some.pixels.reshape(-1, size, size), index, "twin", made, "frame", made)
 
 

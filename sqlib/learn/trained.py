@@ -62,7 +62,7 @@ def shipped_folder(key: str) -> Path:
     Code that is put in better order trains the same network, and a test that trains one anew says so; which code made
     what came, its card tells.
     """
-    return home() / SHIPPED / key.partition("-")[0]
+    return home() / SHIPPED / keys.lasting(key)
 
 
 def run_folder(key: str) -> Path:

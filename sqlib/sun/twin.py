@@ -19,6 +19,7 @@ from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.scene import Quake, Scene, draw_scene, generator_of
 from sqlib.sun.waves import Polytrope, bins_of, move, skip_sum
 
+EDITION = 2  # of the physics: raise it where a change alters what is simulated, and train what comes with the book anew
 SPECTRUM = (4.6, 7.4)  # mHz; a little more than the band that holography will look at
 SKIPS = (10.0, 70.0)  # Mm; a little more than the pupil will look at
 PATCH = 40  # pixels a side: room for a sunquake's clump and its image
