@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from sqlib import keys
 from sqlib.learn import encoders, practice_set, recipes, trained
 from sqlib.paths import home
 
@@ -16,7 +17,7 @@ FRESH = "sqlib.learn or the practice cubes have changed: train what comes with t
 def tiny():
     """Settings of a network that is trained in seconds, and what teaches it."""
     common = recipes.Common(seed=1, crop=64, patch=24, width=4, encoding=16, projection=16, watch=0, steps=10, batch=16,
-                            precision="fp32")
+                            precision="fp32", rate=0.0005)  # so few small steps do not grow a processor's last bits
     settings = common.settings("supcon", 2, practice=6, events=False)
     return settings, practice_set.practice_frames(6, 64, progress=False)
 
@@ -42,7 +43,7 @@ def test_a_network_that_is_trained_anew_is_the_one_that_came_with_the_book(tmp_p
     found = encoders.train(settings, frames, device="cpu", progress=False)
     anew = encoders.train(settings, frames, device="cpu", progress=False, anew=True)
     assert found.shipped and not anew.shipped
-    assert anew.history["loss"].to_numpy() == pytest.approx(found.history["loss"].to_numpy(), abs=0.02), FRESH
+    assert anew.history["loss"].to_numpy() == pytest.approx(found.history["loss"].to_numpy(), abs=0.002), FRESH
     ours, theirs = margins(anew, frames), margins(found, frames)
     assert np.corrcoef(ours, theirs)[0, 1] > 0.98 and np.abs(ours - theirs).max() < 0.3 * theirs.std(), FRESH
 

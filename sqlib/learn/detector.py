@@ -29,8 +29,8 @@ CODE = trained.code_of(__name__)  # taken when it is loaded: what is edited late
 
 
 def run_key(settings: Detector, origin: str) -> str:
-    """Short name of the detector that these settings make on data of this `origin` with this code."""
-    return keys.key(CODE, asdict(settings), origin, "fp32")
+    """Key of the detector that these settings make on data of this `origin`, its code after a dash."""
+    return keys.derived([keys.with_code("", CODE), origin], asdict(settings), "fp32")
 
 
 def train(settings: Detector, frameset: FrameSet, *, device: str = "auto", **how) -> Trained:
