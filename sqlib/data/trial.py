@@ -52,3 +52,13 @@ def trial_frames(number: int = 100, seed: int = SEED, settings=None, size: int =
     settings = replace(settings or TwinSettings(), seed=seed)
     return load_frames("twin", size=size, scaling=scaling, settings=settings, progress=progress, workers=workers,
                        simulate=simulate, listed=listed)
+
+
+def quiet_frames(settings=None, size: int = 224, scaling: str = "cube", progress: bool = True) -> FrameSet:
+    """Frames of cubes without a sunquake: regions and noise as those of Table 1's unlabelled events, of the trial seed.
+
+    settings, size, scaling, progress : as for `trial_frames`
+    """
+    listed = Listed(tuple(event for event in catalogue() if not event.labelled), "quiet", CODE)
+    return load_frames("twin", size=size, scaling=scaling, settings=replace(settings or TwinSettings(), seed=SEED),
+                       progress=progress, listed=listed)
