@@ -6,8 +6,8 @@ import re
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BytesIO
+from contextlib import contextmanager, suppress
+from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,12 +15,12 @@ import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
-from sqlib.compressed_fits import Undelivered, begins, check_tiles, unpacked
 from sqlib.errors import SqError, in_words
 from sqlib.paths import files_of
 
 SIDE = 4096  # pixels a side of the largest image of the whole Sun, HMI's and AIA's
 LARGEST = 4 * (SIDE * SIDE * 4)  # bytes of an image, unpacked: four times such a one in float32
+DEFLATE = 1032  # to so many bytes gzip can unpack one, at most
 NAMED = re.compile(r"\.(fits|fts|fit)(\.(fz|gz))?( ?\(\d+\))?$", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([ED][+-]?\d+)?", re.IGNORECASE)
 NUMERIC = re.compile(  # keys of which we or sunpy need numbers
@@ -40,6 +40,10 @@ STRUCTURE = dict.fromkeys((*SCALES, "BLANK", "ZBLANK", "EXTVER", "EXTLEVEL"), in
     ("CHECKSUM", "DATASUM", "ZHECKSUM", "ZDATASUM", "EXTNAME"), str)
 
 
+class Undelivered(ValueError):
+    """Nothing, or a web page, in place of a file."""
+
+
 def fits_files(folder: Path) -> tuple[list[Path], dict[Path, str]]:
     """The FITS files of a folder, by name or by content, and those that are left aside, with the reason.
 
@@ -50,6 +54,54 @@ def fits_files(folder: Path) -> tuple[list[Path], dict[Path, str]]:
     found = [path for path in files if NAMED.search(path.name) or begins(path) == b"SIMPLE"]
     told = "a stray, or a download that has not ended or was broken off"
     return found, {path: told for path in strays if not path.name.startswith(".")}
+
+
+def begins(path: Path) -> bytes:
+    """The first six bytes of a file, unpacked where it is packed with gzip; none where it cannot be read."""
+    with suppress(OSError, EOFError, zlib.error):
+        with open(path, "rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else open(path, "rb") as file:
+            return file.read(6)
+    return b""
+
+
+def unpacked(path: Path, limit: int, what: str) -> BinaryIO:
+    """What astropy may open: the file, opened, or its content where it is packed with gzip, whatever its name says.
+
+    Raises `ValueError`, for the caller to put in words: for more than `limit` bytes, which `what` never has, before all
+    are unpacked, and for a file that is neither FITS nor gzip: astropy would unpack other archives without a limit.
+    `Undelivered` where it is empty or a web page.
+    """
+    with open(path, "rb") as file:
+        first = file.read(200)
+    if not first.strip(b"\0"):
+        raise Undelivered(f"{path} is empty" + " but for zeros" * bool(first))
+    if first.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
+        raise Undelivered(f"{path} is a web page, perhaps what a server said in place of the file")
+    if first.startswith(b"\x1f\x8b"):
+        with gzip.open(path) as packed:
+            found = BytesIO(packed.read(limit + 1))
+    elif first.startswith(b"SIMPLE"):
+        found = open(path, "rb")  # noqa: SIM115  whoever asked closes it
+    else:
+        raise ValueError(f"{path} is no complete FITS file: it does not begin with SIMPLE; unpack it")
+    if found.seek(0, SEEK_END) > limit:
+        found.close()
+        raise ValueError(f"{path} has more than {limit >> 20} MiB, unpacked, which {what} never has")
+    found.seek(0)
+    return found
+
+
+def check_tiles(image, path: Path, limit: int) -> None:
+    """Raise `ValueError` for an image in tiles packed with gzip, one of which might have more than `limit` bytes."""
+    if isinstance(image, fits.CompImageHDU):
+        table = image.compressed_data
+        names = ["GZIP_COMPRESSED_DATA"] + ["COMPRESSED_DATA"] * image.compression_type.startswith("GZIP")
+        lengths = [np.array(table[name])[:, 0].astype(np.uint64).max() for name in names if name in table.dtype.names]
+        if max(lengths, default=0) > limit // DEFLATE:
+            raise ValueError(f"{path} has a tile of {max(lengths)} bytes packed with gzip, which might unpack to more "
+                             f"than {limit >> 20} MiB; unpack the file (funpack)")
 
 
 @contextmanager
@@ -98,8 +150,10 @@ def _mended(file: BinaryIO) -> BinaryIO:
         whole = not texts.get(b"ZBITPIX", texts.get(b"BITPIX", b"")).startswith(b"-")
         for i, card in enumerate(cards):
             key, new = card[:8].rstrip().decode("ascii", "replace"), CONTROL.sub(b" ", card)
-            kind = STRUCTURE.get(key)
-            if kind and not isinstance(value := _value(new), kind):
+            kind, value = STRUCTURE.get(key), None
+            with suppress(Exception):  # astropy has several of what it cannot read
+                value = fits.Card.fromstring(new).value if kind else None
+            if kind and not isinstance(value, kind):
                 text = str(value or "").strip()
                 number = kind is not str and NUMBER.fullmatch(text)
                 if key in SCALES and whole and not number:
@@ -113,21 +167,13 @@ def _mended(file: BinaryIO) -> BinaryIO:
         if texts.get(b"NAXIS") != b"0":
             break
     file.seek(0)
-    if not changed:
-        return file
-    with file:
-        content = bytearray(file.read())
-    for at, card in changed.items():
-        content[at : at + 80] = card
-    return BytesIO(content)
-
-
-def _value(card: bytes):
-    """The value of a card, None where astropy cannot read it."""
-    try:
-        return fits.Card.fromstring(card).value
-    except Exception:
-        return None
+    if changed:
+        with file:
+            content = bytearray(file.read())
+        for at, card in changed.items():
+            content[at : at + 80] = card
+        file = BytesIO(content)
+    return file
 
 
 def is_broken(error: SqError) -> bool:

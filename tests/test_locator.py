@@ -10,8 +10,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from sqlib.data import load_sunquakenet
-from sqlib.data.shadows import source_place
-from sqlib.data.statistics import reference
+from sqlib.data.statistics import reference, source_place
 from sqlib.errors import SqError
 from sqlib.learn import locator, practice
 from sqlib.learn import locator_training as training

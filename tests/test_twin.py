@@ -10,8 +10,17 @@ import sqlib.sun.twin as twin
 from sqlib.data import catalogue, find_event, frames_from_cube, measurements
 from sqlib.data.build import make_cube
 from sqlib.data.cubes import read_cube
-from sqlib.data.shadows import source_place
-from sqlib.data.statistics import View, as_published, compare, quartiles, reference, shadow_of, summarise, temporal_acf
+from sqlib.data.statistics import (
+    View,
+    as_published,
+    compare,
+    quartiles,
+    reference,
+    shadow_of,
+    source_place,
+    summarise,
+    temporal_acf,
+)
 from sqlib.errors import SqError
 from sqlib.learn import practice
 from sqlib.sun.scene import draw_scene
@@ -166,7 +175,7 @@ def test_a_published_frame_touches_255_and_carries_four_counts_of_noise():
 
 
 def looked_at(view: View) -> dict:
-    """The rows of `shadows` of one event, as `statistics.event_statistics` has them."""
+    """Shadows and places of sources of one event, as `statistics.event_statistics` has them."""
     spans = [((view.numbers >= first) & (view.numbers <= last), box) for (first, last), box in view.sources]
     return shadow_of(view) | {"sources": [source_place(view.frames[span], box) for span, box in spans]}
 

@@ -165,7 +165,7 @@ def read_power(path: Path) -> tuple[np.ndarray, dict, tuple, dict]:
 def _from_fits(path: Path) -> tuple[np.ndarray, dict, tuple, dict]:
     from astropy.io import fits
 
-    from sqlib.compressed_fits import check_tiles, unpacked  # here, as astropy is
+    from sqlib.fits_files import check_tiles, unpacked  # here, as astropy is
 
     with fits.open(unpacked(path, 8 * LARGEST + 2**20, "a cube"), memmap=False) as units:
         image = next((unit for unit in units if unit.is_image and unit.header["NAXIS"]), units[0])

@@ -17,7 +17,7 @@ from sqlib.data.build import build_twin, cube_path
 from sqlib.data.catalogue import Event
 from sqlib.data.cubes import read_cube
 from sqlib.data.frames import FrameSet, events_of
-from sqlib.data.statistics import View, as_published, event_statistics, relative, spatial_acf, temporal_acf
+from sqlib.data.statistics import View, as_published, event_statistics, relative, spatial_acf, temporal_acf, within
 from sqlib.sun.holography import Holography, egression_power, fill_gaps, make_kernel
 from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.twin import SKIPS, TwinSettings, blurring, dopplergrams, simulate
@@ -45,10 +45,9 @@ def simulated_views(settings: TwinSettings, events) -> list[View]:
 
 
 def _view(event: Event, cube) -> View:
-    numbers = cube.first_frame + np.arange(len(cube.power))
-    keep = _measured([interval for interval, _ in cube.boxes], numbers)
     sources = [(interval, box) for interval, boxes in cube.boxes for box in boxes]
-    return View(event, as_published(cube.power[keep]), numbers[keep], sources)
+    keep, numbers = _measured(dict(cube.boxes), cube.first_frame + np.arange(len(cube.power)))
+    return View(event, as_published(cube.power[keep]), numbers, sources)
 
 
 def frame_views(frameset: FrameSet) -> list[View]:
@@ -61,17 +60,17 @@ def frame_views(frameset: FrameSet) -> list[View]:
         for first, last in events[key].intervals:
             boxes = [set(boxes) for boxes in rows["boxes"][rows["frame"].between(first, last)]]
             sources += [((first, last), box) for box in sorted(set.intersection(*boxes) if boxes else ())]
-        numbers = rows["frame"].to_numpy()
-        keep = _measured(events[key].intervals, numbers)
-        views.append(View(events[key], np.asarray(frameset.pixels[rows.index[keep]]), numbers[keep], sources))
+        keep, numbers = _measured(events[key].intervals, rows["frame"].to_numpy())
+        views.append(View(events[key], np.asarray(frameset.pixels[rows.index[keep]]), numbers, sources))
     return views
 
 
-def _measured(intervals, numbers: np.ndarray) -> np.ndarray:
-    keep = np.isin(numbers, [number for first, last in intervals for number in range(first, last + 1)])
+def _measured(intervals, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which frames are measured, bool (N,), and their numbers: those inside the intervals and some of the others."""
+    keep = within(numbers, intervals)
     others = np.flatnonzero(~keep)
     keep[others[:: max(1, len(others) // OTHERS)]] = True
-    return keep
+    return keep, numbers[keep]
 
 
 def by_event(views: list[View], seed: int) -> dict[int, list[dict]]:
@@ -87,7 +86,7 @@ def told_apart(one: list[dict], other: list[dict], seed: int, repeats: int = 10)
 
     one, other : of `statistics.shadow_of`, ten that are not empty at least of each kind, else (NaN, NaN)
 
-    Logistic regression on the rows of `shadows.shadow_shape`, standardised; five folds of events, drawn anew each time.
+    Logistic regression on the rows of `shadow_shape`, standardised; five folds of events, drawn anew each time.
     One half is chance.
     """
     shapes = [[list(shadow.values()) for shadow in kind if shadow] for kind in (one, other)]
@@ -130,8 +129,7 @@ def curves(views: list[View]) -> dict[str, np.ndarray]:
         ratio = relative(view.frames)
         survival.append([(ratio > x).mean() for x in level])
         space.append(spatial_acf(ratio, 5))
-        run = np.isin(view.numbers, [n for (first, last), _ in view.sources for n in range(first, last + 1)])
-        if run.any():
+        if (run := view.annotated).any():
             time.append(temporal_acf(ratio[run], view.numbers[run], lags))
     time = pd.DataFrame(time, columns=np.arange(lags + 1), dtype=float).mean()  # of what is there at each lag
     curve = {"level": level, "survival": np.mean(survival, 0), "pixels": np.arange(6), "space": np.mean(space, 0)}

@@ -1,13 +1,16 @@
 """What egression-power frames look like, in numbers: the same measurements for the twin and for the real frames.
 
 `reference.csv` holds what was measured on 721 published frames of 52 events (spreads between events: mean ± standard
-deviation, or the 10–90 % range; where only a middle is known, a tolerance of ours; rows of `shadows` are quantiles).
-Its measurements were not made by this code; on a sample of real frames this code gives values inside those spreads but
-for one (see `tests/test_statistics.py`). P / local mean divides a frame by its Gaussian mean (sigma 10 px).
+deviation, or the 10–90 % range; where only a middle is known, a tolerance of ours; rows with a colon are quantiles of
+cycle 24, of shadows in 21 events with four frames or more outside of the annotated intervals and of sources in 24
+events over their whole intervals). Its measurements were not made by this code; on a sample of real frames this code
+gives values inside those spreads but for one (see `tests/test_statistics.py`). P / local mean divides a frame by its
+Gaussian mean (sigma 10 px).
 """
 
 import io
-from importlib import resources
+import re
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +19,17 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter, label
 
 from sqlib.data.catalogue import Event
-from sqlib.data.shadows import FRAMES, shadow_shape, source_place
 
 LOCAL = 10  # px, sigma of the local mean
 SMOOTH = 5  # px, sigma for shadows
 CLEAR = 0.6  # share of random boxes that a clear source outshines
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 RINGS = {"2–3": (2.5, 1), "4": (4, 0.5), "5": (5, 0.5)}  # round a source: middle and half width, px
+MEDIANS = re.compile("area|:|peak|FWHM|local mean at")  # quantities of which the median is taken, not the mean
+FRAMES = 4  # of an event, for the shape of its shadow: the more, the less speckle is left in their mean
+SHADOW, PIECE = 0.7, 60  # of the median level; px^2, the least area that counts as a piece
+SPECKLE, NARROW, WIDE = 4, 1.2, 5  # px, sigma: for the mean frame, for a source, for the darkest place
+RING = (4, 10)  # px outside of a box: from there comes the level around a source
 
 
 class View(NamedTuple):
@@ -33,11 +40,20 @@ class View(NamedTuple):
     numbers: np.ndarray  # (N,) frame numbers
     sources: list  # ((first, last), box) pairs
 
+    @property
+    def annotated(self) -> np.ndarray:
+        """bool (N,): whether a frame is inside an annotated interval."""
+        return within(self.numbers, (interval for interval, _ in self.sources))
+
+
+def within(numbers: np.ndarray, intervals) -> np.ndarray:
+    """bool (N,): which frame `numbers` lie in one of the `intervals`, (first, last) each."""
+    return np.isin(numbers, [number for first, last in intervals for number in range(first, last + 1)])
+
 
 def reference() -> pd.DataFrame:
     """Measurements of the published frames: quantity, cycle, unit, low, middle, high."""
-    with resources.files("sqlib.data").joinpath("reference.csv").open() as file:
-        return pd.read_csv(file)
+    return pd.read_csv(Path(__file__).with_name("reference.csv"))
 
 
 def as_published(frames: np.ndarray, quality: int = 85) -> np.ndarray:
@@ -101,78 +117,126 @@ def temporal_acf(ratio: np.ndarray, numbers: np.ndarray, lags: int) -> np.ndarra
     return np.array(acf)
 
 
+def scaled(frames: np.ndarray) -> np.ndarray:
+    """Frames (N, H, W), each over its own mean."""
+    return frames / frames.mean((1, 2), keepdims=True)
+
+
 def shadow(frames: np.ndarray) -> dict[str, float]:
     """Depth and size of the active region's shadow in the mean of frames (N, H, W).
 
     Minimum over the quiet level, area below half depth round the minimum (px²), and the relative rms of the
     large-scale brightness (sigma 10 px, the shadow included).
     """
-    scaled = frames / frames.mean((1, 2), keepdims=True)
-    mean = gaussian_filter(scaled.mean(0), SMOOTH, mode="reflect")
-    rim = 2 * SMOOTH
-    inner = mean[rim:-rim, rim:-rim]
+    average, rim = scaled(frames).mean(0), 2 * SMOOTH
+    inner, large = (gaussian_filter(average, sigma, mode="reflect")[rim:-rim, rim:-rim] for sigma in (SMOOTH, rim))
     quiet = float(np.median(inner[inner > np.median(inner)]))  # the upper half is free of the shadow
-    y, x = np.unravel_index(inner.argmin(), inner.shape)
-    low = float(inner[y, x])
+    lowest = np.unravel_index(inner.argmin(), inner.shape)
+    low = float(inner[lowest])
     patches, _ = label(inner < (low + quiet) / 2)
-    large = gaussian_filter(scaled.mean(0), 2 * SMOOTH, mode="reflect")[rim:-rim, rim:-rim]
     return {
         "shadow minimum / quiet level": low / quiet,
-        "shadow area below half depth": float((patches == patches[y, x]).sum()),
+        "shadow area below half depth": float((patches == patches[lowest]).sum()),
         "large-scale brightness rms": float(large.std() / large.mean()),
     }
 
 
-def source(frames: np.ndarray, box, others: np.ndarray, rng: np.random.Generator) -> dict:
-    """What an annotated box (x0, y0, x1, y1, px) shows in the frames (N, H, W) of its interval.
+def shadow_shape(frames: np.ndarray) -> dict[str, float]:
+    """Depth, edges and size of the shadow in the mean of a few frames (N, H, W), in units of its median level.
 
-    others : (M, H, W) frames outside of the interval, for the local mean (the interval's own where there are none)
-    rng : for 300 random boxes of the same size in the same frames, which say how bright chance is
-
-    Peak (over the frame's mean), clear (brighter than three in five random boxes), local (mean over the frame's),
-    profile (8,) over its own peak, fwhm (frames), halo (share of the peak's excess in each of `RINGS`), box (width and
-    height, px), duration (frames).
+    The mean frame is smoothed with sigma 4 px; gradients are of its logarithm.
     """
-    scaled = frames / frames.mean((1, 2), keepdims=True)
-    _, height, width = scaled.shape
-    x0, y0 = (max(int(np.floor(v)), 0) for v in box[:2])
-    x1, y1 = min(int(np.ceil(box[2])), width), min(int(np.ceil(box[3])), height)
-    inside = scaled[:, y0:y1, x0:x1]
-    brightest = scaled.max(0)
-    tall, wide = inside.shape[1:]
-    corners = rng.integers(0, (height - tall, width - wide), (300, 2))
-    chance = np.array([brightest[y : y + tall, x : x + wide].max() for y, x in corners])
-    _, y, x = np.unravel_index(inside.argmax(), inside.shape)
-    y, x = y + y0, x + x0
-    background = others if len(others) else frames
-    course, places = scaled[:, y, x], np.arange(len(frames))
-    fine = np.interp(np.linspace(0, len(course) - 1, 50 * len(course)), places, course)
-    yy, xx = np.ogrid[:height, :width]
-    mean, distance = scaled.mean(0), np.hypot(yy - y, xx - x)
-    far = float(mean[(distance >= 7) & (distance < 10)].mean())  # nothing is left of a source there
-    rings = [mean[abs(distance - r) <= half].mean() for r, half in RINGS.values()]
+    mean = gaussian_filter(scaled(frames).mean(0), SPECKLE, mode="reflect")
+    mean /= np.median(mean)
+    dark, (dy, dx) = mean < SHADOW, np.gradient(np.log(mean))
+    pieces = np.bincount(label(dark)[0].ravel())[1:]
     return {
-        "peak": float(inside.max()),
-        "clear": bool(np.mean(chance < inside.max()) > CLEAR),
-        "local": float(gaussian_filter((background / background.mean((1, 2), keepdims=True)).mean(0), SMOOTH)[y, x]),
-        "profile": np.interp((np.arange(8) + 0.5) / 8 * len(course) - 0.5, places, course / course.max()),
-        "fwhm": float((fine > fine.max() / 2).sum() / 50),
-        "halo": [float((ring - far) / (mean[y, x] - far)) for ring in rings],
-        "box": (box[2] - box[0], box[3] - box[1]),
-        "duration": len(frames),
+        "shadow: minimum": float(mean.min()),
+        **{f"shadow: {q:.0%} quantile": float(np.quantile(mean, q)) for q in (0.01, 0.05, 0.99)},
+        "shadow: pieces below 0.7": float((pieces > PIECE).sum()),
+        "shadow: area below 0.7": float(dark.sum()),
+        "shadow: share of it below 0.5": float((mean < 0.5).sum() / max(dark.sum(), 1)),
+        "shadow: steepest logarithmic gradient": float(np.quantile(np.hypot(dy, dx), 0.995)),
     }
 
 
 def shadow_of(view: View) -> dict[str, float]:
-    """Rows of `shadows.shadow_shape` from four frames outside of the annotated intervals; {} where there are fewer."""
-    annotated = [number for (first, last), _ in view.sources for number in range(first, last + 1)]
-    rest = np.flatnonzero(~np.isin(view.numbers, annotated))
-    chosen = rest[np.linspace(0, len(rest) - 1, FRAMES).round().astype(int)] if len(rest) >= FRAMES else []
-    return shadow_shape(np.asarray(view.frames)[chosen].astype(np.float32)) if len(chosen) else {}
+    """`shadow_shape` of four frames outside of the annotated intervals; {} where there are fewer."""
+    rest = np.flatnonzero(~view.annotated)
+    if len(rest) < FRAMES:
+        return {}
+    chosen = rest[np.linspace(0, len(rest) - 1, FRAMES).round().astype(int)]
+    return shadow_shape(np.asarray(view.frames)[chosen].astype(np.float32))
+
+
+def source_place(frames: np.ndarray, box) -> dict[str, float]:
+    """Where a source stands, from the frames (N, H, W) of its interval and its box (x0, y0, x1, y1, px).
+
+    Means of power over the frame's mean; the level is that of a ring outside of the box, the peak the largest pixel in
+    it after a Gaussian of 1.2 px.
+    """
+    mean = scaled(frames).mean(0)
+    y, x = np.ogrid[: mean.shape[0], : mean.shape[1]]
+    outside = np.maximum(np.maximum(box[0] - x, x - box[2]), np.maximum(box[1] - y, y - box[3]))  # px, from its edge
+    level = float(mean[(outside >= RING[0]) & (outside <= RING[1])].mean())
+    bright = np.where(outside <= 0, gaussian_filter(mean, NARROW), -np.inf)
+    dark = gaussian_filter(mean, WIDE)
+    (sy, sx), (dy, dx) = (np.unravel_index(i, mean.shape) for i in (bright.argmax(), dark.argmin()))
+    return {
+        "source: level around it / frame mean": level,
+        "source: peak / frame mean": float(bright.max()),
+        "source: peak / level around it": float(bright.max()) / level,
+        "source: darkest place / frame mean": float(dark.min()),
+        "source: distance from the darkest place": float(np.hypot(sy - dy, sx - dx)),
+    }
+
+
+def source(frames: np.ndarray, box, others: np.ndarray, rng: np.random.Generator, cadence: float = 1.0) -> dict:
+    """What an annotated box (x0, y0, x1, y1, px) shows in the frames (N, H, W) of its interval, by rows of `reference`.
+
+    others : (M, H, W) frames outside of the interval, for the local mean (the interval's own where there are none)
+    rng : for 300 random boxes of the same size in the same frames, which say how bright chance is
+
+    A source is clear where it is brighter than three in five random boxes; only then its course in time, of frames
+    `cadence` s apart, and its halo, the share of the peak's excess in each of `RINGS`, are measured.
+    """
+    own = scaled(frames)
+    _, height, width = own.shape
+    x0, y0 = (max(int(np.floor(v)), 0) for v in box[:2])
+    x1, y1 = min(int(np.ceil(box[2])), width), min(int(np.ceil(box[3])), height)
+    inside, brightest = own[:, y0:y1, x0:x1], own.max(0)
+    tall, wide = inside.shape[1:]
+    corners = rng.integers(0, (height - tall, width - wide), (300, 2))
+    chance = np.array([brightest[y : y + tall, x : x + wide].max() for y, x in corners])
+    clear = bool(np.mean(chance < inside.max()) > CLEAR)
+    _, y, x = np.unravel_index(inside.argmax(), inside.shape)
+    y, x = y + y0, x + x0
+    around = gaussian_filter(scaled(others if len(others) else frames).mean(0), SMOOTH)
+    found = {
+        "share of clear sources": float(clear),
+        f"peak / frame mean, {'clear' if clear else 'other'} sources": float(inside.max()),
+        "local mean at the source / frame mean": float(around[y, x]),
+        "box width": box[2] - box[0],
+        "box height": box[3] - box[1],
+        "annotated duration": len(frames),
+    }
+    if not clear:
+        return found
+    course, places = own[:, y, x], np.arange(len(frames))
+    fine = np.interp(np.linspace(0, len(course) - 1, 50 * len(course)), places, course)
+    found["source FWHM in time"] = float((fine > fine.max() / 2).sum() / 50) * cadence
+    eighths = np.interp((np.arange(8) + 0.5) / 8 * len(course) - 0.5, places, course / course.max())
+    quarters = eighths.reshape(4, 2).mean(1).tolist()
+    found |= {f"profile, quarter {i} of the interval": level for i, level in enumerate(quarters, 1)}
+    yy, xx = np.ogrid[:height, :width]
+    mean, distance = own.mean(0), np.hypot(yy - y, xx - x)
+    far = float(mean[(distance >= 7) & (distance < 10)].mean())  # nothing is left of a source there
+    rings = {name: mean[abs(distance - r) <= half].mean() for name, (r, half) in RINGS.items()}
+    return found | {f"halo at {name} px": float((ring - far) / (mean[y, x] - far)) for name, ring in rings.items()}
 
 
 def event_statistics(view: View, rng: np.random.Generator) -> dict:
-    """All measurements on one event: scalars, and under "sources" a list of what `source` (with `rng`) returns."""
+    """All measurements on one event, by rows of `reference`; under "sources" those on each source (with `rng`)."""
     frames, numbers, cadence = np.asarray(view.frames, dtype=np.float32), np.asarray(view.numbers), view.event.cadence
     ratio = relative(frames[:: max(1, len(frames) // 24)])
     result = {"std / mean of P / local mean": float(ratio.std() / ratio.mean())}
@@ -180,9 +244,7 @@ def event_statistics(view: View, rng: np.random.Generator) -> dict:
     result |= {f"{100 * q:g} % quantile of P / local mean": level for q, level in zip(QUANTILES, levels)}
     result["spatial ACF at 1 px"] = float(spatial_acf(ratio, 1)[1])
     result["spatial ACF half-width"] = float(np.mean(speckle_width(ratio)))
-    run = np.zeros(len(frames), dtype=bool)  # annotated frames where there are enough, as in the reference
-    for (first, last), _ in view.sources:
-        run |= (numbers >= first) & (numbers <= last)
+    run = view.annotated  # where there are enough, as in the reference
     if run.sum() < 8:
         run[:60] = True
     course = temporal_acf(relative(frames[run]), numbers[run], int(np.ceil(540 / cadence)))
@@ -191,50 +253,31 @@ def event_statistics(view: View, rng: np.random.Generator) -> dict:
         time = cadence * np.arange(len(course))
         result |= {f"temporal ACF at {t} s": float(np.interp(t, time, course)) for t in (180, 360)}
         result["temporal half-width"] = half_width(time, course)
-    result |= shadow(frames)
-    result |= shadow_of(view) if view.event.cycle == 24 else {}  # there is a reference for them
-    measured = []
+    shaped = view.event.cycle == 24  # there is a reference for shapes and places
+    result |= shadow(frames) | (shadow_of(view) if shaped else {})
+    result["sources"] = []
     for (first, last), box in view.sources:
         inside = (numbers >= first) & (numbers <= last)
         if inside.sum() >= 4:
-            found = source(frames[inside], box, frames[~inside], rng) | {"cadence": cadence}
-            measured.append(found | (source_place(frames[inside], box) if view.event.cycle == 24 else {}))
-    return result | {"sources": measured}
+            found = source(frames[inside], box, frames[~inside], rng, cadence)
+            result["sources"].append(found | (source_place(frames[inside], box) if shaped else {}))
+    return result
 
 
 def summarise(events: list[dict]) -> dict[str, float]:
-    """One number per quantity over the events of a cycle, from `event_statistics` of each.
+    """One number per quantity over the events of a cycle and their sources, from `event_statistics` of each.
 
-    Means; medians for shadow areas and shapes and for the sources' peaks, times, places and local means; shares for
-    classes.
+    Means; medians for `MEDIANS`: shadow areas and shapes, and the sources' peaks, times, places and local means.
     """
-    names = dict.fromkeys(k for event in events for k in event if k != "sources")
-    middle = {name: np.median if "area" in name or ":" in name else np.mean for name in names}
-    result = {name: float(middle[name]([e[name] for e in events if name in e])) for name in names}
-    found = [s for event in events for s in event["sources"]]
-    if not found:
-        return result
-    places = [name for name in found[0] if ":" in name]
-    result |= {name: float(np.median([s[name] for s in found])) for name in places}
-    clear, other = [s for s in found if s["clear"]], [s for s in found if not s["clear"]]
-    result["share of clear sources"] = len(clear) / len(found)
-    if clear:
-        result["peak / frame mean, clear sources"] = float(np.median([s["peak"] for s in clear]))
-        result["source FWHM in time"] = float(np.median([s["fwhm"] * s["cadence"] for s in clear]))
-        quarters = np.mean([s["profile"] for s in clear], axis=0).reshape(4, 2).mean(1).tolist()
-        result |= {f"profile, quarter {i} of the interval": level for i, level in enumerate(quarters, 1)}
-        halo = np.mean([s["halo"] for s in clear], axis=0).tolist()
-        result |= {f"halo at {r} px": share for r, share in zip(RINGS, halo)}
-    if other:
-        result["peak / frame mean, other sources"] = float(np.median([s["peak"] for s in other]))
-    result["local mean at the source / frame mean"] = float(np.median([s["local"] for s in found]))
-    for i, side in enumerate(("width", "height")):
-        result[f"box {side}"] = float(np.mean([s["box"][i] for s in found]))
-    return result | {"annotated duration": float(np.mean([s["duration"] for s in found]))}
+    found = {}
+    for row in (row for event in events for row in (event, *event["sources"])):
+        for name in row.keys() - {"sources"}:
+            found.setdefault(name, []).append(row[name])
+    return {name: float((np.median if MEDIANS.search(name) else np.mean)(own)) for name, own in found.items()}
 
 
 def quartiles(events: list[dict], name: str = "twin") -> pd.DataFrame:
-    """Rows of `shadows` (cycle 24): the reference beside 10, 25, 50, 75 and 90 % of `events`, of `event_statistics`.
+    """Rows with a colon: the reference beside 10, 25, 50, 75 and 90 % of `events`, of `event_statistics`.
 
     inside : median and quartiles lie between the reference's 10 and 90 %
     """

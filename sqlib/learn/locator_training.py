@@ -27,7 +27,7 @@ from sqlib.learn.trained import Trained
 
 MOST = 12  # processes; each holds the physics of both instruments, some GB of memory or of the card's
 SPREAD = 2.4  # pixels; the place that is asked for is a Gaussian of this width round the source
-# sources as deep in shadows, and as far from the darkest place, as those of published events (`data.shadows`)
+# sources as deep in shadows, and as far from the darkest place, as those of published events (`data.statistics`)
 SCENES = partial(draw_scene, level=(0.32, 0.2), beside=(0.25, 0.3, 0.25, 0.2), apart=(20, 65))
 CODE = trained.code_of(__name__, ("sun", "data", "learn"))  # with the physics of the practice cubes
 
