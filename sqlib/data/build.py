@@ -182,7 +182,7 @@ def load_frames(data: str = "twin", root: str | os.PathLike = "", size: int = 22
 
 def info(frameset: FrameSet) -> dict:
     """Counts of a frame set, JSON-able: in all, per solar cycle and per event."""
-    index, per_event = frameset.index, []
+    index = frameset.index
 
     def counts(rows: pd.DataFrame) -> dict:
         kinds = {"positives": 1, "negatives": 0, "unlabelled": -1}
@@ -192,10 +192,10 @@ def info(frameset: FrameSet) -> dict:
         labelled = rows["event"][rows["label"] >= 0].nunique()
         return {"events": rows["event"].nunique(), "labelled": labelled, **counts(rows)}
 
-    for event in events_of(index).values():
-        rows, facts = index[index["event"] == event.key], {"event": event.key, "name": event.name, "cycle": event.cycle}
-        facts["labelled"] = bool((rows["label"] >= 0).any())
-        per_event.append({**facts, **counts(rows), "intervals": [list(interval) for interval in event.intervals]})
+    per_event = [
+        {"event": key, "name": event.name, "cycle": event.cycle, "labelled": bool((rows["label"] >= 0).any()),
+         **counts(rows), "intervals": [list(interval) for interval in event.intervals]}
+        for (key, rows), event in zip(index.groupby("event", sort=False), events_of(index).values())]
     facts = {"source": frameset.source, "scaling": frameset.scaling, "size": int(frameset.pixels.shape[1])}
     cycles = {str(cycle): summed(rows) for cycle, rows in index.groupby("cycle")}
     return {**facts, "fingerprint": frameset.fingerprint, **summed(index), "cycles": cycles, "per_event": per_event}

@@ -39,19 +39,18 @@ def trial_events(number: int = 100, seed: int = SEED) -> tuple[Event, ...]:
 
 
 def trial_frames(number: int = 100, seed: int = SEED, settings=None, size: int = 224, scaling: str = "cube",
-                 progress: bool = True, workers: int | None = None, simulate=None) -> FrameSet:
+                 **how) -> FrameSet:
     """Frames of `number` trial events, made on the first call (about a second an event) and found on the next ones.
 
     settings : TwinSettings (None: the defaults); their seed is replaced by `seed`, that of the trial
-    size, scaling, progress, workers, simulate : as for `load_frames`, whose errors it raises beside those of
-        `trial_events`
+    size, scaling, how : as for `load_frames`, whose errors it raises beside those of `trial_events`
 
     The index has the usual columns, and `source` is "twin". A larger number finds the cubes of a smaller one.
     """
     listed = Listed(trial_events(number, seed), f"trial-{number}", CODE)
     settings = replace(settings or TwinSettings(), seed=seed)
-    return load_frames("twin", size=size, scaling=scaling, settings=settings, progress=progress, workers=workers,
-                       simulate=simulate, listed=listed)
+    return load_frames("twin", size=size, scaling=scaling, settings=settings, listed=listed, **how)
+
 
 
 def quiet_frames(settings=None, size: int = 224, scaling: str = "cube", progress: bool = True) -> FrameSet:

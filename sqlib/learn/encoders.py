@@ -175,7 +175,7 @@ def taught_by(settings: Settings, frameset: FrameSet, progress: bool = True) -> 
 def watched_frames(settings: Settings, progress: bool = True) -> FrameSet:
     """Events of the same physics as trial events, of a seed of their own, on which a run is watched."""
     size = max(settings.crop or 128, 64)  # no twin is smaller
-    return trial_frames(settings.watch, WATCHED, TwinSettings(size), size, "frame", progress)
+    return trial_frames(settings.watch, WATCHED, TwinSettings(size), size, "frame", progress=progress)
 
 
 def make_net(settings: Settings, size: int) -> nn.Module:

@@ -85,15 +85,13 @@ def skip_sum(shape, cadence: float, pixel: float, spectrum, reach, sun: Polytrop
 
 
 def move(source: torch.Tensor, green: torch.Tensor, frames: int, cadence: float, spectrum) -> torch.Tensor:
-    """What sources do to the surface: (T, H, W) float32 from their spectra.
+    """What sources do to the surface: (T, H, W) float32 from their spectra, computed where these lie.
 
     Parameters
     ----------
     source : (B, H, W) complex64 spectra of the sources on the bins of `bins_of`
     green : (B, H, W) complex64 of `mode_sum`
     frames, cadence, spectrum : T, s, mHz, as for `mode_sum`
-
-    It is computed where `source` and `green` lie.
     """
     wave = torch.fft.fft2(source)
     wave *= green
@@ -105,28 +103,25 @@ def move(source: torch.Tensor, green: torch.Tensor, frames: int, cadence: float,
     return (to_time @ parts).view(frames, *source.shape[1:])
 
 
-def point_source(shape, cadence: float, pixel: float, frame: int, place, spectrum=(2.0, 8.0), sun=None) -> torch.Tensor:
+def point_source(shape, cadence: float, pixel: float, frame: int, place, spectrum=(2.0, 8.0)) -> torch.Tensor:
     """Dopplergrams (T, H, W) float32, in arbitrary units, of one impulse at `frame` and `place` (y, x, px).
 
-    shape, cadence, pixel, spectrum, sun : as for `mode_sum` (sun: `Polytrope()` when None)
+    shape, cadence, pixel, spectrum : as for `mode_sum`
     """
     frames, height, width = shape
     omega = 2 * math.pi * torch.from_numpy(bins_of(frames, cadence, spectrum)) / (frames * cadence)
     source = torch.zeros((len(omega), height, width), dtype=torch.complex64)
     source[:, place[0], place[1]] = torch.exp(-1j * omega * frame * cadence)
-    return move(source, mode_sum(shape, cadence, pixel, spectrum, sun or Polytrope()), frames, cadence, spectrum)
+    return move(source, mode_sum(shape, cadence, pixel, spectrum, Polytrope()), frames, cadence, spectrum)
 
 
-def white_sources(shape, cadence: float, pixel: float, generator, power=1.0, spectrum=(4.6, 7.4), sun=None):
-    """Dopplergrams (T, H, W) float32, in arbitrary units, of random sources of relative `power` (a number or (H, W)).
-
-    shape, cadence, pixel, spectrum, sun : as for `mode_sum` (sun: `Polytrope()` when None)
-    """
+def white_sources(shape, cadence: float, pixel: float, generator, power=1.0, spectrum=(4.6, 7.4)) -> torch.Tensor:
+    """The same, of random sources of relative `power` (a number or (H, W))."""
     frames, height, width = shape
     bins = len(bins_of(frames, cadence, spectrum))
     source = torch.view_as_complex(torch.randn((bins, height, width, 2), generator=generator))
     source *= torch.as_tensor(power, dtype=torch.float32).sqrt()
-    return move(source, mode_sum(shape, cadence, pixel, spectrum, sun or Polytrope()), frames, cadence, spectrum)
+    return move(source, mode_sum(shape, cadence, pixel, spectrum, Polytrope()), frames, cadence, spectrum)
 
 
 def time_distance(movie, place, pixel: float, step: float, farthest: float) -> tuple[np.ndarray, np.ndarray]:
