@@ -58,20 +58,6 @@ class RegionRow(Row):
     y1: Side
 
 
-README = """# Your own cubes
-
-Here lie small cubes of egression power that `sq data template` has SIMULATED, and the two tables that describe them:
-`cubes.csv`, a row a cube, and `regions.csv`, a row for each annotated interval or box. Both explain their columns. Try
-
-    sq data import {folder}
-    sq data info --data sunquakenet --root {folder}/frames
-    sq run 01_dataset --data sunquakenet --root {folder}/frames --profile smoke
-
-then put your own cubes here instead, change the tables (source: observed), and import again.
-The page "Your own data" of the book says more.
-"""
-
-
 def read_tables(folder: Path) -> list:
     """What cubes.csv and regions.csv in `folder` say, a named tuple per cube; no cube is read.
 
@@ -206,5 +192,6 @@ def write_template(folder: Path, seed: int = 1265) -> Path:
             remarks = "".join(f"# {name}: {words}\n" for name, words in says.items())
             content = pd.DataFrame(rows, columns=list(model.model_fields)).to_csv(index=False, lineterminator="\n")
             (new / table).write_text(remarks + content, encoding="utf-8")
-        (new / "README.md").write_text(README.format(folder=folder), encoding="utf-8", errors="backslashreplace")
+        text = Path(__file__).with_suffix(".md").read_text(encoding="utf-8").format(folder=folder)
+        (new / "README.md").write_text(text, encoding="utf-8", errors="backslashreplace")
     return Path(folder)
