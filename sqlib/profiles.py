@@ -123,24 +123,20 @@ def load(name: str) -> dict[str, dict[str, Any]]:
         raise SqError(f"there is no profile {name!r}{there or nearest(name, names(), path.parent)}")
     with in_words(f"{path} cannot be read", "see profiles/ for how it is written"):
         content = strict_yaml.load(path.read_bytes())
-    content = {} if content is None else content
-    known = (*BLOCKS, "notebooks")
-    sections = {key: _mapping(content.get(key)) if isinstance(content, dict) else None for key in known}
-    if None in sections.values():
-        raise SqError(f"{path}: {', '.join(known)} are mappings of names to values")
+    content, known = _mapping(content, path), (*BLOCKS, "notebooks")
     if unknown := [key for key in content if key not in known]:
         raise SqError(f"{path}: unknown section {unknown[0]!r}{nearest(unknown[0], known)}")
-    for notebook, values in sections["notebooks"].items():
-        sections["notebooks"][notebook] = _mapping(values)
-        if sections["notebooks"][notebook] is None:
-            raise SqError(f"{path}, {notebook}: write a mapping of names to values, not {reprlib.repr(values)}")
-    blocks = {block: check(model, sections[block], f"{path.name}, {block}") for block, model in BLOCKS.items()}
-    return {**sections, **blocks}
+    notebooks = _mapping(content.get("notebooks"), f"{path}, notebooks")
+    blocks = {block: check(model, _mapping(content.get(block), f"{path}, {block}"), f"{path.name}, {block}")
+              for block, model in BLOCKS.items()}
+    return blocks | {"notebooks": {name: _mapping(own, f"{path}, {name}") for name, own in notebooks.items()}}
 
 
-def _mapping(content) -> dict | None:
-    """A section of a profile, which may be empty; None where it is something else."""
-    return {} if content is None else content if isinstance(content, dict) else None
+def _mapping(content, where) -> dict:
+    """A profile, or a section of one, which may be empty; `SqError` where it is something else."""
+    if not isinstance(content, dict | None):
+        raise SqError(f"{where}: write a mapping of names to values, not {reprlib.repr(content)}")
+    return content or {}
 
 
 def shared(wanted: list[str]) -> type[Typed]:
