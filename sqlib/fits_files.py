@@ -80,8 +80,10 @@ def unpacked(path: Path, limit: int, what: str) -> BinaryIO:
     if first.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
         raise Undelivered(f"{path} is a web page, perhaps what a server said in place of the file")
     if first.startswith(b"\x1f\x8b"):
+        found = BytesIO()
         with gzip.open(path) as packed:
-            found = BytesIO(packed.read(limit + 1))
+            while found.tell() <= limit and (part := packed.read(2**20)):  # one read would take room for the limit
+                found.write(part)
     elif first.startswith(b"SIMPLE"):
         found = open(path, "rb")  # noqa: SIM115  whoever asked closes it
     else:
