@@ -52,7 +52,6 @@ def trial_frames(number: int = 100, seed: int = SEED, settings=None, size: int =
     return load_frames("twin", size=size, scaling=scaling, settings=settings, listed=listed, **how)
 
 
-
 def quiet_frames(settings=None, size: int = 224, scaling: str = "cube", progress: bool = True) -> FrameSet:
     """Frames of cubes without a sunquake: regions and noise as those of Table 1's unlabelled events, of the trial seed.
 
