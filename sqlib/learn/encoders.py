@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
 
 from sqlib import keys
 from sqlib.data.frames import FrameSet, join, middles
@@ -239,6 +240,7 @@ def embed(run: Trained, samples: Samples, what: str = "encoding", batch: int = 2
     facts = samples.origin, samples.window, samples.spacing, side, len(samples)
     if (found := kept(run, what, *facts)) is None:
         net = load_net(run, side, str(samples.device))
+        net.trunk = fuse(net.trunk)  # batch norm as part of the convolutions: a quarter of the time less
         which = torch.arange(len(samples), device=samples.device)
         found = answers(net, samples, which, run.settings.loop.precision, what, batch)
         save_array(trained.embedded(run.key) / _name(what, *facts), found)
