@@ -1,17 +1,21 @@
 """The teaching guide: what it names exists, its commands are commands, and its numbers are measured."""
 
+import ast
 import json
 import re
 import shlex
 
 import pytest
+import yaml
 from click import Group
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tinybook import CHECKOUT
 
 from sqbook.cli import sq
 from sqbook.parameters import settable
+from sqbook.scorecard import conclusions_page
 from sqbook.site.pages import chapters_page
+from sqbook.student import exercises, tagged
 from sqbook.sweep import grid
 from sqlib import profiles
 from sqlib.show.provenance import make_card
@@ -22,8 +26,12 @@ GUIDE = (CHECKOUT / "book" / "teaching.md").read_text(encoding="utf-8")
 NOTEBOOKS = {path.stem: json.loads(path.read_text()) for path in (CHECKOUT / "notebooks").glob("*.ipynb")}
 
 
+def _cells(name: str) -> list[tuple[dict, str]]:
+    return [(cell, "".join(cell["source"])) for cell in NOTEBOOKS[name]["cells"]]
+
+
 def _text(name: str, kind: str) -> str:
-    return "\n".join("".join(cell["source"]) for cell in NOTEBOOKS[name]["cells"] if cell["cell_type"] == kind)
+    return "\n".join(source for cell, source in _cells(name) if cell["cell_type"] == kind)
 
 
 def _rows() -> list[str]:
@@ -42,16 +50,87 @@ def test_every_chapter_has_two_or_three_misconceptions_with_the_place_that_answe
     assert len(quoted) == len(found)  # none was overlooked above
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_every_question_of_a_quiz_marks_itself_without_scripts_and_has_one_right_answer(name):
-    [quiz] = ["".join(cell["source"]) for cell in NOTEBOOKS[name]["cells"] if cell["id"] == "quiz"]
-    questions = [text.split("</div>")[0] for text in quiz.split('<div class="sq-quiz">')[1:]]
-    assert len(questions) >= 3
-    for own in questions:
+PARTS = {part["caption"].split(": ")[-1]: part["chapters"][-1]["file"]  # by its name: the last chapter of a part
+         for part in yaml.safe_load((CHECKOUT / "_toc.yml").read_text())["parts"] if part["caption"] != "At hand"}
+
+
+def _wrap_up(part: str) -> str:
+    """The wrap-up quiz of a part of the book, which stands in its last chapter."""
+    name = PARTS[part].split("/")[-1]
+    if name not in NOTEBOOKS:
+        return conclusions_page({}).partition("\n## Wrap-up quiz")[2]  # as the build fills it
+    [quiz] = [source for cell, source in _cells(name) if cell["id"] == "wrap-up-quiz"]
+    return quiz.removeprefix("## Wrap-up quiz")
+
+
+def _questions(quiz: str) -> int:
+    """The number of a quiz's questions, each of which marks itself without scripts and has one right answer."""
+    parts = quiz.split('<div class="sq-quiz">')
+    questions = [text.split("</div>")[0] for text in parts[1:]]
+    for number, (before, own) in enumerate(zip(parts, questions), 1):
+        assert re.search(rf"\*\*{number}\. [^*]+[.?]\*\*\n\n\Z", before)
         assert own.count("<strong>Right.") == 1 and own.count("<strong>Not quite.") == own.count("<details>") - 1 >= 2
+        assert len(re.findall(r"</strong> \S.+[.)]</p></details>", own)) == own.count("<details>")  # with reasons
     right = {own.split("<strong>Right.")[0].count("<details>") for own in questions}
     assert len(right) > 1  # not always in the same place
     assert "<script" not in quiz and "http" not in quiz
+    return len(questions)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_question_of_a_quiz_marks_itself_without_scripts_and_has_one_right_answer(name):
+    [quiz] = [source for cell, source in _cells(name) if cell["id"] == "quiz"]
+    assert _questions(quiz) >= 3
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_of_the_book_ends_with_a_wrap_up_quiz(part):
+    quiz = _wrap_up(part)
+    assert quiz.startswith(f": {part}\n") and _questions(quiz) in (5, 6)
+
+
+def test_the_parts_are_four():
+    assert len(PARTS) == 4
+
+
+def _exercises(name: str) -> list[tuple[str, dict, str, dict, str]]:
+    """Of each exercise its words, the cell and the code of its solution, and those of its check."""
+    cells = _cells(name)
+    solved = [place for place, (cell, _) in enumerate(cells) if tagged(cell, "solution")]
+    for number, place in enumerate(solved, 1):
+        own = [cell["id"] for cell, _ in cells[place - 1 : place + 2]]
+        assert own == [f"exercise-{number}", f"exercise-{number}-code", f"exercise-{number}-check"]
+    return [(cells[place - 1][1], *cells[place], *cells[place + 1]) for place in solved]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_exercise_states_its_minutes_and_level_and_has_a_folded_hint(name):
+    found = _exercises(name)
+    assert len(found) >= 3
+    for number, (words, *_) in enumerate(found, 1):
+        stated = rf"^\*\*(?:Exercise )?{number}\. [^*]+[^*.]\*\* \((\d+) minutes, (?:easy|medium|hard)\)\. [A-Z`]"
+        [minutes] = re.findall(stated, words, flags=re.MULTILINE)
+        assert 5 <= int(minutes) <= 30
+        hint = words.partition("\n\n<details><summary>Hint</summary>\n\n")[2]
+        assert re.fullmatch(r"\S.{20,}[.?]\n\n</details>", hint, flags=re.DOTALL), words
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_two_exercises_of_a_chapter_or_more_are_written_from_scratch(name):
+    """The chapter declares them: a tag beside that of the solution. Each is a few lines, not one call."""
+    scratch = [code for _, cell, code, *_ in _exercises(name) if tagged(cell, "scratch")]
+    assert len(scratch) >= 2
+    assert sum(tagged(cell, "scratch") for cell, _ in _cells(name)) == len(scratch)  # none beside an exercise
+    for code in scratch:
+        assert 4 <= sum(bool(line.strip()) for line in code.splitlines()) <= 20, code
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_check_that_fails_says_where_to_look(name):
+    for *_, code in _exercises(name):
+        claims = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Assert)]
+        texts = [node.msg and " ".join(ast.unparse(node.msg).split()) for node in claims]
+        assert texts and all(text and text.count(" ") >= 4 for text in texts), texts
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -61,8 +140,6 @@ def test_a_chapter_says_what_is_learned_and_needed(name):
 
 
 def test_figures_and_exercises_of_the_paths_are_those_of_their_chapters():
-    from sqbook.student import exercises
-
     named = 0
     for row in _rows():
         chapters = [name for name in re.findall(r"\.\./notebooks/(\w+)\)", row) if name in NOTEBOOKS]
