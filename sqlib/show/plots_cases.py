@@ -42,9 +42,8 @@ def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame):
         style.picture(ax, bright, f"frame {number}", [found[i]], 10, "left", colour=SKY, width=1.6)
         style.picture(below, np.round(low[i] / 16) / 16)
         below.add_patch(Circle(spot[i], 0.05 * low.shape[1], fill=False, ec=VERMILION, lw=1.6))
-    style.legend(fig, 3, {"detector's box": {"color": SKY},
-                          "brightest spot of the Solarized Low-Pass": {"color": VERMILION}})
-    return fig
+    return style.legend(fig, 3, {"detector's box": {"color": SKY},
+                                 "brightest spot of the Solarized Low-Pass": {"color": VERMILION}})
 
 
 def timeline(index: pd.DataFrame, ranks: dict[str, np.ndarray], spells: dict[str, pd.DataFrame], windows: dict):
@@ -146,8 +145,7 @@ def corona(maps: list, outline, mark=None, contours=None):
             axis.set_major_formatter("s")
             axis.set_ticks(number=3)
             axis.set_axislabel(label if on else " ")
-    style.legend(fig, 3, words)
-    return fig
+    return style.legend(fig, 3, words)
 
 
 def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles):
@@ -161,6 +159,5 @@ def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles):
                        [own for own in boxes for _ in range(count)], high=2.35, size=9, loc="left", width=1.6)
     for ax, place in zip(fig.axes, np.repeat(places, count, axis=0)):
         ax.plot(*(place - 0.5), "x", color=SKY, ms=9, mew=2)
-    style.legend(fig, 2, {"annotated box": {"color": AMBER},
-                          "detector's place": {"color": SKY, "ls": "", "marker": "x", "ms": 9, "mew": 2}})
-    return fig
+    return style.legend(fig, 2, {"annotated box": {"color": AMBER},
+                                 "detector's place": {"color": SKY, "ls": "", "marker": "x", "ms": 9, "mew": 2}})

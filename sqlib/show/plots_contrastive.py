@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sqlib.learn.losses import fallen
-from sqlib.show.style import BLUE, GREEN, VERMILION, curves, grid, legend, picture, stretched
+from sqlib.show.style import BLUE, GREEN, VERMILION, curves, grid, legend, picture, stretched, ticks
 
 SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
 FORMATS = {name: ".2f" for one in SCORES.values() for name in (f"{one}, paper", f"{one}, here", one)} | {"AP": ".3f"}
@@ -59,17 +59,12 @@ def temperatures(table: pd.DataFrame, chance: float):
     """
     fig = curves({"share of the attainable fall (%)": {"": (table["τ"], 100 * table["fall"])},
                   "AP, trial events": {"": tuple(table[name] for name in ("τ", "ap", "low", "high"))}},
-                 "temperature τ", xscale="log", across={"": (0, chance)})
-    ticks = table["τ"][table["τ"] > 1.5 * table["τ"].shift(fill_value=0)]
-    limits = {"0.07, the paper's least": 0.07, "1 / ln 65504 (fp16)": 1 / np.log(65_504)}
+                 "temperature τ", xscale="log", across={"": (0, chance)}, each=({}, {"ylim": (0, None)}))
     for ax in fig.axes:
-        ax.set_xticks(ticks, [f"{tau:g}" for tau in ticks])
-        ax.minorticks_off()
-        for (words, tau), dashes in zip(limits.items(), (":", "-")):
-            ax.axvline(tau, color=VERMILION, lw=1, ls=dashes, label=words, zorder=0)
-    fig.axes[1].set_ylim(0, None)
-    legend(fig)
-    return fig
+        ticks(ax, table["τ"][table["τ"] > 1.5 * table["τ"].shift(fill_value=0)])  # nearer ones would touch
+        ax.axvline(0.07, color=VERMILION, lw=1, ls=":", label="0.07, the paper's least", zorder=0)
+        ax.axvline(1 / np.log(65_504), color=VERMILION, lw=1, label="1 / ln 65504 (fp16)", zorder=0)
+    return legend(fig)
 
 
 def beside(ours: pd.DataFrame, printed: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -86,8 +86,7 @@ def counts(facts: dict):
         right.bar(own.index, own["positives"], 0.8, color=LOOKS[cycle][0], label=f"positive, {NAMES[cycle]}")
     right.set(xlabel="labelled event, in the order of time", ylabel="positive frames", xlim=(-1, max(3, len(events))),
               ylim=(0, 1.05 * max([*events["positives"], 1])))
-    style.legend(fig, 3, handlelength=1)
-    return fig
+    return style.legend(fig, 3, handlelength=1)
 
 
 def gaps(found, delays: tuple[float, float]):
@@ -119,8 +118,7 @@ def scaling(kinds: dict[str, pd.DataFrame], event: str, name: str, intervals):
     left.set(xlabel="greatest pixel of a frame (0–255)", ylabel="frames", yscale="log")
     style.shade(right, [(first - 0.5, last + 0.5) for first, last in intervals])
     right.set(xlabel="frame number", ylabel="mean pixel of a frame (0–255)", title=name, ylim=(0, None))
-    style.legend(fig)
-    return fig
+    return style.legend(fig)
 
 
 def statistics(found: dict[int, dict], reference: pd.DataFrame):

@@ -34,10 +34,9 @@ def boxes_on_frames(frames: np.ndarray, truth: list, found: pd.DataFrame, titles
         ax.set_title(title, fontsize=9, loc="center")
         ax.tick_params(labelsize=8)
         ax.locator_params(nbins=3)
-    style.legend(fig, 2, {"annotated": {"color": AMBER}, "detected": {"color": SKY, "ls": "--"}})
     fig.supxlabel("x (pixels)", fontsize=9)
     fig.supylabel("y (pixels, down)", fontsize=9)
-    return fig
+    return style.legend(fig, 2, {"annotated": {"color": AMBER}, "detected": {"color": SKY, "ls": "--"}})
 
 
 def losses(histories: dict[str, pd.DataFrame], first: str):
@@ -45,10 +44,7 @@ def losses(histories: dict[str, pd.DataFrame], first: str):
     whole = {name: history.set_index("epoch")["loss"] for name, history in histories.items()}
     parts = histories[first].set_index("epoch")[list(STAGES)].rename(columns=STAGES).clip(lower=1e-5)
     names = {"loss": whole, f"terms of the loss, {first}": dict(parts.items())}
-    fig = style.curves(names, "epoch", high=4.4, whole=True)
-    fig.axes[0].set_ylim(0, None)
-    fig.axes[1].set_yscale("log")
-    return fig
+    return style.curves(names, "epoch", high=4.4, whole=True, each=({"ylim": (0, None)}, {"yscale": "log"}))
 
 
 def dated(found: pd.DataFrame) -> list[str]:

@@ -164,6 +164,5 @@ def chain(rows: list[list[tuple[str, str, str]]]):
                 ax.annotate("", (x, y + HIGH / 2), (x, turn), arrowprops=arrow)
         end = x
     drawn = {kind for boxes in rows for _, _, kind in boxes}
-    style.legend(fig, 5, {words: {"ls": "", "marker": "s", "ms": 11, "mfc": fill, "mec": edge}
-                          for kind, (words, fill, edge, _) in KINDS.items() if kind in drawn})
-    return fig
+    return style.legend(fig, 5, {words: {"ls": "", "marker": "s", "ms": 11, "mfc": fill, "mec": edge}
+                                 for kind, (words, fill, edge, _) in KINDS.items() if kind in drawn})

@@ -1,6 +1,8 @@
 """Drawings of the primer on the Sun, to scale; each takes numbers and returns a matplotlib figure."""
 
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import Circle
 
 from sqlib.show import style
 from sqlib.sun import rays
@@ -120,8 +122,7 @@ def doppler(velocity: float, wavelength: float, width: float, picture: np.ndarra
     right.set(xlabel="Mm", ylabel="Mm", title="a Dopplergram")
     bar = fig.colorbar(shown, ax=right, ticks=[-reach, 0, reach])
     bar.ax.set_yticklabels(["rising", "0", "sinking"])
-    style.legend(fig, 3)
-    return fig
+    return style.legend(fig, 3)
 
 
 def modes(spectrum: np.ndarray, degree: np.ndarray, frequency: np.ndarray, band):
@@ -144,8 +145,7 @@ def modes(spectrum: np.ndarray, degree: np.ndarray, frequency: np.ndarray, band)
     ax.axhline(1000 / 300, color=style.GREEN, lw=1.4, ls="-.", label="five minutes")
     ax.set(xlabel="degree ℓ: wavelengths round the Sun", ylabel="frequency (mHz)", xlim=(degree[0], degree[-1]),
            ylim=(frequency[0], frequency[-1]))
-    style.legend(fig, 3)
-    return fig
+    return style.legend(fig, 3)
 
 
 def holography(index: float, pupil, minute: float, motion: np.ndarray, power: np.ndarray, pixel: float):
@@ -153,9 +153,8 @@ def holography(index: float, pupil, minute: float, motion: np.ndarray, power: np
 
     motion, power : (H, W), the blow in the middle; pixel : Mm; index : of the polytrope
     """
-    from matplotlib.patches import Circle
-
-    fig, (above, left, right) = _three()
+    fig = plt.figure(figsize=(7, 5.6))
+    above, left, right = fig.subplot_mosaic([["above", "above"], ["left", "right"]], height_ratios=[1, 1.9]).values()
     inner, outer = pupil
     for side in (-1, 1):
         for distance in np.linspace(inner, outer, 5):
@@ -178,14 +177,6 @@ def holography(index: float, pupil, minute: float, motion: np.ndarray, power: np
     right.imshow(power / power.max(), cmap="gray", vmin=0, vmax=1, **look)
     right.set(title="egression power: the blow itself", xlabel="Mm", xlim=(-30, 30), ylim=(-30, 30))
     return fig
-
-
-def _three():
-    import matplotlib.pyplot as plt
-
-    fig = plt.figure(figsize=(7, 5.6))
-    axes = fig.subplot_mosaic([["above", "above"], ["left", "right"]], height_ratios=[1, 1.9])
-    return fig, [axes[name] for name in ("above", "left", "right")]
 
 
 def egression_map(frame: np.ndarray, active: np.ndarray | None, boxes, bright):

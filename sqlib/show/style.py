@@ -1,7 +1,7 @@
 """The vocabulary of the book's figures: looks, pictures, curves, rows of marks, legends; stamp, and small PNGs."""
 
 import io
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
 
 import numpy as np
@@ -151,16 +151,17 @@ def lines(ax, curves: dict, looks=LOOKS, how: dict | None = None, **axis) -> Non
 
 
 def curves(parts: dict[str, dict], xlabel: str, ylabel: str = "", *, columns: int = 0, high: float = 3.8, looks=LOOKS,
-           how=None, marks=None, across=None, whole: bool = False, ncols: int = 2, share: str = "", **axis):
+           how=None, marks=None, across=None, whole: bool = False, ncols: int = 2, share: str = "", each=(), **axis):
     """A figure of curves against `xlabel`: for each {label of the vertical axis: curves} a panel of `lines`.
 
-    What has the same words looks the same in each. With `ylabel`, which is for all panels, their words are titles.
+    What has the same words looks the same in each, by turns or by {words: look}. With `ylabel`, which is for all
+    panels, their words are titles.
     marks, across : {words: place}, vertical lines and horizontal ones in every panel (across: or a place for each, or
     None); columns, high (inches), share : of the panels, "x" or "xy"; whole : ticks at whole numbers only; ncols : of
-    the legend above
+    the legend above; each, axis : as for `Axes.set`, of each panel and of all
     """
     fig, axes = grid(len(parts), columns or len(parts), high, sharex="x" in share, sharey="y" in share)
-    look = dict(zip(dict.fromkeys(words for own in parts.values() for words in own), cycle(looks)))
+    look = looks if isinstance(looks, dict) else dict(zip(dict.fromkeys(chain(*parts.values())), cycle(looks)))
     for at, (ax, (label, own)) in enumerate(zip(axes, parts.items())):
         lines(ax, own, [look[words] for words in own], how)
         for words, place in (marks or {}).items():
@@ -168,16 +169,17 @@ def curves(parts: dict[str, dict], xlabel: str, ylabel: str = "", *, columns: in
         for words, place in (across or {}).items():
             guide(ax, words, y=np.broadcast_to(place, len(parts))[at], ink="black", ls="--")
         # after the guides: an open limit leaves room for them
-        ax.set(**({"title": label} if ylabel else {"xlabel": xlabel, "ylabel": label}), **axis)
+        ax.set(**({"title": label} if ylabel else {"xlabel": xlabel, "ylabel": label}) | axis)
         if whole:
             ax.xaxis.get_major_locator().set_params(integer=True, nbins=7, min_n_ticks=1)
         if share and not ax.get_subplotspec().is_last_row():
             ax.set_xlabel("")
+    for ax, own in zip(axes, each):
+        ax.set(**own)
     if ylabel:
         fig.supxlabel(xlabel)
         fig.supylabel(ylabel)
-    legend(fig, ncols)
-    return fig
+    return legend(fig, ncols)
 
 
 def guide(ax, words: str = "", *, x: float | None = None, y: float | None = None, ink=GRAY, ls: str = ":") -> None:
@@ -213,12 +215,19 @@ def rows(table, name: str, parts: dict[str, dict], levels=(), *, inks=BLUE, ncol
         guide(ax, level[0], x=level[1], ink="black", ls="--")
         ax.set(xlabel=xlabel, ylim=(-0.6, len(table)), **axis)
         ax.set_yticks(places, table[name])
-    legend(fig, ncols)
-    return fig
+    return legend(fig, ncols)
 
 
-def legend(fig, ncols: int = 2, entries: dict[str, dict] | None = None, **how) -> None:
-    """A legend above the figure, in place of one before, of what its axes label: words that come again are said once.
+def ticks(ax, places, **look) -> None:
+    """Ticks of a logarithmic horizontal axis at those of `places` that it shows, and nowhere else."""
+    low, high = ax.get_xlim()
+    shown = [place for place in places if low <= place <= high]
+    ax.set_xticks(shown, [f"{place:,g}" for place in shown], **look)
+    ax.minorticks_off()
+
+
+def legend(fig, ncols: int = 2, entries: dict[str, dict] | None = None, **how):
+    """The figure with a legend above, in place of one before, of what its axes label, each of the words once.
 
     entries : {words: look of a line or marker}, where no drawn line says it; how : as for `Figure.legend`
     """
@@ -233,3 +242,4 @@ def legend(fig, ncols: int = 2, entries: dict[str, dict] | None = None, **how) -
     if found:
         look = {"columnspacing": 1.2, "handletextpad": 0.5, **how}
         fig.legend(list(found.values()), list(found), loc="outside upper left", ncols=ncols, **look)
+    return fig
