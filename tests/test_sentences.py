@@ -2,7 +2,7 @@
 
 import math
 
-from sqlib.show.sentences import changed, listed, percent, sided
+from sqlib.judge.sentences import changed, listed, percent, sided
 
 
 def test_a_share_is_said_with_its_interval_or_without_what_is_missing():

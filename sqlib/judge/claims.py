@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.stats import t
 
 from sqlib.errors import SqError
+from sqlib.judge.sentences import interval
 
 DECIDED = ("reproduced", "contradicted", "undecided")
 VERDICTS = (*DECIDED, "not possible", "not testable here")
@@ -44,8 +45,7 @@ class Verdict:
 
 def number(value: float | None, low: float | None, high: float | None) -> str:
     """A quantity and its interval in words; "" where it is None."""
-    ends = "no interval" if None in (low, high) else f"{low:.3f} … {high:.3f}"
-    return "" if value is None else f"{value:.3f} ({ends})"
+    return "" if value is None else interval(value, low, high, ".3f", without=" (no interval)")
 
 
 def claims() -> pd.DataFrame:

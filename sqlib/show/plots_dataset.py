@@ -5,9 +5,9 @@ import pandas as pd
 
 from sqlib.data.frames import FrameSet
 from sqlib.judge.metrics import middle
+from sqlib.judge.sentences import interval
 from sqlib.show import style
 from sqlib.show.plots_embedding import event_name
-from sqlib.show.publish import interval
 from sqlib.show.style import BLUE, GREEN, PINK, VERMILION
 
 LOOKS = {23: (BLUE, "-", "o"), 24: (VERMILION, "--", "s")}
