@@ -104,10 +104,8 @@ def by_event(found: pd.DataFrame, definition: str = CENTRE) -> pd.DataFrame:
 
 
 def table5(events: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
-    """Averages of `by_event` over the events of each cycle: cycle, metric, value, low, high (95 %), events.
-
-    The interval of the IoU is by events drawn anew; the others are shares of events or of frames (`metrics.share`).
-    """
+    """Averages of `by_event` over the events of each cycle: cycle, metric, value, low, high (95 %), events; the IoU's
+    interval is by events drawn anew, the others are shares of events or of frames (`metrics.share`)."""
     rows = []
     for cycle, own in events.groupby("cycle"):
         rows.append((cycle, "IoU", *middle(own["IoU"], None, seed, draws), len(own)))
@@ -117,10 +115,8 @@ def table5(events: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
 
 
 def errors(found: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
-    """Distance of the boxes' centres from the nearest annotated centre: median over frames with a box, in px and in Mm.
-
-    A row per unit: unit, median, low, high (95 %, events drawn anew), frames.
-    """
+    """Distance of the boxes' centres from the nearest annotated centre, over frames with a box, in px and in Mm: unit,
+    median, low, high (95 %, events drawn anew), frames."""
     own = found[found["pixels"].notna()]
     rows = [(unit, *middle(own[unit], own["event"], seed, draws, np.median), len(own)) for unit in ("pixels", "Mm")]
     return pd.DataFrame(rows, columns=["unit", "median", "low", "high", "frames"])
