@@ -52,10 +52,8 @@ def by_size(errors: pd.DataFrame, guides: dict[str, float]):
 
 
 def survival(table: pd.DataFrame):
-    """How high the annotated place ranks at other times and during the sunquake (left), and the difference (right).
-
-    table : rows with picture, otherwise, during, difference, low, high (`reconstructions.during`)
-    """
+    """How high the annotated place ranks at other times and during the sunquake (left), and the difference (right):
+    rows with picture, otherwise, during, difference, low, high (`reconstructions.during`)."""
     parts = {"rank among random places": {"other times": ("otherwise", "otherwise", "during"),
                                           "during the sunquake": ("during",)},
              "difference, 95 % interval": {"": ("difference", "low", "high")}}

@@ -29,10 +29,8 @@ LOOKS = ((VIOLET, "-", ""), (BLUE, "--", ""), (GREEN, "-.", ""), (VERMILION, ":"
 
 
 def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame):
-    """Figures 12 and 14: frames (N, H, W) with the detector's box, and below each its Solarized Low-Pass with its spot.
-
-    places : a row a frame with x0, y0, x1, y1; spots : a row a frame with x and y
-    """
+    """Figures 12 and 14: frames (N, H, W) with the detector's box, and below each its Solarized Low-Pass with its spot:
+    places, a row a frame with x0, y0, x1, y1, and spots, with x and y."""
     rows = -(-len(frames) // 4)
     fig, axes = style.grid(8 * rows, 4, 1.82, 0.35, subplot_kw={"xticks": [], "yticks": [], "frame_on": False})
     upper, lower = axes.reshape(rows, 2, 4).swapaxes(0, 1).reshape(2, -1)
@@ -47,10 +45,9 @@ def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame):
 
 
 def timeline(index: pd.DataFrame, ranks: dict[str, np.ndarray], spells: dict[str, pd.DataFrame], windows: dict):
-    """When each model sees what: values 0…1 (M,) per frame and model, a panel an event; bars where it says yes.
-
-    spells : per model a table of event, first, last; windows : per event the first and last frame that are looked at
-    """
+    """When each model sees what: values 0…1 (M,) per frame and model, a panel an event; bars where it says yes:
+    `spells`, per model a table of event, first, last; shaded: `windows`, per event the first and last frame that are
+    looked at."""
     table = index[["event", "frame"]].assign(**{name: np.asarray(values) for name, values in ranks.items()})
     events = {event: own.sort_values("frame") for event, own in table.groupby("event", sort=False)}
     parts = {event_name(event): {name: (own["frame"], own[name]) for name in ranks} for event, own in events.items()}

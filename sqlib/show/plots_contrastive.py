@@ -53,10 +53,8 @@ def leak(scores: dict[str, float]):
 
 
 def temperatures(table: pd.DataFrame, chance: float):
-    """What short runs learn at several temperatures: the fall of the loss, and average precision with its interval.
-
-    table : columns τ (rising), fall, ap, low, high; chance : share of positives
-    """
+    """What short runs learn at several temperatures: the fall of the loss, and average precision with its interval
+    (columns τ, rising, fall, ap, low, high); chance : share of positives."""
     fig = curves({"share of the attainable fall (%)": {"": (table["τ"], 100 * table["fall"])},
                   "AP, trial events": {"": tuple(table[name] for name in ("τ", "ap", "low", "high"))}},
                  "temperature τ", xscale="log", across={"": (0, chance)}, each=({}, {"ylim": (0, None)}))
@@ -85,11 +83,9 @@ def words(low, high) -> str | None:
 
 
 def progress(histories: dict[str, list[pd.DataFrame]], columns: int = 3):
-    """Training of several methods, a small panel each with lines for each seed: the share of what the loss can fall
-    that it has fallen, and the average precision on events kept aside, where it was watched.
-
-    histories : of each method the `history` of each run (epoch, loss, chance, least, ap)
-    """
+    """Training of several methods, a small panel each with lines for each seed (`histories`: epoch, loss, chance,
+    least, ap): the share of what the loss can fall that it has fallen, and the average precision on events kept aside,
+    if watched."""
     parts = {}
     for name, runs in histories.items():
         each = [one.set_index("epoch") for one in runs]

@@ -90,10 +90,8 @@ def counts(facts: dict):
 
 
 def gaps(found, delays: tuple[float, float]):
-    """Error and mean of egression power round a gap (`measurements.gap_errors`).
-
-    delays : travel times (min) over the pupil's radii
-    """
+    """Error and mean of egression power round a gap (`measurements.gap_errors`); delays : travel times (min) over the
+    pupil."""
     parts = {"error / fluctuations of P": found.errors, "mean P / mean without gap": found.means}
     fig = style.curves({words: {f"{length} frames missing": (found.minutes, own) for length, own in values.items()}
                         for words, values in parts.items()}, "time of the egression-power frame after the gap (min)",

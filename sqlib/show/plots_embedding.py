@@ -90,10 +90,8 @@ def along(index: pd.DataFrame, values: dict[str, np.ndarray], status, event: str
 
 
 def rings(maps: dict[int, np.ndarray], index: pd.DataFrame):
-    """Maps (M, 2) of one event by number of neighbours, side by side, colour by frames from the sunquake (Fig. 19).
-
-    `SqError` where no frame of the event is annotated.
-    """
+    """Maps (M, 2) of one event by number of neighbours, side by side, colour by frames from the sunquake (Fig. 19);
+    `SqError` where no frame of the event is annotated."""
     inside = index["label"].to_numpy() == 1
     if not inside.any():
         raise SqError(f"event {index['event'].iloc[0]} has no annotated frame to measure from")

@@ -28,10 +28,8 @@ def travel_times(paths, times: dict, pupil):
 
 
 def time_distance(distances, minutes, velocity, bounces: dict):
-    """A time–distance diagram: velocity (T, D) at `distances` (Mm) and `minutes`, and closed forms of some bounces.
-
-    bounces : {words: (minutes (D,), (Mm, min) where the words stand)}
-    """
+    """A time–distance diagram: velocity (T, D) at `distances` (Mm) and `minutes`, and closed forms of some bounces:
+    {words: (minutes (D,), (Mm, min) where the words stand)}."""
     fig, (ax,) = style.grid(1, 1, 4)
     mesh = ax.pcolormesh(distances, minutes, velocity, cmap="RdBu_r", vmin=-3, vmax=3, shading="nearest",
                          rasterized=True)
@@ -60,10 +58,8 @@ def focus(views: dict, pixel: float, minutes, course):
 
 
 def speckle(level, density, seconds, courses: dict, law):
-    """Density of P over its local mean at `level`, with the exponential law; autocorrelation at `seconds`, with `law`.
-
-    courses : {words: (L,)}, without a course where the frames do not tell
-    """
+    """Density of P over its local mean at `level`, with the exponential law; autocorrelation at `seconds`, with `law`,
+    of `courses` {words: (L,)}, none where the frames do not tell."""
     density = {"frames": (level, np.maximum(density, 1e-6)), "law": (level, np.exp(-level))}
     shown = {words: (seconds, course) for words, course in courses.items()} | {"law": (seconds, law)}
     each = ({"yscale": "log", "ylim": (2e-4, 2), "xlabel": "P / local mean", "title": "brightness; law: exp(−P)"},

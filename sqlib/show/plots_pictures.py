@@ -10,10 +10,8 @@ LOOKS = {"learned": (VERMILION, "--", "s"), "watched": (BLUE, "-", "o")}
 
 
 def numbers(frame: np.ndarray, patch: np.ndarray, corner, count: int = 6):
-    """A frame (H, W), a patch of it (h, w) with the upper left pixel `corner` (y, x), and the gray levels at its peak.
-
-    count : of rows and columns of numbers
-    """
+    """A frame (H, W), a patch of it (h, w) with the upper left pixel `corner` (y, x), and `count` rows and columns of
+    the gray levels at its peak."""
     (top, first), (high, wide) = corner, patch.shape
     peak = np.unravel_index(patch.argmax(), patch.shape)
     y0, x0 = (min(max(at - count // 2, 0), size - count) for at, size in zip(peak, (high, wide)))
@@ -53,10 +51,8 @@ def courses(history, chance: float, share: float):
 
 
 def ranking(labels: np.ndarray, chances: np.ndarray, limits, ap: float):
-    """Histograms of the probabilities (M,) of both classes, and precision against recall; marks at thresholds `limits`.
-
-    labels : (M,), 1 is positive; ap : average precision, the shaded area
-    """
+    """Histograms of the probabilities (M,) of both classes (`labels` (M,), 1 is positive), and precision against recall
+    with the area `ap`; marks at thresholds `limits`."""
     fig, (left, right) = style.grid(2, 2, 3.5)
     bins = np.linspace(0, 1, 21)
     left.hist(chances[labels == 0], bins, histtype="stepfilled", color=GRAY, alpha=0.45, label="no sunquake")

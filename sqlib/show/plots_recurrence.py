@@ -98,10 +98,8 @@ def _map(values: np.ndarray) -> np.ndarray:
 
 
 def rule(most: dict[str, pd.Series], kept: pd.DataFrame, events: int):
-    """The most events found with at most so many false runs (an index) of some detectors, and what one threshold gives.
-
-    kept : by detector the columns events and false at that threshold; events : how many there are to be found
-    """
+    """The most events, of `events`, found with at most so many false runs (an index) of some detectors, and what one
+    threshold gives: `kept`, by detector the columns events and false."""
     fig = style.curves({"test events found": most}, "false runs in all test events", high=4.8, whole=True,
                        across={"": events}, how={"marker": "", "drawstyle": "steps-post"}, xlim=(-0.3, None),
                        ylim=(0, events + 0.5))
@@ -111,10 +109,8 @@ def rule(most: dict[str, pd.Series], kept: pd.DataFrame, events: int):
 
 
 def stages(run: Settings, resolution: int) -> list[list[tuple[str, str, str]]]:
-    """The chain of a run (and of the one it starts from), in rows of boxes: name, detail, and a key of `KINDS`.
-
-    Transforms that the paper made itself are "custom", others "standard"; what the run does not use is "off".
-    """
+    """The chain of a run (and of the one it starts from), in rows of boxes: name, detail, and a key of `KINDS`: what
+    the paper made itself is "custom", other transforms "standard"; what the run does not use is "off"."""
     views, model, extra = run.views, run.model, ", ".join(name.replace("_", " ") for name in run.views.extra)
 
     def part(name, on, detail, kind):

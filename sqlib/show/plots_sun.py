@@ -15,11 +15,8 @@ FACE = "#fffaf0"  # behind words that stand on a picture
 
 
 def circle(longitude: float, latitude: float, radius: float, count: int = 181) -> np.ndarray:
-    """A circle on the Sun as seen from Earth: (2, count), x to the west and y to the north, in solar radii.
-
-    longitude, latitude, radius : of its middle, and as an angle at the Sun's centre, degrees. What lies behind the limb
-    is NaN.
-    """
+    """A circle on the Sun as seen from Earth: (2, count), x to the west and y to the north, in solar radii; NaN behind
+    the limb. Its middle's longitude and latitude, and its radius as an angle at the Sun's centre, are in degrees."""
     lon, lat, size = np.radians([longitude, latitude, radius])
     angle = np.linspace(0, 2 * np.pi, count)
     middle = np.array([np.cos(lat) * np.sin(lon), np.sin(lat), np.cos(lat) * np.cos(lon)])
@@ -62,10 +59,8 @@ def disc(longitudes, radius: float = 6.0):
 
 
 def cut(distances, index: float):
-    """A vertical cut to scale: a flare's loop above the surface, and rays of sound below it to these `distances` (Mm).
-
-    index : of the polytrope in which the rays run
-    """
+    """A vertical cut to scale: a flare's loop above the surface, and rays of sound in a polytrope of this index below
+    it to these `distances` (Mm)."""
     fig, (ax,) = style.grid(1, 1, 3.9)
     low, high, left, right = -25, 26, -53, 66
     for bottom, top, ink in ((2, high, CORONA), (0, 2, CHROMOSPHERE), (low, 0, INTERIOR)):

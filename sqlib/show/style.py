@@ -40,10 +40,8 @@ def stamp(fig, text: str, colour: str = DARK) -> None:
 
 
 def png(fig, limit: int = 150_000) -> bytes:
-    """Return `fig` as a PNG of at most `limit` bytes where that can be had: fewer colours first, then fewer pixels.
-
-    A book page is 700 px wide: 200 dots an inch (1400 px at 7 inches) is sharp on a phone, 90 is the least drawn.
-    """
+    """`fig` as a PNG of at most `limit` bytes where that can be had: fewer colours first, then fewer pixels. A book
+    page is 700 px wide: 200 dots an inch (1400 px at 7 inches) is sharp on a phone, 90 is the least drawn."""
     from PIL import Image
 
     for dpi in (200, 160, 120, 90):
@@ -58,10 +56,8 @@ def png(fig, limit: int = 150_000) -> bytes:
 
 
 def stretched(frame: np.ndarray, top: float | None = None, share: float = 0.995, levels: int = LEVELS) -> np.ndarray:
-    """A frame (..., H, W) as 0…1, `top` (default its own quantile `share`, at least 1) being white.
-
-    Few `levels` keep pages small; speckle hides them, but in smooth pictures they would draw rims of their own.
-    """
+    """A frame (..., H, W) as 0…1, `top` (default its own quantile `share`, at least 1) being white. Few `levels` keep
+    pages small; speckle hides them, but in smooth pictures they would draw rims of their own."""
     top = max(1.0, float(np.quantile(frame, share))) if top is None else top
     return np.floor(levels * np.minimum(np.asarray(frame, float) / top, 1)) / levels
 
@@ -82,10 +78,8 @@ def colour(values, cmap: str = "gray", vmin: float | None = None, vmax: float | 
 
 
 def draw_boxes(ax, boxes, colour: str = AMBER, width: float = 1.5, room: float = 0, **look) -> None:
-    """Draw boxes (x0, y0, x1, y1) of a frame: the pixels from x0 up to x1, which are centred on whole numbers.
-
-    room : so many pixels outside of them, lest the line cover what is in a narrow one
-    """
+    """Draw boxes (x0, y0, x1, y1) of a frame, whose pixels are centred on whole numbers: those from x0 up to x1, and
+    `room` more outside, lest the line cover what is in a narrow one."""
     from matplotlib.patches import Rectangle
 
     for x0, y0, x1, y1 in boxes:
@@ -94,10 +88,8 @@ def draw_boxes(ax, boxes, colour: str = AMBER, width: float = 1.5, room: float =
 
 
 def picture(ax, shown, title: str = "", boxes=(), size: float = 9, loc: str = "center", **look) -> None:
-    """Show a picture of 0…1, gray (H, W) or coloured (H, W, 3), with boxes (`look`: `draw_boxes`), without axes.
-
-    What is drawn on it afterwards does not widen the view.
-    """
+    """Show a picture of 0…1, gray (H, W) or coloured (H, W, 3), with boxes (`look`: `draw_boxes`), without axes; what
+    is drawn on it afterwards does not widen the view."""
     if shown is not None:
         ax.imshow(shown, cmap="gray", vmin=0, vmax=1)
         ax.autoscale(False)
@@ -120,10 +112,8 @@ def grid(count: int, columns: int, high: float, extra: float = 0.0, fig=None, **
 
 
 def panels(pictures, titles, columns: int, boxes=None, rows=(), high: float | None = None, fig=None, **look):
-    """A figure of pictures side by side in so many columns, each with its title and its boxes; None leaves room.
-
-    rows : words to the left of each row; high : inches a row; fig : to draw into; look : see `picture`
-    """
+    """A figure (or in `fig`) of pictures side by side in so many columns, `high` inches a row, each with its title and
+    its boxes; None leaves room. rows : words to the left of each row; look : see `picture`."""
     fig, axes = grid(len(pictures), columns, high or 7 / columns + 0.28, fig=fig)
     for ax, shown, title, own in zip(axes, pictures, titles, boxes or [()] * len(pictures)):
         picture(ax, shown, title, own, **{"size": 8 if columns > 3 else 9, **look})
