@@ -55,11 +55,8 @@ def found_at(rung: Mapping[str, pd.DataFrame], index: pd.DataFrame, rate: float 
              draws: int = 500, beside: str = "") -> pd.DataFrame:
     """A row per method with the share of sunquakes `found` at `rate` false alarms per cube, its 95 % interval `low`,
     `high` over events, and the `threshold` for it; with `beside` also `share`, `share_low`, `share_high`: found, over
-    what that method finds of the same events.
-
-    rung : `alarms` of each method; index : of the samples that they were asked about. The same events are drawn anew
-    for all methods.
-    """
+    what that method finds of the same events. rung : `alarms` of each method; index : of the samples that they were
+    asked about."""
     events = pd.unique(index["event"])
     drawn = np.random.default_rng(seed).integers(0, len(events), (draws, len(events)))
     weights = np.vstack([np.ones(len(events)), *(np.bincount(one, minlength=len(events)) for one in drawn)])

@@ -35,10 +35,8 @@ def steps(frame: np.ndarray, low: np.ndarray, done: np.ndarray, threshold: int, 
 
 
 def before_after(before: np.ndarray, after: np.ndarray, white, titles: list[str], boxes: list, words: str):
-    """Frames (n, H, W) with their `titles` and `boxes` above what an augmentation, in `words`, made of them.
-
-    white : gray level that is drawn white below, one for all or (n,); above it is a frame's own quantile
-    """
+    """Frames (n, H, W) with their `titles` and `boxes` above what an augmentation, in `words`, made of them; there
+    `white`, one for all or (n,), is the gray level of white, above a frame's own quantile."""
     below = [style.stretched(frame, top, levels=255) for frame, top in zip(after, np.broadcast_to(white, len(after)))]
     return panels([*map(style.stretched, before), *below], [*titles, *[""] * len(titles)], len(titles), 2 * boxes,
                   rows=("frame", words), room=ROOM)

@@ -12,10 +12,8 @@ BOX_COLUMNS = ["event", "frame", "x0", "y0", "x1", "y1", "score", "iou", "outsid
 
 
 def boxes_on_frames(frames: np.ndarray, truth: list, found: pd.DataFrame, titles: list[str], reach: int = 32):
-    """Cut-outs of frames (N, S, S) about the boxes `truth` (a tuple of them each) and the boxes `found` (N rows).
-
-    A cut-out reaches `reach` px beyond the middle of what it shows, further where a found box lies further away.
-    """
+    """Cut-outs of frames (N, S, S) about the boxes `truth` (a tuple of them each) and the boxes `found` (N rows):
+    `reach` px beyond the middle of what they show, or as far as a found box lies."""
     columns, size = min(len(frames), 4 if len(frames) > 6 else 3), frames.shape[-1]
     fig, axes = style.grid(len(frames), columns, 7 / columns * 1.14, 0.5)
     places = found[["x0", "y0", "x1", "y1"]].to_numpy(float)

@@ -23,11 +23,9 @@ PITCH, WIDE, HIGH, STEP = 0.98, 2.06, 0.66, 2.4  # inches: from row to row, of a
 
 
 def lifetimes(measured: dict, courses: pd.DataFrame):
-    """How long power lasts: its autocorrelation in time (top), sunquakes and speckles about their peak (bottom).
-
-    measured : {instrument: (seconds, values)}, beside the band's law and how far windows of frames reach
-    courses : of `duration.courses`
-    """
+    """How long power lasts: its autocorrelation in time (top), `measured` {instrument: (seconds, values)} beside the
+    band's law and how far windows of frames reach; sunquakes and speckles about their peak (bottom),
+    `duration.courses`."""
     fig, (top, bottom) = style.grid(2, 1, 3.8)
     lag = np.linspace(0, 720, 300)
     style.lines(top, {"sinc²(2 mHz · τ)": (lag, correlation(lag))}, how={"color": "black", "marker": ""})

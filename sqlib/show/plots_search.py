@@ -43,11 +43,8 @@ def reliability(table: pd.DataFrame):
 
 
 def limits(parts: dict[str, pd.DataFrame], fits: dict[str, dict], classes: int = 5):
-    """Share of sources found against their contrast: for each kind, means of classes of sources with intervals, and the
-    contrasts at which the fitted law reaches 50 and 90 %.
-
-    parts : rows with contrast and found, by kind; fits : of `free_response.limits`, by kind
-    """
+    """Share of sources found against their contrast, rows with contrast and found by kind (`parts`): means of classes
+    with intervals, and the contrasts at which the fitted laws (`free_response.limits`, by kind) reach 50 and 90 %."""
     fig, axes = style.grid(len(parts), min(3, len(parts)), 2.7, sharey=True, sharex=True)
     for ax, (kind, own) in zip(axes, parts.items()):
         for rows in np.array_split(own["contrast"].argsort(), max(1, min(classes, len(own)))):

@@ -99,10 +99,8 @@ def ray_to(distance: float, index: float) -> rays.Ray:
 
 
 def doppler(velocity: float, wavelength: float, width: float, picture: np.ndarray, pixel: float):
-    """A spectral line at rest and shifted by ±`velocity` (m/s), and a Dopplergram (H, W).
-
-    wavelength, width : of the line, Å, full width at half maximum; pixel : Mm. The Dopplergram has arbitrary units.
-    """
+    """A spectral line at rest and shifted by ±`velocity` (m/s), of this wavelength and full width at half maximum (Å),
+    and a Dopplergram (H, W) in arbitrary units, with pixels in Mm."""
     fig, (left, right) = style.grid(2, 2, 3.5)
     offset, shift = np.linspace(-0.2, 0.2, 400), velocity / 299_792_458 * wavelength
     for words, by, (ink, line, _) in (("rising", -shift, style.LOOKS[0]), ("at rest", 0, ("black", ":", "")),
@@ -121,10 +119,8 @@ def doppler(velocity: float, wavelength: float, width: float, picture: np.ndarra
 
 
 def modes(spectrum: np.ndarray, degree: np.ndarray, frequency: np.ndarray, band):
-    """Power (F, L) of waves against their degree and frequency (mHz), with the polytrope's modes over the right half.
-
-    band : mHz, that holography looks at
-    """
+    """Power (F, L) of waves against their degree and frequency (mHz), with the polytrope's modes over the right half,
+    and the `band` (mHz) that holography looks at."""
     fig, (ax,) = style.grid(1, 1, 4.0)
     level = np.log10(spectrum / np.median(spectrum))
     ax.pcolormesh(degree, frequency, level, cmap="Greys", vmin=0, vmax=np.quantile(level, 0.995), shading="nearest",
@@ -144,10 +140,8 @@ def modes(spectrum: np.ndarray, degree: np.ndarray, frequency: np.ndarray, band)
 
 
 def holography(index: float, pupil, minute: float, motion: np.ndarray, power: np.ndarray, pixel: float):
-    """Holography in one picture: rays to the `pupil` (Mm), the surface `minute` min after a blow, and the power then.
-
-    motion, power : (H, W), the blow in the middle; pixel : Mm; index : of the polytrope
-    """
+    """Holography in one picture: rays to the `pupil` (Mm) in a polytrope of this index, and `motion` and `power` (H,
+    W), with pixels in Mm: the surface `minute` min after a blow in the middle, and the power at the blow."""
     fig = plt.figure(figsize=(7, 5.6))
     above, left, right = fig.subplot_mosaic([["above", "above"], ["left", "right"]], height_ratios=[1, 1.9]).values()
     inner, outer = pupil
