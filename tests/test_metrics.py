@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, average_precision_score, precision_recall_fscore_support, roc_auc_score
 
 from sqlib.errors import SqError
-from sqlib.judge.metrics import average_precision, interval, macro, middle, of_columns, possible, scores, share
+from sqlib.judge.metrics import average_precision, interval, macro, middle, named, of_columns, possible, scores, share
 from sqlib.judge.tables import score
 from sqlib.learn.classify import classify
 
@@ -135,6 +135,11 @@ def test_the_interval_of_a_share_over_few_events_covers_it_where_the_bootstrap_d
         held += share(hits, event)[1] <= p <= share(hits, event)[2]
         drawn += middle(hits, event, trial, 60)[1] <= p <= middle(hits, event, trial, 60)[2]
     assert held / 120 > 0.93 > 0.9 > drawn / 120
+
+
+def test_what_is_found_becomes_columns_by_its_name():
+    assert named((1, 0, 2), value="ap") == {"ap": 1, "low": 0, "high": 2}
+    assert named((1, 0, 2), "ap") == {"ap": 1, "ap_low": 0, "ap_high": 2}
 
 
 def test_one_event_gives_no_interval_and_one_seed_one_interval(rng):

@@ -2,12 +2,17 @@
 
 import math
 
-from sqlib.show.sentences import changed, listed, percent, sided
+from sqlib.judge.sentences import changed, interval, listed, percent, sided
 
 
 def test_a_share_is_said_with_its_interval_or_without_what_is_missing():
     assert percent(0.132, 0.10, 0.168) == "13 % (10 … 17 %)"
     assert (percent(0.5, math.nan, 0.6), percent(math.nan, 0, 1)) == ("50 %", "not defined here")
+
+
+def test_a_number_may_say_that_it_has_no_interval():
+    assert interval(0.5, 0.4, 0.6) == "0.50 (0.40 … 0.60)" and interval(0.5, 0.4, math.inf) == "0.50"
+    assert interval(0.5, None, 0.6, ".3f", without=" (no interval)") == "0.500 (no interval)"
 
 
 def test_the_words_follow_the_interval_and_a_missing_one_decides_nothing():

@@ -75,6 +75,18 @@ def test_panels_with_one_label_for_all_have_titles_and_a_place_of_their_own_for_
     assert [ax.yaxis.get_tick_params()["labelleft"] for ax in apart] == [True] * 4  # each has numbers of its own
 
 
+def test_each_panel_may_have_an_axis_of_its_own_and_looks_may_go_by_words():
+    parts = {"share": {"law": ([1, 10], [1, 2])}, "rate": {"data": ([1, 10], [1, 2]), "law": ([1, 10], [2, 1])}}
+    looks = {"data": (style.BLUE, "", "o"), "law": (style.GREEN, "--", "")}
+    fig = style.curves(parts, "x", looks=looks, xscale="log", each=[{"xlabel": "pixels"}, {"ylim": (0, 5)}])
+    left, right = fig.axes
+    assert (left.get_xlabel(), right.get_xlabel(), right.get_ylim()) == ("pixels", "x", (0, 5))
+    assert [line.get_color() for ax in fig.axes for line in ax.lines] == [style.GREEN, style.BLUE, style.GREEN]
+    style.ticks(left, [0.1, 2, 5, 1000])
+    assert [tick.get_text() for tick in left.get_xticklabels()] == ["2", "5"]  # the others lie outside
+    assert not len(left.get_xticks(minor=True))
+
+
 @pytest.mark.parametrize("last", [1, 4, 20])
 def test_epochs_on_an_axis_are_whole_and_few(last):
     epochs = np.arange(1, last + 1)

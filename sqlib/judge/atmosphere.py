@@ -31,11 +31,9 @@ class Above(NamedTuple):
 
 def candidate(event: Event, place: Sequence[float], frames: Sequence[int], middle: Sequence[float], shape, pixel: float,
               folder: Path, channel: int) -> Above:
-    """A user's images (FITS files in `folder`) over a candidate.
-
-    frames : its first and last frame; middle : Stonyhurst longitude and latitude (degrees) of the middle of the frames
-    at the time in the event's name, from where it turns with the Sun. `SqError` as `corona.patch`, `corona.observed`.
-    """
+    """A user's images (FITS files in `folder`) over a candidate, with the frames' first and last number and the
+    Stonyhurst longitude and latitude (degrees) of their `middle` at the time in the event's name, from where it turns
+    with the Sun. `SqError` as `corona.patch`, `corona.observed`."""
     from sqlib.sun.ingest.target import Target, follow
 
     start, end = (event.start + timedelta(seconds=int(n) * event.cadence) for n in frames)

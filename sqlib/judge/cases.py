@@ -2,7 +2,8 @@
 
 The contrastive models say when: frames that their classifier takes for a sunquake, eight in a row or more. A detector
 says where: a place (px) per frame, which must stay. `index` has a row per frame (event, frame, label, boxes), those of
-an event in the order of time, as frame sets and samples have them.
+an event in the order of time, as frame sets and samples have them; `pixels` are its frames, uint8 (M, H, W); `find` is
+`sqlib.learn.locator.find_sources`, or another with its answer, which is told what frames belong together.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from scipy.ndimage import center_of_mass, label
 from scipy.stats import rankdata
 
 from sqlib.errors import SqError
-from sqlib.judge import claims, duration, metrics
+from sqlib.judge import claims, duration
+from sqlib.judge.metrics import middle, named, share
 from sqlib.judge.sources import inside_of
 from sqlib.learn import explain
 from sqlib.learn.boxes import clean
@@ -56,11 +58,7 @@ def rank(values: np.ndarray) -> np.ndarray:
 
 
 def look(pixels, index: pd.DataFrame, find: Callable) -> pd.DataFrame:
-    """The detector's place in each frame (M rows): x, y, score, x0, y0, x1, y1.
-
-    pixels : uint8 (M, H, W); find : `sqlib.learn.locator.find_sources`, or another with its answer, which is told what
-    frames belong together. `SqError` where it does not answer with a place a frame.
-    """
+    """The detector's place in each frame (M rows): the columns `PLACE`; `SqError` where it does not answer for each."""
     event, frame = index["event"].to_numpy(), index["frame"].to_numpy()
     apart = (event[1:] != event[:-1]) | (np.diff(frame) > GAP)
     found = find(np.ascontiguousarray(pixels), runs=np.cumsum(np.r_[False, apart])).frames
@@ -70,19 +68,19 @@ def look(pixels, index: pd.DataFrame, find: Callable) -> pd.DataFrame:
 
 
 def one_place(pixels, find: Callable) -> pd.Series:
-    """The detector's one place for consecutive frames, uint8 (L, H, W), in the order of time; columns as of `look`."""
+    """The detector's one place for consecutive frames, uint8 (L, H, W), in the order of time: `PLACE`."""
     found = find(np.ascontiguousarray(pixels), runs=np.zeros(len(pixels), int)).runs
     return found.loc[found["score"].idxmax(), PLACE].astype(float)
 
 
 def same_spot(places: pd.DataFrame, rows: np.ndarray, near: float = NEAR) -> pd.DataFrame:
-    """How much each window has to say for one place (W rows): score, and frames that name that place.
+    """How much each window (`rows` (W, length) of `windows`) has to say for one place: score, and frames that name it.
 
-    places : of `look`; rows : (W, length) of `windows`. Of the places in a window's frames the one counts about which,
-    within `near` px, the scores sum to most; that sum over the window's length is its score: a detector that jumps
-    about has little, however sure it is of each frame.
+    places : of `look`. Of the places in a window's frames the one counts about which, within `near` px, the scores sum
+    to most; that sum over the window's length is its score: a detector that jumps about has little, however sure it is
+    of each frame.
     """
-    x, y, score = (places[name].to_numpy()[rows] for name in ("x", "y", "score"))
+    x, y, score = places[["x", "y", "score"]].to_numpy().T[:, rows]
     close = np.hypot(x[:, :, None] - x[:, None], y[:, :, None] - y[:, None]) <= near  # (W, length, length)
     support = (close * score[:, None]).sum(2)
     frames = close[np.arange(len(close)), support.argmax(1)].sum(1)
@@ -107,19 +105,24 @@ def agreement(index: pd.DataFrame, rows: np.ndarray, decisions: dict[str, np.nda
     return found.iloc[best].reset_index(drop=True)
 
 
-def inside(x, y, boxes, tolerance: float = TOLERANCE) -> np.ndarray:
-    """bool (M,): whether each place is in one of its frame's boxes ((x0, y0, x1, y1), …), or `tolerance` px off."""
-    return np.array([any(x0 - tolerance <= a <= x1 + tolerance and y0 - tolerance <= b <= y1 + tolerance
-                         for x0, y0, x1, y1 in own) for a, b, own in zip(x, y, boxes)], dtype=bool)
+def inside(x, y, boxes) -> np.ndarray:
+    """bool (M,): whether each place is in one of its frame's boxes ((x0, y0, x1, y1), …), or `TOLERANCE` px off."""
+    return np.array([any(x0 <= a <= x1 and y0 <= b <= y1 for x0, y0, x1, y1 in grown(own))
+                     for a, b, own in zip(x, y, boxes)], dtype=bool)
+
+
+def grown(boxes) -> list[tuple[float, ...]]:
+    """Boxes with the pixels round them that still count as inside."""
+    return [(x0 - TOLERANCE, y0 - TOLERANCE, x1 + TOLERANCE, y1 + TOLERANCE) for x0, y0, x1, y1 in boxes]
 
 
 def low_pass_spots(pixels, threshold: int = 50) -> pd.DataFrame:
     """What the Solarized Low-Pass shows (Figs. 12, 14; M rows): its brightest spot's x, y, level, area (px²); spots.
 
-    pixels : uint8 (M, H, W). Solarizing inverts gray levels from `threshold` up; that is what makes a spot stand out.
-    The brightest is the connected patch of such pixels that holds the greatest low-passed level; its centre is weighted
-    by level. A frame that does not reach the threshold has no spot (spots 0), and its brightest pixel is given. `spots`
-    counts the patches. Raises `SqError` as `low_pass` does.
+    Solarizing inverts gray levels from `threshold` up; that is what makes a spot stand out. The brightest is the
+    connected patch of such pixels that holds the greatest low-passed level; its centre is weighted by level. A frame
+    that does not reach the threshold has no spot (spots 0), and its brightest pixel is given. `spots` counts the
+    patches. Raises `SqError` as `low_pass` does.
     """
     rows = []
     for some in torch.as_tensor(np.ascontiguousarray(pixels)).split(64) if len(pixels) else ():
@@ -127,52 +130,45 @@ def low_pass_spots(pixels, threshold: int = 50) -> pd.DataFrame:
             patches, count = label(counts >= threshold)
             y, x = np.unravel_index(counts.argmax(), counts.shape)
             own = (patches == patches[y, x]) & (count > 0)
-            middle = center_of_mass(counts, own) if count else (y, x)
-            rows.append((middle[1] + 0.5, middle[0] + 0.5, int(counts[y, x]), int(own.sum()), count))
+            centre = center_of_mass(counts, own) if count else (y, x)
+            rows.append((centre[1] + 0.5, centre[0] + 0.5, int(counts[y, x]), int(own.sum()), count))
     return pd.DataFrame(rows, columns=["x", "y", "level", "area", "spots"])
 
 
 def pointed(pixels, index: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     """Claim C22: is the place that a method names inside a box? A row per frame of `index` that has boxes.
 
-    pixels : uint8 (M, H, W); places : of `look`. Columns: event; Solarized Low-Pass, brightest pixel, detector (bool,
-    see `inside`); chance, the share of the frame that the boxes and the tolerance take; spot, whether the low-pass
-    reaches its threshold.
+    places : of `look`. Columns: event; Solarized Low-Pass, brightest pixel, detector (bool, see `inside`); chance, the
+    share of the frame that the boxes and the tolerance take; spot, whether the low-pass reaches its threshold.
     """
     rows, side = np.flatnonzero((index["label"] == 1) & (index["boxes"].map(len) > 0)), pixels.shape[2]
     spot, top = low_pass_spots(pixels[rows]), pixels[rows].reshape(len(rows), side * side).argmax(1)
     boxes, seen = index["boxes"].iloc[rows], places.iloc[rows]
-    grown = [clean([(x0 - TOLERANCE, y0 - TOLERANCE, x1 + TOLERANCE, y1 + TOLERANCE) for x0, y0, x1, y1 in own], side)
-             for own in boxes]
     return pd.DataFrame({
         "event": index["event"].to_numpy()[rows], "Solarized Low-Pass": inside(spot["x"], spot["y"], boxes),
         "brightest pixel": inside(top % side + 0.5, top // side + 0.5, boxes),
-        "detector": inside(seen["x"], seen["y"], boxes),
-        "chance": [float(inside_of(own, side).float().mean()) for own in grown], "spot": spot["spots"].to_numpy() > 0})
+        "detector": inside(seen["x"], seen["y"], boxes), "spot": spot["spots"].to_numpy() > 0,
+        "chance": [float(inside_of(clean(grown(own), side), side).float().mean()) for own in boxes]})
 
 
 def unshared(hits: pd.DataFrame, seed: int, draws: int) -> claims.Verdict:
     """Verdict on C22 by its second rule, from `pointed`: a quarter less the share of the detector's hits above chance
     that the filter has, with its 95 % interval over events. Not testable where the detector is near chance.
     """
-    columns = hits[["Solarized Low-Pass", "detector", "chance"]].to_numpy(float)
-
-    def statistic(_, values: np.ndarray) -> float:
+    def lacks(values: np.ndarray) -> float:
         spots, found, luck = values.mean(0)
         return 0.25 - (spots - luck) / max(found - luck, 1e-9)
 
-    _, sees, luck = columns.mean(0)
-    ends = metrics.interval(np.zeros(len(hits)), columns, hits["event"], statistic, seed, draws)
-    note = f"a random place is inside in {luck:.1%}, the detector in {sees:.1%}"
-    return claims.judge("C22", *((statistic(None, columns), *ends) if sees > 2 * luck else ()), note=note, second=True)
+    columns = hits[["Solarized Low-Pass", "detector", "chance"]].astype(float)
+    _, sees, luck = columns.mean()
+    found = middle(columns, hits["event"], seed, draws, lacks) if sees > 2 * luck else ()
+    return claims.judge("C22", *found, note=f"a random place is inside in {luck:.1%}, the detector in {sees:.1%}",
+                        second=True)
 
 
 def told(index: pd.DataFrame, pixels, find: Callable) -> pd.DataFrame:
-    """Where the detector sees a source if the annotated interval is told, a row an annotated event of `index`.
-
-    pixels : uint8 (M, H, W); find : as in `look`. Columns: event, first, last (annotated frames), x, y (its one place
-    over them), right (whether that is inside a box).
-    """
+    """Where the detector sees a source if the annotated interval is told, a row an annotated event: event, first, last
+    (annotated frames), x, y (its one place over them), right (whether that is inside a box)."""
     rows = []
     for event, own in index[index["label"] == 1].groupby("event", sort=False):
         x, y = one_place(pixels[index.index.get_indexer(own.index)], find)[["x", "y"]]
@@ -184,11 +180,10 @@ def told(index: pd.DataFrame, pixels, find: Callable) -> pd.DataFrame:
 def way(index: pd.DataFrame, said, pixels, find: Callable, length: int = LENGTH) -> pd.DataFrame:
     """The paper's way on events whose truth is known, a row an event: does it find them, when and where?
 
-    said : bool (M,), the classifier's answer; pixels : uint8 (M, H, W); find : as in `look`. Columns: event, runs (of
-    `length` frames or more), when (a run touches the annotation), where (the one place over it is inside the box),
-    false (runs that touch none), chance (when, if the answers are moved in time: share of all moves; what passes the
-    end comes in again at the beginning. A classifier that says yes to everything finds every event: this is what its
-    finds are worth).
+    said : bool (M,), the classifier's answer. Columns: event, runs (of `length` frames or more), when (a run touches
+    the annotation), where (the one place over it is inside the box), false (runs that touch none), chance (when, if the
+    answers are moved in time: share of all moves; what passes the end comes in again at the beginning. A classifier
+    that says yes to everything finds every event: this is what its finds are worth).
     """
     found, rows = duration.runs(index, said, least=length), []
     for event, own in index.groupby("event", sort=False):
@@ -196,10 +191,10 @@ def way(index: pd.DataFrame, said, pixels, find: Callable, length: int = LENGTH)
         if marked.any():
             runs = found[found["event"] == event]
             spans = [own["frame"].between(run.first, run.last).to_numpy() for run in runs.itertuples()]
-            named = [one_place(pixels[index.index.get_indexer(own.index[span])], find)
-                     for span, hit in zip(spans, runs["hit"]) if hit]
+            answers = [one_place(pixels[index.index.get_indexer(own.index[span])], find)
+                            for span, hit in zip(spans, runs["hit"]) if hit]
             boxes = set().union(*own["boxes"][marked])
-            where = any(inside([place["x"]], [place["y"]], [boxes])[0] for place in named)
+            where = any(inside([place["x"]], [place["y"]], [boxes])[0] for place in answers)
             kept = np.any([np.zeros(len(own), bool), *spans], axis=0)
             chance = np.mean([(np.roll(kept, by) & marked).any() for by in range(len(own))])
             rows.append((event, len(runs), bool(runs["hit"].any()), where, int((~runs["hit"]).sum()), chance))
@@ -242,11 +237,9 @@ def evidence(seen: dict[str, Attention], seed: int, draws: int) -> pd.DataFrame:
         for method, own in table.groupby("method", sort=False) if len(table) else ():
             by_event, whole = own.groupby("event")["excess"].mean(), own.dropna(subset="excess")
             less = (first.setdefault(method, by_event) - by_event).dropna()
-            spans = {"excess": metrics.middle(whole["excess"], whole["event"], seed, draws),
-                     "points": metrics.share(own["points"], own["event"]),
-                     "less": metrics.middle(less, None, seed, draws)}
-            numbers = {f"{name}{end}": value for name, three in spans.items()
-                       for end, value in zip(("", "_low", "_high"), three)}
             rows.append({"case": case, "method": method, "label": f"{method}, {case}", "frames": len(own),
-                         "luck": own["luck"].mean(), **numbers})
+                         "luck": own["luck"].mean(),
+                         **named(middle(whole["excess"], whole["event"], seed, draws), "excess"),
+                         **named(share(own["points"], own["event"]), "points"),
+                         **named(middle(less, None, seed, draws), "less")})
     return pd.DataFrame(rows)

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.stats import t
 
 from sqlib.errors import SqError
+from sqlib.judge.sentences import interval
 
 DECIDED = ("reproduced", "contradicted", "undecided")
 VERDICTS = (*DECIDED, "not possible", "not testable here")
@@ -44,18 +45,15 @@ class Verdict:
 
 def number(value: float | None, low: float | None, high: float | None) -> str:
     """A quantity and its interval in words; "" where it is None."""
-    ends = "no interval" if None in (low, high) else f"{low:.3f} … {high:.3f}"
-    return "" if value is None else f"{value:.3f} ({ends})"
+    return "" if value is None else interval(value, low, high, ".3f", without=" (no interval)")
 
 
 def claims() -> pd.DataFrame:
-    """The rules, indexed by claim (claims.csv): statement, and `short`, the same in few words; where in the paper;
-
-    quantity, kind, bound : the first rule; kind "above" claims that the quantity lies above the bound, "within" that
-        it lies between -bound and bound
-    tests : does this rule test the claim? "yes", or why not
-    second_quantity, second_kind, second_bound : the second rule; empty where there is none
-    """
+    """The rules (claims.csv), indexed by claim: statement, `short`, the same in few words, and where in the paper;
+    quantity, kind, bound : the first rule; kind "above" claims that the quantity lies above the bound, "within" that it
+        lies between -bound and bound; tests : does this rule test the claim? "yes", or why not; second_quantity,
+        second_kind,
+    second_bound : the second rule; empty where there is none"""
     found = pd.read_csv(Path(__file__).with_name("claims.csv"), sep=";").set_index("claim")
     return found.fillna({"second_quantity": "", "second_kind": ""})
 
@@ -112,11 +110,8 @@ def every_seed(values, low, high) -> tuple[float, float, float]:
 
 def judge_runs(claim: str, quantity: Callable[..., tuple[float, float, float]], runs: Iterable, note: str = "", *,
                second: bool = False) -> Verdict:
-    """`judge` by a quantity of each of some runs, one a seed, so that the verdict holds for `every_seed`.
-
-    quantity : gives of a run the value and the ends (low, high) of its 95 % interval; NaN where the run has none, and
-        then there is none of all runs
-    """
+    """`judge` by a `quantity` (value and ends of its 95 % interval, NaN where there is none) of each of some runs, one
+    a seed, so that the verdict holds for `every_seed`; without an interval where one run has none."""
     found = [quantity(run) for run in runs]
     return judge(claim, *every_seed(*np.transpose(found)), note, second=second, seeds=len(found))
 

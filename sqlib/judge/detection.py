@@ -12,8 +12,6 @@ minimum duration n      share of events with n frames or more in a row, each wit
 boxes inside the truth  share of frames whose box lies wholly within an annotated one
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import torch
@@ -22,21 +20,17 @@ from torchvision.ops import box_iou
 
 from sqlib.data.catalogue import catalogue
 from sqlib.data.statistics import LOCAL
-from sqlib.judge.metrics import middle, share
+from sqlib.judge.metrics import middle, named, share
 from sqlib.learn.detector import best
 
 SPOT = 4.0  # px, how far the centre may go from one frame to the next
-DURATIONS = (1, 4, 6, 8)
+DURATIONS = {f"minimum duration {n}": n for n in (1, 4, 6, 8)}
+COVERAGE, INSIDE = "correct-signature coverage", "boxes inside the truth"
 CORNERS = ["x0", "y0", "x1", "y1"]
 CENTRE = "centre in the annotated box"
-DEFINITIONS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
-    CENTRE: lambda found: found["outside"] <= 0,
-    "centre in it, or 2 px off": lambda found: found["outside"] <= 2,
-    "boxes touch": lambda found: found["iou"] > 0,
-    "IoU of 0.2 or more": lambda found: found["iou"] >= 0.2,
-    "IoU of 0.5 or more": lambda found: found["iou"] >= 0.5,
-}
-"""What one could call a correct signature, by name; the first is what we use."""
+DEFINITIONS = {  # what one could call a correct signature, by name; the first is what we use
+    CENTRE: "outside <= 0", "centre in it, or 2 px off": "outside <= 2", "boxes touch": "iou > 0",
+    "IoU of 0.2 or more": "iou >= 0.2", "IoU of 0.5 or more": "iou >= 0.5"}
 
 
 def iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -61,8 +55,8 @@ def compare(table: pd.DataFrame, boxes: pd.DataFrame, scale: float = 1.0) -> pd.
     table, size = table.reset_index(drop=True), {event.key: scale * event.pixel for event in catalogue()}
     found = boxes.set_index("position").reindex(range(len(table)))[[*CORNERS, "score"]].astype(float)
     rows = [_beside(np.asarray(truth, float), own) for truth, own in zip(table["boxes"], found[CORNERS].to_numpy())]
-    kinds = {"iou": float, "outside": float, "pixels": float, "inside": bool, "ratio": float}
-    found = found.reset_index(drop=True).join(pd.DataFrame(rows, columns=list(kinds)).astype(kinds))
+    measured = pd.DataFrame(rows, columns=["iou", "outside", "pixels", "inside", "ratio"], dtype=float)
+    found = found.reset_index(drop=True).join(measured.astype({"inside": bool}))
     found.insert(8, "Mm", found["pixels"] * table["event"].map(size).astype(float))
     return table.join(found)
 
@@ -81,7 +75,7 @@ def _beside(truth: np.ndarray, box: np.ndarray) -> tuple[float, float, float, bo
 
 def correct(found: pd.DataFrame, definition: str = CENTRE) -> pd.Series:
     """Whether the box of each frame of `compare` marks the signature, by one of `DEFINITIONS`."""
-    return DEFINITIONS[definition](found)
+    return found.eval(DEFINITIONS[definition])
 
 
 def longest(found: pd.DataFrame, said, spot: float = SPOT) -> int:
@@ -103,33 +97,26 @@ def by_event(found: pd.DataFrame, definition: str = CENTRE) -> pd.DataFrame:
     rows = []
     for event, own in found.groupby("event", sort=False):
         said = correct(own, definition)
-        lasts = {f"minimum duration {n}": float(longest(own, said) >= n) for n in DURATIONS}
         rows.append({"event": event, "cycle": int(own["cycle"].iloc[0]), "frames": len(own), "IoU": own["iou"].mean(),
-                     "correct-signature coverage": said.mean(), **lasts,
-                     "boxes inside the truth": own["inside"].mean()})
+                     COVERAGE: said.mean(), **{name: float(longest(own, said) >= n) for name, n in DURATIONS.items()},
+                     INSIDE: own["inside"].mean()})
     return pd.DataFrame(rows)
 
 
 def table5(events: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
-    """Averages of `by_event` over the events of each cycle: cycle, metric, value, low, high (95 %), events.
-
-    The interval of the IoU is by events drawn anew; the others are shares of events or of frames (`metrics.share`).
-    """
+    """Averages of `by_event` over the events of each cycle: cycle, metric, value, low, high (95 %), events; the IoU's
+    interval is by events drawn anew, the others are shares of events or of frames (`metrics.share`)."""
     rows = []
     for cycle, own in events.groupby("cycle"):
-        found = {"IoU": middle(own["IoU"], None, seed, draws)}
-        found["correct-signature coverage"] = share(own["correct-signature coverage"], samples=own["frames"])
-        found |= {f"minimum duration {n}": share(own[f"minimum duration {n}"]) for n in DURATIONS}
-        found["boxes inside the truth"] = share(own["boxes inside the truth"], samples=own["frames"])
-        rows += [(cycle, metric, *values, len(own)) for metric, values in found.items()]
+        rows.append((cycle, "IoU", *middle(own["IoU"], None, seed, draws), len(own)))
+        rows += [(cycle, name, *share(own[name], samples=1 if name in DURATIONS else own["frames"]), len(own))
+                 for name in (COVERAGE, *DURATIONS, INSIDE)]
     return pd.DataFrame(rows, columns=["cycle", "metric", "value", "low", "high", "events"])
 
 
 def errors(found: pd.DataFrame, seed: int, draws: int = 1000) -> pd.DataFrame:
-    """Distance of the boxes' centres from the nearest annotated centre: median over frames with a box, in px and in Mm.
-
-    A row per unit: unit, median, low, high (95 %, events drawn anew), frames.
-    """
+    """Distance of the boxes' centres from the nearest annotated centre, over frames with a box, in px and in Mm: unit,
+    median, low, high (95 %, events drawn anew), frames."""
     own = found[found["pixels"].notna()]
     rows = [(unit, *middle(own[unit], own["event"], seed, draws, np.median), len(own)) for unit in ("pixels", "Mm")]
     return pd.DataFrame(rows, columns=["unit", "median", "low", "high", "frames"])
@@ -147,10 +134,9 @@ def coco_ap(table: pd.DataFrame, detections: pd.DataFrame, thresholds=(0.1, 0.3,
         corners = torch.tensor(np.array(boxes, np.float32).reshape(-1, 4))
         return {"boxes": corners, "labels": torch.ones(len(corners), dtype=torch.int64), **more}
 
-    truth, asked, groups = [labelled(boxes) for boxes in table["boxes"]], [], detections.groupby("position").indices
-    for position in range(len(table)):
-        own = detections.iloc[groups.get(position, [])]
-        asked.append(labelled(own[CORNERS], scores=torch.tensor(own["score"].to_numpy(np.float32))))
+    truth, groups = [labelled(boxes) for boxes in table["boxes"]], detections.groupby("position").indices
+    own = [detections.iloc[groups.get(position, [])] for position in range(len(table))]
+    asked = [labelled(one[CORNERS], scores=torch.tensor(one["score"].to_numpy(np.float32))) for one in own]
     found = {}
     for name, wanted in (("AP", None), *((f"AP at {t:g}", [float(t)]) for t in thresholds)):
         metric = MeanAveragePrecision(iou_thresholds=wanted)
@@ -164,11 +150,10 @@ def coco_ap(table: pd.DataFrame, detections: pd.DataFrame, thresholds=(0.1, 0.3,
 
 def brightest(pixels: np.ndarray, side: float = 12.0) -> pd.DataFrame:
     """Box of `side` px about the greatest pixel of each frame (N, S, S), as of `detector.best`; score: its level."""
-    flat = np.asarray(pixels, np.float32).reshape(len(pixels), -1)
-    y, x = np.unravel_index(flat.argmax(1), np.shape(pixels)[1:])
-    x, y, half = x + 0.5, y + 0.5, side / 2  # the middle of the pixel
-    return pd.DataFrame({"position": np.arange(len(flat)), "x0": x - half, "y0": y - half, "x1": x + half,
-                         "y1": y + half, "score": flat.max(1)})
+    flat, half = np.asarray(pixels, np.float32).reshape(len(pixels), -1), side / 2
+    y, x = (place + 0.5 for place in np.unravel_index(flat.argmax(1), np.shape(pixels)[1:]))  # the middle of the pixel
+    return pd.DataFrame({"position": range(len(flat)), **dict(zip(CORNERS, (x - half, y - half, x + half, y + half))),
+                         "score": flat.max(1)})
 
 
 def stands_out(pixels: np.ndarray, side: float = 12.0, sigma: float = 2.0, surroundings: float = LOCAL) -> pd.DataFrame:
@@ -205,10 +190,9 @@ def method(table: pd.DataFrame, detections: pd.DataFrame, definition: str, scale
     (share of events that one box for all frames marks rightly), median (px, distance of the best boxes' centres)."""
     found = compare(table, best(detections), scale)
     events = by_event(found, definition)
-    value, low, high = share(events["correct-signature coverage"], samples=events["frames"])
     groups = table.groupby("event", sort=False)  # each event as one frame, with all of its boxes
     boxes = groups["boxes"].agg(lambda own: tuple(dict.fromkeys(box for each in own for box in each)))
     merged = groups[["cycle", "frame"]].first().assign(boxes=boxes).reset_index()
     fused = compare(merged, fuse(detections, table["event"]), scale)
-    return {"value": value, "low": low, "high": high, "fused": correct(fused, definition).mean(),
-            "median": found["pixels"].median()}
+    return {**named(share(events[COVERAGE], samples=events["frames"]), value="value"),
+            "fused": correct(fused, definition).mean(), "median": found["pixels"].median()}

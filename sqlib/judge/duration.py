@@ -91,11 +91,9 @@ def unbroken(numbers: np.ndarray) -> list[np.ndarray]:
 
 
 def runs(index: pd.DataFrame, said, shortest: float = 0.0, least: int = 1) -> pd.DataFrame:
-    """Runs of `least` consecutive frames or more, `shortest` seconds or longer, that were `said` (bool, (M,)) positive.
-
-    A row per run: event, first, last (frame numbers), frames, seconds, rule (whether it lasts 480 s, Section 2.1), hit
-    (whether an annotated frame is among its own).
-    """
+    """Runs of `least` consecutive frames or more, `shortest` seconds or longer, that were `said` (bool, (M,)) positive:
+    event, first, last (frame numbers), frames, seconds, rule (whether it lasts 480 s, Section 2.1), hit (whether an
+    annotated frame is among its own)."""
     rows, events = [], events_of(index)
     for event, own in index.assign(said=np.asarray(said, bool)).groupby("event"):
         annotated = own["frame"][own["label"] == 1]

@@ -22,10 +22,8 @@ SECTORS = 12  # of 30 degrees, in which a ring is looked for
 
 
 def consecutive(embeddings, index: pd.DataFrame, metric: Literal["cosine", "euclidean"] = "cosine") -> pd.DataFrame:
-    """Distance of each embedding to that of the event's frame before (Fig. 6), cosine (0…2) or Euclidean.
-
-    Returns event, frame, step (frames between the two, above 1 at a gap), distance; NaN at an event's first frame.
-    """
+    """Distance of each embedding to that of the event's frame before (Fig. 6), cosine (0…2) or Euclidean: event, frame,
+    step (frames between the two, above 1 at a gap), distance; NaN at an event's first frame."""
     vectors, frames = _checked(embeddings, index), index["frame"].to_numpy()
     if metric == "cosine":
         vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
@@ -167,11 +165,9 @@ def ring(map2d, index: pd.DataFrame) -> pd.DataFrame:
 
 
 def rings(vectors, index: pd.DataFrame, neighbours, seed: int) -> pd.DataFrame:
-    """`ring` of UMAP maps of the embeddings (M, D) of each event, with the most and with the fewest of `neighbours`.
-
-    Returns event, many and few (rho with the most and the fewest), elsewhere (of the most), grows_many and grows_few.
-    Left out: events of fewer than ten frames, or of one class only.
-    """
+    """`ring` of UMAP maps of the embeddings (M, D) of each event, with the most and with the fewest of `neighbours`:
+    event, many and few (rho of both), elsewhere (of the most), grows_many and grows_few. Left out: events of fewer than
+    ten frames, or of one class only."""
     vectors, rows = _checked(vectors, index), []
     for event, own in index.groupby("event").indices.items():
         part = index.iloc[own].reset_index(drop=True)

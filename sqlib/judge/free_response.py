@@ -9,11 +9,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import LogisticRegression
 
-from sqlib.judge.metrics import share
+from sqlib.judge.metrics import named, share
 
 APART = 16  # frames, about 12 minutes: nearer maxima are one alarm
 NEAR = 4  # frames: an alarm so far from the annotated interval has found it, for annotators and methods differ
+ENDS = [0.025, 0.975]
 
 
 def alarms(scores: np.ndarray, index: pd.DataFrame) -> pd.DataFrame:
@@ -27,11 +29,10 @@ def alarms(scores: np.ndarray, index: pd.DataFrame) -> pd.DataFrame:
     rings for an interval that is found counts as nothing, and is left out.
     """
     rows = []
-    for event, own in pd.Series(scores, index.index).groupby(index["event"], sort=False):
-        numbers, values = index.loc[own.index, "frame"].to_numpy(), own.to_numpy(float)
-        marked = numbers[index.loc[own.index, "label"].to_numpy() == 1]
-        found, free = set(), np.ones(len(values), bool)
+    for event, own in index.assign(score=np.asarray(scores, float)).groupby("event", sort=False):
+        numbers, values, marked = *own[["frame", "score"]].to_numpy().T, own["frame"][own["label"] == 1].to_numpy()
         interval = np.cumsum(np.diff(marked, prepend=marked[:1]) > APART)  # number of each marked frame's interval
+        found, free = set(), np.ones(len(values), bool)
         while free.any():
             top = np.flatnonzero(free)[values[free].argmax()]
             free &= np.abs(numbers - numbers[top]) >= APART
@@ -54,29 +55,23 @@ def found_at(rung: Mapping[str, pd.DataFrame], index: pd.DataFrame, rate: float 
              draws: int = 500, beside: str = "") -> pd.DataFrame:
     """A row per method with the share of sunquakes `found` at `rate` false alarms per cube, its 95 % interval `low`,
     `high` over events, and the `threshold` for it; with `beside` also `share`, `share_low`, `share_high`: found, over
-    what that method finds of the same events.
-
-    rung : `alarms` of each method; index : of the samples that they were asked about. The same events are drawn anew
-    for all methods.
-    """
+    what that method finds of the same events. rung : `alarms` of each method; index : of the samples that they were
+    asked about."""
     events = pd.unique(index["event"])
     drawn = np.random.default_rng(seed).integers(0, len(events), (draws, len(events)))
     weights = np.vstack([np.ones(len(events)), *(np.bincount(one, minlength=len(events)) for one in drawn)])
-    sources = _sources(index).reindex(events, fill_value=0).to_numpy()
-    counted, rows = weights @ sources, {}
+    counted, rows = np.maximum(weights @ _sources(index).reindex(events, fill_value=0).to_numpy(), 1), {}
     for name, own in rung.items():
         each = weights[:, pd.Index(events).get_indexer(own["event"])]
-        false = np.cumsum(each * ~own["hit"].to_numpy(), 1) / len(events)
-        hits = np.cumsum(each * own["hit"].to_numpy(), 1)
-        last = (false <= rate).sum(1)  # alarms above the threshold
+        false, hits = (np.cumsum(each * kind, 1) for kind in (~own["hit"].to_numpy(), own["hit"].to_numpy()))
+        last = (false / len(events) <= rate).sum(1)  # alarms above the threshold
         found = np.where(last > 0, np.take_along_axis(hits, np.maximum(last - 1, 0)[:, None], 1)[:, 0], 0)
-        rows[name] = found / np.maximum(counted, 1), own["score"].iloc[max(last[0] - 1, 0)]
+        rows[name] = found / counted, own["score"].iloc[max(last[0] - 1, 0)]
     table = []
     for name, (found, threshold) in rows.items():
-        row = {"method": name, "found": found[0], **_ends(found[1:]), "threshold": threshold}
+        row = {"method": name, **_with_ends(found, value="found"), "threshold": threshold}
         if beside:
-            ratio = found / np.maximum(rows[beside][0], 1e-9)
-            row |= {"share": ratio[0], **_ends(ratio[1:], "share_")}
+            row |= _with_ends(found / np.maximum(rows[beside][0], 1e-9), "share")
         table.append(row)
     return pd.DataFrame(table)
 
@@ -87,9 +82,9 @@ def _sources(index: pd.DataFrame) -> pd.Series:
     return marked.groupby("event")["frame"].agg(lambda frames: 1 + int((frames.diff() > APART).sum()))
 
 
-def _ends(values: np.ndarray, name: str = "") -> dict[str, float]:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return {f"{name}low": float(low), f"{name}high": float(high)}
+def _with_ends(values: np.ndarray, name: str = "", value: str = "") -> dict[str, float]:
+    """The first of `values` (1 + draws,), with its interval by the draws."""
+    return named((values[0], *np.quantile(values[1:], ENDS)), name, value)
 
 
 def limits(strength: np.ndarray, found: np.ndarray, shares=(0.5, 0.9), seed: int = 0,
@@ -99,8 +94,6 @@ def limits(strength: np.ndarray, found: np.ndarray, shares=(0.5, 0.9), seed: int
     strength : (N,) above 0; found : bool (N,). A logistic law in the logarithm of strength is fitted; NaN where all or
     none are found, or the fit does not rise with strength.
     """
-    from sklearn.linear_model import LogisticRegression
-
     def at(rows):
         x, y = np.log(strength[rows])[:, None], found[rows]
         if y.all() or not y.any():  # as of no source
@@ -110,22 +103,20 @@ def limits(strength: np.ndarray, found: np.ndarray, shares=(0.5, 0.9), seed: int
         wanted = [(np.log(share / (1 - share)) - offset) / slope if slope > 0 else np.nan for share in shares]
         return np.exp(np.clip(wanted, -20, 20))
 
-    strength, found = np.asarray(strength, float), np.asarray(found, bool)
-    rng, all_rows = np.random.default_rng(seed), np.arange(len(strength))
-    drawn = np.array([at(rng.integers(0, max(len(all_rows), 1), len(all_rows))) for _ in range(draws)])
-    ends = np.nanquantile(drawn, [0.025, 0.975], axis=0) if np.isfinite(drawn).any(0).all() else np.full((2, 2), np.nan)
-    return {share: (float(value), float(low), float(high)) for share, value, low, high
-            in zip(shares, at(all_rows), *ends)}
+    strength, found, rng = np.asarray(strength, float), np.asarray(found, bool), np.random.default_rng(seed)
+    count = len(strength)
+    drawn = np.array([at(rng.integers(0, max(count, 1), count)) for _ in range(draws)])
+    ends = np.nanquantile(drawn, ENDS, axis=0) if np.isfinite(drawn).any(0).all() else np.full((2, len(shares)), np.nan)
+    return {share: tuple(map(float, three)) for share, *three in zip(shares, at(np.arange(count)), *ends)}
 
 
 def reliability(probability: np.ndarray, hits: np.ndarray, bins: int = 10) -> tuple[pd.DataFrame, float]:
     """Whether probabilities (N,) are true: the candidates in classes of equal width with said (mean), hit (share), low,
     high (Wilson's 95 % interval) and candidates; and the expected calibration error, the mean difference of said and
     hit over all candidates. Source: Guo et al. (2017), arXiv 1706.04599."""
-    rows, probability, hits = [], np.asarray(probability, float), np.asarray(hits, bool)
-    for number in np.unique(kind := np.minimum((probability * bins).astype(int), bins - 1)):
-        own = kind == number
-        hit, low, high = share(hits[own])
-        rows.append((probability[own].mean(), hit, low, high, int(own.sum())))
+    probability, hits = np.asarray(probability, float), np.asarray(hits, bool)
+    kind = np.minimum((probability * bins).astype(int), bins - 1)
+    rows = [(probability[own].mean(), *share(hits[own]), int(own.sum()))
+            for own in (kind == number for number in np.unique(kind))]
     table = pd.DataFrame(rows, columns=["said", "hit", "low", "high", "candidates"])
     return table, float(np.average((table["said"] - table["hit"]).abs(), weights=table["candidates"]))

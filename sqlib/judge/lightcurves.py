@@ -45,10 +45,8 @@ class Light(NamedTuple):
 
 
 def power_of(frameset: FrameSet, event: str, cube: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Power (T, H, W) of an event, by its key, and the numbers (T,) of its frames.
-
-    Of its `cube`, where there is one; else of its frames over their means, for published ones have a gray scale each.
-    """
+    """Power (T, H, W) of an event, by its key, and the numbers (T,) of its frames: of its `cube`, where there is one,
+    else of its frames over their means, for published ones have a gray scale each."""
     if cube:
         read = read_cube(cube)
         return read.power, read.first_frame + np.arange(len(read.power))
@@ -147,10 +145,8 @@ def measure(power: np.ndarray, x: float, y: float, during: tuple[int, int], radi
 
 
 def above(values: np.ndarray, level: float, during: tuple[int, int]) -> np.ndarray:
-    """Positions (K,) of the longest unbroken time of a light curve (T,) above `level` that touches the candidate.
-
-    during : first and last position of the candidate. None, K = 0, where it is never above.
-    """
+    """Positions (K,) of the longest unbroken time of a light curve (T,) above `level` that touches the candidate's
+    first to last position (`during`); K = 0 where it is never above."""
     first, last = during
     runs = [run for run in unbroken(np.flatnonzero(np.asarray(values) > level)) if run[0] <= last and run[-1] >= first]
     return max(runs, key=len, default=np.empty(0, int))
@@ -172,10 +168,8 @@ def once(seconds: float, n: float) -> float:
 
 
 def noise(seconds: float, cadence: float, n: float, rng: np.random.Generator) -> np.ndarray:
-    """A light curve of nothing but noise: the mean power of round(n) independent random waves in the band, mean 1 (T,).
-
-    Its autocorrelation is sinc²(2 mHz · τ), as `duration.correlation` says.
-    """
+    """A light curve of nothing but noise: the mean power of round(n) independent random waves in the band, mean 1 (T,);
+    its autocorrelation is `duration.correlation`."""
     count, waves = round(seconds / cadence), max(1, round(n))
     inside = np.abs(np.fft.fftfreq(count, cadence)) <= BAND / 2
     spectrum = (rng.standard_normal((waves, count)) + 1j * rng.standard_normal((waves, count))) * inside

@@ -1,4 +1,7 @@
-"""Scores of predictions (Section 3), and how sure they are: bootstrap intervals by event, and Wilson's for shares."""
+"""Scores of predictions (Section 3), and how sure they are: bootstrap intervals by event, and Wilson's for shares.
+
+What is found with its 95 % interval is (value, low, high) everywhere; the ends are NaN where there is no interval.
+"""
 
 from collections.abc import Callable, Iterable
 
@@ -91,11 +94,10 @@ def interval(labels, values, events, statistic: Callable[..., float], seed: int,
 
     `labels` (M,) classes, `values` (M,) or (M, K), `events` (M,): the event of each sample. Frames of one event
     resemble each other, so events are drawn and each brings all its frames (cluster bootstrap). Average precision of
-    several columns of values is the mean over them. With `less`, like
-    `values`, the interval is of the difference of both statistics, the same events being drawn for both: what makes an
-    event hard makes it hard for both. A draw that lacks a class of the whole set is skipped. NaN where there are fewer
-    than two events or every draw is skipped: one event does not tell how events differ. With few events (the paper's
-    test set has 11) percentile intervals come out somewhat short. `SqError` for unequal lengths and no samples.
+    several columns is the mean over them. With `less`, like `values`, it is of the difference of both statistics, the
+    same events being drawn for both. A draw that lacks a class of the whole set is skipped. NaN where there are fewer
+    than two events or every draw is skipped. With few events (the paper's test set has 11) percentile intervals come
+    out somewhat short. `SqError` for unequal lengths and no samples.
     Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13, DOI 10.1201/9780429246593.
     """
     labels, events = np.asarray(labels), np.asarray(events)
@@ -144,8 +146,12 @@ def middle(values, events, seed: int, draws: int = 1000,
     if not len(values):
         return np.nan, np.nan, np.nan
     events = np.arange(len(values)) if events is None else events
-    each = interval(np.zeros(len(values)), values, events, lambda _, v: float(statistic(v)), seed, draws)
-    return float(statistic(values)), *each
+    return with_interval(np.zeros(len(values)), values, events, lambda _, v: float(statistic(v)), seed, draws)
+
+
+def named(found: tuple[float, float, float], name: str = "", value: str = "") -> dict[str, float]:
+    """What is found with its interval as columns: `name` (or `value`), `name`_low and `name`_high; low, high for ""."""
+    return dict(zip((value or name, *(f"{name}_{end}".lstrip("_") for end in ("low", "high"))), map(float, found)))
 
 
 def share(values, events=None, samples=1) -> tuple[float, float, float]:

@@ -69,10 +69,8 @@ def annotated_share(index: pd.DataFrame, smooth: float = 0.0, length: int = 0) -
 
 
 def frame_number(taught: pd.DataFrame, asked: pd.DataFrame, smooth: float = 4.0) -> np.ndarray:
-    """Score (M,) of the frames `asked` by their numbers alone: `annotated_share` of the events `taught`.
-
-    taught, asked : rows of an index (event, cycle, frame, label); 0 for a cycle that was not taught
-    """
+    """Score (M,) of the frames `asked` by their numbers alone: `annotated_share` of the events `taught`, both rows of
+    an index (event, cycle, frame, label); 0 for a cycle that was not taught."""
     shares = annotated_share(taught, smooth, int(asked["frame"].max()) + 1)
     shares = shares.reindex(columns=asked["cycle"].unique(), fill_value=0.0)
     return shares.to_numpy()[asked["frame"], shares.columns.get_indexer(asked["cycle"])]
@@ -138,10 +136,8 @@ def template(instrument: str, settings: twin.TwinSettings, side: int) -> Templat
 
 
 def shares(strengths: np.ndarray, levels: np.ndarray, away: np.ndarray) -> np.ndarray:
-    """Shares (S, L, A) of sources (N,) by strength (equal parts), `LEVELS` and `AWAY`.
-
-    A tenth is as if distance and the others did not hang together, for some hundred sources do not fill all classes.
-    """
+    """Shares (S, L, A) of sources (N,) by strength (equal parts), `LEVELS` and `AWAY`; a tenth is as if these were
+    independent, for some hundred sources do not fill all classes."""
     cuts = np.quantile(strengths, np.arange(1, STRENGTHS) / STRENGTHS)
     kinds = np.digitize(strengths, cuts), np.digitize(levels, LEVELS), np.digitize(away, AWAY)
     found = np.zeros((STRENGTHS, len(LEVELS) + 1, len(AWAY) + 1))
@@ -197,10 +193,8 @@ def filters(instrument: str, settings: twin.TwinSettings, shape: tuple[int, ...]
 
 
 def relative_power(frames: np.ndarray, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """u = P / local level in bins of `step` frames (T', H, W), and the level over the frame's mean (H, W).
-
-    frames : (T, H, W); the level is the median in time, which a source does not lift, blurred by `LEVEL` px
-    """
+    """u = P / local level in bins of `step` frames (T', H, W), and the level over the frame's mean (H, W), of frames
+    (T, H, W). The level is the median in time, which a source does not lift, blurred by `LEVEL` px."""
     power = torch.from_numpy(np.array(frames, np.float32))
     power /= power.mean((1, 2), keepdim=True).clamp(min=1e-6)
     power = torch.nn.functional.pad(power, (0, 0, 0, 0, 0, -len(power) % step), value=float("nan"))
@@ -211,10 +205,8 @@ def relative_power(frames: np.ndarray, step: int) -> tuple[torch.Tensor, torch.T
 
 
 def peaks_in(frames: np.ndarray, instrument: str, settings: twin.TwinSettings, places: list[np.ndarray]) -> np.ndarray:
-    """Log likelihood ratios (len(places), T') of a source that peaks in each bin somewhere in `places`, bool (H, W).
-
-    frames : (T, H, W) of one event
-    """
+    """Log likelihood ratios (len(places), T') of a source that peaks in each bin somewhere in `places`, bool (H, W), by
+    the frames (T, H, W) of one event."""
     known = template(instrument, settings, frames.shape[-1])
     relative, level = relative_power(frames, known.step)
     middle = [(np.arange(side) - (side - 1) / 2) for side in level.shape]
@@ -234,10 +226,8 @@ def peaks_in(frames: np.ndarray, instrument: str, settings: twin.TwinSettings, p
 
 
 def annotated_given(peaks: np.ndarray, known: Template, frames: int) -> np.ndarray:
-    """Log odds (T,) that a frame is annotated, from log likelihood ratios (T',) of a source that peaks in each bin.
-
-    Either one source peaks within `FAR` frames of it, in any bin alike and `RATE` times a frame, or none does.
-    """
+    """Log odds (T,) that a frame is annotated, from log likelihood ratios (T',) of a source that peaks in each bin: one
+    peaks within `FAR` frames of it, in any bin alike and `RATE` times a frame, or none does."""
     middles = (np.arange(len(peaks)) + 0.5) * known.step - 0.5
     after = np.rint(np.arange(frames)[:, None] - middles).astype(int)
     inside = np.clip(known.annotated[np.clip(after + FAR, 0, 2 * FAR)], 1e-6, 1 - 1e-6)

@@ -17,10 +17,8 @@ Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 
 def blocks(samples: Samples, block: int = 4) -> np.ndarray:
-    """float32 (M, K): averages of blocks of `block` px a side of each sample's middle frame, over the frame's mean.
-
-    Raises `SqError` for a block that does not fit the frames.
-    """
+    """float32 (M, K): averages of blocks of `block` px a side of each sample's middle frame, over the frame's mean;
+    `SqError` for a block that does not fit the frames."""
     if not 1 <= block <= samples.pixels.shape[-1]:
         raise SqError(f"block={block} does not fit frames of {samples.pixels.shape[-1]} pixels: take 1 up to that")
     parts = [avg_pool2d(part.float()[:, None], block)[:, 0] for part in samples.pixels[samples.rows].cpu().split(512)]
@@ -42,10 +40,8 @@ def calendar(index: pd.DataFrame, train, test) -> pd.DataFrame:
 
 
 def likest(samples: Samples, train, test) -> np.ndarray:
-    """int64 (T,): for each of `test` the one of `train` whose pixels correlate most with its own.
-
-    train, test : positions (R,) and (T,) of samples, as those returned are; at least one of `train`
-    """
+    """int64 (T,): for each of `test` (T,) the one of `train` (R,) whose pixels correlate most with its own;
+    positions."""
 
     def directions(rows: torch.Tensor) -> torch.Tensor:
         flat = samples.pixels[samples.rows[rows]].flatten(1).float()
@@ -154,10 +150,8 @@ def changed(frames: torch.Tensor, marked: torch.Tensor, change: Change,
 
 
 def example(frame: torch.Tensor, marked: torch.Tensor, change: Change, seed: int, tries: int = 100) -> tuple:
-    """The first of some random views of a frame (1, S, S) that has lost the centre of its box: `changed`, of one frame.
-
-    Where none has lost it, the first that differs from the frame, or the last.
-    """
+    """The first of some random views of a frame (1, S, S) that has lost the centre of its box, else the first that
+    differs from the frame, else the last: `changed`, of one frame."""
     other = None
     for n in range(tries):
         new, inside, kept = changed(frame, marked, change, seed + n)

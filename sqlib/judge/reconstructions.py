@@ -24,10 +24,8 @@ LEAST = 0.01  # variance over frames above which a latent dimension counts as us
 
 @torch.no_grad()
 def layers(net: AutoEncoder, size: int) -> pd.DataFrame:
-    """A row per layer of an autoencoder for frames of `size`: part, layer, channels, side (1: a vector), weights.
-
-    The frames are passed through it one layer after another, so the sizes are what the network itself makes.
-    """
+    """A row per layer of an autoencoder for frames of `size`: part, layer, channels, side (1: a vector), weights; the
+    sizes are what the network itself makes of an empty frame."""
     up, kernel = net.decoder, "convolution 3×3"
     steps = [("encoder", f"{kernel}, stride 2", net.trunk[0]),
              *(("encoder", "residual block, stride 2", block) for block in net.trunk[1:]),
@@ -101,10 +99,8 @@ def linear_codes(train: np.ndarray, count: int, seed: int) -> dict[str, tuple[np
 
 
 def linear_errors(frames: np.ndarray, code: tuple[np.ndarray, np.ndarray], sizes) -> np.ndarray:
-    """Mean squared error (N, K) of each of the frames (N, S, S) by the first of the basis of `code`, K `sizes` of it.
-
-    Size 0 is the mean frame. Of a basis with fewer vectors than a size all are taken.
-    """
+    """Mean squared error (N, K) of each of the frames (N, S, S) by the first of the basis of `code`, K `sizes` of it: 0
+    is the mean frame, and of a basis with fewer vectors than a size all are taken."""
     mean, basis = code
     rest = frames.reshape(len(frames), -1) - mean
     kept = np.square(rest @ basis.T).cumsum(axis=1, dtype=np.float64)  # orthonormal: of the square it is that of these
@@ -119,10 +115,8 @@ def ratio(error: np.ndarray, yardstick: np.ndarray, events, seed: int) -> tuple[
 
 
 def lasting_error(frames: np.ndarray, events) -> float:
-    """Mean squared error of frames (N, S, S) by the mean of all of them that are of the same of `events` (N,).
-
-    What is left is what does not last, speckle above all: the error of a code that tells the region and nothing else.
-    """
+    """Mean squared error of frames (N, S, S) by the mean of all of them that are of the same of `events` (N,): the
+    error of a code that tells the region and nothing else, speckle above all."""
     events = np.asarray(events)
     return float(sum(frames[events == one].var(axis=0).sum(dtype=float) * (events == one).sum()
                      for one in np.unique(events)) / (frames[0].size * len(frames)))
@@ -182,10 +176,8 @@ def event_boxes(index: pd.DataFrame, full: int, size: int) -> dict[str, list[tup
 
 
 def elsewhere(box, size: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` random places (x0, y0, x1, y1) of boxes as large as `box` that do not overlap it, in a frame of `size`.
-
-    int64 (count, 4), px. Raises `SqError` where there is no room.
-    """
+    """`count` random places (x0, y0, x1, y1) of boxes as large as `box` that do not overlap it, in a frame of `size`:
+    int64 (count, 4), px. Raises `SqError` where there is no room."""
     x0, y0, x1, y1 = box
     across, down = np.meshgrid(np.arange(size - (x1 - x0) + 1), np.arange(size - (y1 - y0) + 1))
     free = (across >= x1) | (across + x1 - x0 <= x0) | (down >= y1) | (down + y1 - y0 <= y0)

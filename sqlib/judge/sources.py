@@ -31,10 +31,8 @@ def annotated(frameset: FrameSet) -> np.ndarray:
 
 
 def controls(frameset: FrameSet, positives: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
-    """As many frames (K,) without a sunquake of each event of `positives`, evenly spread, and where its sources are.
-
-    Fewer where an event has fewer. The places are bool (K, size, size), the annotated pixels of all frames of an event.
-    """
+    """As many frames (K,) without a sunquake of each event of `positives`, evenly spread, or fewer where it has fewer,
+    and where its sources are: bool (K, size, size), the annotated pixels of all frames of an event."""
     size, index = frameset.pixels.shape[1], frameset.index
     places, where = [np.empty(0, int)], [torch.zeros(0, size, size, dtype=torch.bool)]
     for event, rows in index.iloc[positives].groupby("event", sort=False):

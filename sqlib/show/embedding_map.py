@@ -29,9 +29,8 @@ def embedding_map(points, index: pd.DataFrame, pixels, status, axes=("UMAP 1", "
     """A map of at most `MOST` frames, of at most `LIMIT` bytes as one HTML; its table has points and classes.
 
     points : (M, 2); index : a row per mark with event and frame; pixels : uint8 (M, h, w), each shown small and
-    stretched to its own contrast; status : class of each mark (M,), see `plots_embedding.classes`
-
-    `SqError` where these do not belong together, or the frames do not fit.
+        stretched to its own contrast; status : class of each mark (M,), see `plots_embedding.classes` `SqError` where
+        these do not belong together, or the frames do not fit.
     """
     points, pixels, status = np.asarray(points, float), np.asarray(pixels), np.asarray(status).astype(str)
     count, fits = len(points), {len(points)} == {len(index), len(pixels), len(status)}

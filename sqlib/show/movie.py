@@ -18,13 +18,12 @@ def player(frames, *, fps: float = 8, times=None, still: int | None = None, boxe
            region: tuple[float, float] | None = None, numbers=None, limit: int = 425_000) -> Player:
     """A player of `frames`, uint8 (T, H, W) or (T, H, W, 3) (see `style.colour`).
 
-    fps : frames a second
-    times : a text per frame ("t = 12 min"); default the frame's number
-    still : the frame shown first, and the only one without scripts; default the middle one
+    fps : frames a second; times : a text per frame ("t = 12 min"), by default its number; still : the frame shown
+        first, and the only one without scripts, by default the middle one; numbers : see `Player`; limit : bytes of the
+        sprite sheet
     boxes : by what a switch says ("Annotated box"), for each frame (T) the boxes (x0, y0, x1, y1) that it draws; off at
         first
     region : gray levels, of 0…255, that become black and white at the switch "Active-region contrast"
-    numbers : see `Player`; limit : bytes of the sprite sheet
 
     `SqError` for another type or shape, under two frames, or what is not one per frame.
     """
@@ -54,12 +53,10 @@ def episode(frameset: FrameSet, event: str = "", around: int = 10, most: int = 4
 
     event : its key; default the one whose annotated sources are clearest, of those with frames before and after if
         there are
-    around : frames shown before and after the annotated ones (or those of `span`), as far as they are at hand
-    span : first and last frame that it is about; default the annotated ones, and all where there are none
+    around : frames shown before and after those of `span` (default: the annotated ones, or all where there are none)
     found : by what a switch says, boxes (frame, x0, y0, x1, y1) that somebody else drew in this event, in the frames'
-        pixels
-    Grays are stretched alike in all frames, black at 0 and white at the quantile .997; `region` holds the levels that
-    fill the scale within the active region. `SqError` where no event has two frames.
+        pixels Grays are stretched alike in all frames, black at 0 and white at the quantile .997; `region` holds the
+        levels that fill the scale within the active region. `SqError` where no event has two frames.
     """
     event = event or _clearest(frameset)
     facts = frameset.index[frameset.index["event"] == event].sort_values("frame", kind="stable")

@@ -48,16 +48,15 @@ def choose(samples: Samples, count: int = 5) -> tuple[torch.Tensor, torch.Tensor
 
 def attempts(batch: torch.Tensor, inside: torch.Tensor, facts: pd.DataFrame, generator: torch.Generator,
              thresholds=(50, 30), draws: int = 3, side: int = 104) -> tuple[np.ndarray, pd.DataFrame]:
-    """Alter samples uint8 (B, 3, H, W), with sources `inside` bool (B, H, W), in every way that the playground offers.
-
-    The alterations are those of `sqlib.learn`, on the samples as they are and after the Solarized Low-Pass of each of
-    `thresholds`. The same draw means the same chance after each of them.
+    """Alter samples uint8 (B, 3, H, W), with sources `inside` bool (B, H, W), in every way that the playground offers:
+    those of `sqlib.learn`, on the samples as they are and after the Solarized Low-Pass of each of `thresholds`, with
+    the same chance in the same draw.
 
     Returns pictures, uint8 (N, S, S, 3), S at most `side`, and a row for each, a frame's together: event, frame,
     sunquake (bool), threshold of the low-pass (0: none), then (a key of KINDS), draw, contrast before and after (NaN
     where no annotated pixel is left), left (how many of these are there and not painted over, of one before) and boxes,
-    in pixels shown. White is the quantile .995 of the frame as it is (at least 100 with erased rectangles), and 255
-    after a low-pass.
+    in pixels shown. White is the quantile .995 of the frame as it is (at least 100 with erased rectangles), 255 after a
+    low-pass.
     """
     seeds = torch.randint(2**31, (draws,), generator=generator).tolist()
     before, size = sources.contrast(batch[:, 1], inside), min(side, batch.shape[-1])

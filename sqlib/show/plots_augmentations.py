@@ -29,16 +29,14 @@ def steps(frame: np.ndarray, low: np.ndarray, done: np.ndarray, threshold: int, 
     gray.set(yscale="log", xlabel="gray level", ylabel="pixels")
     gray.legend(fontsize=8)
     level = np.arange(256)
-    style.lines(curve, {"": (level, np.where(level < threshold, level, 255 - level))}, [(BLUE, "", ".")], {"ms": 2},
-                xlabel="gray level before", ylabel="after", xlim=(0, 255), ylim=(0, 255), title="solarizing")
+    curve.plot(level, np.where(level < threshold, level, 255 - level), ".", color=BLUE, ms=2)
+    curve.set(xlabel="gray level before", ylabel="after", xlim=(0, 255), ylim=(0, 255), title="solarizing")
     return fig
 
 
 def before_after(before: np.ndarray, after: np.ndarray, white, titles: list[str], boxes: list, words: str):
-    """Frames (n, H, W) with their `titles` and `boxes` above what an augmentation, in `words`, made of them.
-
-    white : gray level that is drawn white below, one for all or (n,); above it is a frame's own quantile
-    """
+    """Frames (n, H, W) with their `titles` and `boxes` above what an augmentation, in `words`, made of them; there
+    `white`, one for all or (n,), is the gray level of white, above a frame's own quantile."""
     below = [style.stretched(frame, top, levels=255) for frame, top in zip(after, np.broadcast_to(white, len(after)))]
     return panels([*map(style.stretched, before), *below], [*titles, *[""] * len(titles)], len(titles), 2 * boxes,
                   rows=("frame", words), room=ROOM)
@@ -81,8 +79,7 @@ def ablation(found: pd.DataFrame, scores: pd.DataFrame, beside: str, chance: flo
     places = len(found) - 1 - pd.Index(found["method"]).get_indexer(scores["variant"])
     for ax, values in zip(fig.axes, (100 * scores["share"], scores["AP"])):
         ax.plot(values, places, "o", mfc="none", color=GRAY, label="a seed")
-    style.legend(fig)
-    return fig
+    return style.legend(fig)
 
 
 def everyday(runs: dict[str, pd.DataFrame]):
@@ -90,7 +87,7 @@ def everyday(runs: dict[str, pd.DataFrame]):
 
     runs : of each way its numbers by epoch, with columns (share, seed) and (f1, seed)
     """
-    looks = (GRAY, "-", "o"), (BLUE, "--", "s"), (VERMILION, ":", "^")
     return style.curves({"loss / chance level": {way: own["share"] for way, own in runs.items()},
                          "macro F1 on test pictures": {way: own["f1"] for way, own in runs.items()}}, "epoch",
-                        looks=looks, whole=True, across={"": (1, None)})
+                        looks=((GRAY, "-", "o"), (BLUE, "--", "s"), (VERMILION, ":", "^")), whole=True,
+                        across={"": (1, None)})

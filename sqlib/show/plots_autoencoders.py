@@ -9,7 +9,8 @@ from sqlib.show.plots_contrastive import SCORES
 from sqlib.show.plots_embedding import event_name
 from sqlib.show.style import BLUE, GRAY, GREEN, VERMILION
 
-MODELS = {"AE": (BLUE, "-", "o"), "VAE": (VERMILION, "--", "s"), "log-cosh VAE": (GREEN, "-.", "D")}
+MODELS = {"AE": (BLUE, "-", "o"), "VAE": (VERMILION, "--", "s"), "log-cosh VAE": (GREEN, "-.", "D"),
+          "PCA": ("black", "-", "v"), "lowest frequencies": (GRAY, ":", "^")}
 PARTS = {"input": GRAY, "encoder": BLUE, "latent": VERMILION, "decoder": GREEN}
 
 
@@ -38,27 +39,21 @@ def reconstructions(table: pd.DataFrame, frames: np.ndarray, copies: dict[str, n
 
 def by_size(errors: pd.DataFrame, guides: dict[str, float]):
     """Errors (model, size, train, test) on held-out and on training frames by latent size; `guides`: levels, named."""
-    looks = [{"PCA": ("black", "-", "v"), "lowest frequencies": (GRAY, ":", "^")}.get(name) or MODELS[name]
-             for name in errors["model"].unique()]
     fig = style.curves({"squared error / variance": style.series(errors, "model", "size", "test")}, ncols=5,
-                       looks=looks, xlabel="numbers in the code", how={"ls": "-"}, across=guides)
-    (ax,) = fig.axes
-    hollow = {"ls": "--", "lw": 0.8, "mfc": "white", "label": ""}
-    style.lines(ax, style.series(errors, "model", "size", "train"), looks, hollow)
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(sizes := sorted(errors["size"].unique()), [f"{size:,}" for size in sizes])
-    ax.minorticks_off()
+                       looks=MODELS, xlabel="numbers in the code", how={"ls": "-"}, across=guides, xscale="log")
+    (ax,), sizes = fig.axes, sorted(errors["size"].unique())
+    train = style.series(errors, "model", "size", "train")
+    style.lines(ax, train, [MODELS[name] for name in train], {"ls": "--", "lw": 0.8, "mfc": "white", "label": ""})
     room = max(sizes[-1] / sizes[0], 2)  # on the right for the words of the guides
     ax.set(title="filled: held-out events; hollow: training events", ylim=(0, 1.05 * ax.get_ylim()[1]),
            xlim=(sizes[0] / room**0.08, sizes[-1] * room**0.4))
+    style.ticks(ax, sizes)
     return fig
 
 
 def survival(table: pd.DataFrame):
-    """How high the annotated place ranks at other times and during the sunquake (left), and the difference (right).
-
-    table : rows with picture, otherwise, during, difference, low, high (`reconstructions.during`)
-    """
+    """How high the annotated place ranks at other times and during the sunquake (left), and the difference (right):
+    rows with picture, otherwise, during, difference, low, high (`reconstructions.during`)."""
     parts = {"rank among random places": {"other times": ("otherwise", "otherwise", "during"),
                                           "during the sunquake": ("during",)},
              "difference, 95 % interval": {"": ("difference", "low", "high")}}

@@ -29,10 +29,8 @@ LOOKS = ((VIOLET, "-", ""), (BLUE, "--", ""), (GREEN, "-.", ""), (VERMILION, ":"
 
 
 def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame):
-    """Figures 12 and 14: frames (N, H, W) with the detector's box, and below each its Solarized Low-Pass with its spot.
-
-    places : a row a frame with x0, y0, x1, y1; spots : a row a frame with x and y
-    """
+    """Figures 12 and 14: frames (N, H, W) with the detector's box, and below each its Solarized Low-Pass with its spot:
+    places, a row a frame with x0, y0, x1, y1, and spots, with x and y."""
     rows = -(-len(frames) // 4)
     fig, axes = style.grid(8 * rows, 4, 1.82, 0.35, subplot_kw={"xticks": [], "yticks": [], "frame_on": False})
     upper, lower = axes.reshape(rows, 2, 4).swapaxes(0, 1).reshape(2, -1)
@@ -42,16 +40,14 @@ def strip(frames, low, numbers, places: pd.DataFrame, spots: pd.DataFrame):
         style.picture(ax, bright, f"frame {number}", [found[i]], 10, "left", colour=SKY, width=1.6)
         style.picture(below, np.round(low[i] / 16) / 16)
         below.add_patch(Circle(spot[i], 0.05 * low.shape[1], fill=False, ec=VERMILION, lw=1.6))
-    style.legend(fig, 3, {"detector's box": {"color": SKY},
-                          "brightest spot of the Solarized Low-Pass": {"color": VERMILION}})
-    return fig
+    return style.legend(fig, 3, {"detector's box": {"color": SKY},
+                                 "brightest spot of the Solarized Low-Pass": {"color": VERMILION}})
 
 
 def timeline(index: pd.DataFrame, ranks: dict[str, np.ndarray], spells: dict[str, pd.DataFrame], windows: dict):
-    """When each model sees what: values 0…1 (M,) per frame and model, a panel an event; bars where it says yes.
-
-    spells : per model a table of event, first, last; windows : per event the first and last frame that are looked at
-    """
+    """When each model sees what: values 0…1 (M,) per frame and model, a panel an event; bars where it says yes:
+    `spells`, per model a table of event, first, last; shaded: `windows`, per event the first and last frame that are
+    looked at."""
     table = index[["event", "frame"]].assign(**{name: np.asarray(values) for name, values in ranks.items()})
     events = {event: own.sort_values("frame") for event, own in table.groupby("event", sort=False)}
     parts = {event_name(event): {name: (own["frame"], own[name]) for name in ranks} for event, own in events.items()}
@@ -146,8 +142,7 @@ def corona(maps: list, outline, mark=None, contours=None):
             axis.set_major_formatter("s")
             axis.set_ticks(number=3)
             axis.set_axislabel(label if on else " ")
-    style.legend(fig, 3, words)
-    return fig
+    return style.legend(fig, 3, words)
 
 
 def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles):
@@ -161,6 +156,5 @@ def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles):
                        [own for own in boxes for _ in range(count)], high=2.35, size=9, loc="left", width=1.6)
     for ax, place in zip(fig.axes, np.repeat(places, count, axis=0)):
         ax.plot(*(place - 0.5), "x", color=SKY, ms=9, mew=2)
-    style.legend(fig, 2, {"annotated box": {"color": AMBER},
-                          "detector's place": {"color": SKY, "ls": "", "marker": "x", "ms": 9, "mew": 2}})
-    return fig
+    return style.legend(fig, 2, {"annotated box": {"color": AMBER},
+                                 "detector's place": {"color": SKY, "ls": "", "marker": "x", "ms": 9, "mew": 2}})

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sqlib.learn.losses import fallen
-from sqlib.show.style import BLUE, GREEN, VERMILION, curves, grid, legend, picture, stretched
+from sqlib.show.style import BLUE, GREEN, VERMILION, curves, grid, legend, picture, stretched, ticks
 
 SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
 FORMATS = {name: ".2f" for one in SCORES.values() for name in (f"{one}, paper", f"{one}, here", one)} | {"AP": ".3f"}
@@ -53,23 +53,16 @@ def leak(scores: dict[str, float]):
 
 
 def temperatures(table: pd.DataFrame, chance: float):
-    """What short runs learn at several temperatures: the fall of the loss, and average precision with its interval.
-
-    table : columns τ (rising), fall, ap, low, high; chance : share of positives
-    """
+    """What short runs learn at several temperatures: the fall of the loss, and average precision with its interval
+    (columns τ, rising, fall, ap, low, high); chance : share of positives."""
     fig = curves({"share of the attainable fall (%)": {"": (table["τ"], 100 * table["fall"])},
                   "AP, trial events": {"": tuple(table[name] for name in ("τ", "ap", "low", "high"))}},
-                 "temperature τ", xscale="log", across={"": (0, chance)})
-    ticks = table["τ"][table["τ"] > 1.5 * table["τ"].shift(fill_value=0)]
-    limits = {"0.07, the paper's least": 0.07, "1 / ln 65504 (fp16)": 1 / np.log(65_504)}
+                 "temperature τ", xscale="log", across={"": (0, chance)}, each=({}, {"ylim": (0, None)}))
     for ax in fig.axes:
-        ax.set_xticks(ticks, [f"{tau:g}" for tau in ticks])
-        ax.minorticks_off()
-        for (words, tau), dashes in zip(limits.items(), (":", "-")):
-            ax.axvline(tau, color=VERMILION, lw=1, ls=dashes, label=words, zorder=0)
-    fig.axes[1].set_ylim(0, None)
-    legend(fig)
-    return fig
+        ticks(ax, table["τ"][table["τ"] > 1.5 * table["τ"].shift(fill_value=0)])  # nearer ones would touch
+        ax.axvline(0.07, color=VERMILION, lw=1, ls=":", label="0.07, the paper's least", zorder=0)
+        ax.axvline(1 / np.log(65_504), color=VERMILION, lw=1, label="1 / ln 65504 (fp16)", zorder=0)
+    return legend(fig)
 
 
 def beside(ours: pd.DataFrame, printed: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -90,11 +83,9 @@ def words(low, high) -> str | None:
 
 
 def progress(histories: dict[str, list[pd.DataFrame]], columns: int = 3):
-    """Training of several methods, a small panel each with lines for each seed: the share of what the loss can fall
-    that it has fallen, and the average precision on events kept aside, where it was watched.
-
-    histories : of each method the `history` of each run (epoch, loss, chance, least, ap)
-    """
+    """Training of several methods, a small panel each with lines for each seed (`histories`: epoch, loss, chance,
+    least, ap): the share of what the loss can fall that it has fallen, and the average precision on events kept aside,
+    if watched."""
     parts = {}
     for name, runs in histories.items():
         each = [one.set_index("epoch") for one in runs]

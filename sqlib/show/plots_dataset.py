@@ -5,9 +5,9 @@ import pandas as pd
 
 from sqlib.data.frames import FrameSet
 from sqlib.judge.metrics import middle
+from sqlib.judge.sentences import interval
 from sqlib.show import style
 from sqlib.show.plots_embedding import event_name
-from sqlib.show.publish import interval
 from sqlib.show.style import BLUE, GREEN, PINK, VERMILION
 
 LOOKS = {23: (BLUE, "-", "o"), 24: (VERMILION, "--", "s")}
@@ -86,15 +86,12 @@ def counts(facts: dict):
         right.bar(own.index, own["positives"], 0.8, color=LOOKS[cycle][0], label=f"positive, {NAMES[cycle]}")
     right.set(xlabel="labelled event, in the order of time", ylabel="positive frames", xlim=(-1, max(3, len(events))),
               ylim=(0, 1.05 * max([*events["positives"], 1])))
-    style.legend(fig, 3, handlelength=1)
-    return fig
+    return style.legend(fig, 3, handlelength=1)
 
 
 def gaps(found, delays: tuple[float, float]):
-    """Error and mean of egression power round a gap (`measurements.gap_errors`).
-
-    delays : travel times (min) over the pupil's radii
-    """
+    """Error and mean of egression power round a gap (`measurements.gap_errors`); delays : travel times (min) over the
+    pupil."""
     parts = {"error / fluctuations of P": found.errors, "mean P / mean without gap": found.means}
     fig = style.curves({words: {f"{length} frames missing": (found.minutes, own) for length, own in values.items()}
                         for words, values in parts.items()}, "time of the egression-power frame after the gap (min)",
@@ -119,8 +116,7 @@ def scaling(kinds: dict[str, pd.DataFrame], event: str, name: str, intervals):
     left.set(xlabel="greatest pixel of a frame (0–255)", ylabel="frames", yscale="log")
     style.shade(right, [(first - 0.5, last + 0.5) for first, last in intervals])
     right.set(xlabel="frame number", ylabel="mean pixel of a frame (0–255)", title=name, ylim=(0, None))
-    style.legend(fig)
-    return fig
+    return style.legend(fig)
 
 
 def statistics(found: dict[int, dict], reference: pd.DataFrame):

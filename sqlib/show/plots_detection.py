@@ -12,10 +12,8 @@ BOX_COLUMNS = ["event", "frame", "x0", "y0", "x1", "y1", "score", "iou", "outsid
 
 
 def boxes_on_frames(frames: np.ndarray, truth: list, found: pd.DataFrame, titles: list[str], reach: int = 32):
-    """Cut-outs of frames (N, S, S) about the boxes `truth` (a tuple of them each) and the boxes `found` (N rows).
-
-    A cut-out reaches `reach` px beyond the middle of what it shows, further where a found box lies further away.
-    """
+    """Cut-outs of frames (N, S, S) about the boxes `truth` (a tuple of them each) and the boxes `found` (N rows):
+    `reach` px beyond the middle of what they show, or as far as a found box lies."""
     columns, size = min(len(frames), 4 if len(frames) > 6 else 3), frames.shape[-1]
     fig, axes = style.grid(len(frames), columns, 7 / columns * 1.14, 0.5)
     places = found[["x0", "y0", "x1", "y1"]].to_numpy(float)
@@ -34,10 +32,9 @@ def boxes_on_frames(frames: np.ndarray, truth: list, found: pd.DataFrame, titles
         ax.set_title(title, fontsize=9, loc="center")
         ax.tick_params(labelsize=8)
         ax.locator_params(nbins=3)
-    style.legend(fig, 2, {"annotated": {"color": AMBER}, "detected": {"color": SKY, "ls": "--"}})
     fig.supxlabel("x (pixels)", fontsize=9)
     fig.supylabel("y (pixels, down)", fontsize=9)
-    return fig
+    return style.legend(fig, 2, {"annotated": {"color": AMBER}, "detected": {"color": SKY, "ls": "--"}})
 
 
 def losses(histories: dict[str, pd.DataFrame], first: str):
@@ -45,10 +42,7 @@ def losses(histories: dict[str, pd.DataFrame], first: str):
     whole = {name: history.set_index("epoch")["loss"] for name, history in histories.items()}
     parts = histories[first].set_index("epoch")[list(STAGES)].rename(columns=STAGES).clip(lower=1e-5)
     names = {"loss": whole, f"terms of the loss, {first}": dict(parts.items())}
-    fig = style.curves(names, "epoch", high=4.4, whole=True)
-    fig.axes[0].set_ylim(0, None)
-    fig.axes[1].set_yscale("log")
-    return fig
+    return style.curves(names, "epoch", high=4.4, whole=True, each=({"ylim": (0, None)}, {"yscale": "log"}))
 
 
 def dated(found: pd.DataFrame) -> list[str]:

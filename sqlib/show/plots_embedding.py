@@ -64,8 +64,7 @@ def clusters(points, status, axes: tuple[str, str] = ("UMAP 1", "UMAP 2")):
     _marks(ax, *np.transpose(points), status, 30 if len(points) < 1500 else 22)
     ax.set(xlabel=axes[0], ylabel=axes[1], xticks=[], yticks=[])  # distances count in a map, places do not
     ax.set_aspect("equal", adjustable="datalim")
-    legend(fig, reverse=True, markerscale=1.3)
-    return fig
+    return legend(fig, reverse=True, markerscale=1.3)
 
 
 def along(index: pd.DataFrame, values: dict[str, np.ndarray], status, event: str):
@@ -81,27 +80,18 @@ def along(index: pd.DataFrame, values: dict[str, np.ndarray], status, event: str
         raise SqError(f"no frame of event {event} in the index")
     fig = curves({words: {"": (own["frame"], own[words])} for words in values}, "frame number", columns=1, share="x",
                  high=1.9 + 1.9 / len(values), looks=[(GRAY, "-", "")], how={"lw": 0.8})
-    spans = _annotated(own)
+    inside = own["label"] == 1
+    runs = own["frame"][inside].groupby((~inside).cumsum()[inside])
     for ax, words in zip(fig.axes, values):
-        shade(ax, spans)
+        shade(ax, zip(runs.min() - 0.5, runs.max() + 0.5))  # half a frame beyond the outer ones
         _marks(ax, own["frame"], own[words], own["status"], 24)
-    fig.axes[0].set_title(event_name(event) + ("; shaded: annotated frames" if spans else ", not annotated"))
-    legend(fig, reverse=True, markerscale=1.3)
-    return fig
-
-
-def _annotated(index: pd.DataFrame) -> list[tuple[float, float]]:
-    """Where each run of annotated frames begins and ends on the frame axis, half a frame beyond the outer ones."""
-    inside = index["label"] == 1
-    runs = index["frame"][inside].groupby((~inside).cumsum()[inside])
-    return list(zip(runs.min() - 0.5, runs.max() + 0.5))
+    fig.axes[0].set_title(event_name(event) + ("; shaded: annotated frames" if inside.any() else ", not annotated"))
+    return legend(fig, reverse=True, markerscale=1.3)
 
 
 def rings(maps: dict[int, np.ndarray], index: pd.DataFrame):
-    """Maps (M, 2) of one event by number of neighbours, side by side, colour by frames from the sunquake (Fig. 19).
-
-    `SqError` where no frame of the event is annotated.
-    """
+    """Maps (M, 2) of one event by number of neighbours, side by side, colour by frames from the sunquake (Fig. 19);
+    `SqError` where no frame of the event is annotated."""
     inside = index["label"].to_numpy() == 1
     if not inside.any():
         raise SqError(f"event {index['event'].iloc[0]} has no annotated frame to measure from")

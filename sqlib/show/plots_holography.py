@@ -24,15 +24,12 @@ def travel_times(paths, times: dict, pupil):
     style.lines(right, times, looks, xlabel="skip distance Δ (Mm)", ylabel="travel time τ (min)", xlim=(0, 80),
                 ylim=(0, 48), title="travel times; shaded: the pupil")
     style.shade(right, [pupil])
-    style.legend(fig)
-    return fig
+    return style.legend(fig)
 
 
 def time_distance(distances, minutes, velocity, bounces: dict):
-    """A time–distance diagram: velocity (T, D) at `distances` (Mm) and `minutes`, and closed forms of some bounces.
-
-    bounces : {words: (minutes (D,), (Mm, min) where the words stand)}
-    """
+    """A time–distance diagram: velocity (T, D) at `distances` (Mm) and `minutes`, and closed forms of some bounces:
+    {words: (minutes (D,), (Mm, min) where the words stand)}."""
     fig, (ax,) = style.grid(1, 1, 4)
     mesh = ax.pcolormesh(distances, minutes, velocity, cmap="RdBu_r", vmin=-3, vmax=3, shading="nearest",
                          rasterized=True)
@@ -61,20 +58,14 @@ def focus(views: dict, pixel: float, minutes, course):
 
 
 def speckle(level, density, seconds, courses: dict, law):
-    """Density of P over its local mean at `level`, with the exponential law; autocorrelation at `seconds`, with `law`.
-
-    courses : {words: (L,)}, without a course where the frames do not tell
-    """
-    fig, (left, right) = style.grid(2, 2, 3.5)
-    looks, how = ((BLUE, "-", ""), (VERMILION, "--", "")), {"lw": 2.2}
-    style.lines(left, {"frames": (level, np.maximum(density, 1e-6)), "law": (level, np.exp(-level))}, looks, how,
-                yscale="log", ylim=(2e-4, 2), xlabel="P / local mean", ylabel="probability density",
-                title="brightness; law: exp(−P)")
+    """Density of P over its local mean at `level`, with the exponential law; autocorrelation at `seconds`, with `law`,
+    of `courses` {words: (L,)}, none where the frames do not tell."""
+    density = {"frames": (level, np.maximum(density, 1e-6)), "law": (level, np.exp(-level))}
     shown = {words: (seconds, course) for words, course in courses.items()} | {"law": (seconds, law)}
-    style.lines(right, shown, looks if courses else looks[1:], how, xlabel="time lag t (s)", ylim=(-0.05, 1.05),
-                ylabel="autocorrelation", title="lifetime; law: sinc²(2 mHz · t)")
-    style.legend(fig)
-    return fig
+    each = ({"yscale": "log", "ylim": (2e-4, 2), "xlabel": "P / local mean", "title": "brightness; law: exp(−P)"},
+            {"ylim": (-0.05, 1.05), "xlabel": "time lag t (s)", "title": "lifetime; law: sinc²(2 mHz · t)"})
+    return style.curves({"probability density": density, "autocorrelation": shown}, "", high=3.5, how={"lw": 2.2},
+                        looks=((BLUE, "-", ""), (VERMILION, "--", "")), each=each)
 
 
 def shadow(power, pixel: float, distances, course, sources):
@@ -86,8 +77,7 @@ def shadow(power, pixel: float, distances, course, sources):
     style.lines(right, {"egression power": (distances, course), "sources": (distances, sources)},
                 ((BLUE, "-", ""), (VERMILION, "--", "")), {"drawstyle": "default"}, ylim=(0, 1.3),
                 xlabel="distance from the middle (Mm)", ylabel="relative to the quiet Sun")
-    style.legend(fig)
-    return fig
+    return style.legend(fig)
 
 
 def event(doppler, power, early, box, corner, side: int, minutes: float):

@@ -23,11 +23,9 @@ PITCH, WIDE, HIGH, STEP = 0.98, 2.06, 0.66, 2.4  # inches: from row to row, of a
 
 
 def lifetimes(measured: dict, courses: pd.DataFrame):
-    """How long power lasts: its autocorrelation in time (top), sunquakes and speckles about their peak (bottom).
-
-    measured : {instrument: (seconds, values)}, beside the band's law and how far windows of frames reach
-    courses : of `duration.courses`
-    """
+    """How long power lasts: its autocorrelation in time (top), `measured` {instrument: (seconds, values)} beside the
+    band's law and how far windows of frames reach; sunquakes and speckles about their peak (bottom),
+    `duration.courses`."""
     fig, (top, bottom) = style.grid(2, 1, 3.8)
     lag = np.linspace(0, 720, 300)
     style.lines(top, {"sinc²(2 mHz · τ)": (lag, correlation(lag))}, how={"color": "black", "marker": ""})
@@ -98,10 +96,8 @@ def _map(values: np.ndarray) -> np.ndarray:
 
 
 def rule(most: dict[str, pd.Series], kept: pd.DataFrame, events: int):
-    """The most events found with at most so many false runs (an index) of some detectors, and what one threshold gives.
-
-    kept : by detector the columns events and false at that threshold; events : how many there are to be found
-    """
+    """The most events, of `events`, found with at most so many false runs (an index) of some detectors, and what one
+    threshold gives: `kept`, by detector the columns events and false."""
     fig = style.curves({"test events found": most}, "false runs in all test events", high=4.8, whole=True,
                        across={"": events}, how={"marker": "", "drawstyle": "steps-post"}, xlim=(-0.3, None),
                        ylim=(0, events + 0.5))
@@ -111,10 +107,8 @@ def rule(most: dict[str, pd.Series], kept: pd.DataFrame, events: int):
 
 
 def stages(run: Settings, resolution: int) -> list[list[tuple[str, str, str]]]:
-    """The chain of a run (and of the one it starts from), in rows of boxes: name, detail, and a key of `KINDS`.
-
-    Transforms that the paper made itself are "custom", others "standard"; what the run does not use is "off".
-    """
+    """The chain of a run (and of the one it starts from), in rows of boxes: name, detail, and a key of `KINDS`: what
+    the paper made itself is "custom", other transforms "standard"; what the run does not use is "off"."""
     views, model, extra = run.views, run.model, ", ".join(name.replace("_", " ") for name in run.views.extra)
 
     def part(name, on, detail, kind):
@@ -164,6 +158,5 @@ def chain(rows: list[list[tuple[str, str, str]]]):
                 ax.annotate("", (x, y + HIGH / 2), (x, turn), arrowprops=arrow)
         end = x
     drawn = {kind for boxes in rows for _, _, kind in boxes}
-    style.legend(fig, 5, {words: {"ls": "", "marker": "s", "ms": 11, "mfc": fill, "mec": edge}
-                          for kind, (words, fill, edge, _) in KINDS.items() if kind in drawn})
-    return fig
+    return style.legend(fig, 5, {words: {"ls": "", "marker": "s", "ms": 11, "mfc": fill, "mec": edge}
+                                 for kind, (words, fill, edge, _) in KINDS.items() if kind in drawn})

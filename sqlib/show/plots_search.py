@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from sqlib.judge.metrics import share
 from sqlib.show import style
-from sqlib.show.plots_how_many import at_counts
 
 FOUND, TRUE = style.AMBER, style.SKY
 
@@ -19,17 +19,16 @@ def in_cube(frames: np.ndarray, odds: np.ndarray, found: pd.DataFrame, true: pd.
     best, half = found.iloc[0], side / 2
     style.picture(left, style.stretched(frames[int(best["first"]) : int(best["last"]) + 1].mean(0)),
                   f"mean of frames {best['first']:.0f} to {best['last']:.0f}")
-    style.draw_boxes(left, [tuple(best[["x0", "y0", "x1", "y1"]])], FOUND, label="found")
+    style.draw_boxes(left, [tuple(best[["x0", "y0", "x1", "y1"]])], FOUND)
     boxes = [(row.x - half, row.y - half, row.x + half, row.y + half) for row in true.itertuples()]
-    style.draw_boxes(left, boxes, TRUE, room=4, ls="--", label="true")
+    style.draw_boxes(left, boxes, TRUE, room=4, ls="--")
     style.shade(right, zip(true["first"], true["last"]))
     right.plot(odds, color=style.BLUE, lw=1.2)
     right.plot(found[["first", "last"]].mean(1), found["odds"], "v", color=FOUND, mec="black", ms=7)
     right.set(xlabel="frame", ylabel="log odds of a sunquake", xlim=(0, len(odds) - 1))
-    style.legend(fig, 4, {"found": {"color": FOUND}, "true": {"color": TRUE, "ls": "--"},
-                          "annotated": {"color": style.BAND, "lw": 8},
-                          "candidate": {"color": FOUND, "ls": "", "marker": "v", "mec": "black"}})
-    return fig
+    return style.legend(fig, 4, {"found": {"color": FOUND}, "true": {"color": TRUE, "ls": "--"},
+                                 "annotated": {"color": style.BAND, "lw": 8},
+                                 "candidate": {"color": FOUND, "ls": "", "marker": "v", "mec": "black"}})
 
 
 def reliability(table: pd.DataFrame):
@@ -40,34 +39,22 @@ def reliability(table: pd.DataFrame):
     ax.scatter(table["said"], table["hit"], 12 + 6 * np.sqrt(table["candidates"]), color=style.BLUE, zorder=3,
                label="candidates; larger for more")
     ax.set(xlabel="probability that was said", ylabel="share that is a sunquake", xlim=(0, 1), ylim=(-0.02, 1.02))
-    style.legend(fig, 2)
-    return fig
+    return style.legend(fig)
 
 
 def limits(parts: dict[str, pd.DataFrame], fits: dict[str, dict], classes: int = 5):
-    """Share of sources found against their contrast: for each kind, means of classes of sources with intervals, and the
-    contrasts at which the fitted law reaches 50 and 90 %.
-
-    parts : rows with contrast and found, by kind; fits : of `free_response.limits`, by kind
-    """
-    from sqlib.judge.metrics import share
-
+    """Share of sources found against their contrast, rows with contrast and found by kind (`parts`): means of classes
+    with intervals, and the contrasts at which the fitted laws (`free_response.limits`, by kind) reach 50 and 90 %."""
     fig, axes = style.grid(len(parts), min(3, len(parts)), 2.7, sharey=True, sharex=True)
     for ax, (kind, own) in zip(axes, parts.items()):
         for rows in np.array_split(own["contrast"].argsort(), max(1, min(classes, len(own)))):
-            some = own.iloc[rows]
-            hit, low, high = share(some["found"])
-            middle = some["contrast"].median()
-            ax.vlines(middle, low, high, color=style.BLUE, lw=2)
-            ax.plot(middle, hit, "o", color=style.BLUE, ms=6)
-        for part, (value, _, _) in fits[kind].items():
-            if np.isfinite(value):
-                ax.plot(value, part, "x", color=style.VERMILION, ms=8, mew=2)
+            hit, low, high = share(own["found"].iloc[rows])
+            ax.errorbar(own["contrast"].iloc[rows].median(), hit, [[hit - low], [high - hit]], fmt="o", ms=6, lw=2,
+                        color=style.BLUE, label="found, with 95 % interval")
+        ax.plot([at for at, _, _ in fits[kind].values()], list(fits[kind]), "x", color=style.VERMILION, ms=8, mew=2,
+                label="50 and 90 % by the fitted law")
         ax.set(title=f"{kind} ({len(own)})", xscale="log", ylim=(-0.03, 1.03))
-    low, high = axes[0].get_xlim()
-    at_counts(axes[0], [tick for tick in (2, 4, 7, 10, 15, 20, 40, 70) if low <= tick <= high])
+    style.ticks(axes[0], (2, 4, 7, 10, 15, 20, 40, 70))
     fig.supxlabel("peak over surroundings")
     fig.supylabel("share found")
-    style.legend(fig, 2, {"found, with 95 % interval": {"color": style.BLUE, "marker": "o", "ls": ""},
-                          "50 and 90 % by the fitted law": {"color": style.VERMILION, "marker": "x", "ls": ""}})
-    return fig
+    return style.legend(fig)

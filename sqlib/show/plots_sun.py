@@ -1,6 +1,8 @@
 """Drawings of the primer on the Sun, to scale; each takes numbers and returns a matplotlib figure."""
 
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import Circle
 
 from sqlib.show import style
 from sqlib.sun import rays
@@ -13,11 +15,8 @@ FACE = "#fffaf0"  # behind words that stand on a picture
 
 
 def circle(longitude: float, latitude: float, radius: float, count: int = 181) -> np.ndarray:
-    """A circle on the Sun as seen from Earth: (2, count), x to the west and y to the north, in solar radii.
-
-    longitude, latitude, radius : of its middle, and as an angle at the Sun's centre, degrees. What lies behind the limb
-    is NaN.
-    """
+    """A circle on the Sun as seen from Earth: (2, count), x to the west and y to the north, in solar radii; NaN behind
+    the limb. Its middle's longitude and latitude, and its radius as an angle at the Sun's centre, are in degrees."""
     lon, lat, size = np.radians([longitude, latitude, radius])
     angle = np.linspace(0, 2 * np.pi, count)
     middle = np.array([np.cos(lat) * np.sin(lon), np.sin(lat), np.cos(lat) * np.cos(lon)])
@@ -60,10 +59,8 @@ def disc(longitudes, radius: float = 6.0):
 
 
 def cut(distances, index: float):
-    """A vertical cut to scale: a flare's loop above the surface, and rays of sound below it to these `distances` (Mm).
-
-    index : of the polytrope in which the rays run
-    """
+    """A vertical cut to scale: a flare's loop above the surface, and rays of sound in a polytrope of this index below
+    it to these `distances` (Mm)."""
     fig, (ax,) = style.grid(1, 1, 3.9)
     low, high, left, right = -25, 26, -53, 66
     for bottom, top, ink in ((2, high, CORONA), (0, 2, CHROMOSPHERE), (low, 0, INTERIOR)):
@@ -102,10 +99,8 @@ def ray_to(distance: float, index: float) -> rays.Ray:
 
 
 def doppler(velocity: float, wavelength: float, width: float, picture: np.ndarray, pixel: float):
-    """A spectral line at rest and shifted by ±`velocity` (m/s), and a Dopplergram (H, W).
-
-    wavelength, width : of the line, Å, full width at half maximum; pixel : Mm. The Dopplergram has arbitrary units.
-    """
+    """A spectral line at rest and shifted by ±`velocity` (m/s), of this wavelength and full width at half maximum (Å),
+    and a Dopplergram (H, W) in arbitrary units, with pixels in Mm."""
     fig, (left, right) = style.grid(2, 2, 3.5)
     offset, shift = np.linspace(-0.2, 0.2, 400), velocity / 299_792_458 * wavelength
     for words, by, (ink, line, _) in (("rising", -shift, style.LOOKS[0]), ("at rest", 0, ("black", ":", "")),
@@ -120,15 +115,12 @@ def doppler(velocity: float, wavelength: float, width: float, picture: np.ndarra
     right.set(xlabel="Mm", ylabel="Mm", title="a Dopplergram")
     bar = fig.colorbar(shown, ax=right, ticks=[-reach, 0, reach])
     bar.ax.set_yticklabels(["rising", "0", "sinking"])
-    style.legend(fig, 3)
-    return fig
+    return style.legend(fig, 3)
 
 
 def modes(spectrum: np.ndarray, degree: np.ndarray, frequency: np.ndarray, band):
-    """Power (F, L) of waves against their degree and frequency (mHz), with the polytrope's modes over the right half.
-
-    band : mHz, that holography looks at
-    """
+    """Power (F, L) of waves against their degree and frequency (mHz), with the polytrope's modes over the right half,
+    and the `band` (mHz) that holography looks at."""
     fig, (ax,) = style.grid(1, 1, 4.0)
     level = np.log10(spectrum / np.median(spectrum))
     ax.pcolormesh(degree, frequency, level, cmap="Greys", vmin=0, vmax=np.quantile(level, 0.995), shading="nearest",
@@ -144,18 +136,14 @@ def modes(spectrum: np.ndarray, degree: np.ndarray, frequency: np.ndarray, band)
     ax.axhline(1000 / 300, color=style.GREEN, lw=1.4, ls="-.", label="five minutes")
     ax.set(xlabel="degree ℓ: wavelengths round the Sun", ylabel="frequency (mHz)", xlim=(degree[0], degree[-1]),
            ylim=(frequency[0], frequency[-1]))
-    style.legend(fig, 3)
-    return fig
+    return style.legend(fig, 3)
 
 
 def holography(index: float, pupil, minute: float, motion: np.ndarray, power: np.ndarray, pixel: float):
-    """Holography in one picture: rays to the `pupil` (Mm), the surface `minute` min after a blow, and the power then.
-
-    motion, power : (H, W), the blow in the middle; pixel : Mm; index : of the polytrope
-    """
-    from matplotlib.patches import Circle
-
-    fig, (above, left, right) = _three()
+    """Holography in one picture: rays to the `pupil` (Mm) in a polytrope of this index, and `motion` and `power` (H,
+    W), with pixels in Mm: the surface `minute` min after a blow in the middle, and the power at the blow."""
+    fig = plt.figure(figsize=(7, 5.6))
+    above, left, right = fig.subplot_mosaic([["above", "above"], ["left", "right"]], height_ratios=[1, 1.9]).values()
     inner, outer = pupil
     for side in (-1, 1):
         for distance in np.linspace(inner, outer, 5):
@@ -178,14 +166,6 @@ def holography(index: float, pupil, minute: float, motion: np.ndarray, power: np
     right.imshow(power / power.max(), cmap="gray", vmin=0, vmax=1, **look)
     right.set(title="egression power: the blow itself", xlabel="Mm", xlim=(-30, 30), ylim=(-30, 30))
     return fig
-
-
-def _three():
-    import matplotlib.pyplot as plt
-
-    fig = plt.figure(figsize=(7, 5.6))
-    axes = fig.subplot_mosaic([["above", "above"], ["left", "right"]], height_ratios=[1, 1.9])
-    return fig, [axes[name] for name in ("above", "left", "right")]
 
 
 def egression_map(frame: np.ndarray, active: np.ndarray | None, boxes, bright):

@@ -31,10 +31,8 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Commit of the checkout that sqlib is imported from, with `+dirty` where tracked files differ.
-
-    "" outside git; "unknown: git refused: …" where git does not answer, such as in a checkout of another owner.
-    """
+    """Commit of the checkout that sqlib is imported from, with `+dirty` where tracked files differ; "" outside git,
+    "unknown: git refused: …" where git does not answer, such as in a checkout of another owner."""
     checkout = Path(sqlib.__file__).resolve().parents[1]
     git = ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+dirty"]
     # in a hook GIT_DIR is another repository; nor is one above the checkout meant
@@ -51,11 +49,8 @@ def commit() -> str:
 
 
 def make_card(notebook: str, parameters: dict, *, fingerprint: str = "", seconds: float = 0.0, made: str = "") -> dict:
-    """Return the run card of `notebook` as a JSON-able dict.
-
-    `parameters` holds every value of the parameter cell; `data`, `seed` and `profile` are lifted out of it.
-    `made` is the commit when the run began: a checkout that changes under a run must not change its card.
-    """
+    """The run card of `notebook` as a JSON-able dict: `parameters`, every value of its parameter cell, and `made`, the
+    commit when the run began: a checkout that changes under a run must not change its card."""
     torch = sys.modules.get("torch")  # slow to import, and not what a chapter without it ran on
     gpu = torch is not None and torch.cuda.is_available()
     return {

@@ -18,7 +18,6 @@ made_by : the functions (or their names) that made it, for the note below it; wi
 `SqError` for words that are empty, a name that this run has published already, and numbers that JSON cannot hold.
 """
 
-import math
 import re
 import time
 from dataclasses import asdict, dataclass, field
@@ -28,6 +27,7 @@ from typing import Any
 
 from sqlib import profiles
 from sqlib.errors import SqError
+from sqlib.judge.sentences import interval  # noqa: F401  # notebooks call it from here
 from sqlib.memory import keep_freed
 from sqlib.paths import home, replacing
 from sqlib.show import provenance as cards
@@ -163,12 +163,6 @@ def finding(*sentences: str) -> None:
 def results(*lines: str) -> None:
     """Say what a chapter found, in a list of sentences (Markdown); an empty one is left out."""
     _say("\n".join(f"- {line}" for line in lines if line))
-
-
-def interval(value, low, high, form: str = ".2f") -> str:
-    """A number with its 95 % interval, "0.98 (0.97 … 0.99)"; without it where an end is missing or infinite."""
-    known = all(end is not None and math.isfinite(end) for end in (low, high))
-    return f"{value:{form}} ({low:{form}} … {high:{form}})" if known else f"{value:{form}}"
 
 
 def close(page: Page, fingerprint: str = "") -> None:

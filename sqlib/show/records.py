@@ -78,11 +78,8 @@ def compared(compare: dict) -> dict[str, list[list[float]]]:
 
 
 def quoted(headlines: dict) -> dict[str, list]:
-    """What is declared as headlines, as a record keeps it: {"f1_shuffled": [value, low, high, what]}.
-
-    headlines : by name, (value, low, high, what it is in words); an interval of which an end is missing or infinite is
-        left out. `SqError` for what is no such four, and for a value that is no finite number.
-    """
+    """What is declared as headlines, by name (value, low, high, what it is in words), as a record keeps it; an interval
+    of which an end is missing or infinite is left out. `SqError` for what is no such four, and no finite number."""
     kept = {}
     for name, given in headlines.items():
         four = isinstance(given, tuple | list) and len(given) == 4

@@ -28,10 +28,8 @@ def _packed(frames: np.ndarray, quality: int) -> tuple[bytes, int, int]:
 
 
 def sheet(frames: np.ndarray, limit: int, qualities=(LOSSLESS, 85, 70, 55, 40)) -> tuple[bytes, int, int]:
-    """A sprite sheet of `frames` uint8 (T, H, W[, 3]) as WebP; its columns and rows.
-
-    It has the first of `qualities` that takes at most `limit` bytes; `SqError` where none does.
-    """
+    """A sprite sheet of `frames` uint8 (T, H, W[, 3]) as WebP; its columns and rows: the first of `qualities` that
+    takes at most `limit` bytes; `SqError` where none does."""
     for quality in qualities:
         packed = _packed(frames, quality)
         if len(packed[0]) <= limit:

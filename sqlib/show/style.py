@@ -1,7 +1,7 @@
 """The vocabulary of the book's figures: looks, pictures, curves, rows of marks, legends; stamp, and small PNGs."""
 
 import io
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +40,8 @@ def stamp(fig, text: str, colour: str = DARK) -> None:
 
 
 def png(fig, limit: int = 150_000) -> bytes:
-    """Return `fig` as a PNG of at most `limit` bytes where that can be had: fewer colours first, then fewer pixels.
-
-    A book page is 700 px wide: 200 dots an inch (1400 px at 7 inches) is sharp on a phone, 90 is the least drawn.
-    """
+    """`fig` as a PNG of at most `limit` bytes where that can be had: fewer colours first, then fewer pixels. A book
+    page is 700 px wide: 200 dots an inch (1400 px at 7 inches) is sharp on a phone, 90 is the least drawn."""
     from PIL import Image
 
     for dpi in (200, 160, 120, 90):
@@ -58,10 +56,8 @@ def png(fig, limit: int = 150_000) -> bytes:
 
 
 def stretched(frame: np.ndarray, top: float | None = None, share: float = 0.995, levels: int = LEVELS) -> np.ndarray:
-    """A frame (..., H, W) as 0…1, `top` (default its own quantile `share`, at least 1) being white.
-
-    Few `levels` keep pages small; speckle hides them, but in smooth pictures they would draw rims of their own.
-    """
+    """A frame (..., H, W) as 0…1, `top` (default its own quantile `share`, at least 1) being white. Few `levels` keep
+    pages small; speckle hides them, but in smooth pictures they would draw rims of their own."""
     top = max(1.0, float(np.quantile(frame, share))) if top is None else top
     return np.floor(levels * np.minimum(np.asarray(frame, float) / top, 1)) / levels
 
@@ -82,10 +78,8 @@ def colour(values, cmap: str = "gray", vmin: float | None = None, vmax: float | 
 
 
 def draw_boxes(ax, boxes, colour: str = AMBER, width: float = 1.5, room: float = 0, **look) -> None:
-    """Draw boxes (x0, y0, x1, y1) of a frame: the pixels from x0 up to x1, which are centred on whole numbers.
-
-    room : so many pixels outside of them, lest the line cover what is in a narrow one
-    """
+    """Draw boxes (x0, y0, x1, y1) of a frame, whose pixels are centred on whole numbers: those from x0 up to x1, and
+    `room` more outside, lest the line cover what is in a narrow one."""
     from matplotlib.patches import Rectangle
 
     for x0, y0, x1, y1 in boxes:
@@ -94,10 +88,8 @@ def draw_boxes(ax, boxes, colour: str = AMBER, width: float = 1.5, room: float =
 
 
 def picture(ax, shown, title: str = "", boxes=(), size: float = 9, loc: str = "center", **look) -> None:
-    """Show a picture of 0…1, gray (H, W) or coloured (H, W, 3), with boxes (`look`: `draw_boxes`), without axes.
-
-    What is drawn on it afterwards does not widen the view.
-    """
+    """Show a picture of 0…1, gray (H, W) or coloured (H, W, 3), with boxes (`look`: `draw_boxes`), without axes; what
+    is drawn on it afterwards does not widen the view."""
     if shown is not None:
         ax.imshow(shown, cmap="gray", vmin=0, vmax=1)
         ax.autoscale(False)
@@ -120,10 +112,8 @@ def grid(count: int, columns: int, high: float, extra: float = 0.0, fig=None, **
 
 
 def panels(pictures, titles, columns: int, boxes=None, rows=(), high: float | None = None, fig=None, **look):
-    """A figure of pictures side by side in so many columns, each with its title and its boxes; None leaves room.
-
-    rows : words to the left of each row; high : inches a row; fig : to draw into; look : see `picture`
-    """
+    """A figure (or in `fig`) of pictures side by side in so many columns, `high` inches a row, each with its title and
+    its boxes; None leaves room. rows : words to the left of each row; look : see `picture`."""
     fig, axes = grid(len(pictures), columns, high or 7 / columns + 0.28, fig=fig)
     for ax, shown, title, own in zip(axes, pictures, titles, boxes or [()] * len(pictures)):
         picture(ax, shown, title, own, **{"size": 8 if columns > 3 else 9, **look})
@@ -151,16 +141,17 @@ def lines(ax, curves: dict, looks=LOOKS, how: dict | None = None, **axis) -> Non
 
 
 def curves(parts: dict[str, dict], xlabel: str, ylabel: str = "", *, columns: int = 0, high: float = 3.8, looks=LOOKS,
-           how=None, marks=None, across=None, whole: bool = False, ncols: int = 2, share: str = "", **axis):
+           how=None, marks=None, across=None, whole: bool = False, ncols: int = 2, share: str = "", each=(), **axis):
     """A figure of curves against `xlabel`: for each {label of the vertical axis: curves} a panel of `lines`.
 
-    What has the same words looks the same in each. With `ylabel`, which is for all panels, their words are titles.
+    What has the same words looks the same in each, by turns or by {words: look}. With `ylabel`, which is for all
+    panels, their words are titles.
     marks, across : {words: place}, vertical lines and horizontal ones in every panel (across: or a place for each, or
     None); columns, high (inches), share : of the panels, "x" or "xy"; whole : ticks at whole numbers only; ncols : of
-    the legend above
+    the legend above; each, axis : as for `Axes.set`, of each panel and of all
     """
     fig, axes = grid(len(parts), columns or len(parts), high, sharex="x" in share, sharey="y" in share)
-    look = dict(zip(dict.fromkeys(words for own in parts.values() for words in own), cycle(looks)))
+    look = looks if isinstance(looks, dict) else dict(zip(dict.fromkeys(chain(*parts.values())), cycle(looks)))
     for at, (ax, (label, own)) in enumerate(zip(axes, parts.items())):
         lines(ax, own, [look[words] for words in own], how)
         for words, place in (marks or {}).items():
@@ -168,16 +159,17 @@ def curves(parts: dict[str, dict], xlabel: str, ylabel: str = "", *, columns: in
         for words, place in (across or {}).items():
             guide(ax, words, y=np.broadcast_to(place, len(parts))[at], ink="black", ls="--")
         # after the guides: an open limit leaves room for them
-        ax.set(**({"title": label} if ylabel else {"xlabel": xlabel, "ylabel": label}), **axis)
+        ax.set(**({"title": label} if ylabel else {"xlabel": xlabel, "ylabel": label}) | axis)
         if whole:
             ax.xaxis.get_major_locator().set_params(integer=True, nbins=7, min_n_ticks=1)
         if share and not ax.get_subplotspec().is_last_row():
             ax.set_xlabel("")
+    for ax, own in zip(axes, each):
+        ax.set(**own)
     if ylabel:
         fig.supxlabel(xlabel)
         fig.supylabel(ylabel)
-    legend(fig, ncols)
-    return fig
+    return legend(fig, ncols)
 
 
 def guide(ax, words: str = "", *, x: float | None = None, y: float | None = None, ink=GRAY, ls: str = ":") -> None:
@@ -213,12 +205,19 @@ def rows(table, name: str, parts: dict[str, dict], levels=(), *, inks=BLUE, ncol
         guide(ax, level[0], x=level[1], ink="black", ls="--")
         ax.set(xlabel=xlabel, ylim=(-0.6, len(table)), **axis)
         ax.set_yticks(places, table[name])
-    legend(fig, ncols)
-    return fig
+    return legend(fig, ncols)
 
 
-def legend(fig, ncols: int = 2, entries: dict[str, dict] | None = None, **how) -> None:
-    """A legend above the figure, in place of one before, of what its axes label: words that come again are said once.
+def ticks(ax, places, **look) -> None:
+    """Ticks of a logarithmic horizontal axis at those of `places` that it shows, and nowhere else."""
+    low, high = ax.get_xlim()
+    shown = [place for place in places if low <= place <= high]
+    ax.set_xticks(shown, [f"{place:,g}" for place in shown], **look)
+    ax.minorticks_off()
+
+
+def legend(fig, ncols: int = 2, entries: dict[str, dict] | None = None, **how):
+    """The figure with a legend above, in place of one before, of what its axes label, each of the words once.
 
     entries : {words: look of a line or marker}, where no drawn line says it; how : as for `Figure.legend`
     """
@@ -233,3 +232,4 @@ def legend(fig, ncols: int = 2, entries: dict[str, dict] | None = None, **how) -
     if found:
         look = {"columnspacing": 1.2, "handletextpad": 0.5, **how}
         fig.legend(list(found.values()), list(found), loc="outside upper left", ncols=ncols, **look)
+    return fig

@@ -23,15 +23,14 @@ def levels(scores, labels, events, count: int = 61) -> pd.DataFrame:
     if not len(scores) == len(labels) == len(events) or not np.isin(labels, (0, 1)).all() or not (labels == 1).any():
         raise SqError("a threshold needs scores, labels of 0 and 1 with a positive among them, and events, "
                       "of equal lengths")
-    rows, falling, known = [], np.sort(scores)[::-1], events[labels == 1]
-    for share in np.geomspace(1, 1 / len(scores), count):
-        threshold = falling[max(round(share * len(scores)), 1) - 1]
-        passed = scores >= threshold
-        right = passed & (labels == 1)
-        rows.append({"threshold": threshold, "share": passed.mean(), "precision": right.sum() / passed.sum(),
-                     "recall": right.sum() / len(known), "found": len(np.unique(events[right])),
-                     "events": len(np.unique(known)), "false": int((passed & (labels == 0)).sum())})
-    return pd.DataFrame(rows)
+    ranks = np.maximum(np.round(np.geomspace(1, 1 / len(scores), count) * len(scores)), 1).astype(int)
+    thresholds, true = np.sort(scores)[::-1][ranks - 1], labels == 1
+    passed = scores >= thresholds[:, None]  # (count, M)
+    right, yes = (passed & true).sum(1), passed.sum(1)
+    return pd.DataFrame({
+        "threshold": thresholds, "share": passed.mean(1), "precision": right / yes, "recall": right / true.sum(),
+        "found": [len(np.unique(events[one & true])) for one in passed], "events": len(np.unique(events[true])),
+        "false": yes - right})
 
 
 def sentence(row) -> str:

@@ -1,15 +1,18 @@
-"""Parts of sentences that a chapter's own numbers fill, so that what it says it found is true of any run."""
+"""Parts of sentences that a run's own numbers fill, so that what it says it found is true of any run."""
 
 import math
 from collections.abc import Sequence
 
 
+def interval(value, low=None, high=None, form: str = ".2f", unit: str = "", without: str = "") -> str:
+    """A number with its 95 % interval, "0.98 (0.97 … 0.99)"; `without` an end that is known and finite, these words."""
+    known = all(end is not None and math.isfinite(end) for end in (low, high))
+    return f"{value:{form}}{unit}" + (f" ({low:{form}} … {high:{form}}{unit})" if known else without)
+
+
 def percent(value: float, low: float = math.nan, high: float = math.nan, form: str = ".0f") -> str:
     """A share (0…1) in percent, with its 95 % interval where there is one, "13 % (10 … 17 %)"."""
-    if not math.isfinite(value):
-        return "not defined here"
-    ends = f" ({100 * low:{form}} … {100 * high:{form}} %)" if math.isfinite(low + high) else ""
-    return f"{100 * value:{form}} %{ends}"
+    return interval(100 * value, 100 * low, 100 * high, form, " %") if math.isfinite(value) else "not defined here"
 
 
 def sided(low: float, high: float, above: str, below: str, neither: str, bound: float = 0) -> str:
