@@ -205,8 +205,8 @@ def test_the_shipped_locator_finds_simulated_sources_that_it_was_not_taught_with
 
 def test_the_shipped_locator_finds_real_sunquakes(real):
     """It has seen no real frame; nine events of cycle 23 are in the sample, with boxes of 2 to 24 px, a part of
-    which the drawn lines have covered. Five are found; a place at random is right for one event in 300. Of the others, by
-    interval means (peak under a Gaussian of 1.2 px, over the frame's mean, and the level round it):
+    which the drawn lines have covered. Five are found; a place at random is right for one event in 300. Of the
+    others, by interval means (peak under a Gaussian of 1.2 px, over the frame's mean, and the level round it):
 
     - 2001-04-10 05:01: the annotated place has .57 at a level of .40, and nothing stands out; chosen 1.11 at .54
     - 2001-09-24 09:35: 1.11 at .55; chosen, 4 px above the second of its two boxes, 1.67 at .53
