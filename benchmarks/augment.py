@@ -4,7 +4,7 @@
 
 All ways get the same frames and the same draws, and take turns. First it is shown that they give the same views; then
 come views per second, best of the rounds, and ratios: by the wall clock with all cores, and by the processor time of
-one thread, which other programs on the machine disturb less. The trainer's way gathers frames that were low-passed
+one thread, which other programs on the machine disturb less. Ours, as the trainer does it, gathers frames that were low-passed
 beforehand, each once: that cost is counted as spread over 10 epochs with one view of each sample.
 """
 
@@ -12,6 +12,7 @@ import argparse
 import os
 import platform
 import time
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -95,19 +96,43 @@ def frames(count: int, size: int) -> torch.Tensor:
     return torch.from_numpy(np.clip(power, 0, 255).astype(np.uint8))
 
 
-def say_whether_same(batch: torch.Tensor, draws, views: Views, transform) -> None:
+class Draws(NamedTuple):
+    """What chance decided for the samples: low-passed or not, symmetry, and rectangles that are erased."""
+
+    low_pass: torch.Tensor
+    symmetry: torch.Tensor
+    boxes: torch.Tensor
+
+
+def draw(count: int, size: int, views: Views) -> Draws:
+    """The draws of `views_of`, told."""
+    generator = torch.Generator().manual_seed(1265)
+    return Draws(augment.decide_low_pass(count, views, generator),
+                 augment.draw_symmetry(count, views.positional, generator),
+                 augment.draw_boxes(count, (size, size), generator))
+
+
+def views_of(samples: Samples, views: Views) -> torch.Tensor:
+    """A view of each sample, as the trainer makes it: gathered from frames that were low-passed beforehand, or not."""
+    every, generator = torch.arange(len(samples)), torch.Generator().manual_seed(1265)
+    low = augment.decide_low_pass(len(samples), views, generator)
+    return augment.augment(gather(samples, every, low), views, generator)
+
+
+def say_whether_same(samples: Samples, draws: Draws, views: Views, transform) -> None:
     """Print that the ways agree, and stop where they do not.
 
     All but the low-pass is the same to the bit. Single and double precision can cast the low-passed value to
     neighbouring counts (modulo 256) where it lies on the edge between them, and nowhere else; solarising may then part
     49 from 205.
     """
+    batch = gather(samples, torch.arange(len(samples)))
     plain, loops = batch.numpy(), (draws.low_pass.tolist(), draws.symmetry.tolist(), draws.boxes.tolist())
     ours = lowpass.to_counts(lowpass.low_pass(batch, views.threshold, views.variant), views.variant)
     theirs = np.stack([transform(sample, views.threshold, views.variant) for sample in plain])
     difference = (ours.numpy() - theirs).astype(np.int8)  # modulo 256
     assert np.abs(difference).max() <= 1, "the low-passes differ by more than a rounding"
-    views_of_ours = augment.apply(batch, draws, views).numpy()
+    views_of_ours = views_of(samples, views).numpy()
     with_ours = np.stack([one_view(plain[i], *(loop[i] for loop in loops), views, lambda *_, i=i: ours[i].numpy())
                           for i in range(len(plain))])
     assert (with_ours == views_of_ours).all(), "the views differ"
@@ -122,21 +147,14 @@ def compare(views: Views, count: int, size: int, repeat: int) -> tuple[dict[str,
 
     Views per second of each way: by the wall clock with all cores, and by the processor time of one thread.
     """
-    pixels, generator = frames(count + CHANNELS - 1, size), torch.Generator().manual_seed(1265)
+    pixels, draws = frames(count + CHANNELS - 1, size), draw(count, size, views)
     rows, none = torch.arange(count) + CHANNELS // 2, torch.zeros(count, dtype=torch.int64)
     filtered = lowpass.solarized_low_pass(pixels, views.threshold, views.variant)
     samples = Samples(torch.cat([pixels, filtered]), True, rows, none, None, CHANNELS, "")
-    every = torch.arange(count)
-    batch = gather(samples, every)
-    draws = augment.draw(augment.decide_low_pass(count, views, generator), (size, size), views, generator)
+    batch = gather(samples, torch.arange(count))
     transforms = (fft2, rfft2) if views.variant == "symmetric" else (fft2,)
     for transform in transforms:
-        say_whether_same(batch, draws, views, transform)
-
-    def gathered():
-        return augment.apply(gather(samples, every, draws.low_pass), draws, views, already_filtered=True)
-
-    assert (gathered() == augment.apply(batch, draws, views)).all()
+        say_whether_same(samples, draws, views, transform)
     ways = {}
     for transform in transforms:
         for workers in (0, 2):
@@ -144,8 +162,7 @@ def compare(views: Views, count: int, size: int, repeat: int) -> tuple[dict[str,
             loader = DataLoader(dataset, count, num_workers=workers, persistent_workers=workers > 0)
             name = f"{transform.__name__}, {workers or 1} process{'es' * (workers > 1)}"
             ways[name] = lambda loader=loader: sum(map(len, loader))
-    ways["batch"] = lambda: len(augment.apply(batch, draws, views))
-    ways["batch, low-passed beforehand"] = lambda: len(gathered())
+    ways["batch, low-passed beforehand"] = lambda: len(views_of(samples, views))
     ways["low-passing"] = lambda: len(lowpass.solarized_low_pass(pixels, views.threshold, views.variant))
     wall = fastest(ways, repeat, time.perf_counter)
     show("wall clock, all cores", wall, count)

@@ -63,8 +63,7 @@ def augmentation_rows(device: torch.device, count: int, size: int, least: float)
 
         def views_of_batch(samples=samples, which=which, draws=draws) -> torch.Tensor:
             low = augment.decide_low_pass(count, views, draws)
-            drawn = augment.draw(low, (size, size), views, draws)
-            return augment.apply(gather(samples, which, low), drawn, views, already_filtered=True)
+            return augment.augment(gather(samples, which, low), views, draws)
 
         speeds.append(count / seconds(views_of_batch, least))
     ours, beside = speeds

@@ -21,7 +21,6 @@ from sqlib.learn.augment import (
     random_erasing,
     turn,
 )
-from sqlib.learn.lowpass import solarized_low_pass
 from sqlib.learn.settings import Views
 
 MANY = 20_000
@@ -128,26 +127,8 @@ def test_a_rectangle_too_wide_for_a_long_frame_is_left_out():
     assert boxes[..., 3][boxes[..., 2] > boxes[..., 0]].numel() == 0
 
 
-def test_low_pass_meets_half_of_the_samples_and_no_other_sample():
-    batch, views = batch_of(64, 3, 64, 64), Views(positional="none", erasing="none")
-    chosen, made = decide_low_pass(64, views, seeded(3)), augment(batch, views, seeded(3))
-    assert (made[~chosen] == batch[~chosen]).all()
-    same = made[chosen] == solarized_low_pass(batch[chosen])
-    assert same.float().mean() > 0.999  # single precision differs with the number of frames in a product
-    assert likely(int(decide_low_pass(MANY, views, seeded()).sum()), MANY, 0.5)
-
-
-@pytest.mark.parametrize(
-    "views", [Views(), Views(variant="published", positional="published", extra=("invert", "crop"))]
-)
-def test_frames_filtered_beforehand_make_the_same_view_as_those_filtered_inside(views):
-    batch, generator = batch_of(32, 3, 64, 64), seeded(5)
-    chosen = decide_low_pass(32, views, generator)
-    gathered = torch.where(
-        chosen[:, None, None, None], solarized_low_pass(batch, views.threshold, views.variant), batch
-    )
-    beforehand, inside = augment(gathered, views, generator, chosen), augment(batch, views, seeded(5))
-    assert (beforehand == inside).float().mean() > 0.999  # but for roundings
+def test_low_pass_meets_half_of_the_samples():
+    assert likely(int(decide_low_pass(MANY, Views(), seeded()).sum()), MANY, 0.5)
 
 
 def test_the_same_seed_makes_the_same_views_and_another_seed_others():

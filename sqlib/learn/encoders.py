@@ -216,7 +216,7 @@ def views_of(samples: Samples, batch: Drawn, settings: Settings, draws: torch.Ge
             seen = patches.cut(samples, batch, settings.patch, draws, filtered)
         else:
             seen = gather(samples, batch.which, filtered)
-        views.append(augment(seen, settings.views, draws, filtered))
+        views.append(augment(seen, settings.views, draws))
     return torch.cat(views)
 
 

@@ -102,7 +102,7 @@ def learn(pictures: Pictures, seed: int, epochs: int, *, filtered: torch.Tensor 
                 chosen, part = decide_low_pass(len(which), views, draws), pixels[which]
                 if low is not None:
                     part = torch.where(chosen[:, None, None, None], low[which], part)
-                seen.append(augment(part, views, draws, chosen))
+                seen.append(augment(part, views, draws))
             both = torch.cat(seen).to(torch.float32, memory_format=torch.channels_last)
             loss = supcon(net(both)[1], labels[which].repeat(2), settings.temperature)
             return loss, {"loss": loss}
