@@ -20,7 +20,6 @@ from sqbook.parameters import (
 )
 from sqlib import profiles
 from sqlib.errors import SqError
-from sqlib.learn.recipes import Common
 from sqlib.show import publish
 from sqlib.typed import check, parse
 
@@ -182,8 +181,9 @@ def test_what_two_chapters_share_stands_once_in_the_profiles(monkeypatch):
     for profile in profiles.names():
         one, *others = (resolve(name, profile, {})[1] for name in ("03_contrastive", "03_losses", "07_case_studies"))
         for other in others:
-            both = {*Common.model_fields, *profiles.Contrastive.model_fields} & (one.keys() | other.keys())
-            assert {*profiles.Learning.model_fields, *profiles.Contrastive.model_fields} <= both
+            named = {*profiles.Learning.model_fields, *profiles.Contrastive.model_fields, "seed"}
+            both = named & (one.keys() | other.keys())
+            assert named <= both
             assert {name: one[name] for name in both} == {name: other[name] for name in both}
 
 

@@ -10,15 +10,16 @@ import torch
 from sqlib import keys
 from sqlib.learn import encoders, practice_set, recipes, trained
 from sqlib.paths import home
+from sqlib.profiles import Learning
 
 FRESH = "sqlib.learn or the practice cubes have changed: train what comes with the book anew (results/README.md)"
 
 
 def tiny():
     """Settings of a network that is trained in seconds, and what teaches it."""
-    common = recipes.Common(seed=1, crop=64, patch=24, width=4, encoding=16, projection=16, watch=0, steps=10, batch=16,
-                            precision="fp32", rate=0.0005)  # so few small steps do not grow a processor's last bits
-    settings = common.settings("supcon", 2, practice=6, events=False)
+    small = {"seed": 1, "crop": 64, "patch": 24, "width": 4, "encoding": 16, "projection": 16, "watch": 0, "steps": 10,
+             "batch": 16, "precision": "fp32", "rate": 0.0005}  # so few small steps do not grow a processor's last bits
+    settings = recipes.run(Learning().model_dump() | small, "supcon", 2, practice=6, events=False)
     return settings, practice_set.practice_frames(6, 64, progress=False)
 
 

@@ -1,8 +1,8 @@
 """The runs that each chapter trains, from its parameters: what Sections 3 and 4 and the appendices compare."""
 
-import inspect
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import Any
 
 from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError
@@ -23,33 +23,24 @@ AS_PUBLISHED = {
 three frames of gray levels, its augmentations, its optimizer, and a class head that only watches."""
 
 
-class Common(Learning):
-    """What the chapters on contrastive learning share: a profile's settings, and the seed."""
+def run(given: Mapping[str, Any], objective: str, epochs: int, **changes) -> Settings:
+    """A run with what all contrastive runs share (the names of `Learning`, and seed) as `given` among a chapter's
+    parameters, and with `changes`: fields of `Settings` and of its parts."""
+    values = {name: given[name] for name in (*Learning.model_fields, "seed")}
+    values |= {"extra_probability": 1, "objective": objective, "epochs": epochs, **changes}
 
-    seed: int
+    def made(kind: type):
+        return kind(**{one.name: values[one.name] for one in fields(kind) if one.name in values})
 
-    def settings(self, objective: str, epochs: int, **changes) -> Settings:
-        """A run with these settings, `changes` being fields of `Settings`."""
-        model = Model(self.backbone, self.weights, self.encoding, self.projection, self.pool, self.dropout, self.width)
-        loop = Loop(epochs, self.batch, self.optimizer, self.rate, warmup=self.warmup, decay=self.decay,
-                    upsample=self.upsample, validation=self.validation, patience=self.patience,
-                    precision=self.precision, compile=self.compile, steps=self.steps)
-        views = Views(self.low_pass, positional=self.positional, erasing=self.erasing, extra=self.extra,
-                      extra_probability=1)
-        shared = {name: getattr(self, name) for name in ("temperature", "window", "spacing", "levels", "crop", "patch",
-                                                         "practice", "watch", "seed", "joint", "thin")}
-        return Settings(objective, model, **{"views": views, "loop": loop, **shared, **changes})
-
-    def changed(self, **values) -> "Common":
-        """The same with other values."""
-        return self.model_copy(update=values)
+    values = {"model": made(Model), "views": made(Views), "loop": made(Loop), **values}
+    return made(Settings)
 
 
 AS_PRINTED = "AE as in the paper"
 
 
-def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], rate: float, epochs: int, epochs_tuned: int,
-                 seeds: list[int]) -> dict[str, Settings]:
+def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], rate: float, epochs: int,
+                 epochs_tuned: int, seeds: list[int], **_) -> dict[str, Settings]:
     """Appendix A: "AE 32" … of several latent sizes, "VAE" and "log-cosh VAE" of the last size, and the latter's last
     block trained further for classification: "fine-tuned" (cross-entropy) and "focal".
 
@@ -82,17 +73,16 @@ OPTIMIZERS = {"SGD": ("sgd", (0.01, 0.03, 0.1)), "Adam": ("adam", (5e-4, 2e-3, 8
 """Optimizers that are compared, each with three rates."""
 
 
-def as_published(common: Common, epochs: int, backbone: str, crop: int) -> tuple[Common, Settings]:
+def as_published(given: Mapping[str, Any], epochs: int, backbone: str, crop: int) -> tuple[dict, Settings]:
     """The shared settings of the models that are trained as in the paper, and the first step of Section 4.1.1, "SimCLR,
     as in the paper", with upsampled positives."""
-    paper = common.changed(**AS_PUBLISHED, backbone=backbone, crop=crop)
-    simclr = paper.settings("simclr", epochs)
-    return paper, replace(simclr, loop=replace(simclr.loop, upsample=6))
+    paper = {**given, **AS_PUBLISHED, "backbone": backbone, "crop": crop}
+    return paper, run(paper, "simclr", epochs, upsample=6)
 
 
-def compared_losses(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_short: int, backbone_paper: str,
-                    crop_paper: int, seeds: list[int], temperatures: list[float],
-                    changed: list[str] = ()) -> dict[str, Settings]:
+def compared_losses(given: Mapping[str, Any], *, epochs_self: int, epochs_supervised: int, epochs_short: int,
+                    backbone_paper: str, crop_paper: int, seeds: list[int], temperatures: list[float],
+                    changed: list[str], **_) -> dict[str, Settings]:
     """Section 3.1 and Appendix B: losses, temperatures and optimizers.
 
     Once a seed: "SimCLR, as in the paper", and by the profile's own recipe the losses of `objectives` and short runs of
@@ -105,22 +95,23 @@ def compared_losses(common: Common, *, epochs_self: int, epochs_supervised: int,
             raise SqError(f"changed: {name!r} is unknown: {', '.join(CHANGES)}")
     runs = {}
     for seed in seeds:
-        own = common.changed(seed=seed)
+        own = {**given, "seed": seed}
         named = {"SimCLR, as in the paper": as_published(own, epochs_self, backbone_paper, crop_paper)[1],
                  **objectives(own, epochs_supervised)}
         for name, (optimizer, rates) in OPTIMIZERS.items():
-            named |= {f"{name}, rate {rate:g}": own.changed(optimizer=optimizer, rate=rate).settings(
-                "supcon", epochs_short) for rate in rates}
+            named |= {f"{name}, rate {rate:g}": run(own, "supcon", epochs_short, optimizer=optimizer, rate=rate)
+                      for rate in rates}
         runs |= {f"{name}, seed {seed}": settings for name, settings in named.items()}
-    own = common.changed(seed=seeds[0])
-    runs |= {f"τ = {t:g}": own.settings("supcon", epochs_short, temperature=t) for t in temperatures}
+    changes = {f"τ = {t:g}": {"temperature": t} for t in temperatures}
     if changed:
-        runs["nothing changed"] = own.settings("supcon", epochs_short)
-    return runs | {name: own.changed(**CHANGES[name]).settings("supcon", epochs_short) for name in changed}
+        changes |= {"nothing changed": {}, **{name: CHANGES[name] for name in changed}}
+    return runs | {name: run({**given, "seed": seeds[0]}, "supcon", epochs_short, **change)
+                   for name, change in changes.items()}
 
 
-def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, backbone_paper: str,
-                crop_paper: int, shuffled: list[str], seeds: list[int]) -> dict[str, Settings]:
+def contrastive(given: Mapping[str, Any], *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int,
+                backbone_paper: str, crop_paper: int, shuffled: list[str], seeds: list[int],
+                **_) -> dict[str, Settings]:
     """Section 4.1: the two models of the paper and what they are compared with, once a seed.
 
     As in the paper (`AS_PUBLISHED`): "SimCLR, as in the paper", and from it "High-Precision" with the weighted loss
@@ -132,26 +123,25 @@ def contrastive(common: Common, *, epochs_self: int, epochs_supervised: int, epo
              **parse(Learning, shuffled, "shuffled")}
     runs = {}
     for seed in seeds:
-        own = common.changed(seed=seed)
+        own = {**given, "seed": seed}
         paper, simclr = as_published(own, epochs_self, backbone_paper, crop_paper)
-        precise = paper.settings("weighted", epochs_supervised, start=simclr)
-        mixed = paper.changed(**every).settings("supcon", epochs_shuffled, split="sample")
+        mixed = run(paper | every, "supcon", epochs_shuffled, split="sample")
         named = {"SimCLR, as in the paper": simclr,
-                 "High-Precision": replace(precise, loop=replace(precise.loop, upsample=1)), "High-Metrics": mixed,
-                 "High-Metrics, by event": replace(mixed, split="event"),
+                 "High-Precision": run(paper, "weighted", epochs_supervised, start=simclr, upsample=1),
+                 "High-Metrics": mixed, "High-Metrics, by event": replace(mixed, split="event"),
                  "SupCon": objectives(own, epochs_supervised)["SupCon"]}
         runs |= {f"{name}, seed {seed}": settings for name, settings in named.items()}
     return runs
 
 
-def objectives(common: Common, epochs: int) -> dict[str, Settings]:
+def objectives(given: Mapping[str, Any], epochs: int) -> dict[str, Settings]:
     """The losses that are compared by one recipe and budget: "SupCon" and "minority" with a class head that teaches,
     "SupCon, head watches", "SimCLR", "two-step SupCon", which goes on from it, and "class head only"."""
-    simclr = common.settings("simclr", epochs, joint=False)  # no label teaches it
-    return {"SupCon": common.settings("supcon", epochs), "minority": common.settings("minority", epochs),
-            "SupCon, head watches": common.settings("supcon", epochs, joint=False), "SimCLR": simclr,
-            "two-step SupCon": common.settings("supcon", epochs, start=simclr),
-            "class head only": common.settings("classify", epochs)}
+    simclr = run(given, "simclr", epochs, joint=False)  # no label teaches it
+    return {"SupCon": run(given, "supcon", epochs), "minority": run(given, "minority", epochs),
+            "SupCon, head watches": run(given, "supcon", epochs, joint=False), "SimCLR": simclr,
+            "two-step SupCon": run(given, "supcon", epochs, start=simclr),
+            "class head only": run(given, "classify", epochs)}
 
 
 VARIANTS = {
@@ -171,86 +161,73 @@ VARIANTS = {
 """Augmentations one at a time, the paper's three together, and those that it dropped, by name."""
 
 
-def augmentations(common: Common, *, epochs: int, seeds: list[int], variants: list[str]) -> dict[str, Settings]:
+def augmentations(given: Mapping[str, Any], *, epochs: int, seeds: list[int], variants: list[str],
+                  **_) -> dict[str, Settings]:
     """Section 3.2 and Appendix C: SupCon with each variant, trained once a seed: "low-pass, seed 1" …; "single frame"
     has neither neighbours in time nor augmentations. All are shown the paper's input, whatever a profile has: a
     threshold of 50 and rectangles of 100 are gray levels. Raises `SqError` for another variant."""
-    runs = {}
-    for name in variants:
-        if name not in VARIANTS and name != "single frame":
-            raise SqError(f"augmentation {name!r} is unknown: single frame, {', '.join(VARIANTS)}")
-        alone = name == "single frame"
-        own = common.changed(**{**PAPER_INPUT, "window": 1 if alone else PAPER_INPUT["window"]})
-        for seed in seeds:
-            runs[f"{name}, seed {seed}"] = own.settings("supcon", epochs, views=PLAIN if alone else VARIANTS[name],
-                                                        seed=seed)
-    return runs
+    ways = {"single frame": {"window": 1, "views": PLAIN}, **{name: {"views": own} for name, own in VARIANTS.items()}}
+    if unknown := [name for name in variants if name not in ways]:
+        raise SqError(f"augmentation {unknown[0]!r} is unknown: {', '.join(ways)}")
+    return {f"{name}, seed {seed}": run(given, "supcon", epochs, **{**PAPER_INPUT, **ways[name], "seed": seed})
+            for name in variants for seed in seeds}
 
 
-INPUTS = {"three frames, gray": ("gray", 3, 1), "three frames, relative": ("relative", 3, 1),
-          "fifteen frames, gray": ("gray", 5, 3), "fifteen frames, relative": ("relative", 5, 3)}
+INPUTS = {f"{frames} frames, {levels}": {"levels": levels, "window": window, "spacing": spacing}
+          for frames, window, spacing in (("three", 3, 1), ("fifteen", 5, 3)) for levels in ("gray", "relative")}
 """What a network sees, two by two: levels, and times and spacing of a sample."""
 
 
-def recurrence(common: Common, *, epochs: int, windows: list[int], seeds: list[int]) -> dict[str, Settings]:
+def recurrence(given: Mapping[str, Any], *, epochs: int, windows: list[int], seeds: list[int],
+               **_) -> dict[str, Settings]:
     """Section 3.3: SupCon with Time-Based Mixing over several windows of adjacent frames: "window 3, seed 1", "window
     1" having no neighbours, which is what slides; and with each of `INPUTS`."""
-    runs = {}
-    for seed in seeds:
-        own = common.changed(seed=seed)
-        for window in windows:
-            runs[f"window {window}, seed {seed}"] = own.settings("supcon", epochs, window=window, spacing=1)
-        for name, (levels, window, spacing) in INPUTS.items():
-            runs[f"{name}, seed {seed}"] = own.settings("supcon", epochs, levels=levels, window=window,
-                                                        spacing=spacing)
-    return runs
+    shown = {f"window {window}": {"window": window, "spacing": 1} for window in windows} | INPUTS
+    return {f"{name}, seed {seed}": run(given, "supcon", epochs, seed=seed, **own)
+            for seed in seeds for name, own in shown.items()}
 
 
-def how_many(common: Common, *, epochs: int, sources: list[int], seeds: list[int]) -> dict[str, Settings]:
+def how_many(given: Mapping[str, Any], *, epochs: int, sources: list[int], seeds: list[int],
+             **_) -> dict[str, Settings]:
     """One recipe taught by so many practice sources and no event of the paper, by the profile's input and by the
     paper's: "400 sources, relative, seed 1" …, each with the same number of steps."""
-    runs = {}
-    for levels, window, spacing in (INPUTS["fifteen frames, relative"], INPUTS["three frames, gray"]):
-        for count in sources:
-            for seed in seeds:
-                runs[f"{count} sources, {levels}, seed {seed}"] = common.changed(seed=seed).settings(
-                    "supcon", epochs, practice=count, events=False, levels=levels, window=window, spacing=spacing,
-                    crop=common.crop or 128)
-    return runs
+    shown = [INPUTS[name] for name in ("fifteen frames, relative", "three frames, gray")]
+    return {f"{count} sources, {own['levels']}, seed {seed}": run(
+        given, "supcon", epochs, seed=seed, practice=count, events=False, crop=given["crop"] or 128, **own)
+        for own in shown for count in sources for seed in seeds}
 
 
-def searched(common: Common, *, epochs: int, taught: int, seeds: list[int]) -> dict[str, Settings]:
+def searched(given: Mapping[str, Any], *, epochs: int, taught: int, seeds: list[int], **_) -> dict[str, Settings]:
     """What the locator is compared with: the networks of `how_many` that `taught` sources taught by the profile's
     input, found again where these agree."""
-    runs = how_many(common, epochs=epochs, sources=[taught], seeds=seeds)
+    runs = how_many(given, epochs=epochs, sources=[taught], seeds=seeds)
     return {name: settings for name, settings in runs.items() if "gray" not in name}
 
 
 CASES = 1  # seed of the models that the case studies look at, the first of chapter 03
 
 
-def cases(common: Common, *, epochs_self: int, epochs_supervised: int, epochs_shuffled: int, backbone_paper: str,
-          crop_paper: int, shuffled: list[str]) -> dict[str, Settings]:
+def cases(given: Mapping[str, Any], **own) -> dict[str, Settings]:
     """Section 4.3: the two models of Section 4.1 and "SupCon", of seed `CASES`, the same runs as `contrastive` has,
     found again where these agree."""
-    runs = contrastive(common, epochs_self=epochs_self, epochs_supervised=epochs_supervised,
-                       epochs_shuffled=epochs_shuffled, backbone_paper=backbone_paper, crop_paper=crop_paper,
-                       shuffled=shuffled, seeds=[CASES])
+    runs = contrastive(given, **own | {"seeds": [CASES]})
     return {name: runs[f"{name}, seed {CASES}"] for name in ("High-Precision", "High-Metrics", "SupCon")}
 
 
 PAPER, BOTH, TWIN = "as in the paper", "both cycles", "twin alone"
 
 
-def detectors(settings: Detector, *, epochs_all: int, data: str,
-              frameset: FrameSet | None = None) -> dict[str, Detector]:
+def detectors(given: Mapping[str, Any], *, epochs_all: int, data: str, frameset: FrameSet | None = None,
+              **_) -> dict[str, Detector]:
     """Section 3.4: "as in the paper" learns from cycle 23, "both cycles" from both where both have boxes in `frameset`
     (or it is not given), and beside real frames "twin alone" from simulated frames of both."""
-    both, cycles = replace(settings, epochs=epochs_all, train_on="all"), 2
+    own = {name: given[name] for name in (*Detection.model_fields, "seed", "epochs")}
+    first = Detector(**own | {"weights": rcnn.weights_at_hand(own["backbone"], own["weights"])})
+    both, cycles = replace(first, epochs=epochs_all, train_on="all"), 2
     if frameset is not None:
         index = frameset.index
         cycles = index.loc[(index["label"] == 1) & (index["boxes"].map(len) > 0), "cycle"].nunique()
-    runs = {PAPER: settings} | ({BOTH: both} if cycles > 1 else {})
+    runs = {PAPER: first} | ({BOTH: both} if cycles > 1 else {})
     return runs | ({TWIN: replace(both, data="twin")} if data != "twin" else {})
 
 
@@ -259,27 +236,18 @@ PLANS: dict[str, Callable[..., dict[str, Settings | Detector]]] = {
     "04_augmentations": augmentations, "05_recurrence": recurrence, "06_object_detection": detectors,
     "07_case_studies": cases, "09_how_many": how_many, "10_detection": searched,
 }
-def plan(chapter: str, parameters: dict, frameset: FrameSet | None = None) -> dict[str, Settings | Detector]:
-    """The runs of a chapter by name, from those of its parameters that decide them; empty for one that trains nothing.
+SOME = ("latents", "seeds", "sources", "temperatures", "variants", "windows")  # parameters of which one is needed
 
-    parameters : the chapter's own and the shared ones; frameset : which decides what detectors there are
-    Raises `SqError` where one of these parameters is missing or cannot be, or a list of what is to be trained is empty.
+
+def plan(chapter: str, parameters: Mapping[str, Any], frameset: FrameSet | None = None) -> dict[str, Any]:
+    """The runs of a chapter by name, `Settings` or `Detector`, from its parameters, its own and the shared ones; empty
+    for one that trains nothing.
+
+    frameset : which decides what detectors there are
+    Raises `SqError` where a parameter cannot be, or a list of what is to be trained is empty.
     """
     if chapter not in PLANS:
         return {}
-    recipe = inspect.signature(PLANS[chapter]).parameters
-    must = {name for name, one in recipe.items() if one.default is one.empty} - {"common", "settings"}
-    shared = {"common": {*Learning.model_fields, "seed"}, "settings": {*Detection.model_fields, "seed", "epochs"}}
-    first = shared.get(next(iter(recipe)), set())
-    if missing := sorted((must | first) - set(parameters)):
-        raise SqError(f"{chapter} lacks the parameters {', '.join(missing)}, which decide what it trains")
-    if empty := sorted(name for name in must if parameters[name] == []):
+    if empty := [name for name in SOME if parameters.get(name) == []]:
         raise SqError(f"{empty[0]}=[]: {chapter} needs at least one")
-    given = {name: parameters[name] for name in recipe if name in parameters}
-    if "common" in recipe:
-        given["common"] = Common(**{name: parameters[name] for name in Common.model_fields if name in parameters})
-    elif "settings" in recipe:
-        own = {name: parameters[name] for name in first}
-        own["weights"] = rcnn.weights_at_hand(own["backbone"], own["weights"])
-        given |= {"settings": Detector(**own), "frameset": frameset}
-    return PLANS[chapter](**given)
+    return PLANS[chapter](given=parameters, **parameters, frameset=frameset)
