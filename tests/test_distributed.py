@@ -1,4 +1,4 @@
-"""Two processes with batches of unequal size have, together, the gradients of one process with the whole batch."""
+"""Two processes have, together, the gradients of one process with the whole batch."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from sqlib.learn.losses import class_weights, focal, gather, simclr, supcon, weighted_supcon
 
-PARTS = (3, 5)  # samples of each process, of two views
+PARTS = (4, 4)  # samples of each process, of two views
 # of both; the first process alone has one anchor of class 1 and none of class 2
 LABELS = torch.tensor([0, 1, 0, 0, 0, 0, 1, 2])
 WEIGHTS = class_weights((12949, 845, 100))
@@ -33,8 +33,8 @@ def loss_of(name: str, model: nn.Module, x: torch.Tensor, labels: torch.Tensor) 
     """Loss of the views x (2, B, 6) by name, as a training step takes it, with one process or several."""
     z = model(x.flatten(0, 1))
     if name == "simclr":
-        return simclr(*gather(*z.chunk(2), rows=PARTS), temperature=0.1)
-    z, labels = gather(z, labels.repeat(2), rows=[2 * part for part in PARTS])
+        return simclr(*gather(*z.chunk(2)), temperature=0.1)
+    z, labels = gather(z, labels.repeat(2))
     if name == "supcon":
         return supcon(z, labels, temperature=0.1)
     if name == "focal":
@@ -58,7 +58,7 @@ def work(rank: int, folder) -> None:
         loss.backward()
         found[name] = loss.detach(), gradients(model)
     short = torch.full((PARTS[rank], 2), rank + 0.5, dtype=torch.bfloat16)
-    found["gathered"] = gather(short, LABELS[own], rows=PARTS)
+    found["gathered"] = gather(short, LABELS[own])
     torch.save(found, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
@@ -84,7 +84,7 @@ def test_two_processes_have_the_loss_and_the_gradients_of_one(ranks, name):
             assert torch.allclose(theirs, mine, rtol=1e-10, atol=1e-13)
 
 
-def test_parts_of_unequal_size_are_gathered_in_order_of_rank(ranks):
+def test_parts_are_gathered_in_order_of_rank(ranks):
     for found in ranks:
         rows, labels = found["gathered"]
         assert rows.dtype == torch.bfloat16 and rows[:, 0].tolist() == [0.5] * PARTS[0] + [1.5] * PARTS[1]

@@ -5,7 +5,8 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,8 @@ from sqlib.data.frames import FrameSet
 from sqlib.data.trial import trial_frames
 from sqlib.errors import SqError
 from sqlib.learn import detector, encoders, recipes, trained
-from sqlib.learn.samples import Samples, places, sparse
-from sqlib.learn.settings import Settings
-from sqlib.learn.train import ranks
+from sqlib.learn.samples import Samples, make_samples, places, sparse
+from sqlib.learn.train import device_of, ranks
 from sqlib.learn.trained import Trained
 from sqlib.sun.twin import TwinSettings
 from sqlib.workers import say
@@ -46,40 +46,37 @@ def trial_of(values: dict[str, Any], progress: bool = True) -> FrameSet:
                         scaling=values["scaling"], progress=progress)
 
 
-def trial_samples(settings: Settings, trial: FrameSet) -> Samples:
-    """Every `EVERY`th frame of trial events as the networks of these settings see it, raw."""
-    return sparse(encoders.samples_for(replace(settings, views=recipes.PLAIN), trial), EVERY)
-
-
 def trial_answers(runs: Mapping[str, Trained], trial: FrameSet,
                   what: str = "margin") -> tuple[dict[str, np.ndarray], pd.DataFrame]:
-    """What each of some runs says of the same frames of trial events, float32 (M, …), and the index of these frames.
+    """What each of some runs says of every `EVERY`th frame of trial events, raw, float32 (M, …), and their index.
 
     what : as for `encoders.embed`; a margin (M,) is one number a frame
     Frames that some run lacks neighbours in time for are left out. One input's samples are made at a time, and none
     where all of its runs came with the book or were asked before.
     """
-    groups: dict[tuple, list[str]] = {}
-    for name, run in runs.items():
-        seen = run.settings
-        groups.setdefault((seen.window, seen.spacing, seen.levels, seen.crop), []).append(name)
-    found, kept = {}, None
-    for (window, spacing, _, crop), names in groups.items():
+
+    def shown(name: str) -> tuple[int, int, str, int]:
+        seen = runs[name].settings
+        return seen.window, seen.spacing, seen.levels, seen.crop
+
+    @lru_cache(maxsize=1)
+    def samples(window: int, spacing: int, levels: str, crop: int) -> Samples:
+        return sparse(make_samples(trial, window, crop, None, device_of(), spacing, levels), EVERY)
+
+    found = {}
+    for name in sorted(runs, key=shown):
+        window, spacing, _, crop = shown(name)
         order, middle = places(trial.index, window, spacing)
         index = trial.index.iloc[order[middle]]
-        index, samples = index[index["frame"] % EVERY == 0].reset_index(drop=True), None
-        own = pd.MultiIndex.from_frame(index[["event", "frame"]])
-        for name in names:
-            facts = trial.origin, window, spacing, crop or trial.pixels.shape[-1], len(index)
-            if (said := encoders.kept(runs[name], what, *facts)) is None:
-                samples = trial_samples(runs[name].settings, trial) if samples is None else samples
-                said = encoders.embed(runs[name], samples, what)
-            found[name] = own, said
-        kept = index if kept is None else kept[pd.MultiIndex.from_frame(kept[["event", "frame"]]).isin(own)]
-    common = pd.MultiIndex.from_frame(kept[["event", "frame"]])
-    answers = {name: found[name][1][found[name][0].get_indexer(common)] for name in runs}
+        frames = pd.MultiIndex.from_frame(index.loc[index["frame"] % EVERY == 0, ["event", "frame"]])
+        side = crop or trial.pixels.shape[-1]
+        said = encoders.kept(runs[name], what, trial.origin, window, spacing, side, len(frames))
+        said = encoders.embed(runs[name], samples(*shown(name)), what) if said is None else said
+        found[name] = pd.DataFrame(said, frames)
+    common = pd.concat(found.values(), axis=1, join="inner").index
+    answers = {name: found[name].loc[common].to_numpy() for name in runs}
     answers = {name: own[:, 0] if what in ("margin", "probability") else own for name, own in answers.items()}
-    return answers, kept.reset_index(drop=True)
+    return answers, trial.index.set_index(["event", "frame"], drop=False).loc[common].reset_index(drop=True)
 
 
 def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
@@ -92,25 +89,18 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
     """
     if chapter not in recipes.PLANS:
         raise SqError(f"{chapter} trains no network; those that do: {', '.join(recipes.PLANS)}")
-    frameset, started, cards, samples = frames_of(values, progress), time.monotonic(), {}, {}
+    frameset, started, cards = frames_of(values, progress), time.monotonic(), {}
     planned = recipes.plan(chapter, values, frameset)
     with _processes():
         for number, (name, settings) in enumerate(planned.items()):
-            finds, frames = isinstance(settings, recipes.Detector), frameset
-            if finds and settings.data == "twin":
-                frames = simulated(values, progress)
-            trainer = detector if finds else encoders
+            beside = isinstance(settings, recipes.Detector) and settings.data == "twin"
+            frames = simulated(values, progress) if beside else frameset
             how = {"progress": progress, "seconds": max(60 * minutes - (time.monotonic() - started), 0),
                    "anew": anew}
-            if anew or not trained.is_complete(_key(settings, frames)):
-                if ranks()[0] == 0:
-                    say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress)
-                if not finds:
-                    what = encoders.what_is_shown(settings)
-                    if what not in samples:  # only the latest are kept: they may fill the device
-                        samples = {what: encoders.teaching(settings, frameset, progress=progress)}
-                    how["samples"] = samples[what]
-            cards[name] = trainer.train(settings, frames, **how).card
+            if anew or not trained.is_complete(_trainer(settings).run_key(settings, frames.origin)):
+                say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress and ranks()[0] == 0)
+            cards[name] = _trainer(settings).train(settings, frames, **how).card
+    encoders.teaching.cache_clear()  # what taught may be large
     return cards
 
 
@@ -122,13 +112,12 @@ def networks(chapter: str, values: dict[str, Any]) -> tuple[int, set[str]]:
     planned = recipes.plan(chapter, values | {"weights": "none"}, frameset)  # of which none need be fetched
     if frameset is None:
         return len(planned), {repr(settings) for settings in planned.values()}
-    keys = {_key(settings, frameset) for settings in planned.values()}
+    keys = {_trainer(settings).run_key(settings, frameset.origin) for settings in planned.values()}
     return len(planned), {key for key in keys if not trained.is_complete(key)}
 
 
-def _key(settings: encoders.Settings | recipes.Detector, frames: FrameSet) -> str:
-    trainer = detector if isinstance(settings, recipes.Detector) else encoders
-    return trainer.run_key(settings, frames.origin)
+def _trainer(settings: encoders.Settings | recipes.Detector):
+    return detector if isinstance(settings, recipes.Detector) else encoders
 
 
 @contextmanager

@@ -51,48 +51,54 @@ class Answer(NamedTuple):
     note: str  # steps that were left out, or a fit that stopped early; else empty
 
 
-def resample(embeddings, labels, step: str, seed: int):
-    """One step of `BALANCING` (Section 4.1.1), or none where it changes nothing.
+def steps(labels) -> dict[str, dict[int, int]]:
+    """What balancing (Section 4.1.1) does with training labels (N,) of 0 and 1: how many samples of a class each of its
+    steps leaves. One that would change nothing is left out.
 
     "SMOTE" makes positives between neighbouring ones until there are 0.2 for each negative; "under-sampling" leaves
-    random negatives away until there are 0.75 positives for each. Embeddings (N, D) and labels (N,) of 0 and 1.
+    random negatives away until there are 0.75 positives for each.
     """
-    positives, negatives = _counts(labels)
-    if step == "SMOTE":
-        idle = int(OVER * negatives - positives) < 1
-        sampler = SMOTE(sampling_strategy=OVER, k_neighbors=max(1, min(5, positives - 1)), random_state=seed)
-    else:
-        idle = int(positives / UNDER) >= negatives
-        sampler = RandomUnderSampler(sampling_strategy=UNDER, random_state=seed)
-    return (embeddings, labels) if idle or positives < 2 else sampler.fit_resample(embeddings, labels)
+    (positives, negatives), found = _counts(labels), {}
+    if positives > 1 and (more := int(OVER * negatives - positives)) > 0:
+        positives += more
+        found["SMOTE"] = {1: positives}
+    if positives > 1 and int(positives / UNDER) < negatives:
+        found["under-sampling"] = {0: int(positives / UNDER)}
+    return found
+
+
+def balance(embeddings, labels, seed: int):
+    """Embeddings (N, D) and labels (N,) after all `steps`."""
+    near = min(5, _counts(labels)[0] - 1)  # so many neighbours has a positive at most
+    for step, counts in steps(labels).items():
+        sampler = SMOTE(sampling_strategy=counts, k_neighbors=near, random_state=seed) if step == "SMOTE" else (
+            RandomUnderSampler(sampling_strategy=counts, random_state=seed))
+        embeddings, labels = sampler.fit_resample(embeddings, labels)
+    return embeddings, labels
 
 
 def _counts(labels) -> tuple[int, int]:
     return int(np.sum(labels == 1)), int(np.sum(labels == 0))
 
 
-def balanced(labels, smote: bool = True, seed: int = 0) -> tuple[int, int, list[str]]:
+def balanced(labels, smote: bool = True) -> tuple[int, int, list[str]]:
     """Positives and negatives of training labels (N,) after balancing, and the steps left out for want of effect."""
-    labels, left_out = np.asarray(labels), []
-    rows = np.arange(len(labels), dtype=float)[:, None]  # the numbers do not depend on the embeddings
-    for step in BALANCING if smote else ():
-        before = len(rows)
-        rows, labels = resample(rows, labels, step, seed)
-        left_out += [step] * (len(rows) == before)
-    return *_counts(labels), left_out
+    positives, negatives = _counts(np.asarray(labels))
+    made = steps(np.asarray(labels)) if smote else {}
+    return (made.get("SMOTE", {}).get(1, positives), made.get("under-sampling", {}).get(0, negatives),
+            [step for step in BALANCING if smote and step not in made])
 
 
 def pipeline(name: str, smote: bool, seed: int):
-    """Unfitted imbalanced-learn pipeline: scaling, SMOTE and under-sampling if asked for, and the classifier `name`.
+    """Unfitted imbalanced-learn pipeline: scaling, balancing if asked for, and the classifier `name`.
 
     The balancing happens only while the pipeline is fitted, so that in cross-validation it sees the training folds
     alone. Raises `SqError` for an unknown classifier.
     """
     if name not in CLASSIFIERS:
         raise SqError(f"classifier {name!r} is unknown; there are: {', '.join(CLASSIFIERS)}")
-    samplers = [(step, FunctionSampler(func=resample, kw_args={"step": step, "seed": seed}))
-                for step in (BALANCING if smote else ())]
-    return Pipeline([("scaling", StandardScaler()), *samplers, ("classifier", CLASSIFIERS[name](seed))])
+    balancing = [("balancing", FunctionSampler(func=balance, kw_args={"seed": seed}))] if smote else []
+    return Pipeline([("scaling", StandardScaler()), *balancing, ("classifier", CLASSIFIERS[name](seed))])
 
 
 def fit(name: str, embeddings: np.ndarray, labels: np.ndarray, smote: bool, seed: int):
@@ -109,7 +115,7 @@ def fit(name: str, embeddings: np.ndarray, labels: np.ndarray, smote: bool, seed
     if not positives or not negatives or positives + negatives != len(labels):
         raise SqError(f"{len(labels)} training labels, {positives} of them 1 and {negatives} of them 0: "
                       "a classifier needs both classes and no other label; add frames, or leave out unlabelled events")
-    if "K-NN" in name and (kept := sum(balanced(labels, smote, seed)[:2])) < NEIGHBOURS:
+    if "K-NN" in name and (kept := sum(balanced(labels, smote)[:2])) < NEIGHBOURS:
         raise SqError(f"{name} asks {NEIGHBOURS} neighbours and has {kept} samples to train on: add frames")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # `classify` notes it
@@ -133,7 +139,7 @@ def classify(train, labels, test, smote: bool, seed: int, names: Iterable[str] |
     answers = {}
     for name in CLASSIFIERS if names is None else names:
         fitted = fit(name, train, labels, smote, seed)
-        positives, negatives, left_out = balanced(labels, smote, seed)
+        positives, negatives, left_out = balanced(labels, smote)
         notes = [f"{step} left out" for step in left_out]
         limit = getattr(fitted[-1], "max_iter", None) or -1  # SVC has -1, ridge None: no limit
         if limit > 0 and np.max(fitted[-1].n_iter_) >= limit:

@@ -94,33 +94,24 @@ def load_net(run: Trained, device: str = "auto") -> nn.Module:
 
 
 @torch.no_grad()
-def detect(detector: Trained | nn.Module, pixels: np.ndarray, *, batch: int = 4, device: str = "auto",
-           progress: bool = False) -> pd.DataFrame:
+def detect(detector: Trained | nn.Module, pixels: np.ndarray, *, batch: int = 4, device: str = "auto") -> pd.DataFrame:
     """Boxes in frames uint8 (N, S, S): a row each, with its frame's position in the stack, x0, y0, x1, y1 (px), score.
 
     detector : a trained one, or a network of `make_detector` or `load_net`
     Sorted by position, best score first. A frame in which nothing scores above the detector's `least` has no row.
-    Raises `SqError` for frames of another type or shape, and a batch below 1.
+    Raises `SqError` for frames of another type or shape.
     """
-    from tqdm import tqdm
-
     pixels = np.asarray(pixels)
-    if pixels.ndim != 3 or pixels.dtype != np.uint8 or pixels.shape[1] != pixels.shape[2] or batch < 1:
-        raise SqError(f"frames are uint8 (N, S, S), not {pixels.dtype} {pixels.shape}, and a batch of {batch} "
-                      "holds at least 1")
-    net = load_net(detector, device) if isinstance(detector, Trained) else detector
-    where, rows = next(net.parameters()).device, []
-    net.eval()
-    with tqdm(desc="detecting", total=len(pixels), unit="frame", disable=not progress, delay=1) as bar:
-        for at in range(0, len(pixels), batch):
-            frames = torch.from_numpy(np.ascontiguousarray(pixels[at : at + batch])).to(where)
-            found = net(looked_at(net, seen(frames, net.gray)))
-            for position, each in enumerate(found, at):
-                values = torch.cat([each["boxes"], each["scores"][:, None]], 1).cpu().numpy()
-                rows.append(np.column_stack([np.full(len(values), position), values]))
-            bar.update(len(found))
-    table = pd.DataFrame(np.concatenate([*rows, np.empty((0, 6))]), columns=COLUMNS).astype({"position": int})
-    return table.sort_values(["position", "score"], ascending=[True, False], kind="stable", ignore_index=True)
+    if pixels.ndim != 3 or pixels.dtype != np.uint8 or pixels.shape[1] != pixels.shape[2]:
+        raise SqError(f"frames are uint8 (N, S, S), not {pixels.dtype} {pixels.shape}")
+    net = load_net(detector, device) if isinstance(detector, Trained) else detector.eval()
+    where, rows = next(net.parameters()).device, [np.empty((0, 6))]
+    for at in range(0, len(pixels), batch):
+        frames = torch.from_numpy(np.ascontiguousarray(pixels[at : at + batch])).to(where)
+        for position, each in enumerate(net(looked_at(net, seen(frames, net.gray))), at):  # of each the best first
+            values = torch.cat([each["boxes"], each["scores"][:, None]], 1).cpu().numpy()
+            rows.append(np.column_stack([np.full(len(values), position), values]))
+    return pd.DataFrame(np.concatenate(rows), columns=COLUMNS).astype({"position": int})
 
 
 def best(detections: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from sqlib.learn.models import AutoEncoder, ContrastiveNet, take
 from sqlib.learn.objectives import attainable, objective
 from sqlib.learn.patches import Drawn
 from sqlib.learn.samples import Samples, gather, hold_out, make_samples, sparse, split
-from sqlib.learn.settings import Settings
+from sqlib.learn.settings import Settings, Views
 from sqlib.learn.train import Task, autocast, device_of, generator_of, precision_of, ranks, unwrapped
 from sqlib.learn.trained import Trained
 from sqlib.paths import load_array, save_array
@@ -46,38 +47,39 @@ def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto") ->
                         settings.spacing, settings.levels)
 
 
-def what_is_shown(settings: Settings) -> tuple:
-    """What decides the samples that `teaching` makes of a frame set: equal for runs that can share them."""
-    views = settings.views
-    return (settings.window, settings.spacing, settings.levels, settings.crop, views.low_pass > 0, views.threshold,
-            views.variant, settings.practice, settings.events, settings.watch)
+def what_is_shown(settings: Settings) -> Settings:
+    """Settings of which only that is kept which decides the samples of a run: equal for runs that can share them."""
+    views = Views(float(settings.views.low_pass > 0), settings.views.threshold, settings.views.variant)
+    names = ("window", "spacing", "levels", "crop", "practice", "events", "watch")
+    return Settings(views=views, **{name: getattr(settings, name) for name in names})
 
 
-def teaching(settings: Settings, frameset: FrameSet, device: str = "auto",
-             progress: bool = True) -> tuple[Samples, Samples | None]:
-    """The samples that teach a run of these settings, the practice sources among them made or found, and those on
-    which it is watched, if it is. Raises `SqError` as `taught_by` and `make_samples` do."""
-    frames, watched = taught_by(settings, frameset, progress) if settings.practice else frameset, None
-    if settings.watch:
-        watched = sparse(samples_for(settings, watched_frames(settings, progress), device), WATCHED_EVERY)
-    return samples_for(settings, frames, device), watched
+@lru_cache(maxsize=1)  # runs that are trained one after the other often share them; more might fill the device
+def teaching(shown: Settings, frameset: FrameSet, device: str, progress: bool) -> tuple[Samples, Samples | None]:
+    """The samples that teach runs which are `shown` these (`what_is_shown`): practice sources, made or found, and the
+    middles of the frame set's frames beside them; and those on which such runs are watched, if they are: events of the
+    same physics as trial events, of a seed of their own. Raises `SqError` for a crop that does not fit the frames."""
+    frames, watched = frameset, None
+    if shown.practice:
+        frames = practice_set.practice_frames(shown.practice, shown.crop, progress=progress)
+        frames = join(middles(frameset, shown.crop), frames) if shown.events else frames
+    if shown.watch:
+        size = max(shown.crop or 128, 64)  # no twin is smaller
+        events = trial_frames(shown.watch, WATCHED, TwinSettings(size), size, "frame", progress=progress)
+        watched = sparse(samples_for(shown, events, device), WATCHED_EVERY)
+    return samples_for(shown, frames, device), watched
 
 
-def train(settings: Settings, frameset: FrameSet, *, samples: tuple[Samples, Samples | None] | None = None,
-          device: str = "auto", **how) -> Trained:
+def train(settings: Settings, frameset: FrameSet, *, device: str = "auto", **how) -> Trained:
     """The run of `settings` on a frame set: found where it was trained before, gone on with where it was cut off.
 
-    samples : from `teaching`, where the caller has them already; else they are made when needed
     how : progress, seconds, anew, for `trained.obtain`
     Raises `SqError` as `teaching`, `samples.split` and `trained.obtain` do.
     """
-    start = settings.start
-    if start is not None:
-        same = what_is_shown(start) == what_is_shown(settings)
-        start = train(start, frameset, samples=samples if same else None, device=device, **how)
+    start = None if settings.start is None else train(settings.start, frameset, device=device, **how)
 
     def make_task(_) -> Task:
-        own, watched = samples or teaching(settings, frameset, device, how.get("progress", True))
+        own, watched = teaching(what_is_shown(settings), frameset, device, how.get("progress", True))
         part, test = split(own, settings.split, settings.seed, settings.cycles)
         part, held_out = hold_out(own.index, part, settings.loop.validation, settings.seed)
         made = task(settings, own, part, held_out, start, watched)
@@ -99,6 +101,7 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequ
     negatives, positives, weights = epoch_of(settings, samples.labels.cpu().numpy()[train])
     shown = len(positives) + -(-len(negatives) // settings.thin)
     size = loop.batch if settings.patch else min(loop.batch, shown)
+    size -= size % world  # as many in each process
     if size < 2 * world:
         raise SqError(f"{size} training samples for {world} process{'es' * (world > 1)}: "
                       "a batch needs at least 2 in each")
@@ -114,20 +117,19 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequ
         for block in list(net.trunk)[len(net.trunk) - settings.unfrozen :]:
             block.requires_grad_(True)
     weights, steps = weights.to(device), loop.steps if settings.patch else shown // size
-    own_rows = [len(range(part, size, world)) for part in range(world)]
 
-    def loss_of(net: nn.Module, batch: Drawn, draws: torch.Generator, rows=own_rows) -> tuple[Tensor, dict]:
+    def loss_of(net: nn.Module, batch: Drawn, draws: torch.Generator) -> tuple[Tensor, dict]:
         seen = views_of(samples, batch, settings, draws)
-        return objective(net, seen, batch.labels, settings, weights, draws, rows)
+        return objective(net, seen, batch.labels, settings, weights, draws)
 
     def watch(net: nn.Module) -> dict[str, float]:
         """Loss on the samples held out, with the same views each time, and average precision on watched events."""
         draws, total, count, row = generator_of(device, settings.seed, rank), 0.0, 0, {}
         mixed = torch.from_numpy(np.random.default_rng(settings.seed).permutation(held_out)).long()
-        for batch in (batch for batch in mixed.split(loop.batch) if len(batch) >= 2 * world):
-            own = [len(range(part, len(batch), world)) for part in range(world)]
+        parts = (batch[: len(batch) // world * world] for batch in mixed.split(loop.batch))
+        for batch in (batch for batch in parts if len(batch) >= 2 * world):
             with autocast(device, loop.precision):
-                found = loss_of(net, whole(samples, batch[rank::world].to(device)), draws, own)[1]
+                found = loss_of(net, whole(samples, batch[rank::world].to(device)), draws)[1]
             total, count = total + float(found["loss"]) * len(batch), count + len(batch)
         if len(held_out):
             row["watched"] = total / max(count, 1)
@@ -162,21 +164,6 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequ
 def whole(samples: Samples, which: Tensor) -> Drawn:
     """A batch of whole frames, the samples `which` (B,)."""
     return Drawn(which, which, (samples.labels[which] == 1).long())
-
-
-def taught_by(settings: Settings, frameset: FrameSet, progress: bool = True) -> FrameSet:
-    """The practice sources that teach a run, made or found, and the middles of the frame set's frames beside them.
-
-    Raises `SqError` for a crop that does not fit the frames.
-    """
-    practice = practice_set.practice_frames(settings.practice, settings.crop, progress=progress)
-    return join(middles(frameset, settings.crop), practice) if settings.events else practice
-
-
-def watched_frames(settings: Settings, progress: bool = True) -> FrameSet:
-    """Events of the same physics as trial events, of a seed of their own, on which a run is watched."""
-    size = max(settings.crop or 128, 64)  # no twin is smaller
-    return trial_frames(settings.watch, WATCHED, TwinSettings(size), size, "frame", progress=progress)
 
 
 def make_net(settings: Settings, size: int) -> nn.Module:

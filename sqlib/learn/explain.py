@@ -7,6 +7,7 @@ DOI 10.1007/978-3-319-10590-1_53; Zhang et al. (2018), the pointing game, DOI 10
 """
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -73,22 +74,18 @@ def grad_cam(reader: Reader, frames: torch.Tensor) -> np.ndarray:
     """Grad-CAM (B, H, W), 0 or more, of frames (B, window, H, W) at the last part of the trunk, interpolated."""
     from captum.attr import LayerAttribution, LayerGradCam
 
-    found = LayerGradCam(reader, reader.net.trunk[-1]).attribute(frames.float(), target=0, relu_attributions=True)
-    large = LayerAttribution.interpolate(found, tuple(frames.shape[-2:]), "bilinear")
-    return large[:, 0].detach().cpu().numpy()
+    found = LayerGradCam(reader, reader.net.trunk[-1]).attribute(frames, target=0, relu_attributions=True)
+    return LayerAttribution.interpolate(found, tuple(frames.shape[-2:]), "bilinear")[:, 0].detach().cpu().numpy()
 
 
 def occlusion(reader: Reader, frames: torch.Tensor, side: int = 8, stride: int = 4) -> np.ndarray:
     """How much the decision falls where a square is covered with the sample's median (B, H, W); below 0 where it rises.
 
     `frames`: (B, window, H, W). `side`, `stride`: px. All frames of the window are covered at once, with the median of
-    all. A pixel has the mean over the squares that cover it. Raises `SqError` for squares that do not cover the frames.
+    all. A pixel has the mean over the squares that cover it.
     """
     from captum.attr import Occlusion
 
-    frames = frames.float()
-    if not 0 < stride <= side <= frames.shape[-1]:
-        raise SqError(f"a square of {side} px in steps of {stride} does not cover frames of {frames.shape[-1]} px")
     plain, window = frames.flatten(1).median(1).values[:, None, None, None].expand_as(frames), frames.shape[1]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -97,15 +94,11 @@ def occlusion(reader: Reader, frames: torch.Tensor, side: int = 8, stride: int =
     return found.mean(1).cpu().numpy()
 
 
-def explain(reader: Reader, samples: Samples, rows, side: int = 8, stride: int = 4,
-            batch: int = 32) -> dict[str, np.ndarray]:
-    """Maps (R, H, W) of both methods for the samples `rows` (R,); errors as for `occlusion`."""
-    found = {method: [] for method in METHODS}
-    for which in torch.as_tensor(np.asarray(rows)).to(samples.device).split(batch):
-        frames = gather(samples, which).float()
-        found["Grad-CAM"].append(grad_cam(reader, frames))
-        found["occlusion"].append(occlusion(reader, frames, side, stride))
-    return {method: np.concatenate(maps) for method, maps in found.items()}
+def explain(reader: Reader, samples: Samples, rows, side: int = 8, stride: int = 4) -> dict[str, np.ndarray]:
+    """Maps (R, H, W) of both methods for the samples `rows` (R,); `side` and `stride` as for `occlusion`."""
+    parts = [gather(samples, which).float() for which in torch.as_tensor(np.asarray(rows)).to(samples.device).split(32)]
+    ways = grad_cam, partial(occlusion, side=side, stride=stride)
+    return {method: np.concatenate([way(reader, frames) for frames in parts]) for method, way in zip(METHODS, ways)}
 
 
 def peaks(maps: np.ndarray) -> np.ndarray:
@@ -127,16 +120,11 @@ def inside_of_boxes(maps: np.ndarray, masks: np.ndarray, tolerance: float = 2.0)
     share : of the map's positive part that is inside (NaN: no evidence for anything); area : share of pixels inside;
     excess : their ratio, 1 for who looks everywhere alike; points : whether the peak is at most `tolerance` px from an
     inside pixel's middle (the pointing game; chance is the share of pixels for which that holds, `luck`)
-    Raises `SqError` for other shapes, and a frame without an annotated pixel.
     """
     from scipy.ndimage import distance_transform_edt
 
-    if maps.shape != masks.shape:
-        raise SqError(f"maps of shape {maps.shape} and boxes of shape {masks.shape}: one each, of one size")
     rows = []
     for one, own, (x, y) in zip(np.maximum(maps, 0), masks, peaks(maps)):
-        if not own.any():
-            raise SqError("a frame without an annotated pixel has nothing to be compared with: leave it out")
         total, near = float(one.sum()), distance_transform_edt(~own) <= tolerance
         share = float(one[own].sum()) / total if total > 0 else np.nan
         points = bool(near[int(y), int(x)]) if np.isfinite(x) else False

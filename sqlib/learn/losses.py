@@ -147,23 +147,16 @@ def spread(z: Tensor) -> Tensor:
     return (z - z.mean(0)).square().sum(1).mean().sqrt()
 
 
-def gather(*tensors: Tensor, rows: Sequence[int] = ()) -> tuple[Tensor, ...]:
-    """Each tensor with the rows of all processes, in order of rank; without a process group, as it is.
+def gather(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Each tensor (n, …) with the rows of all processes, in order of rank; without a process group, as it is.
 
-    tensors: (n, …), all of the same n; `rows`: n of each process, by default the same in all.
-    torch's own differentiable gather: the own rows get the sum of the gradients that all processes find for them.
-    DistributedDataParallel averages over processes, and so yields exactly the gradient of the loss of the whole batch,
-    while the loss keeps its value on each of them.
+    n is the same in all. torch's own differentiable gather: the own rows get the sum of the gradients that all
+    processes find for them. DistributedDataParallel averages over processes, and so yields exactly the gradient of the
+    loss of the whole batch, while the loss keeps its value on each of them.
     """
     if not (dist.is_available() and dist.is_initialized()):
         return tensors
-    rows, found = list(rows) or [len(tensors[0])] * dist.get_world_size(), []
-    most = max(rows)  # the processes' parts must be of one size
-    for tensor in tensors:
-        filled = torch.cat([tensor, tensor.new_zeros(most - len(tensor), *tensor.shape[1:])])
-        parts = all_gather_single(filled, 0, dist.group.WORLD).split(most)
-        found.append(torch.cat([part[:count] for part, count in zip(parts, rows)]))
-    return tuple(found)
+    return tuple(torch.cat([all_gather_single(tensor, 0, dist.group.WORLD)]) for tensor in tensors)  # cat waits for it
 
 
 def _wide(z: Tensor) -> torch.dtype:

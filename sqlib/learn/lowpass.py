@@ -7,7 +7,7 @@ import torch
 from sqlib.errors import SqError
 
 VARIANTS = ("symmetric", "published")
-BLOCK = {"cpu": 2**19, "cuda": 2**25}  # pixels at a time: what a processor's cache holds, what keeps a GPU busy
+BLOCK = 2**21  # pixels at a time, so that memory stays bounded
 
 
 def low_pass(frames: torch.Tensor, threshold: int = 50, variant: str = "symmetric") -> torch.Tensor:
@@ -37,10 +37,7 @@ def low_pass(frames: torch.Tensor, threshold: int = 50, variant: str = "symmetri
 def solarize(frames: torch.Tensor, threshold: int = 50) -> torch.Tensor:
     """uint8 frames (..., H, W) with values from `threshold` up inverted, 255 − value; `SqError` for other types."""
     check_counts(frames)
-    if not 0 < threshold < 256:
-        return frames.clone() if threshold > 0 else 255 - frames
-    bright = frames.clamp(threshold - 1, threshold).sub_(threshold - 1).neg_()  # 255 or 0: comparing uint8 is slow
-    return bright.bitwise_xor_(frames)
+    return torch.where(frames.int() >= threshold, 255 - frames, frames)
 
 
 def solarized_low_pass(frames: torch.Tensor, threshold: int = 50, variant: str = "symmetric") -> torch.Tensor:
@@ -51,11 +48,9 @@ def solarized_low_pass(frames: torch.Tensor, threshold: int = 50, variant: str =
     Raises `SqError` as `low_pass` does, and for frames that are not uint8.
     """
     check_counts(frames)
-    done = torch.empty_like(frames)
-    stacks = (each.reshape(-1, *frames.shape[-2:]).split(at_a_time(frames)) for each in (frames, done))
-    for before, after in zip(*stacks):  # some at a time, so that memory stays bounded
-        after.copy_(solarize(to_counts(low_pass(before, threshold, variant), variant), threshold))
-    return done
+    some = frames.reshape(-1, *frames.shape[-2:]).split(max(1, BLOCK // math.prod(frames.shape[-2:])))
+    return torch.cat([solarize(to_counts(low_pass(each, threshold, variant), variant), threshold)
+                      for each in some]).view_as(frames)
 
 
 def to_counts(values: torch.Tensor, variant: str) -> torch.Tensor:
@@ -63,11 +58,6 @@ def to_counts(values: torch.Tensor, variant: str) -> torch.Tensor:
     if variant == "symmetric":
         values = values.round().clamp_(0, 255)
     return values.to(torch.int32).to(torch.uint8)  # from int32 the wrap is defined, and this is faster than at one go
-
-
-def at_a_time(frames: torch.Tensor) -> int:
-    """How many frames (..., H, W) make a block on their device."""
-    return max(1, BLOCK.get(frames.device.type, BLOCK["cpu"]) // max(1, math.prod(frames.shape[-2:])))
 
 
 def check_counts(frames: torch.Tensor) -> None:

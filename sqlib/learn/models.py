@@ -201,15 +201,14 @@ def take(net: nn.Module, weights: dict[str, torch.Tensor], variational: bool = F
     the half that gives the mean is taken. The lists: taken, mean_half_taken, not_taken (the network has no such part,
     or one of other shapes) and as_drawn (nothing fits).
     """
-    report = {"taken": [], "mean_half_taken": [], "not_taken": [], "as_drawn": []}
-    parts, own = {}, net.state_dict()
-    for side, tensors in enumerate((own, weights)):
-        for name, tensor in tensors.items():
-            parts.setdefault(name.partition(".")[0], ({}, {}))[side][name] = tensor
-    for part, (mine, theirs) in parts.items():
+    report, own = {"taken": [], "mean_half_taken": [], "not_taken": [], "as_drawn": []}, net.state_dict()
+    for part in dict.fromkeys(name.partition(".")[0] for name in (*own, *weights)):
+        mine, theirs = ({name: tensor for name, tensor in tensors.items() if name.partition(".")[0] == part}
+                        for tensors in (own, weights))
         halved = variational and part == "encoding"
-        theirs = {name: tensor.chunk(2)[0] if halved and name in mine and tensor.shape != mine[name].shape else tensor
-                  for name, tensor in theirs.items()}
+        if halved:
+            theirs = {name: tensor if name not in mine or tensor.shape == mine[name].shape else tensor.chunk(2)[0]
+                      for name, tensor in theirs.items()}
         if {name: t.shape for name, t in theirs.items()} == {name: t.shape for name, t in mine.items()}:
             report["mean_half_taken" if halved else "taken"].append(part)
             own |= theirs

@@ -19,10 +19,10 @@ def attainable(settings: Settings, size: int, share: float) -> dict[str, float]:
 
 
 def objective(net: nn.Module, views: Tensor, labels: Tensor, settings: Settings, weights: Tensor,
-              draws: torch.Generator, rows: list[int] | tuple = ()) -> tuple[Tensor, dict[str, Tensor]]:
+              draws: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss of views uint8 (V·B, window, H, W) of B samples with classes `labels` (B,), and what is logged of it.
 
-    weights : (2,) of the classes; rows : B of each process, by default the same in all
+    weights : (2,) of the classes
     Returns the loss, with gradient, class head included; and "loss", the objective without that head, and, where views
     are contrasted, "head", the cross-entropy of that head, and "spread" of the projections (0: collapsed to a point).
     With several processes all of them return the loss of the global batch.
@@ -31,11 +31,11 @@ def objective(net: nn.Module, views: Tensor, labels: Tensor, settings: Settings,
     exact = settings.reconstructs or not torch.is_autocast_enabled(views.device.type)
     frames = views.to(torch.float32 if exact else torch.bfloat16, memory_format=torch.channels_last)
     if settings.reconstructs:
-        return _reconstruct(net, frames, labels, settings, draws, rows)
+        return _reconstruct(net, frames, labels, settings, draws)
     _, projection, logits = net(frames)
     count, unused = settings.views_each, 0 * projection.float().sum()
     # of all processes: first views, then second ones, as within one process
-    parts = losses.gather(*projection.float().chunk(count), *logits.float().chunk(count), labels, rows=rows)
+    parts = losses.gather(*projection.float().chunk(count), *logits.float().chunk(count), labels)
     z, logits, targets = torch.cat(parts[:count]), torch.cat(parts[count:-1]), parts[-1].repeat(count)
     weights = weights.to(logits)
     head = F.cross_entropy(logits, targets, weights)
@@ -52,7 +52,7 @@ def objective(net: nn.Module, views: Tensor, labels: Tensor, settings: Settings,
     return shown + head, {"loss": shown, "head": head, "spread": losses.spread(z)}
 
 
-def _reconstruct(net, frames, labels, settings, draws, rows) -> tuple[Tensor, dict[str, Tensor]]:
+def _reconstruct(net, frames, labels, settings, draws) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss of an autoencoder, a mean over frames: square (A.1), half of it (A.2) or log cosh, with the divergence."""
     plain, noise = settings.objective == "autoencoder", None
     if not plain:
@@ -65,5 +65,5 @@ def _reconstruct(net, frames, labels, settings, draws, rows) -> tuple[Tensor, di
         log_variance = log_variance.float()
         divergence = 0.5 * (mean.float().square() + log_variance.exp() - 1 - log_variance).sum(1)
         each = each + divergence / error[0].numel()
-    each, logits, labels = losses.gather(each, logits.float(), labels, rows=rows)
+    each, logits, labels = losses.gather(each, logits.float(), labels)
     return each.mean() + F.cross_entropy(logits, labels), {"loss": each.mean()}

@@ -17,17 +17,13 @@ CORE = 2.0  # px, sigma of a source's core
 
 @checked
 class Detector:
-    """Settings of a detector; the defaults are the authors', but for anchors that fit sunquakes.
+    """Settings of a detector, most of which `profiles.Detection` describes; the defaults are the authors', but for
+    anchors that fit sunquakes.
 
-    `backbone`: resnet50 and resnet18 with a pyramid of five levels, resnet6 (first channels: `width`) with two.
-    `weights`: imagenet (of the backbone), coco (of the whole resnet50 detector). `enlarge`: how much larger than stored
-    a frame is seen; torchvision scales 256 pixels to 800. `anchors`: sides of the squares that boxes are measured from,
-    in pixels of the frame, shared out over the levels, each also as high and as wide as 2:1. `gray`: see `seen`.
-    `flips`: left-right with p = 0.5, or all eight symmetries. `patch`: pixels a side of a part of a frame, with a
-    source in it, that a step of training sees; 0 is all. `schedule`: rate × 0.1 every `step` epochs, or half a cosine.
-    `proposals`, `sampled`: regions that the first stage hands on, and those of a frame that the second one learns from.
-    `least`: lowest score of a box given. `train_on`: the first 80 % of the events of cycle 23 (the paper), or of both
-    cycles. `data`: the chapter's "own" frames, or the "twin" beside real ones.
+    `weights`: imagenet (of the backbone), coco (of the whole resnet50 detector). `enlarge`: torchvision scales 256
+    pixels to 800. `anchors`: shared out over the levels of the pyramid, each square also as high and as wide as 2:1.
+    `gray`: see `seen`. `step`: epochs after which the rate falls to a tenth. `train_on`: the first 80 % of the events
+    of cycle 23 (the paper), or of both cycles. `data`: the chapter's "own" frames, or the "twin" beside real ones.
     """
 
     backbone: Literal["resnet6", "resnet18", "resnet50"] = "resnet50"

@@ -97,13 +97,8 @@ def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: View
     starts = np.flatnonzero(np.r_[True, event[1:] != event[:-1]])
     for at, end in zip(starts, [*starts[1:], count]):  # the frame set may be a map of a file: never all of it at once
         block = torch.from_numpy(np.ascontiguousarray(frameset.pixels[order[at:end]])).to(device)
-        kinds = [block]
-        if filtered:
-            kinds.append(torch.cat([solarized_low_pass(part, views.threshold, views.variant)
-                                    for part in block.split(256)]))
-        for number, kind in enumerate(kinds):
-            made = pictures(kind, levels, spacing)[..., inner, inner]
-            pool[number * planes : (number + 1) * planes, at:end] = made
+        kinds = [block, solarized_low_pass(block, views.threshold, views.variant)] if filtered else [block]
+        pool[:, at:end] = torch.cat([pictures(kind, levels, spacing)[..., inner, inner] for kind in kinds])
     index = frameset.index.iloc[order[middle]].reset_index(drop=True)
     labels = torch.from_numpy(index["label"].to_numpy(copy=True)).to(device)
     rows = torch.from_numpy(middle).to(device)

@@ -1,4 +1,7 @@
-"""Settings of what is trained: all that decides its result, beside the data; checked when they are made."""
+"""Settings of what is trained: all that decides its result, beside the data; checked when they are made.
+
+What a setting means `profiles.Learning` says of those that it has, too, and the docstrings here of the others.
+"""
 
 from collections.abc import Callable
 from dataclasses import field, fields
@@ -41,7 +44,7 @@ def checked(kind: type) -> type:
 
 @checked
 class Model:
-    """A network. `encoding`: size of the latent vector used; `projection`: of the one contrasted."""
+    """A network."""
 
     backbone: Literal["conv6", "resnet6", "resnet18", "resnet50", "densenet121"] = "resnet18"
     weights: Literal["none", "imagenet"] = "none"
@@ -62,9 +65,8 @@ class Model:
 class Views:
     """The pipeline that makes a view of a sample.
 
-    `low_pass`: probability of the Solarized Low-Pass, with its `threshold`, frequencies on both sides of zero, and
-    `variant`; `positional`: a key of `augment.POSITIONAL`; `erasing`: with gray 100, as published, or the sample's own
-    mean; `extra`: keys of `augment.EXTRAS`, each of which meets a sample with probability `extra_probability`.
+    `threshold`, `variant`: of the Solarized Low-Pass (`lowpass.low_pass`). `extra`: keys of `augment.EXTRAS`, each of
+    which meets a sample with probability `extra_probability`.
     """
 
     low_pass: Share = 0.5
@@ -80,13 +82,8 @@ class Views:
 @checked
 class Loop:
     """How anything is trained. Lengths are in epochs: `warmup` (the rate rises from 0), `step` (rate × 0.1 after each,
-    for the schedule "step"), `patience` (without a better watched loss before it stops; 0: never).
-
-    `steps`: batches in an epoch, where they are drawn at random (patches); otherwise an epoch shows each sample once.
-    `upsample`: times that each positive sample is in an epoch; 0: as often as makes both classes equal. `validation`:
-    share of the training events on which only the loss is watched. `clip`: greatest norm of the gradient; 0: any.
-    `average`: what a step leaves of a running mean of the weights, which is then what is kept; 0: no mean.
-    `precision`: "auto" is bf16 where the hardware multiplies in it. `compile`: by torch.compile (it wants a compiler).
+    for the schedule "step"), `patience`. `clip`: greatest norm of the gradient; 0: any. `average`: what a step leaves
+    of a running mean of the weights, which is then what is kept; 0: no mean.
     """
 
     epochs: Count = 100
@@ -120,14 +117,9 @@ class Settings:
 
     `objective`: simclr (Eq. 4), supcon (Eq. 5), weighted (Eqs. 2, 3), minority (as supcon, but quiet samples attract
     their own other view only: Mildenberger et al. 2025), classify and focal (class head with a gradient into the
-    backbone), autoencoder, vae, logcosh. `split`, `cycles`: see `samples.split`. `window`, `spacing`, `levels`: see
-    `samples.make_samples`. `joint`: whether the class head of a contrastive run teaches the backbone too, or only
-    watches. `thin`: an epoch shows all positives and one of so many negatives, drawn anew each time. `patch`: pixels a
-    side of the patches that a step sees, round sources and elsewhere (`patches.draw`); 0: frames.
-    `practice`: sources of practice cubes that teach, beside the events of the frame set or, where `events` is False, in
-    their place. `watch`: held-out events of the same physics on which average precision is watched, every epoch.
-    `start`: the run whose weights it begins with (the first of two steps). `unfrozen`: that many of the last blocks of
-    the backbone are trained; -1 all.
+    backbone), autoencoder, vae, logcosh. `split`, `cycles`: see `samples.split`. `events`: whether the events of the
+    frame set teach beside the sources of practice cubes; else these alone. `start`: the run whose weights it begins
+    with (the first of two steps). `unfrozen`: that many of the last blocks of the backbone are trained; -1 all.
     """
 
     objective: Literal["simclr", "supcon", "weighted", "minority", "classify", "focal",
