@@ -4,8 +4,8 @@
 
 All ways get the same frames and the same draws, and take turns. First it is shown that they give the same views; then
 come views per second, best of the rounds, and ratios: by the wall clock with all cores, and by the processor time of
-one thread, which other programs on the machine disturb less. Ours, as the trainer does it, gathers frames that were low-passed
-beforehand, each once: that cost is counted as spread over 10 epochs with one view of each sample.
+one thread, which other programs on the machine disturb less. Ours, as the trainer does it, gathers frames that were
+low-passed beforehand, each once: that cost is counted as spread over 10 epochs with one view of each sample.
 """
 
 import argparse

@@ -7,7 +7,6 @@ import torch
 from sqlib.data.frames import FrameSet
 from sqlib.data.splits import divide
 from sqlib.errors import SqError
-from sqlib.learn.augment import known
 
 
 def clean(boxes, size: int) -> tuple[tuple[float, float, float, float], ...]:
@@ -36,22 +35,19 @@ def annotated(frameset: FrameSet) -> tuple[pd.DataFrame, dict[str, int]]:
     boxes = [clean(own, size) for own in rows["boxes"]]
     table = rows[["event", "cycle", "frame"]].assign(boxes=boxes)
     table.insert(0, "place", rows.index.to_numpy())
-    given = [box for own in rows["boxes"] for box in own]
-    kept = [box for own in boxes for box in own]
-    clipped = sum(bool(cut := clean([box], size)) and cut[0] != tuple(map(float, box)) for box in given)
-    whole = table["boxes"].map(len) > 0
-    counts = {"frames": int(whole.sum()), "boxes": len(kept), "clipped": clipped, "dropped": len(given) - len(kept),
-              "without": int((~whole).sum())}
+    given, kept = rows["boxes"].map(len), table["boxes"].map(len)
+    clipped = sum(box not in own for own, cut in zip(rows["boxes"], boxes) for box in cut)
+    whole = kept > 0
+    counts = {"frames": int(whole.sum()), "boxes": int(kept.sum()), "clipped": clipped,
+              "dropped": int((given - kept).sum()), "without": int((~whole).sum())}
     return table[whole].reset_index(drop=True), counts
 
 
 def parts(table: pd.DataFrame, train_on: str = "sc23") -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of `annotated` to train on, and those of all events that were not trained on.
 
-    The rule is applied to the events of each cycle that have boxes. Raises `SqError` where either part is empty, and
-    for an unknown `train_on`.
+    The rule is applied to the events of each cycle that have boxes. Raises `SqError` where either part is empty.
     """
-    known("train_on", train_on, ("sc23", "all"))
     taught = []
     for cycle, own in table.groupby("cycle"):
         if cycle == 23 or train_on == "all":

@@ -63,10 +63,14 @@ class State:
     optimizer: torch.optim.Optimizer
     mean: AveragedModel | None = None  # running mean of the weights
     history: list[dict] = field(default_factory=list)
-    best: float = math.inf  # least watched loss
-    best_weights: dict[str, Tensor] | None = None
-    stale: int = 0  # epochs since
+    best_weights: dict[str, Tensor] | None = None  # of the least watched loss
     seconds: float = 0.0  # of all pieces
+
+    @property
+    def stale(self) -> int:
+        """Epochs since the least watched loss."""
+        watched = [row["watched"] for row in self.history if "watched" in row]
+        return len(watched) - 1 - int(np.argmin(watched)) if watched else 0
 
     def done(self, loop: Loop) -> bool:
         """Whether there is nothing left to train."""
@@ -107,11 +111,9 @@ def fit(task: Task, path: Path, *, key: str = "", progress: bool = True, seconds
                 step.eval()
                 with torch.no_grad():
                     row |= task.watch(step)
-            state.stale += "watched" in row
-            if row.get("watched", math.inf) < state.best:
-                state.best, state.stale = row["watched"], 0
-                state.best_weights = {name: t.detach().cpu().clone() for name, t in state.net.state_dict().items()}
             state.history.append(row)
+            if "watched" in row and not state.stale:
+                state.best_weights = {name: t.detach().cpu().clone() for name, t in state.net.state_dict().items()}
             said = ("loss", "chance", "spread", "watched")
             bar.set_postfix_str(", ".join(f"{name} {row[name]:.3f}" for name in said if name in row))
             now = time.monotonic()
@@ -233,9 +235,7 @@ def _save(state: State, path: Path, key: str) -> None:
     groups = {"net": state.net.state_dict(), "optimizer": checkpoint.optimizer_state(state.optimizer)}
     groups |= {} if state.best_weights is None else {"best": state.best_weights}
     groups |= {} if state.mean is None else {"mean": state.mean.state_dict()}
-    best = state.best if math.isfinite(state.best) else None
-    facts = {"key": key, "history": state.history, "best": best, "stale": state.stale, "seconds": state.seconds}
-    checkpoint.save(path, groups, facts)
+    checkpoint.save(path, groups, {"key": key, "history": state.history, "seconds": state.seconds})
 
 
 def _resume(state: State, path: Path, key: str) -> None:
@@ -248,5 +248,4 @@ def _resume(state: State, path: Path, key: str) -> None:
         checkpoint.restore_optimizer(state.optimizer, groups.get("optimizer", {}))
         if state.mean is not None:
             state.mean.load_state_dict(groups["mean"])
-        state.history, state.stale, state.best_weights = facts["history"], facts["stale"], groups.get("best")
-        state.best, state.seconds = math.inf if facts["best"] is None else facts["best"], facts["seconds"]
+        state.history, state.seconds, state.best_weights = facts["history"], facts["seconds"], groups.get("best")
