@@ -51,42 +51,35 @@ class Answer(NamedTuple):
     note: str  # steps that were left out, or a fit that stopped early; else empty
 
 
-def steps(labels) -> dict[str, dict[int, int]]:
-    """What balancing (Section 4.1.1) does with training labels (N,) of 0 and 1: how many samples of a class each of its
-    steps leaves. One that would change nothing is left out.
+def balanced(labels, smote: bool = True) -> tuple[int, int, list[str]]:
+    """Positives and negatives of training labels (N,) of 0 and 1 after balancing (Section 4.1.1), and the steps that
+    would change nothing and are left out.
 
     "SMOTE" makes positives between neighbouring ones until there are 0.2 for each negative; "under-sampling" leaves
     random negatives away until there are 0.75 positives for each.
     """
-    (positives, negatives), found = _counts(labels), {}
-    if positives > 1 and (more := int(OVER * negatives - positives)) > 0:
-        positives += more
-        found["SMOTE"] = {1: positives}
-    if positives > 1 and int(positives / UNDER) < negatives:
-        found["under-sampling"] = {0: int(positives / UNDER)}
-    return found
+    positives, negatives = before = _counts(labels)
+    if smote and positives > 1:
+        positives += max(0, int(OVER * negatives - positives))
+        negatives = min(negatives, int(positives / UNDER))
+    after = positives, negatives
+    return *after, [step for step, old, new in zip(BALANCING, before, after) if smote and old == new]
 
 
 def balance(embeddings, labels, seed: int):
-    """Embeddings (N, D) and labels (N,) after all `steps`."""
-    near = min(5, _counts(labels)[0] - 1)  # so many neighbours has a positive at most
-    for step, counts in steps(labels).items():
-        sampler = SMOTE(sampling_strategy=counts, k_neighbors=near, random_state=seed) if step == "SMOTE" else (
-            RandomUnderSampler(sampling_strategy=counts, random_state=seed))
+    """Embeddings (N, D) and labels (N,), `balanced`."""
+    (positives, negatives, left_out), near = balanced(labels), min(5, _counts(labels)[0] - 1)
+    if "SMOTE" not in left_out:
+        sampler = SMOTE(sampling_strategy={1: positives}, k_neighbors=near, random_state=seed)
+        embeddings, labels = sampler.fit_resample(embeddings, labels)
+    if "under-sampling" not in left_out:
+        sampler = RandomUnderSampler(sampling_strategy={0: negatives}, random_state=seed)
         embeddings, labels = sampler.fit_resample(embeddings, labels)
     return embeddings, labels
 
 
 def _counts(labels) -> tuple[int, int]:
-    return int(np.sum(labels == 1)), int(np.sum(labels == 0))
-
-
-def balanced(labels, smote: bool = True) -> tuple[int, int, list[str]]:
-    """Positives and negatives of training labels (N,) after balancing, and the steps left out for want of effect."""
-    positives, negatives = _counts(np.asarray(labels))
-    made = steps(np.asarray(labels)) if smote else {}
-    return (made.get("SMOTE", {}).get(1, positives), made.get("under-sampling", {}).get(0, negatives),
-            [step for step in BALANCING if smote and step not in made])
+    return int(np.sum(np.equal(labels, 1))), int(np.sum(np.equal(labels, 0)))
 
 
 def pipeline(name: str, smote: bool, seed: int):
