@@ -1,8 +1,8 @@
 """Augmentations of a batch on its device: each sample has draws of its own, by an explicit generator (Section 3.2).
 
 A batch is uint8 (B, C, H, W), its channels being frames in time order, which no augmentation of ours mixes. It is taken
-as a whole, so that a GPU does not make the host wait; AutoAugment does, which is torchvision's and decides on the host,
-and so does an extra that meets some of the samples only.
+as a whole, so that a GPU does not make the host wait; AutoAugment and the Gaussian blur do, which are torchvision's and
+take numbers of the host.
 """
 
 import math
@@ -54,10 +54,8 @@ def augment(batch: torch.Tensor, views: Views, generator: torch.Generator) -> to
     batch = erase(batch, boxes, mean)
     for name in views.extra:
         met = chance(len(batch), views.extra_probability, generator)
-        if views.extra_probability == 1:
-            batch = EXTRAS[name](batch, generator)
-        elif len(part := met.nonzero()[:, 0]):  # a GPU makes the host wait here, and only here
-            batch = batch.index_copy(0, part, EXTRAS[name](batch[part], generator))
+        changed = EXTRAS[name](batch, generator)
+        batch = changed if views.extra_probability == 1 else chosen(met, changed, batch)
     return batch
 
 
