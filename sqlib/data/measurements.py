@@ -102,19 +102,6 @@ def told_apart(one: list[dict], other: list[dict], seed: int, repeats: int = 10)
     return float(np.mean(found)), float(np.std(found))
 
 
-def blind_test(one: list[View], other: list[View], rng: np.random.Generator, count: int = 8) -> pd.DataFrame:
-    """`count` random frames in random order, half of each kind of views: frame, kind (0, 1), event.
-
-    At most one an event, and fewer where there are not so many events.
-    """
-    rows = []
-    for kind, views in enumerate((one, other)):
-        for view in rng.permutation(len(views))[: count // 2]:
-            frames = views[view].frames
-            rows.append({"frame": frames[rng.integers(len(frames))], "kind": kind, "event": views[view].event.key})
-    return pd.DataFrame(rows).sample(frac=1, random_state=rng).reset_index(drop=True)
-
-
 def curves(views: list[View]) -> dict[str, np.ndarray]:
     """Mean curves over events of one instrument, of P / local mean.
 

@@ -28,7 +28,7 @@ ALT = {  # what each figure of the chapter shows, for a reader who cannot see it
     "fig-statistics": "Top: straight falling lines on a logarithmic scale. Middle: correlation falls to nearly zero "
                       "within two pixels, lower at one pixel for cycle 23. Bottom: correlation falls to one half near "
                       "220 seconds and is small near 500.",
-    "fig-blind": "Eight frames of speckle, each with a dark patch in its middle, numbered one to eight.",
+    "fig-guess": "Pairs of gray frames of speckle, A and B, each with a darker region; the answers unfold below them.",
     "fig-scale": "A curve falls from 0.9 at 0.45 megametres a pixel to 0.1 at 1.7. At the pixel of 200 arcseconds "
                  "over 256 it is near 0.8, far above both measured bands; at 1.5 arcseconds it meets the band of "
                  "HMI, at 2 arcseconds that of MDI.",
@@ -63,12 +63,6 @@ def examples(frameset: FrameSet, negatives: list[int], positives: list[int]):
         shown += [*(own or [empty, (None, f"no {word} frame\nin this folder", ())]), empty, empty, empty][:3]
     pictures, titles, boxes = zip(*shown)
     return style.panels(pictures, titles, 3, boxes, ("negative", "positive"), high=2.65, size=10, width=1.8)
-
-
-def blind(frames):
-    """Frames without a word on where they come from, numbered, two rows of four; each stretched to its own contrast."""
-    titles = [f"{number}" for number in range(1, len(frames) + 1)]
-    return style.panels([style.stretched(frame) for frame in frames], titles, 4, high=1.95)
 
 
 def counts(facts: dict):
