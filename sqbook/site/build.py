@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqbook.parameters import read_notebook, resolve
 from sqbook.repository import configured
+from sqbook.site.api import api_page, entries, python_cells, python_of
 from sqbook.site.checks import check_links, check_offline, read_pages
 from sqbook.site.notes import add_notes
 from sqbook.site.pages import chapters_page, costs, headlines_page, minutes, rerun_page, with_facts
@@ -78,24 +79,30 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
              "headlines": headlines_page(run_folders), "chapters": chapters_page(run_folders)}  # parts of pages
     for name, text in pages.items():
         (source / "book" / f"{name}.md").write_text(text, encoding="utf-8")
+    python = []
     for page in (source / "book").rglob("*.md"):
         with in_words(f"{page.relative_to(source)} cannot be read", "write it in UTF-8"):
             text = page.read_text(encoding="utf-8")
         page.write_text(with_facts(text, read=minutes(text)), encoding="utf-8")
+        python.append(python_of(text))
     (source / "notebooks").mkdir()
-    for name, folder in run_folders.items():
-        _add_chapter(source, name, folder)
+    notebooks = {name: read_notebook(folder / "executed.ipynb") for name, folder in run_folders.items()}
+    known = entries([*map(python_cells, notebooks.values()), *python])
+    (source / "book" / "api.md").write_text(api_page(known), encoding="utf-8")
+    for name, notebook in notebooks.items():
+        _add_chapter(source, name, run_folders[name], notebook, known)
 
 
-def _add_chapter(source: Path, name: str, folder: Path) -> None:
-    """Put the run of a chapter into the book's source.
+def _add_chapter(source: Path, name: str, folder: Path, notebook: dict, known: dict[str, str]) -> None:
+    """Put the run of a chapter, its executed `notebook`, into the book's source; `known`: see `api.entries`.
 
     Its notebook with facts under its title and a note on each figure; beside it its pictures and records; its tables
     and players' pictures as they are.
     """
-    card, notebook, records = read_card(folder), read_notebook(folder / "executed.ipynb"), read_records(folder)
+    card, records = read_card(folder), read_records(folder)
     tables, players = sorted(folder.glob("tables/*.csv")), [*folder.glob("players/*.webp")]
-    add_notes(notebook["cells"], card, records, {path.stem for path in tables}, resolve(name, card["profile"], {})[1])
+    usual = resolve(name, card["profile"], {})[1]
+    add_notes(notebook["cells"], card, records, {path.stem for path in tables}, usual, known)
     first = notebook["cells"][0]
     first["source"] = with_facts("".join(first["source"]), **costs(folder))
     for cell in notebook["cells"]:

@@ -13,12 +13,13 @@ from myst_nb.core.render import MimeRenderPlugin
 from sphinx.util.docutils import SphinxDirective
 
 from sqbook.site import nodes as ours
+from sqbook.site.api import as_rst
 from sqbook.site.pages import render
 from sqlib.show.bundle import MIME
 from sqlib.show.records import read_json
 
 PUBLISHED = "_published"
-GENERATED = ("book/rerun", "book/scorecard", "book/what_to_believe")  # by the build: no file of the repository to edit
+GENERATED = ("book/api", "book/rerun", "book/scorecard", "book/what_to_believe")  # by the build: no file to edit
 THEME = Path(__file__).parent / "theme"  # templates that take the place of the theme's
 
 
@@ -56,6 +57,9 @@ class Borrowed(SphinxDirective):
 def setup(app) -> dict:
     """Add what the book needs to Sphinx."""
     ours.add_to(app)
+    for name in ("autodoc", "autosummary"):
+        app.setup_extension(f"sphinx.ext.{name}")
+    app.connect("autodoc-process-docstring", translate)
     app.add_directive("published", Borrowed)
     app.connect("config-inited", configure, priority=900)
     app.connect("html-page-context", complete, priority=900)
@@ -63,9 +67,20 @@ def setup(app) -> dict:
 
 
 def configure(app, config) -> None:
-    """Put our templates before the theme's; figures have the paper's labels, and no numbers of Sphinx's."""
+    """Put our templates before the theme's; figures have the paper's labels, and no numbers of Sphinx's.
+
+    The page of sqlib's functions has its own list of them, and types that lead nowhere, as NumPy's.
+    """
     config.templates_path.insert(0, str(THEME))
     config.numfig = False
+    config.add_module_names = config.toc_object_entries = config.autosummary_generate = False
+    config.autodoc_preserve_defaults = True
+    config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, ("py:.*", ".*")]
+
+
+def translate(app, what, name, found, options, lines) -> None:
+    """Give Sphinx a docstring of ours as it understands it."""
+    lines[:] = as_rst(lines)
 
 
 def complete(app, pagename, templatename, context, doctree) -> None:

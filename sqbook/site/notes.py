@@ -12,19 +12,27 @@ def functions_of(sources: list[str]) -> list[list[str]]:
 
     They have their full names, `sqlib.judge.metrics.interval`; a cell that is no Python calls none.
     """
-    trees = []
-    for source in sources:
-        with suppress(SyntaxError):
-            source = list(ast.walk(ast.parse(source)))
-        trees.append([] if isinstance(source, str) else source)
-    imports = {alias.asname or alias.name: f"{node.module}.{alias.name}" for tree in trees for node in tree
-               if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlib") for alias in node.names}
-    found = []
+    trees = [parsed(source) for source in sources]
+    imports, found = imported(trees), []
     for tree in trees:
         called = {ast.unparse(node.func).partition(".") for node in tree if isinstance(node, ast.Call)}
         names = sorted(f"{imports[root]}{dot}{rest}" for root, dot, rest in called if root in imports)
         found.append([name for name in names if re.fullmatch(r"(?!sqlib\.show\.publish)[\w.]+", name)])
     return found
+
+
+def parsed(source: str) -> list[ast.AST]:
+    """All nodes of a cell; none of one that is no Python."""
+    with suppress(SyntaxError):
+        return list(ast.walk(ast.parse(source)))
+    return []
+
+
+def imported(trees: list[list[ast.AST]]) -> dict[str, str]:
+    """What `parsed` cells import from sqlib: full names, by the names that the cells give them."""
+    return {alias.asname or alias.name: f"{node.module}.{alias.name}" for tree in trees for node in tree
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sqlib"
+            for alias in node.names}
 
 
 def rerun_command(card: dict, usual: dict) -> str:
@@ -35,11 +43,13 @@ def rerun_command(card: dict, usual: dict) -> str:
     return " ".join(["sq run", card["notebook"], "--profile", card["profile"], *words])
 
 
-def add_notes(cells: list[dict], card: dict, records: dict[str, dict], tables: set[str], usual: dict) -> None:
+def add_notes(cells: list[dict], card: dict, records: dict[str, dict], tables: set[str], usual: dict,
+              known: dict[str, str]) -> None:
     """Give each figure and table in the outputs of executed `cells` its record as the run ended, and its `note`.
 
-    records : of the run, by name; tables : names that have a CSV; usual : see `rerun_command`. A note says either which
-    functions the author declared, or which the cell calls.
+    records : of the run, by name; tables : names that have a CSV; usual : see `rerun_command`; known : see
+    `api.entries`. A note says either which functions the author declared, or which the cell calls, each with the name
+    of its entry ("" without one).
     """
     stored = [cell for cell in cells if "injected-parameters" not in cell["metadata"].get("tags", [])]
     code = ["".join(cell["source"]) if cell["cell_type"] == "code" else "" for cell in stored]
@@ -49,5 +59,6 @@ def add_notes(cells: list[dict], card: dict, records: dict[str, dict], tables: s
             if content and (record := records.get(content["record"]["name"])):
                 content["record"] |= record
                 if record["kind"] != "claim":
-                    content["note"] = {"cell": number, "called": called, "command": rerun_command(card, usual),
+                    made_by = {name: known.get(name, "") for name in record.get("made_by") or called}
+                    content["note"] = {"cell": number, "made_by": made_by, "command": rerun_command(card, usual),
                                        "table": record["name"] in tables}
