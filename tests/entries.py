@@ -188,7 +188,7 @@ def read_executed(path: Path):
     slides.write_slides(path.parent)
     notebook = params.read_notebook(path)
     costs(path.parent)
-    add_notes(notebook["cells"], CARD, records.read_records(path.parent), set(), {})
+    add_notes(notebook["cells"], CARD, records.read_records(path.parent), set(), {}, {})
 
 
 def a_training(name: str):

@@ -118,7 +118,7 @@ def test_every_chapter_has_a_table_of_its_parameters_on_the_rerun_page(book):
 def test_injected_values_fold(book, tmp_path):
     folder = next(path.parent for path in (book / "runs/00_first").glob("*/card.json"))
     (tmp_path / "notebooks").mkdir()
-    _add_chapter(tmp_path, "00_first", folder)
+    _add_chapter(tmp_path, "00_first", folder, {})
     cells = json.loads((tmp_path / "notebooks/00_first.ipynb").read_text())["cells"]
     values = next(cell for cell in cells if "injected-parameters" in cell["metadata"].get("tags", []))
     assert values["source"].startswith("# The values of this run\n") and "hide-input" in values["metadata"]["tags"]

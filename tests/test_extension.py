@@ -67,7 +67,7 @@ def site(tmp_path_factory):
         write_json(run / "card.json", card | {"key": "k", "seconds_in_all": 1.0})
         patch.setattr("sqbook.site.build.resolve", lambda *about: (None, {}))
         (source / "notebooks").mkdir()
-        _add_chapter(source, "00_first", run)
+        _add_chapter(source, "00_first", run, {})
     (source / "conf.py").write_text(CONF)
     (source / "book").mkdir()
     (source / "book/prose.md").write_text(PROSE)

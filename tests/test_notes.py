@@ -12,6 +12,7 @@ SOURCES = [
 ]
 CARD = {"notebook": "01_second", "profile": "smoke",
         "parameters": {"profile": "smoke", "seed": 7, "bins": [8, 16], "root": "/home/me/x"}}
+ENTRIES = {"sqlib.judge.metrics.interval": "sqlib.judge.metrics.interval", "sqlib.sun.twin.build": "sqlib.sun.build"}
 RECORD = {"name": "fig01", "notebook": "01_second", "label": "Figure 1 <b>", "kind": "figure", "data": "twin",
           "fingerprint": "f" * 64, "profile": "smoke", "seed": 7, "commit": "abc"}
 
@@ -35,7 +36,7 @@ def noted(record: dict) -> dict:
         {"cell_type": "code", "metadata": {"tags": ["injected-parameters"]}, "source": "seed = 7"},
         {"cell_type": "code", "metadata": {}, "source": SOURCES[1], "outputs": outputs},
     ]
-    add_notes(cells, CARD, {"fig01": record}, {"fig01"}, {"seed": 7})
+    add_notes(cells, CARD, {"fig01": record}, {"fig01"}, {"seed": 7}, ENTRIES)
     return cells[2]["outputs"][0]["data"][MIME]
 
 
@@ -44,11 +45,13 @@ def test_note_counts_the_stored_cells_and_names_what_the_author_declared_or_else
     assert content["record"]["fingerprint"] == "f" * 64  # known only as the run ended
     html = render("note.html", record=RECORD, **content["note"])
     assert "notebooks/01_second.ipynb</code>, cell 2" in html and "<dt>Functions that the cell calls</dt>" in html
-    assert "<code>sqlib.judge.metrics.interval</code>" in html and "sqlib.show.publish" not in html
+    link = '<a href="../book/api.html#sqlib.judge.metrics.interval"><code>sqlib.judge.metrics.interval</code></a>'
+    assert f"{link}, <code>sqlib.show.style.colour</code>" in html and "sqlib.show.publish" not in html
     assert '<a href="../records/01_second/fig01.csv" download>' in html
     assert "Figure 1 &lt;b&gt;" in html and "fingerprint <code>ffffffffffff</code>" in html
     declared = {**RECORD, "made_by": ["sqlib.sun.twin.build"]}
     html = render("note.html", record=declared, **noted(declared)["note"])
     assert "<dt>Functions, as its author names them</dt>" in html
-    assert "<code>sqlib.sun.twin.build</code>" in html and "interval" not in html
+    assert '<a href="../book/api.html#sqlib.sun.build"><code>sqlib.sun.twin.build</code></a>' in html  # of that name
+    assert "interval" not in html
     assert "note" not in noted({**RECORD, "kind": "claim"})

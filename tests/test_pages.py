@@ -10,13 +10,14 @@ from browser import maths, opened, pages, serious
 from bs4 import BeautifulSoup
 from conftest import run_of
 
+from sqbook.site.api import defined
 from sqbook.site.checks import check_links, check_offline, read_pages
 from sqbook.slides import write_slides
 from sqlib.show.records import read_records
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.ipynb"))
-PROSE = ("intro", "what_to_believe", "scorecard", "rerun", "observations", "own_data", "teaching", "glossary",
+PROSE = ("intro", "what_to_believe", "scorecard", "rerun", "observations", "own_data", "api", "teaching", "glossary",
          "bibliography", "cite")
 
 CUT = """() => {  // what of the slide that is shown lies outside of the screen, and cannot be scrolled to
@@ -83,6 +84,26 @@ def test_every_figure_and_table_says_how_it_was_made_and_gives_its_numbers(smoke
         assert note.pre.get_text() == f"sq run {name} --profile smoke"
         assert {"Data", "Commit"} < {term.get_text() for term in note.select("dt")}
     assert {Path(link["href"]).stem for link in page.select("details.sq-made a[download]")} == shown
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notes_link_each_function_of_sqlib_to_its_entry(smoke_book, name):
+    """That the links arrive, `check_links` sees."""
+    page = BeautifulSoup((smoke_book / "_build/html/notebooks" / f"{name}.html").read_text(), "html.parser")
+    named = [code for code in page.select("details.sq-made dd code") if defined(code.get_text())]
+    assert [code.get_text() for code in named if code.parent.name != "a"] == []
+    assert all(code.parent["href"].startswith("../book/api.html#sqlib.") for code in named)
+
+
+def test_page_of_functions_has_text_where_docstrings_have_markup(smoke_book):
+    page = BeautifulSoup((smoke_book / "_build/html/book/api.html").read_text(), "html.parser")
+    assert len(page.select("dl.py > dt")) > 250 and page.find(id="sqlib.learn.losses.supcon")
+    for math in page.select("pre, .math"):
+        math.decompose()
+    text = page.article.get_text()
+    marks = re.finditer(r"`|:math:|\\\\|\*\*\w+\*\*", text)
+    assert [text[max(0, at.start() - 40) : at.end() + 40] for at in marks] == []
+    assert page.select(".system-message, .problematic") == []
 
 
 def test_the_first_page_shows_a_sunquake_and_says_that_it_is_simulated(smoke_book):

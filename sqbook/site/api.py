@@ -111,5 +111,6 @@ def plain(text: str) -> str:
     """Text as reStructuredText: what stands in backticks is code, :math: stays, and nothing else is markup."""
     parts = re.split(r"((?::math:)?`[^`]+`)", text)
     parts[::2] = [re.sub(r"([\\*_|`:])", r"\\\1", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"\b(Figs?|App|al)\. ", r"\1.\\  ", part) for part in parts[::2]]  # ends no sentence
     parts[1::2] = [rf"\ {part}\ " if part.startswith(":") else rf"\ `{part}`\ " for part in parts[1::2]]
     return rf"\ {''.join(parts)}"  # with a space that is none, else a dash at the beginning would make it a list

@@ -86,20 +86,20 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
         page.write_text(with_facts(text, read=minutes(text)), encoding="utf-8")
         python.append(python_of(text))
     (source / "notebooks").mkdir()
-    notebooks = {name: read_notebook(folder / "executed.ipynb") for name, folder in run_folders.items()}
-    known = entries([*map(python_cells, notebooks.values()), *python])
+    python += [python_cells(read_notebook(folder / "executed.ipynb")) for folder in run_folders.values()]
+    known = entries(python)
     (source / "book" / "api.md").write_text(api_page(known), encoding="utf-8")
-    for name, notebook in notebooks.items():
-        _add_chapter(source, name, run_folders[name], notebook, known)
+    for name, folder in run_folders.items():
+        _add_chapter(source, name, folder, known)
 
 
-def _add_chapter(source: Path, name: str, folder: Path, notebook: dict, known: dict[str, str]) -> None:
-    """Put the run of a chapter, its executed `notebook`, into the book's source; `known`: see `api.entries`.
+def _add_chapter(source: Path, name: str, folder: Path, known: dict[str, str]) -> None:
+    """Put the run of a chapter into the book's source; `known`: the functions that have an entry, see `api.entries`.
 
     Its notebook with facts under its title and a note on each figure; beside it its pictures and records; its tables
     and players' pictures as they are.
     """
-    card, records = read_card(folder), read_records(folder)
+    card, notebook, records = read_card(folder), read_notebook(folder / "executed.ipynb"), read_records(folder)
     tables, players = sorted(folder.glob("tables/*.csv")), [*folder.glob("players/*.webp")]
     usual = resolve(name, card["profile"], {})[1]
     add_notes(notebook["cells"], card, records, {path.stem for path in tables}, usual, known)

@@ -11,7 +11,7 @@ from sqlib.data.catalogue import catalogue
 from sqlib.data.frames import FrameSet, resize, to_bytes
 from sqlib.data.measurements import frame_views, simulated_views, spread, twin_views
 from sqlib.data.statistics import View
-from sqlib.judge import sources
+from sqlib.judge import metrics, sources
 from sqlib.show import sprites
 from sqlib.show.bundle import Player
 from sqlib.show.plots_embedding import event_name
@@ -65,9 +65,9 @@ def observed_or_not(frameset: FrameSet, origin: str, settings: TwinSettings, cou
     return _laid(pairs, OBSERVED, rng)
 
 
-def by_peak(pairs: pd.DataFrame) -> int:
-    """In how many pairs the frame with the greater peak, over its mean, is the right answer."""
-    return int(pairs["right"][pairs["peak"].groupby(pairs["pair"]).idxmax()].sum())
+def by_peak(pairs: pd.DataFrame) -> tuple[float, float, float]:
+    """Share of pairs in which the frame with the higher peak over its mean is the right answer; its 95 % interval."""
+    return metrics.share(pairs["right"][pairs["peak"].groupby(pairs["pair"]).idxmax()])
 
 
 def player(pairs: pd.DataFrame, own: str = "") -> Player:
