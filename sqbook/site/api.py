@@ -16,7 +16,7 @@ FLOORS = {"sun": "waves, rays, holography, and the simulated twin", "data": "eve
           "learn": "augmentations, losses, networks, training", "judge": "scores, intervals, claims, pitfalls",
           "show": "publishing, figures, players", "": "Errors and profiles"}  # in the order of the imports
 WIDTH = 116  # characters of the longest line of a docstring
-ITEM = re.compile(r"(?!\s)((?:(?!\. )[^:])+) : (.*)")  # "name : what it is"
+ITEM = re.compile(r"(?!\s)((?:(?!\. )[^:;])+) : (.*)")  # "name : what it is"
 
 
 def entries(sources: list[list[str]]) -> dict[str, str]:
@@ -100,7 +100,7 @@ def as_rst(lines: list[str]) -> list[str]:
         if kind == "formula":
             made += ["::", "", *(f"    {line}" for line in said), ""]
         elif kind == "item":  # "one : what it is; another : what it is"
-            pairs = [one.split(" : ", 1) for one in re.split(r"; (?=[\w, ()]+ : )", " ".join(said))]
+            pairs = [one.partition(" : ")[::2] for one in re.split(r"; (?=[\w, ()]+ : )", " ".join(said))]
             made += [line for name, words in pairs for line in (plain(name), f"    {plain(words)}", "")]
         else:
             made += [f"**{said[0]}**" if kind == "head" else plain(" ".join(said)), ""]
