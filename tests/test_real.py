@@ -24,6 +24,7 @@ def test_the_data_chapter_runs_on_real_frames(real, tmp_path):
     records = read_records(folder)
     assert {"table1", "fig01", "table-counts", "table-statistics", "table-slips"} <= set(records)
     assert records["fig01"]["simulated"] is False and "observed" in records["fig01"]["source"]
+    assert records["fig-guess"]["source"] == ["observed", "simulated"] and records["fig-guess"]["numbers"]["pairs"] == 8
     counts = records["fig-counts"]["numbers"]
     assert (counts["23"]["positives"], counts["24"]["negatives"], counts["24"]["unlabelled"]) == (115, 157, 8)
     cells = json.loads((folder / "executed.ipynb").read_text())["cells"]
