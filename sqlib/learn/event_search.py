@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from sqlib.data.frames import FrameSet
 from sqlib.data.trial import trial_events
 from sqlib.errors import SqError, in_words
-from sqlib.learn.locator import KNOWN, SIDE, STEP, WEIGHTS, Locator, ask, checked_frames, power_of, shipped
+from sqlib.learn.locator import KNOWN, SIDE, STEP, WEIGHTS, Locator, ask, checked_frames, power_of, shipped, windows_of
 from sqlib.sun.twin import TwinSettings, simulate
 
 LENGTH, STRIDE = 12, 4  # frames of a window, and to the next
@@ -66,14 +66,14 @@ class Calibration:
 @torch.no_grad()
 def scan(frames: np.ndarray, net: Locator, device: str = "cpu", length: int = LENGTH, stride: int = STRIDE) -> Scan:
     """Pass the locator over a cube, uint8 (T, H, W), in one view; a cube shorter than a window is one window."""
-    power, length = power_of(torch.from_numpy(frames).to(device)), min(length, len(frames))
-    starts = np.unique(np.r_[np.arange(0, len(frames) - length, stride), len(frames) - length])
-    place, none = ask(net, power, [(a, a + length) for a in starts], 1, power.mean(0) if len(power) >= KNOWN else None)
+    power, windows = power_of(torch.from_numpy(frames).to(device)), windows_of(len(frames), length, stride, length)
+    place, none = ask(net, power, windows, 1, power.mean(0) if len(power) >= KNOWN else None)
     place = place - none[:, None, None]
     top, cells = place.amax((1, 2), keepdim=True), 2 * round((SIDE / STEP - 1) / 2) + 1
     inside = F.avg_pool2d((place - top).exp()[:, None], cells, 1, cells // 2, divisor_override=1)[:, 0]
     box = inside.clamp_min(1e-30).log() + top
-    return Scan(box.cpu().numpy(), place.flatten(1).logsumexp(1).cpu().numpy(), starts, length)
+    starts = np.array([first for first, _ in windows])
+    return Scan(box.cpu().numpy(), place.flatten(1).logsumexp(1).cpu().numpy(), starts, min(length, len(frames)))
 
 
 def candidates(seen: Scan) -> pd.DataFrame:

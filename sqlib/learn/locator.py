@@ -262,8 +262,8 @@ def checked_frames(frames: np.ndarray) -> np.ndarray:
     return frames
 
 
-def windows_of(length: int) -> list[tuple[int, int]]:
-    """The windows (first, end) through which a run of so many frames is looked at."""
-    if length <= LONGEST:
-        return [(0, length)]
-    return [(a, a + WINDOW) for a in [*range(0, length - WINDOW, STRIDE), length - WINDOW]]
+def windows_of(frames: int, length: int = WINDOW, stride: int = STRIDE, whole: int = LONGEST) -> list[tuple[int, int]]:
+    """The windows (first, end) of `length` frames through which a run is looked at: one if it has `whole` at most."""
+    if frames <= whole:
+        return [(0, frames)]
+    return [(a, a + length) for a in [*range(0, frames - length, stride), frames - length]]
