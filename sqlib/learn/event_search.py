@@ -66,7 +66,7 @@ class Calibration:
 @torch.no_grad()
 def scan(frames: np.ndarray, net: Locator, device: str = "cpu", length: int = LENGTH, stride: int = STRIDE) -> Scan:
     """Pass the locator over a cube, uint8 (T, H, W), in one view; a cube shorter than a window is one window."""
-    power, windows = power_of(torch.from_numpy(frames).to(device)), windows_of(len(frames), length, stride, length)
+    power, windows = power_of(torch.tensor(frames).to(device)), windows_of(len(frames), length, stride, length)
     place, none = ask(net, power, windows, 1, power.mean(0) if len(power) >= KNOWN else None)
     place = place - none[:, None, None]
     top, cells = place.amax((1, 2), keepdim=True), 2 * round((SIDE / STEP - 1) / 2) + 1

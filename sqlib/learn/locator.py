@@ -231,7 +231,7 @@ def find_sources(frames: np.ndarray, *, runs=None, device: str = "cpu", net: Loc
     per_frame, per_run = [], []
     starts = np.flatnonzero(np.r_[True, runs[1:] != runs[:-1]])
     for number, (first, end) in enumerate(zip(starts, np.r_[starts[1:], len(frames)])):
-        windows, power = windows_of(int(end - first)), power_of(torch.from_numpy(frames[first:end]).to(device))
+        windows, power = windows_of(int(end - first)), power_of(torch.tensor(frames[first:end]).to(device))
         views, usual = 8 if len(windows) == 1 else 1, power.mean(0) if end - first >= KNOWN else None
         chances, none = probabilities(*ask(net, power, windows, views, usual))
         found = [brightest_box(one, frames.shape[1:]) | {"none": float(never)}
