@@ -231,6 +231,31 @@ def test_a_chapter_is_tagged_with_a_title_its_exercises_and_its_summary_and_no_s
     assert sources[-1].split() == summary.split()  # all of it
 
 
+@pytest.mark.parametrize("name", ["00_holography", "01_dataset", "03_contrastive", "08_pitfalls"])
+def test_a_deck_that_was_edited_by_hand_has_few_words_a_slide_and_notes_on_each(name):
+    """Of what stands in the chapter: pictures and findings come with a run."""
+    slides, exercise = [], re.compile(r"\*\*(?:Exercise )?\d+\. ")
+    for cell in deck(nbformat.read(CHECKOUT / "notebooks" / f"{name}.ipynb", as_version=4), "").cells:
+        if cell.metadata.slideshow.slide_type in ("slide", "subslide"):
+            slides.append([cell.source, False])
+        slides[-1][1] |= cell.metadata.slideshow.slide_type == "notes"
+    for source, noted in slides:
+        if not exercise.search(source):
+            words = re.sub(r"\$\$.*?\$\$", "", source.partition("\n")[2], flags=re.DOTALL)
+            assert len(words.split()) <= 60, source
+            assert noted, source
+
+
+def test_the_lecture_says_how_long_its_parts_take_and_asks_before_it_shows():
+    cells = nbformat.read(CHECKOUT / "notebooks/08_pitfalls.ipynb", as_version=4).cells
+    says = {cell.id: cell.metadata.get("slideshow", {}) for cell in cells}
+    notes = "\n".join(one.get("notes", "") for one in says.values())
+    planned = [int(minutes) for minutes in re.findall(r"^\*\*(\d+) minutes", notes, flags=re.MULTILINE)]
+    assert sum(planned) + 10 == 60  # with the questions
+    asked = [name for name, one in says.items() if name.endswith("-text") and one.get("words", "").endswith("?**")]
+    assert len(asked) >= 5
+
+
 @pytest.mark.parametrize("cells", [[], [text("words")], [outputs(FIGURE)]])
 def test_a_notebook_without_a_title_is_refused(cells):
     with pytest.raises(SqError, match="begins with the chapter's title"):
