@@ -13,7 +13,7 @@ from sqlib.show.provenance import read_card
 def latest_card(chapter: str, profile: str) -> dict[str, Any] | None:
     """The card of the latest run of a chapter at a profile here, else of the published one; None where there is none.
 
-    Of the profiles `smoke` and `workshop` nothing but the cards is published, for this purpose.
+    Of a profile such as `smoke` nothing but the cards is published, for this purpose.
     """
     for pattern in (f"runs/{chapter}/[!.]*", f"results/*/{chapter}"):
         cards = []
