@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 REVEAL = Path(sysconfig.get_path("purelib"), "sphinx_revealjs/_static/revealjs")  # no package holds reveal.js alone
 MATHJAX = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax/tex-svg.js")
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z*$\[<“])")
-FOLDED = re.compile(r"^```\{admonition\}.*\n:class: dropdown\n((?:.*\n)*?)```$", flags=re.MULTILINE)
+FOLDED = re.compile(r"^<details><summary>Hint</summary>\n(.*?)^</details>$", flags=re.MULTILINE | re.DOTALL)
 EXERCISE = re.compile(r"\n\n(?=\*\*(?:Exercise )?\d+\. )")
 
 
@@ -144,7 +144,7 @@ def message(output: NotebookNode) -> str:
 
 def folded(text: str) -> str:
     """The hints of an exercise, which the book folds: for the speaker."""
-    return "\n\n".join(FOLDED.findall(text))
+    return "\n\n".join(map(str.strip, FOLDED.findall(text)))
 
 
 def unfolded(text: str) -> str:
