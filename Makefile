@@ -22,7 +22,7 @@ unexport VIRTUAL_ENV __PYVENV_LAUNCHER__
 .PHONY: help setup book pdf data test lab serve bench lint lock clean
 
 help:
-	@echo "make book   the data, the chapters and the HTML book (PROFILE=smoke|laptop|paper)"
+	@echo "make book   the data, the chapters and the HTML book (PROFILE=smoke|workshop|laptop|paper)"
 	@echo "make pdf    the same, and the whole book as one PDF (needs Chromium)"
 	@echo "make test   the tests"
 	@echo "make data   the simulated data set alone"

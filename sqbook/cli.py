@@ -45,7 +45,7 @@ sq.add_command(group)
 @sq.command("params")
 @NAME
 @click.option("--all", "everything", is_flag=True, help="List the settings that it shares with other chapters, too.")
-@click.option("--profile", default="laptop", help="Whose values are shown: smoke, laptop (default), paper.")
+@click.option("--profile", default="laptop", help="Whose values are shown: smoke, workshop, laptop (default), paper.")
 @JSON
 def params_(notebook, everything, profile, as_json) -> None:
     """Say what can be set in a notebook, with the values of a profile."""
@@ -172,7 +172,8 @@ def slides_(notebook, force, **given) -> None:
 @sq.command("student")
 @click.argument("folder")
 @click.option("--check", is_flag=True, help="Only say whether they are there, as they would be written.")
-def student_(folder, check) -> None:
+@click.option("--profile", default="", help="Write the values of this profile into their parameter cells.")
+def student_(folder, check, profile) -> None:
     """Write the notebooks for students, without solutions.
 
     To FOLDER, which must be new, empty, or written so before.
@@ -180,9 +181,10 @@ def student_(folder, check) -> None:
     from sqbook import student
 
     if check:
-        show({}, False, f"{student.check_student(folder)} student notebooks in {folder}: all as they would be written")
+        number = student.check_student(folder, profile)
+        show({}, False, f"{number} student notebooks in {folder}: all as they would be written")
     else:
-        show({}, False, *student.write_student(folder))
+        show({}, False, *student.write_student(folder, profile))
 
 
 @sq.command()

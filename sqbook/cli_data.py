@@ -22,7 +22,7 @@ SETTINGS = click.option("-p", "settings", metavar="NAME=VALUE", multiple=True,
 GIVEN = options(
     click.option("--data", type=click.Choice(["twin", "sunquakenet"]), help="Simulated (twin, default) or real."),
     click.option("--root", metavar="FOLDER", help="Folder of SunquakeNet."),
-    click.option("--profile", default="laptop", help="Size of everything: smoke, laptop (default), paper."),
+    click.option("--profile", default="laptop", help="Size of everything: smoke, workshop, laptop (default), paper."),
     SETTINGS,
 )
 WORKERS = options(

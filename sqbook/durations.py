@@ -10,20 +10,29 @@ from sqlib.paths import home
 from sqlib.show.provenance import read_card
 
 
+def latest_card(chapter: str, profile: str) -> dict[str, Any] | None:
+    """The card of the latest run of a chapter at a profile here, else of the published one; None where there is none.
+
+    Of a profile such as `smoke` nothing but the cards is published, for this purpose.
+    """
+    for pattern in (f"runs/{chapter}/[!.]*", f"results/*/{chapter}"):
+        cards = []
+        for folder in home().glob(pattern):
+            with suppress(SqError):  # damaged, or no run
+                cards.append(read_card(folder))
+        if cards := [card for card in cards if card["profile"] == profile]:
+            return max(cards, key=lambda card: card["made"])
+    return None
+
+
 def expected(path: Path, values: dict[str, Any]) -> float | None:
     """Seconds that a notebook may take, by the latest run of its size here, else by the published one; None: unknown.
 
     Of the time in which that run's networks were trained it has the share of those that are not there yet.
     """
-    for pattern in (f"runs/{path.stem}/[!.]*", f"results/*/{path.stem}"):
-        cards = []
-        for folder in home().glob(pattern):
-            with suppress(SqError):  # damaged, or no run
-                cards.append(read_card(folder))
-        if cards := [card for card in cards if card["profile"] == values["profile"]]:
-            latest = max(cards, key=lambda card: card["made"])
-            return latest["seconds_in_all"] + latest.get("seconds_trained", 0) * _untrained(path, values)
-    return None
+    if (latest := latest_card(path.stem, values["profile"])) is None:
+        return None
+    return latest["seconds_in_all"] + latest.get("seconds_trained", 0) * _untrained(path, values)
 
 
 def _untrained(path: Path, values: dict[str, Any]) -> float:

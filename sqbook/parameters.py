@@ -127,6 +127,16 @@ def parse_cell(source: str, where: str) -> type[Typed]:
     return create_model("Parameters", __base__=Typed, **found)
 
 
+def with_defaults(source: str, values: dict[str, Any]) -> str:
+    """The source of a parameter cell, each of `values` that has a line in it being the default there."""
+    lines = []
+    for line in source.strip().splitlines():
+        name, kind, literal, words = LINE.fullmatch(line).groups()
+        same = name not in values or values[name] == ast.literal_eval(literal)
+        lines.append(line if same else f"{name}: {kind} = {values[name]!r}  # {words}")
+    return "\n".join(lines)
+
+
 def settable(notebook: Path) -> type[Typed]:
     """The model of all that can be set in a notebook: parameters and shared settings; `SqError` for a double name."""
     cell, others = parameters(notebook), shared(notebook)

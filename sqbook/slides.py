@@ -5,6 +5,10 @@ or fragment shows its lead: its heading, its first two sentences and its first d
 beside the tag, all of it. Published figures and tables are shown, one a slide. Texts without a tag, and what the
 chapter prints or says of its findings, are notes for the speaker, like cells tagged `notes`; findings of a cell with
 `"whole": true` stand on the slide. What is tagged `skip` is left out.
+
+One message a slide: a slide with a picture has the message of its caption as the title, with this run's number, and an
+exercise within a whole text begins a slide of its own, its hints being notes. What a slide shall say otherwise stands
+beside its tag: `"title"`, `"words"` (Markdown) and `"notes"`, which come before the notes that it has anyway.
 """
 
 import re
@@ -22,12 +26,15 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sqbook.parameters import read_notebook
 from sqlib.errors import SqError, in_words
 from sqlib.paths import home, replacing
+from sqlib.show.bundle import MIME
 from sqlib.show.provenance import origin, read_card
 
 HERE = Path(__file__).parent
 REVEAL = Path(sysconfig.get_path("purelib"), "sphinx_revealjs/_static/revealjs")  # no package holds reveal.js alone
 MATHJAX = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax/tex-svg.js")
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z*$\[<“])")
+FOLDED = re.compile(r"^<details><summary>Hint</summary>\n(.*?)^</details>$", flags=re.MULTILINE | re.DOTALL)
+EXERCISE = re.compile(r"\n\n(?=\*\*(?:Exercise )?\d+\. )")
 
 
 def write_slides(run_folder: Path) -> Path:
@@ -62,7 +69,7 @@ def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
     """
     if not notebook.cells or not notebook.cells[0].source.startswith("# "):
         raise SqError("a deck begins with the chapter's title: the first cell must be text that begins with '# '")
-    made, title, filled = [], "", False
+    made, title, filled, top = [], "", False, None  # the last: text that began a slide, if a picture may name that
 
     def add(kind: str, source: str, *shown: NotebookNode) -> None:
         cell = new_code_cell(outputs=[*shown]) if shown else new_markdown_cell(source)
@@ -70,26 +77,41 @@ def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
         made.append(cell)
 
     for cell in notebook.cells:
-        slideshow = cell.metadata.get("slideshow", {})
-        kind, whole = slideshow.get("slide_type", "-") if made else "slide", slideshow.get("whole", False)
+        says = dict(cell.metadata.get("slideshow", {}))
+        kind, whole = says.get("slide_type", "-") if made else "slide", says.get("whole", False)
         begins = kind in ("slide", "subslide")
         if kind == "skip":
             continue
         if cell.cell_type == "markdown":
-            heading, words = lead(cell.source, whole)
+            first, *exercises = EXERCISE.split(cell.source) if whole else [cell.source]
+            heading, words = lead(first, whole)
+            if exercises and not words:  # a heading alone is no slide
+                words = exercises.pop(0)
             if begins:
                 title, filled, level = heading or title, False, "##" if made else "#"
-                add(kind, f"{level} {title}\n\n{words}" + f"\n\n{facts}" * (not made))
+                add(kind, f"{level} {says.get('title', title)}\n\n{unfolded(says.get('words', words))}"
+                    + f"\n\n{facts}" * (not made))
+                top = made[-1] if level == "##" and "title" not in says else None
             elif kind == "fragment":
                 add(kind, words)
-            if not whole:
-                add("notes", cell.source)
+            for note in (says.get("notes"), first if not whole or "words" in says else folded(words)):
+                if note:
+                    add("notes", note)
+            for one in exercises:
+                add("subslide", f"## {title}\n\n{unfolded(one)}")
+                if folded(one):
+                    add("notes", folded(one))
         for output in cell.get("outputs", []):
             if output.get("data", {}).get("text/html"):  # a claim has nothing to see
+                said = message(output)
                 if filled or begins:
-                    add("subslide", f"## {title}")
+                    add("subslide", f"## {says.pop('title', said) or title}\n\n{says.pop('words', '')}".strip())
+                elif top and said:
+                    top.source = f"## {said}{top.source.removeprefix(f'## {title}')}"
                 add(kind if kind == "fragment" else "-", "", output)
                 filled = True
+                if cell.cell_type == "code" and "notes" in says:
+                    add("notes", says.pop("notes"))
             elif words := output.get("data", {}).get("text/markdown"):  # a finding
                 add("-" if whole else "notes", words)
             elif "text" in output:
@@ -112,6 +134,22 @@ def lead(text: str, whole: bool = False) -> tuple[str, str]:
         first = " ".join(SENTENCE.split(first)[:2])
     formula = re.search(r"^\$\$.*?\$\$", rest, flags=re.MULTILINE | re.DOTALL)
     return name, f"{first}\n\n{formula[0] if formula else ''}".strip()
+
+
+def message(output: NotebookNode) -> str:
+    """The first sentence of a published picture's caption; "" without one."""
+    caption = output.data.get(MIME, {}).get("record", {}).get("caption", "")
+    return escape(SENTENCE.split(caption)[0].rstrip("."), quote=False)
+
+
+def folded(text: str) -> str:
+    """The hints of an exercise, which the book folds: for the speaker."""
+    return "\n\n".join(map(str.strip, FOLDED.findall(text)))
+
+
+def unfolded(text: str) -> str:
+    """A text without its hints."""
+    return FOLDED.sub("", text).strip()
 
 
 def plain(text: str) -> str:

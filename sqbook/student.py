@@ -11,7 +11,7 @@ import nbformat
 from nbformat.v4 import new_markdown_cell
 from nbformat.v4.rwbase import rejoin_lines
 
-from sqbook.parameters import cells_of, notebooks, read_notebook
+from sqbook.parameters import cells_of, notebooks, profile_values, read_notebook, with_defaults
 from sqbook.site.build import chapters
 from sqlib.errors import SqError, in_words
 from sqlib.paths import home, real, replacing
@@ -36,11 +36,12 @@ def exercises(notebook: dict) -> int:
     return sum(tagged(cell, SOLUTION) for cell in notebook["cells"])
 
 
-def student_notebook(notebook: dict, name: str) -> nbformat.NotebookNode:
+def student_notebook(notebook: dict, name: str, values: dict | None = None) -> nbformat.NotebookNode:
     """Return the student's version of a solved notebook (format 4), without outputs; `name` is the solved one's.
 
-    A prompt takes the place of each solution, and a check may fail until it is filled. Raises `SqError` for a solution
-    that is not Python, and for one that sets what the chapter itself uses later.
+    A prompt takes the place of each solution, and a check may fail until it is filled. values : defaults that its
+    parameter cell has instead. Raises `SqError` for a solution that is not Python, and for one that sets what the
+    chapter itself uses later.
     """
     made = rejoin_lines(nbformat.from_dict(json.loads(json.dumps(notebook))))
     _refuse_dependence(made.cells, name)
@@ -53,14 +54,17 @@ def student_notebook(notebook: dict, name: str) -> nbformat.NotebookNode:
             cell.metadata = {"tags": ["exercise"]}
         elif tagged(cell, CHECK):  # "Restart and run all" must get past an exercise that is not solved yet
             cell.metadata = {"tags": [CHECK, "raises-exception"]}
+        elif values and "parameters" in cell.metadata.get("tags", []):
+            cell.source = with_defaults(cell.source, values)
     made.cells.insert(1, new_markdown_cell(NOTE.format(name=name, prompt=PROMPT.lstrip("# ")), id="student-note"))
     made.metadata["sq_student"] = {"notebook": name, "digest": _digest(made)}
     return made
 
 
-def student_texts() -> dict[str, str]:
+def student_texts(profile: str = "") -> dict[str, str]:
     """Return the text of each student notebook by its file's name, from the chapters in home()/notebooks.
 
+    profile : whose values the parameter cells have; "" leaves the notebooks' own
     Chapters are what _toc.yml lists; without one, what can be read and has parameters or solutions. What else lies
     there is left out, and stderr says so. `SqError` where there is none, or a listed one is no notebook.
     """
@@ -69,7 +73,9 @@ def student_texts() -> dict[str, str]:
         if reason := _stray(path, listed):
             print(f"left out {path.name}, which is no chapter: {reason}", file=sys.stderr)
         else:
-            made[path.name] = nbformat.writes(student_notebook(read_notebook(path), name)) + "\n"
+            given = profile and any("parameters" in cell["tags"] for cell in cells_of(path))
+            values = profile_values(profile, path) if given else None
+            made[path.name] = nbformat.writes(student_notebook(read_notebook(path), name, values)) + "\n"
     if not made:
         raise SqError(f"there are no notebooks of chapters in {home() / 'notebooks'}")
     return made
@@ -86,13 +92,13 @@ def _stray(path: Path, listed: list[str] | None) -> str:
     return "" if tags & {SOLUTION, "parameters"} else "it has neither parameters nor solutions"
 
 
-def write_student(folder: Path) -> list[Path]:
+def write_student(folder: Path, profile: str = "") -> list[Path]:
     """Write the student notebooks to `folder`, all or none, and return their paths.
 
     The folder may be new, empty, or hold student notebooks that nobody has worked in; `SqError` otherwise.
     """
     folder = real(folder)
-    texts = student_texts()
+    texts = student_texts(profile)
     _refuse_foreign(folder)
     with replacing(folder) as aside:
         aside.mkdir()
@@ -101,9 +107,9 @@ def write_student(folder: Path) -> list[Path]:
     return [folder / name for name in texts]
 
 
-def check_student(folder: Path) -> int:
+def check_student(folder: Path, profile: str = "") -> int:
     """Return the number of student notebooks in `folder`; `SqError` names those that writing again would change."""
-    texts = student_texts()
+    texts = student_texts(profile)
     with in_words(f"{folder} cannot be read", f"sq student {folder} makes it"):
         files = [path for path in Path(folder).iterdir() if path.match("[!.]*.ipynb") and path.is_file()]
         there = {path.name: path.read_bytes() for path in files}

@@ -94,7 +94,7 @@ def test_prose_shows_what_a_chapter_published_and_what_the_build_measured(book):
                                                               for number, name in enumerate(TITLES, 1)]
     assert "(0.50 … 1.50)" in said[0].get_text() and "the two cannot be told apart" in said[1].get_text()
     assert [line.select_one(".sq-simulated").get_text() for line in said] == ["SIMULATED"] * 2
-    teaching = BeautifulSoup((book / "_build/html/book/teaching.html").read_text(), "html.parser")
+    teaching = BeautifulSoup((book / "_build/html/book/instructors.html").read_text(), "html.parser")
     rows = [row.td.get_text() for row in teaching.select("tbody tr")]
     assert set(TITLES) <= set(rows)
     score = BeautifulSoup((book / "_build/html/book/scorecard.html").read_text(), "html.parser")

@@ -24,6 +24,14 @@ def card(folder, name, seconds, trained=0.0, profile="laptop", made="2026-11-27T
     write_json(folder / "card.json", {**make_card(name, {"data": "twin", "profile": profile, "seed": 1}), **own})
 
 
+def test_of_a_profile_that_nobody_has_run_nothing_is_said(home):
+    card(home / "results/laptop/00_first", "00_first", 90)
+    assert durations.latest_card("00_first", "workshop") is None
+    assert durations.expected(home / "notebooks/00_first.ipynb", {"profile": "workshop"}) is None
+    card(home / "results/workshop/00_first", "00_first", 9, profile="workshop")
+    assert durations.latest_card("00_first", "workshop")["seconds_in_all"] == 9
+
+
 @pytest.mark.parametrize("factor", [1 / 4, 4])
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_what_is_said_to_be_left_is_true_within_a_factor_of_1_5(workers, factor, rng):

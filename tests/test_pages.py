@@ -17,8 +17,8 @@ from sqlib.show.records import read_records
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.ipynb"))
-PROSE = ("intro", "what_to_believe", "scorecard", "rerun", "observations", "own_data", "api", "teaching", "glossary",
-         "bibliography", "cite")
+PROSE = ("intro", "what_to_believe", "scorecard", "rerun", "observations", "own_data", "api", "teaching", "instructors",
+         "glossary", "bibliography", "cite")
 
 CUT = """() => {  // what of the slide that is shown lies outside of the screen, and cannot be scrolled to
   const slide = Reveal.getCurrentSlide(), found = [];

@@ -46,6 +46,8 @@ def unwanted(path: Path) -> list[str]:
     if path.suffix == ".ipynb":
         said = [text for cell in cells(path)
                 for text in ([cell["source"]] if cell["cell_type"] == "markdown" else sentences(cell["source"]))]
+        said += [text for cell in cells(path) for name, text in cell.get("metadata", {}).get("slideshow", {}).items()
+                 if name in ("title", "words", "notes")]
         words = IN_NOTEBOOKS
     else:
         said, words = [path.read_text(encoding="utf-8")], INSTEAD

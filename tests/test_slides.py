@@ -13,6 +13,7 @@ from sqbook.cli import main
 from sqbook.slides import as_html, deck, lead
 from sqbook.student import exercises
 from sqlib.errors import SqError
+from sqlib.show.bundle import MIME
 
 WIDE = {"width": 1280, "height": 720}
 SHOWN = """[...document.querySelectorAll('.slides > section > section')].map((slide) => [
@@ -53,11 +54,13 @@ def test_arrow_keys_turn_the_slides_one_at_a_time_and_stop_at_the_ends(made, bro
 def test_each_picture_has_a_slide_its_words_and_its_mark(made, browser):
     with opened(browser, made, viewport=WIDE) as (page, complaints):
         title = "The first one, of many"
-        assert page.evaluate(SHOWN) == [[title, ""], *(["The noise", name] for name in ("fig01", "table1", "mov01"))]
+        pictures = {"fig01": "Speckle of <script>alert(1)</script> source & noise", "table1": "Means of two frames",
+                    "mov01": "Noise"}
+        assert page.evaluate(SHOWN) == [[title, ""], *([says, name] for name, says in pictures.items())]
         assert page.locator("section > .words > h1 em").inner_text() == "first"
         assert page.locator("h1 a").count() == 0  # there is no page to lead to
-        pictures = page.evaluate("[...document.images].map(i => [i.naturalWidth > 0, i.alt])")
-        assert pictures == [[True, "A histogram that falls off exponentially."], [True, "Noise."]]
+        images = page.evaluate("[...document.images].map(i => [i.naturalWidth > 0, i.alt])")
+        assert images == [[True, "A histogram that falls off exponentially."], [True, "Noise."]]
         assert page.locator(".sq-mark").all_text_contents() == ["SIMULATED (twin, seed 1265)"] * 3
         facts = page.locator(".facts").text_content()
         assert "data: simulated twin" in facts and "profile: smoke" in facts
@@ -153,6 +156,38 @@ def test_a_text_that_is_declared_whole_is_shown_whole():
     assert last == ("slide", "## Exercises" + rest)
 
 
+def test_an_exercise_within_a_text_begins_a_slide_and_its_hint_is_a_note():
+    hint = "<details><summary>Hint</summary>\n\nAdd.\n\n</details>"
+    whole = f"**Lesson.** *Split.*\n\n**Exercise 1. One.** What is\n1 + 1?\n\n{hint}\n\n**Exercise 2. Two.** And 2 + 2?"
+    assert shown(text("# T", "slide"), text(whole, "subslide", whole=True))[2:] == [
+        ("subslide", "## T\n\n**Lesson.** *Split.*"),
+        ("subslide", "## T\n\n**Exercise 1. One.** What is\n1 + 1?"), ("notes", "Add."),
+        ("subslide", "## T\n\n**Exercise 2. Two.** And 2 + 2?")]
+    alone = shown(text("# T", "slide"), text(f"## E\n\n**1. One.** Two?\n\n{hint}", "slide", whole=True))[2:]
+    assert alone == [("slide", "## E\n\n**1. One.** Two?"), ("notes", "Add.")]
+
+
+def test_what_a_slide_shall_say_goes_before_what_the_chapter_says():
+    own = {"title": "Vote", "words": "Who is right?", "notes": "Wait."}
+    assert shown(text("# T", "slide"), text("## A\n\nOne. Two.", "slide", **own))[2:] == [
+        ("slide", "## Vote\n\nWho is right?"), ("notes", "Wait."), ("notes", "## A\n\nOne. Two.")]
+    picture = outputs(FIGURE, kind="subslide")
+    picture.metadata["slideshow"] |= own
+    assert shown(text("# T", "slide"), picture)[2:] == [
+        ("subslide", "## Vote\n\nWho is right?"), ("-", FIGURE), ("notes", "Wait.")]
+
+
+@pytest.mark.parametrize(("caption", "said"), [
+    ("Copies have an F1 of 0.97 (paper: 0.98). Bars: means.", "Copies have an F1 of 0.97 (paper: 0.98)"), ("", "A")])
+def test_a_slide_with_a_picture_has_the_message_of_its_caption_as_title(caption, said):
+    for kind in ("subslide", ""):
+        picture = outputs(FIGURE, kind=kind)
+        picture.outputs[0].data[MIME] = {"record": {"caption": caption}}
+        found = shown(text("# T", "slide"), text("## A\n\nOne.", "slide"), picture)
+        slide = ("subslide", f"## {said}") if kind else ("slide", f"## {said}\n\nOne.")
+        assert slide in found and found[-1] == ("-", FIGURE)
+
+
 def test_a_finding_is_a_note_and_one_that_is_declared_whole_is_on_the_slide():
     found = shown(text("# T", "slide"), finding("It is 5."), finding("- All.", whole=True))
     assert found[-2:] == [("notes", "It is 5."), ("-", "- All.")]
@@ -194,6 +229,31 @@ def test_a_chapter_is_tagged_with_a_title_its_exercises_and_its_summary_and_no_s
         assert sum(f"**{number}." in one or f"**Exercise {number}." in one for one in sources) == 1
     [summary] = [cell.source for cell in notebook.cells if cell.source.startswith("## Summary")]
     assert sources[-1].split() == summary.split()  # all of it
+
+
+@pytest.mark.parametrize("name", ["00_holography", "01_dataset", "03_contrastive", "08_pitfalls"])
+def test_a_deck_that_was_edited_by_hand_has_few_words_a_slide_and_notes_on_each(name):
+    """Of what stands in the chapter: pictures and findings come with a run."""
+    slides, exercise = [], re.compile(r"\*\*(?:Exercise )?\d+\. ")
+    for cell in deck(nbformat.read(CHECKOUT / "notebooks" / f"{name}.ipynb", as_version=4), "").cells:
+        if cell.metadata.slideshow.slide_type in ("slide", "subslide"):
+            slides.append([cell.source, False])
+        slides[-1][1] |= cell.metadata.slideshow.slide_type == "notes"
+    for source, noted in slides:
+        if not exercise.search(source):
+            words = re.sub(r"\$\$.*?\$\$", "", source.partition("\n")[2], flags=re.DOTALL)
+            assert len(words.split()) <= 60, source
+            assert noted, source
+
+
+def test_the_lecture_says_how_long_its_parts_take_and_asks_before_it_shows():
+    cells = nbformat.read(CHECKOUT / "notebooks/08_pitfalls.ipynb", as_version=4).cells
+    says = {cell.id: cell.metadata.get("slideshow", {}) for cell in cells}
+    notes = "\n".join(one.get("notes", "") for one in says.values())
+    planned = [int(minutes) for minutes in re.findall(r"^\*\*(\d+) minutes", notes, flags=re.MULTILINE)]
+    assert sum(planned) + 10 == 60  # with the questions
+    asked = [name for name, one in says.items() if name.endswith("-text") and one.get("words", "").endswith("?**")]
+    assert len(asked) >= 5
 
 
 @pytest.mark.parametrize("cells", [[], [text("words")], [outputs(FIGURE)]])

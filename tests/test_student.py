@@ -1,12 +1,13 @@
 """Student notebooks: solutions are taken out, checks and chapters stay, and nobody's work is written over."""
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from tinybook import CHECKOUT
+from tinybook import CHECKOUT, write_notebook
 
 from sqbook import student
 from sqbook.cli import main
@@ -130,6 +131,22 @@ def test_command_writes_and_its_check_says_whether_writing_again_would_change_an
     changed.rename(changed.with_name("02_new.ipynb"))
     with pytest.raises(SqError, match=r"01_two\.ipynb has no solved notebook"):
         student.check_student(folder)
+
+
+def test_parameter_cells_have_the_values_of_a_profile_if_one_is_given(home, tmp_path):
+    (home / "profiles").mkdir()
+    (home / "profiles/class.yml").write_text("notebooks: {02_three: {level: 2.5, bins: [4]}}")
+    write_notebook(home / "notebooks/02_three.ipynb", "1", needs={})
+    assert main(["student", str(tmp_path / "own")]) == 0
+    assert main(["student", str(tmp_path / "class"), "--profile", "class"]) == 0
+    own, changed = ([cell.source for cell in nbformat.read(tmp_path / name / "02_three.ipynb", 4).cells
+                     if "parameters" in cell.metadata.get("tags", [])] for name in ("own", "class"))
+    lines = {"profile": "'class'", "level": "2.5", "bins": "[4]"}
+    for before, after in zip(own[0].splitlines(), changed[0].splitlines(), strict=True):
+        name, (head, _, words) = before.partition(":")[0], re.split("(= .*?)  # ", before)
+        assert after == (f"{head}= {lines[name]}  # {words}" if name in lines else before)
+    assert main(["student", str(tmp_path / "class"), "--check", "--profile", "class"]) == 0
+    assert main(["student", str(tmp_path / "class"), "--check"]) == 2
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "00_one.ipynb", ".ipynb_checkpoints/x"])

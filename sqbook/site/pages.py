@@ -4,6 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from sqbook.durations import latest_card
 from sqbook.parameters import described, needs, parameters, profile_values, read_notebook
 from sqbook.repository import repository
 from sqlib import profiles
@@ -13,6 +14,7 @@ from sqlib.show.provenance import origin, read_card
 from sqlib.show.records import MARKS, read_records
 
 WORDS_A_MINUTE = 180
+CLASS = "workshop"  # the profile that a class runs
 
 
 @cache
@@ -48,9 +50,13 @@ def costs(folder: Path) -> dict:
 
     card, notebook = read_card(folder), read_notebook(folder / "executed.ipynb")
     prose = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
-    seconds = card["seconds_in_all"]
-    return {**card, "read": minutes(prose), "run": f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min",
-            "origin": origin(card), "exercises": exercises(notebook)}
+    return {**card, "read": minutes(prose), "run": duration(card["seconds_in_all"]), "origin": origin(card),
+            "exercises": exercises(notebook)}
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words, or minutes where they are many."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def headlines(run_folders: dict[str, Path]) -> dict[str, dict]:
@@ -77,8 +83,11 @@ def headlines_page(run_folders: dict[str, Path]) -> str:
 
 
 def chapters_page(run_folders: dict[str, Path]) -> str:
-    """Markdown for the page on teaching: what each chapter costs a class, measured on its run."""
-    return render("chapters.md", chapters={name: costs(folder) for name, folder in run_folders.items()})
+    """Markdown for the instructors' page: what each chapter costs a class, measured on its run, and at `CLASS`."""
+    rows = {name: costs(folder) for name, folder in run_folders.items()}
+    cards = {name: latest_card(name, CLASS) for name in rows}
+    return render("chapters.md", chapters=rows, profile=CLASS, duration=duration,
+                  others={name: card for name, card in cards.items() if card and rows[name]["profile"] != CLASS})
 
 
 def rerun_page(chapters: list[str]) -> str:
