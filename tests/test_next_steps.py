@@ -115,9 +115,10 @@ def test_a_source_is_shown_where_it_is_and_one_without_neighbours_is_left_out(rn
     row = {"event": "a", "first": 20, "last": 31, "y": y, "x": x, "contrast": 9.0}
     sources = pd.DataFrame([row, {**row, "first": 0, "last": 3}, {**row, "y": 1}])
     own = attention.around_sources(trial, sources, 48, 5, 3)
-    [middle] = own.index[own.index["middle"]]
+    [middle] = own.index.index[own.index["middle"]]
     assert own.index["frame"][middle] == 25 and (own.pixels[middle] == frames[25, 8:56, 8:56]).all()
-    assert (own.index["y"] == y - 8).all() and (own.index["x"] == x - 8).all() and set(own.index["event"]) == {"source 0"}
+    assert (own.index["y"] == y - 8).all() and (own.index["x"] == x - 8).all()
+    assert set(own.index["event"]) == {"source 0"}
     with pytest.raises(SqError, match="no source lies"):
         attention.around_sources(trial, sources.iloc[1:], 48, 5, 3)
     [place] = attention.by_locator(own, 5, 3)  # a bright source in a shadow: the locator's own subject
@@ -129,7 +130,8 @@ def test_hits_are_counted_within_eight_pixels_and_a_flat_map_has_none():
     maps = np.zeros((4, 40, 40))
     maps[0, 20, 17], maps[1, 20, 19] = 1, 1  # seven and a half px away, and nine and a half
     maps[3] = np.nan
-    assert attention.pointing(maps, sources)[:3].tolist() == [1, 0, 0] and np.isnan(attention.pointing(maps, sources)[3])
+    found = attention.pointing(maps, sources)
+    assert found[:3].tolist() == [1, 0, 0] and np.isnan(found[3])
     hit = {"one": np.array([1.0, 0.0, 1.0, np.nan]), "other": np.array([1.0, 1.0, 1.0, 0.0])}
     table = attention.compare(hit, "other", np.arange(4), 0, 200).set_index("method")
     assert table.loc["one", "sources"] == 3 and table.loc["one", "share"] == pytest.approx(2 / 3)
