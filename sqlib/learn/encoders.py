@@ -58,8 +58,8 @@ def what_is_shown(settings: Settings) -> Settings:
 def teaching(shown: Settings, frameset: FrameSet, device: str, progress: bool) -> tuple[Samples, Samples | None]:
     """The samples that teach runs which are `shown` these (`what_is_shown`): practice sources, made or found, and the
     middles of the frame set's frames beside them, or as many cubes without a source; and those on which such runs are
-    watched, if they are: events of the same physics as trial events, of a seed of their own. Raises `SqError` for a crop
-    that does not fit the frames."""
+    watched, if they are: events of the same physics as trial events, of a seed of their own. Raises `SqError` for a
+    crop that does not fit the frames."""
     frames, watched = frameset, None
     if shown.practice:
         frames = practice_set.practice_frames(shown.practice, shown.crop, progress=progress)

@@ -211,11 +211,11 @@ IDEAS = {
 """What Section 5 would try next, and the paper's own window, each as the settings that it changes."""
 
 
-def next_steps(common: Common, *, epochs: int, taught: int, seeds: list[int]) -> dict[str, Settings]:
+def next_steps(given: Mapping[str, Any], *, epochs: int, taught: int, seeds: list[int], **_) -> dict[str, Settings]:
     """Section 5: the networks of `how_many` with so many sources, "recipe, seed 1" …, and the same with `IDEAS`."""
     ideas = {"recipe": {}} | {name: {"watch": 0, **changes} for name, changes in IDEAS.items()}  # none is chosen by it
     return {f"{name}, {run.rpartition(', ')[2]}": replace(settings, **changes)
-            for run, settings in searched(common, epochs=epochs, taught=taught, seeds=seeds).items()
+            for run, settings in searched(given, epochs=epochs, taught=taught, seeds=seeds).items()
             for name, changes in ideas.items()}
 
 
