@@ -32,7 +32,8 @@ class Learning(Typed):
     """What every contrastive run has: network, input, sampler, optimizer and augmentations."""
 
     crop: int = Field(128, description="pixels a side of the middle of a frame that the networks see; 0 is all of it")
-    levels: str = Field("relative", description="gray (paper), or relative: logarithms of power over its surroundings")
+    levels: str = Field("relative", description="gray (paper), or relative: logarithms of power over its surroundings; "
+                                                "region: these in the active region only")
     window: int = Field(5, description="times that are mixed to one sample; 3 in the paper")
     spacing: int = Field(3, description="frames between these times, each the mean of so many; 1 in the paper")
     patch: int = Field(48, description="pixels a side of the patches that a step sees; 0 is all of the crop (paper)")

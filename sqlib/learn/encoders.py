@@ -37,7 +37,7 @@ def run_key(settings: Settings, origin: str, device: str = "auto") -> str:
     precision = precision_of(settings.loop.precision, device_of(device))
     facts = asdict(replace(settings, loop=replace(settings.loop, precision=precision), start=None))
     first = None if settings.start is None else keys.lasting(run_key(settings.start, origin, device))
-    made = keys.with_code("", practice_set.PHYSICS, CODE), origin if settings.events else ""
+    made = keys.with_code("", practice_set.PHYSICS, CODE), origin if settings.events is True else ""
     return keys.derived(made, {**facts, "start": first}, EDITION, precision)
 
 
@@ -57,12 +57,16 @@ def what_is_shown(settings: Settings) -> Settings:
 @lru_cache(maxsize=1)  # runs that are trained one after the other often share them; more might fill the device
 def teaching(shown: Settings, frameset: FrameSet, device: str, progress: bool) -> tuple[Samples, Samples | None]:
     """The samples that teach runs which are `shown` these (`what_is_shown`): practice sources, made or found, and the
-    middles of the frame set's frames beside them; and those on which such runs are watched, if they are: events of the
-    same physics as trial events, of a seed of their own. Raises `SqError` for a crop that does not fit the frames."""
+    middles of the frame set's frames beside them, or as many cubes without a source; and those on which such runs are
+    watched, if they are: events of the same physics as trial events, of a seed of their own. Raises `SqError` for a
+    crop that does not fit the frames."""
     frames, watched = frameset, None
     if shown.practice:
         frames = practice_set.practice_frames(shown.practice, shown.crop, progress=progress)
-        frames = join(middles(frameset, shown.crop), frames) if shown.events else frames
+        if shown.events == "quiet":
+            frames = join(frames, practice_set.quiet_frames(frames.index["event"].nunique(), shown.crop))
+        elif shown.events:
+            frames = join(middles(frameset, shown.crop), frames)
     if shown.watch:
         size = max(shown.crop or 128, 64)  # no twin is smaller
         events = trial_frames(shown.watch, WATCHED, TwinSettings(size), size, "frame", progress=progress)
@@ -178,7 +182,7 @@ def make_net(settings: Settings, size: int) -> nn.Module:
             return AutoEncoder(settings.model, channels, size, settings.objective != "autoencoder")
         flat = size if settings.start is not None and settings.start.reconstructs else 0
         net = ContrastiveNet(settings.model, channels, settings.contrasts and not settings.joint, flat, settings.patch)
-    if settings.levels == "relative":
+    if settings.levels in ("relative", "region"):
         net.level.copy_(torch.tensor([levels.ONE, levels.STEPS]))
     return net
 

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LEVELS = {"gray": 1, "logarithm": 1, "relative": 2}  # pictures that are made of a frame
+LEVELS = {"gray": 1, "logarithm": 1, "relative": 2, "region": 2}  # pictures that are made of a frame
 LEAST, STEPS = 0.1, 40.0  # what is added before the logarithm; gray levels to a factor of e
 ONE = round(STEPS * math.log((1 + LEAST) / LEAST))  # gray level of power that equals what it is compared with
 AROUND, COARSE, FRAMES = 5.0, 4, 41  # sigma in pixels, what it is computed on (px), and frames of the surroundings
+SHADOW, RIM = 0.75, 6  # share of the quiet Sun's power below which it is a region's shadow; px kept around one
 
 
 def running_mean(frames: Tensor, count: int) -> Tensor:
@@ -41,6 +42,17 @@ def surroundings(power: Tensor, around: float = AROUND, frames: int = FRAMES) ->
     return F.interpolate(smooth, size=grown, mode="bilinear")[:, 0, : size[0], : size[1]]
 
 
+def region(power: Tensor) -> Tensor:
+    """bool (H, W): the shadow of the active region in power float32 (T, H, W) of one event, and `RIM` px around it.
+
+    There the mean of all frames, smoothed as `surroundings` does, is below `SHADOW` of the quiet Sun's, its 90th
+    percentile. A source, which shines in few of the frames, leaves hardly a trace in it.
+    """
+    smooth = surroundings(power.mean(0, keepdim=True), frames=1)
+    dark = (smooth < SHADOW * torch.quantile(smooth.flatten(), 0.9)).float()
+    return F.max_pool2d(dark, 2 * RIM + 1, 1, RIM)[0] > 0
+
+
 def in_gray(ratio: Tensor) -> Tensor:
     """uint8 levels of a ratio of powers: `STEPS` of them to a factor of e, `ONE` where both are equal."""
     return ((ratio + LEAST) / LEAST).log_().mul_(STEPS).round_().clamp_(0, 255).to(torch.uint8)
@@ -51,7 +63,8 @@ def pictures(frames: Tensor, levels: str, spacing: int = 1) -> Tensor:
 
     "gray": the frames, each the mean of `spacing` (odd) about it. "logarithm": power, so averaged, over the mean of its
     frame, by `in_gray`. "relative": this, and power over its surroundings by `in_gray`. Neighbours in time are those
-    that the frames have as they stand.
+    that the frames have as they stand. "region": as "relative", and outside of the `region` all is `ONE`: as bright as
+    the mean of the frame, and as its surroundings.
     """
     power = frames.float()
     if levels == "gray":
@@ -59,5 +72,7 @@ def pictures(frames: Tensor, levels: str, spacing: int = 1) -> Tensor:
     power = power / power.mean((1, 2), keepdim=True).clamp_min(1e-3)
     if levels == "logarithm":
         return in_gray(running_mean(power, spacing))[None]
-    around, power = surroundings(power).clamp_min(0.02), running_mean(power, spacing)
-    return torch.stack([in_gray(power), in_gray(power / around)])
+    around, shadow = surroundings(power).clamp_min(0.02), levels == "region" and region(power)
+    power = running_mean(power, spacing)
+    both = torch.stack([in_gray(power), in_gray(power / around)])
+    return both if shadow is False else both.masked_fill_(~shadow, ONE)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sqlib.learn import losses
+from sqlib.learn.levels import LEVELS
 from sqlib.learn.settings import Settings
 
 
@@ -13,7 +14,8 @@ def attainable(settings: Settings, size: int, share: float) -> dict[str, float]:
     "least", the lowest that there is (`losses.least`)."""
     positives = round(share * size)
     alone = [2] * (size - positives)  # of a quiet sample only its two views attract one another
-    groups = {"simclr": [2] * size, "minority": [2 * positives, *alone]}
+    groups = {"simclr": [2] * size, "minority": [2 * positives, *alone],
+              "classes": [positives, positives, size - positives, size - positives]}  # as if of equal size
     groups = groups.get(settings.objective, [2 * positives, 2 * (size - positives)])
     return {"chance": losses.chance_level(2 * size), "least": losses.least(groups, settings.temperature)}
 
@@ -35,8 +37,10 @@ def objective(net: nn.Module, views: Tensor, labels: Tensor, settings: Settings,
     _, projection, logits = net(frames)
     count, unused = settings.views_each, 0 * projection.float().sum()
     # of all processes: first views, then second ones, as within one process
-    parts = losses.gather(*projection.float().chunk(count), *logits.float().chunk(count), labels)
-    z, logits, targets = torch.cat(parts[:count]), torch.cat(parts[count:-1]), parts[-1].repeat(count)
+    classes = graded(views, labels, LEVELS[settings.levels]) if settings.objective == "classes" else labels
+    parts = losses.gather(*projection.float().chunk(count), *logits.float().chunk(count), classes, labels)
+    z, logits = torch.cat(parts[:count]), torch.cat(parts[count:-2])
+    classes, targets = (part.repeat(count) for part in parts[-2:])
     weights = weights.to(logits)
     head = F.cross_entropy(logits, targets, weights)
     if not settings.contrasts:
@@ -44,12 +48,31 @@ def objective(net: nn.Module, views: Tensor, labels: Tensor, settings: Settings,
         return shown + unused, {"loss": shown}
     if settings.objective == "simclr":
         shown = losses.simclr(*parts[:2], settings.temperature)
-    elif settings.objective in ("supcon", "minority"):
-        loss = losses.supcon if settings.objective == "supcon" else losses.minority_supcon
-        shown = loss(z, targets, settings.temperature)
+    elif settings.objective in ("supcon", "classes"):
+        shown = losses.supcon(z, classes, settings.temperature)
+    elif settings.objective == "minority":
+        shown = losses.minority_supcon(z, targets, settings.temperature)
     else:
         shown = losses.weighted_supcon(z, targets, settings.temperature, weights)
     return shown + head, {"loss": shown, "head": head, "spread": losses.spread(z)}
+
+
+def graded(views: Tensor, labels: Tensor, planes: int = 1) -> Tensor:
+    """Classes int64 (B,) of several kinds, as Section 5 of the paper plans them, from what is seen at the place:
+
+    0 quiet; 1 no sunquake, but as bright a spot as the fainter ones have (lookalike); 2 weak and 3 strong sunquake.
+
+    views : uint8 (V·B, window · planes, H, W), of which the last plane is used; labels : (B,), 1 a sunquake
+    The spot is the brightest 3 x 3 px in the middle half of the mean over time. Sunquakes are strong from the median of
+    the batch's on, and a lookalike is at least as bright as the faintest quarter of them.
+    """
+    middle, count = views.shape[-1] // 4, len(labels)
+    seen = F.avg_pool2d(views[:, planes - 1 :: planes].float().mean(1, keepdim=True), 3, 1, 1)
+    spots = seen[..., middle : -middle or None, middle : -middle or None].flatten(1).amax(1)
+    spots = spots.unflatten(0, (-1, count)).mean(0)
+    quakes = spots.where(labels == 1, torch.nan)
+    bright, faint = (spots >= quakes.nanquantile(part) for part in (0.5, 0.25))  # none is where there is no sunquake
+    return torch.where(labels == 1, 2 + bright.long(), faint.long())
 
 
 def _reconstruct(net, frames, labels, settings, draws) -> tuple[Tensor, dict[str, Tensor]]:

@@ -13,7 +13,7 @@ from sqlib.data.catalogue import INSTRUMENTS
 from sqlib.data.frames import FrameSet, frame_time, make_index
 from sqlib.errors import SqError, in_words
 from sqlib.keys import code_hash, derived, key, with_code
-from sqlib.learn.practice import draw_event, practise
+from sqlib.learn.practice import QUIET, draw_event, practise
 from sqlib.paths import alone, check_room, clean, home, replacing
 from sqlib.sun.scene import generator_of
 from sqlib.sun.twin import EDITION, TwinSettings, check_settings
@@ -143,7 +143,6 @@ def practice_frames(sources: int, size: int, frames: int = 256, seed: int = SEED
     some = take(practice_set(cubes, seed, size, frames, progress), sources)
     parts = []
     for cube, instrument in enumerate(some.instruments):
-        cadence, number = INSTRUMENTS[instrument][0], np.arange(frames)
         label, boxes = np.zeros(frames, int), [()] * frames
         for row in some.sources[some.sources["cube"] == cube].itertuples():
             label[row.first : row.last + 1] = 1
@@ -152,13 +151,30 @@ def practice_frames(sources: int, size: int, frames: int = 256, seed: int = SEED
                 boxes[place] = (*boxes[place], box)
         for row in some.left_out[some.left_out["cube"] == cube].itertuples():
             label[row.first : row.last + 1] = -1
-        parts.append(pd.DataFrame({
-            "event": f"practice {cube}", "cycle": 23 if instrument == "MDI" else 24, "frame": number,
-            "time": [frame_time(datetime(2000, 1, 1), cadence, int(n)) for n in number], "label": label,
-            "boxes": boxes}))
+        parts.append(_rows(cube, instrument, label, boxes))
     index = make_index(pd.concat(parts, ignore_index=True))
     made = derived([some.origin], BOX)
     return FrameSet(some.pixels.reshape(-1, size, size), index, "twin", made, "frame", made)
+
+
+def quiet_frames(cubes: int, size: int, frames: int = 256, seed: int = SEED) -> FrameSet:
+    """As `practice_frames` so many cubes without any source, the quiet ones after the first `cubes` practice cubes of
+    the seed. They are made anew in each call, some seconds each."""
+    numbers = [number for number in range(cubes, cubes * (QUIET + 1) + QUIET) if number % QUIET == QUIET - 1][:cubes]
+    instruments = [draw_event(number, generator_of(seed, f"practice {number}, frames"), frames).instrument
+                   for number in numbers]
+    parts = [_rows(*one, np.zeros(frames, int), [()] * frames) for one in zip(numbers, instruments)]
+    pixels = np.concatenate([practise(number, seed, size, frames).frames for number in numbers])
+    made = derived([with_code(key(EDITION, seed, size, frames), PHYSICS)], "quiet", numbers)
+    return FrameSet(pixels, make_index(pd.concat(parts, ignore_index=True)), "twin", made, "frame", made)
+
+
+def _rows(cube: int, instrument: str, label: np.ndarray, boxes: list[tuple]) -> pd.DataFrame:
+    """The index of a practice cube's frames."""
+    cadence, number = INSTRUMENTS[instrument][0], np.arange(len(label))
+    return pd.DataFrame({
+        "event": f"practice {cube}", "cycle": 23 if instrument == "MDI" else 24, "frame": number,
+        "time": [frame_time(datetime(2000, 1, 1), cadence, int(n)) for n in number], "label": label, "boxes": boxes})
 
 
 def free_frames(some: PracticeSet) -> Iterator[np.ndarray]:

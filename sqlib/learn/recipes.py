@@ -204,6 +204,21 @@ def searched(given: Mapping[str, Any], *, epochs: int, taught: int, seeds: list[
     return {name: settings for name, settings in runs.items() if "gray" not in name}
 
 
+IDEAS = {
+    "3 frames": {"window": 3, "spacing": 1}, "27 frames": {"window": 9}, "several classes": {"objective": "classes"},
+    "region only": {"levels": "region"}, "quiet cubes": {"events": "quiet"},
+}
+"""What Section 5 would try next, and the paper's own window, each as the settings that it changes."""
+
+
+def next_steps(given: Mapping[str, Any], *, epochs: int, taught: int, seeds: list[int], **_) -> dict[str, Settings]:
+    """Section 5: the networks of `how_many` with so many sources, "recipe, seed 1" …, and the same with `IDEAS`."""
+    ideas = {"recipe": {}} | {name: {"watch": 0, **changes} for name, changes in IDEAS.items()}  # none is chosen by it
+    return {f"{name}, {run.rpartition(', ')[2]}": replace(settings, **changes)
+            for run, settings in searched(given, epochs=epochs, taught=taught, seeds=seeds).items()
+            for name, changes in ideas.items()}
+
+
 CASES = 1  # seed of the models that the case studies look at, the first of chapter 03
 
 
@@ -234,7 +249,7 @@ def detectors(given: Mapping[str, Any], *, epochs_all: int, data: str, frameset:
 PLANS: dict[str, Callable[..., dict[str, Settings | Detector]]] = {
     "02_autoencoders": autoencoders, "03_losses": compared_losses, "03_contrastive": contrastive,
     "04_augmentations": augmentations, "05_recurrence": recurrence, "06_object_detection": detectors,
-    "07_case_studies": cases, "09_how_many": how_many, "10_detection": searched,
+    "07_case_studies": cases, "09_how_many": how_many, "10_detection": searched, "11_next_steps": next_steps,
 }
 SOME = ("latents", "seeds", "sources", "temperatures", "variants", "windows")  # parameters of which one is needed
 

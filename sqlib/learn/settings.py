@@ -116,13 +116,14 @@ class Settings:
     """A training run of an encoder.
 
     `objective`: simclr (Eq. 4), supcon (Eq. 5), weighted (Eqs. 2, 3), minority (as supcon, but quiet samples attract
-    their own other view only: Mildenberger et al. 2025), classify and focal (class head with a gradient into the
-    backbone), autoencoder, vae, logcosh. `split`, `cycles`: see `samples.split`. `events`: whether the events of the
-    frame set teach beside the sources of practice cubes; else these alone. `start`: the run whose weights it begins
-    with (the first of two steps). `unfrozen`: that many of the last blocks of the backbone are trained; -1 all.
+    their own other view only: Mildenberger et al. 2025), classes (as supcon, with four of them: `objectives.graded`),
+    classify and focal (class head with a gradient into the backbone), autoencoder, vae, logcosh. `split`, `cycles`: see
+    `samples.split`. `events`: whether the events of the frame set teach beside the sources of practice cubes; else
+    these only, or with "quiet" these and as many further cubes without any source. `start`: the run whose weights it
+    begins with (the first of two steps). `unfrozen`: that many of the last blocks of the backbone are trained; -1 all.
     """
 
-    objective: Literal["simclr", "supcon", "weighted", "minority", "classify", "focal",
+    objective: Literal["simclr", "supcon", "weighted", "minority", "classes", "classify", "focal",
                        "autoencoder", "vae", "logcosh"] = "supcon"
     model: Model = field(default_factory=Model)
     views: Views = field(default_factory=Views)
@@ -132,11 +133,11 @@ class Settings:
     cycles: tuple[int, ...] = (23, 24)
     window: Count = 3
     spacing: Count = 1
-    levels: Literal["gray", "logarithm", "relative"] = "gray"
+    levels: Literal["gray", "logarithm", "relative", "region"] = "gray"
     crop: Whole = 0
     patch: Whole = 0
     practice: Whole = 0
-    events: bool = True
+    events: bool | Literal["quiet"] = True
     watch: Whole = 0
     seed: Whole = 1265
     joint: bool = False
@@ -150,8 +151,8 @@ class Settings:
             raise SqError(f"window={self.window}: a frame stands in the middle of its neighbours: 1, 3, 5 …")
         if self.practice and not self.crop:
             raise SqError("practice cubes are as small as the middle of frames that they are shown with: give crop")
-        if not (self.practice or self.events):
-            raise SqError("events=False and practice=0 leave nothing to learn from")
+        if not self.practice and self.events is not True:
+            raise SqError(f"events={self.events} and practice=0 leave nothing to learn from")
         if self.loop.batch < 2:
             raise SqError(f"batch={self.loop.batch}: a loss that contrasts samples needs at least 2 of them")
         return self
@@ -164,7 +165,7 @@ class Settings:
     @property
     def contrasts(self) -> bool:
         """Whether this trains by contrasting views."""
-        return self.objective in ("simclr", "supcon", "weighted", "minority")
+        return self.objective in ("simclr", "supcon", "weighted", "minority", "classes")
 
     @property
     def views_each(self) -> int:

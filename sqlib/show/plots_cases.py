@@ -145,16 +145,18 @@ def corona(maps: list, outline, mark=None, contours=None):
     return style.legend(fig, 3, words)
 
 
-def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles):
-    """Frames (R, H, W) and what a model looks at in them, {method: (R, H, W)}, true boxes and found places (R, 2)."""
+def looked(frames, maps: dict[str, np.ndarray], boxes, places, titles,
+           words: tuple[str, str] = ("annotated box", "detector's place")):
+    """Frames (R, H, W) and what a model looks at in them, {method: (R, H, W)}, true boxes and found places (R, 2), with
+    the `words` that the legend has for these."""
     pictures = []
     for frame, *seen in zip(frames, *maps.values()):
         gray = [np.round(24 * np.maximum(one, 0) / max(one.max(), 1e-12)) for one in seen]
         pictures += [style.stretched(frame, share=0.998), *(style.colour(one, "cividis", 0, 24) for one in gray)]
     count = 1 + len(maps)
-    fig = style.panels(pictures, [words for title in titles for words in (title, *maps)], count,
+    fig = style.panels(pictures, [one for title in titles for one in (title, *maps)], count,
                        [own for own in boxes for _ in range(count)], high=2.35, size=9, loc="left", width=1.6)
     for ax, place in zip(fig.axes, np.repeat(places, count, axis=0)):
         ax.plot(*(place - 0.5), "x", color=SKY, ms=9, mew=2)
-    return style.legend(fig, 2, {"annotated box": {"color": AMBER},
-                                 "detector's place": {"color": SKY, "ls": "", "marker": "x", "ms": 9, "mew": 2}})
+    return style.legend(fig, 2, {words[0]: {"color": AMBER},
+                                 words[1]: {"color": SKY, "ls": "", "marker": "x", "ms": 9, "mew": 2}})
