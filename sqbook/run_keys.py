@@ -12,7 +12,8 @@ from sqlib import keys
 from sqlib.errors import SqError
 
 FILES = (
-    ("data/", "data/**/*.csv"), ("judge/", "judge/**/*.csv"), ("learn/locator", "learn/locator.*"),
+    ("data/", "data/**/*.csv"), ("data/own_cubes", "data/*.md"), ("judge/", "judge/**/*.csv"),
+    ("learn/locator", "learn/locator.*"),
     ("show/", "show/*.mplstyle"), ("show/publish.py", "show/templates/*"), ("show/publish.py", "show/players/*"),
 )
 """Files of sqlib that decide what a chapter shows just as code does, each with the modules that read it."""

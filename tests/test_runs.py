@@ -94,7 +94,8 @@ def copied(tmp_path_factory):
     ("sun/rays.py", '"""', '"""Other words. ', ()),
     ("show/plots_detection.py", "\ndef ", "\nCOLOUR = 1\ndef ", ("06_object_detection",)),
     ("show/plots_dataset.py", "\ndef ", "\nCOLOUR = 1\ndef ", ("01_dataset",)),
-    ("learn/locator.json", "{", "{ ", ("06_object_detection", "07_case_studies", "10_detection")),
+    ("learn/locator.json", "{", "{ ", ("06_object_detection", "07_case_studies", "10_detection",
+                                  "11_next_steps")),
     ("sun/rays.py", "\ndef ", "\nSPEED = 1\ndef ", "all"),
     ("show/sqlib.mplstyle", "\n", "\n\n", "all"),
 ])

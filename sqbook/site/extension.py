@@ -77,6 +77,7 @@ def configure(app, config) -> None:
     config.numfig = False
     config.add_module_names = config.toc_object_entries = config.autosummary_generate = False
     config.autodoc_preserve_defaults = True
+    config.html_use_index = False  # its long names do not fit a phone, and the page of functions has them all
     config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, ("py:.*", ".*")]
 
 
@@ -89,7 +90,7 @@ def shorten(app, doctree) -> None:
     """Write what a function takes and returns as one text: Sphinx's elements for each word make a page slow to open."""
     for part in [*doctree.findall(addnodes.desc_parameterlist), *doctree.findall(addnodes.desc_returns)]:
         words = part.astext().replace("->", "→")
-        part.replace_self(nodes.raw("", Markup('<em class="sig-param">{}</em>').format(words), format="html"))
+        part.replace_self(nodes.emphasis("", words, classes=["sig-param"]))
 
 
 def complete(app, pagename, templatename, context, doctree) -> None:

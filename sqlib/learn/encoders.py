@@ -252,6 +252,7 @@ def _name(what: str, origin: str, window: int, spacing: int, side: int, count: i
     return f"{what}-{keys.lasting(origin)[:12]}-{window}x{spacing}-{side}-{count}.npy"
 
 
+@torch.no_grad()
 def answers(net: nn.Module, samples: Samples, which: Tensor, precision: str, what: str, batch: int = 256) -> np.ndarray:
     """What a network in evaluation mode says of samples `which` (B,), float32 (B, …); `what` as for `embed`, or
     "margin" (B, 1), the class head's logit for a sunquake less the other."""

@@ -1,7 +1,6 @@
 """Sets of practice cubes on disk: what networks that learn "when" are taught with, as many sources as one asks for."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -175,13 +174,3 @@ def _rows(cube: int, instrument: str, label: np.ndarray, boxes: list[tuple]) -> 
     return pd.DataFrame({
         "event": f"practice {cube}", "cycle": 23 if instrument == "MDI" else 24, "frame": number,
         "time": [frame_time(datetime(2000, 1, 1), cadence, int(n)) for n in number], "label": label, "boxes": boxes})
-
-
-def free_frames(some: PracticeSet) -> Iterator[np.ndarray]:
-    """Of each cube bool (T,): the frames in no interval of a source, learned from or left out."""
-    both = pd.concat([some.sources, some.left_out])
-    for number in range(len(some.pixels)):
-        free = np.ones(some.pixels.shape[1], bool)
-        for row in both[both["cube"] == number].itertuples():
-            free[row.first : row.last + 1] = False
-        yield free
