@@ -221,7 +221,7 @@ def load_net(run: Trained, size: int, device: str = "auto") -> nn.Module:
 
 
 @torch.no_grad()
-def embed(run: Trained, samples: Samples, what: str = "encoding", batch: int = 256) -> np.ndarray:
+def embed(run: Trained, samples: Samples, what: str = "encoding") -> np.ndarray:
     """Encodings of raw samples, float32 (M, E), kept beside the run: no view is augmented or turned (Section 4.1).
 
     what : "encoding", "projection" (M, P) (L2-normalised, contrastive networks), or "probability" (M, 1) of the class
@@ -233,7 +233,7 @@ def embed(run: Trained, samples: Samples, what: str = "encoding", batch: int = 2
         net = load_net(run, side, str(samples.device))
         net.trunk = fuse(net.trunk)  # batch norm as part of the convolutions: a quarter of the time less
         which = torch.arange(len(samples), device=samples.device)
-        found = answers(net, samples, which, run.settings.loop.precision, what, batch)
+        found = answers(net, samples, which, run.settings.loop.precision, what)
         save_array(trained.embedded(run.key) / _name(what, *facts), found)
     return found
 
@@ -253,11 +253,11 @@ def _name(what: str, origin: str, window: int, spacing: int, side: int, count: i
 
 
 @torch.no_grad()
-def answers(net: nn.Module, samples: Samples, which: Tensor, precision: str, what: str, batch: int = 256) -> np.ndarray:
+def answers(net: nn.Module, samples: Samples, which: Tensor, precision: str, what: str) -> np.ndarray:
     """What a network in evaluation mode says of samples `which` (B,), float32 (B, …); `what` as for `embed`, or
     "margin" (B, 1), the class head's logit for a sunquake less the other."""
     found, precision = [], "auto" if precision == "bf16" else precision  # bf16 where the hardware has it
-    for some in which.split(batch):
+    for some in which.split(16 if samples.device.type == "cpu" else 256):  # as many as a cache holds
         frames = gather(samples, some).to(torch.float32, memory_format=torch.channels_last)
         with autocast(samples.device, precision):
             code = net.encode(frames)
