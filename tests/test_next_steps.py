@@ -1,6 +1,6 @@
 """What Section 5 of the paper would try next: one change at a time, and what each change does to what is learned."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -29,12 +29,11 @@ def test_each_idea_changes_one_thing_and_nothing_of_the_loop():
             assert differ == {*changes, "watch"} and idea.loop == recipe.loop and idea.seed == seed
 
 
-def test_the_recipe_is_found_again_where_the_chapter_on_numbers_trained_it():
+def test_the_recipe_is_that_of_the_chapter_on_numbers_in_a_precision_that_every_machine_has():
     runs, others = (recipes.plan(name, resolve(name, "laptop", {})[1]) for name in ("11_next_steps", "09_how_many"))
     for seed in (1, 2, 3):
-        own, other = (encoders.run_key(one, "an origin", "cpu") for one in (
-            runs[f"recipe, seed {seed}"], others[f"400 sources, relative, seed {seed}"]))
-        assert own == other
+        other = others[f"400 sources, relative, seed {seed}"]
+        assert runs[f"recipe, seed {seed}"] == replace(other, loop=replace(other.loop, precision="fp32"))
 
 
 def test_quiet_cubes_need_practice_sources_beside_them():
