@@ -99,7 +99,8 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
                    "anew": anew}
             if anew or not trained.is_complete(_trainer(settings).run_key(settings, frames.origin)):
                 say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress and ranks()[0] == 0)
-            cards[name] = _trainer(settings).train(settings, frames, **how).card
+            run = _trainer(settings).train(settings, frames, **how)
+            cards[name] = run.card | {"key": run.key}  # by the code at hand, which may have asked what came with the book
     encoders.teaching.cache_clear()  # what taught may be large
     return cards
 
