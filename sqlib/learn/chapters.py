@@ -100,7 +100,7 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
             if anew or not trained.is_complete(_trainer(settings).run_key(settings, frames.origin)):
                 say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress and ranks()[0] == 0)
             run = _trainer(settings).train(settings, frames, **how)
-            cards[name] = run.card | {"key": run.key}  # by the code at hand, which may have asked what came with the book
+            cards[name] = run.card | {"key": run.key}  # by the code at hand: under it lies what it asked this network
     encoders.teaching.cache_clear()  # what taught may be large
     return cards
 
