@@ -56,4 +56,4 @@ def test_what_these_networks_answered_about_the_trial_events_came_with_them(chap
     origin = keys.derived(made, f"trial-{values['trial']}", values["resolution"], values["scaling"])
     for name, key in keys_of(chapter, "workshop").items():
         there = trained.shipped_folder(key).glob(f"margin-{keys.lasting(origin)[:12]}-*.npy")
-        assert len(list(there)) == 1, name
+        assert list(there), name

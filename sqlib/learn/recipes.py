@@ -40,7 +40,7 @@ AS_PRINTED = "AE as in the paper"
 
 
 def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], rate: float, epochs: int,
-                 epochs_tuned: int, seeds: list[int], **_) -> dict[str, Settings]:
+                 epochs_tuned: int, seeds: list[int], precision: str, **_) -> dict[str, Settings]:
     """Appendix A: "AE 32" … of several latent sizes, "VAE" and "log-cosh VAE" of the last size, and the latter's last
     block trained further for classification: "fine-tuned" (cross-entropy) and "focal".
 
@@ -49,7 +49,8 @@ def autoencoders(*, seed: int, crop: int, width: int, latents: list[int], rate: 
     is what the paper says: gray levels of cycle 23 as they are, by Adam, for as many steps.
     """
     model = Model("resnet6", encoding=latents[-1], width=width)
-    loop = Loop(epochs, 64, "adamw", rate, decay=1e-4, warmup=min(0.5, epochs / 4), validation=0.2)
+    loop = Loop(epochs, 64, "adamw", rate, decay=1e-4, warmup=min(0.5, epochs / 4), validation=0.2,
+                precision=precision)
     views = replace(PLAIN, positional="dihedral", extra=("shift",), extra_probability=1)
     first = Settings("autoencoder", model, views, loop, window=1, crop=crop, levels="logarithm", seed=seed)
     largest, robust = f"AE {latents[-1]}", replace(first, objective="logcosh")
