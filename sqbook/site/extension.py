@@ -90,7 +90,7 @@ def shorten(app, doctree) -> None:
     """Write what a function takes and returns as one text: Sphinx's elements for each word make a page slow to open."""
     for part in [*doctree.findall(addnodes.desc_parameterlist), *doctree.findall(addnodes.desc_returns)]:
         words = part.astext().replace("->", "→")
-        part.replace_self(nodes.emphasis("", words, classes=["sig-param"]))
+        part.replace_self(nodes.raw("", render("signature.html", words=words), format="html"))
 
 
 def complete(app, pagename, templatename, context, doctree) -> None:

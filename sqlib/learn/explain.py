@@ -72,8 +72,9 @@ def untrained(settings: Settings, samples: Samples, seed: int) -> Reader:
 
 def grad_cam(reader: Reader, frames: torch.Tensor) -> np.ndarray:
     """Grad-CAM (B, H, W), 0 or more, of frames (B, window, H, W) at the last part of the trunk, interpolated."""
-    from captum.attr import LayerAttribution, LayerGradCam
-
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar that is not shown
+        from captum.attr import LayerAttribution, LayerGradCam
     found = LayerGradCam(reader, reader.net.trunk[-1]).attribute(frames, target=0, relu_attributions=True)
     return LayerAttribution.interpolate(found, tuple(frames.shape[-2:]), "bilinear")[:, 0].detach().cpu().numpy()
 
