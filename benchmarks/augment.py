@@ -215,8 +215,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
-    print(f"batch {options.batch} × {CHANNELS} × {options.size}², {platform.machine()}, {os.cpu_count()} cores, torch "
-          f"{torch.__version__} on {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}\n")
+    print(f"batch {options.batch} × {CHANNELS} × {options.size}², {platform.machine()}, {os.cpu_count()} cores, "
+          f"torch {torch.__version__} on {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}\n")
     for views in (Views(), Views(variant="published", positional="published")):
         compare(views, options.batch, options.size, options.repeat)
 

@@ -61,7 +61,8 @@ def test_a_verdict_holds_for_every_seed():
 
 
 @pytest.mark.parametrize(("centres", "verdict", "number"), [
-    ([0.5, 0.4, 0.6], "reproduced", "0.500 (0.300 … 0.700)"), ([0.5, 0.25, 0.6], "undecided", "0.450 (0.150 … 0.700)"),
+    ([0.5, 0.4, 0.6], "reproduced", "0.500 (0.300 … 0.700)"),
+    ([0.5, 0.25, 0.6], "undecided", "0.450 (0.150 … 0.700)"),
     ([0.05, 0.0, -0.2], "contradicted", "-0.050 (-0.300 … 0.150)"), ([0.5], "undecided", "0.500 (0.400 … 0.600)"),
     ([0.5, math.nan, 0.6], "not possible", ""),
 ])

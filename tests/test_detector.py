@@ -227,3 +227,5 @@ def test_the_plan_of_the_chapter_trains_on_both_cycles_only_where_both_have_boxe
     _, values = resolve("06_object_detection", "paper", {"weights": "none"})
     paper = plan(values)[recipes.PAPER]
     assert paper == Detector(weights="none", anchors=paper.anchors)
+    with pytest.raises(SqError, match=r"lacks a parameter.*rate"):
+        plan({name: v for name, v in values.items() if name != "rate"})

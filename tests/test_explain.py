@@ -49,6 +49,8 @@ def test_occlusion_is_what_is_lost_with_the_covered_pixels(rng):
     expected[2:4, 4:6] = 64 / 64  # the square with the bright pixel: the mean of 64 px falls by one
     assert found[0] == pytest.approx(expected, abs=1e-5)
     assert explain.occlusion(explain.Reader(Sums(), [-1.0, 0.0], 0.0), frames, 2, 2).min() == pytest.approx(-1)
+    with pytest.raises(SqError, match="does not cover"):
+        explain.occlusion(explain.Reader(Sums(), [1.0, 0.0], 0.0), frames, 2, 3)
 
 
 @pytest.mark.parametrize("name", ["logistic regression", "linear", "SGD"])
@@ -92,6 +94,10 @@ def test_a_map_without_evidence_points_nowhere_and_a_plateau_to_its_middle():
     flat = np.zeros((1, 6, 6))
     flat[0, 2:4, 0:2] = 5
     assert explain.peaks(flat).tolist() == [[1.0, 3.0]]
+    with pytest.raises(SqError, match="leave it out"):
+        explain.inside_of_boxes(empty, ~inside)
+    with pytest.raises(SqError, match="one size"):
+        explain.inside_of_boxes(empty, inside[:, :4])
 
 
 def test_who_looks_everywhere_alike_has_an_excess_of_one_and_the_luck_of_chance(rng):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sqlib.data.frames import frames_from_cube, load_frames_from, make_frameset, save_frames
+from sqlib.data.frames import frames_at, frames_from_cube, load_frames_from, make_frameset, save_frames
 from sqlib.errors import SqError
 
 
@@ -75,6 +75,15 @@ def test_events_without_annotation_are_labelled_so(other):
 def test_a_cube_of_no_listed_event_brings_its_own_intervals(cube):
     index = frames_from_cube(replace(cube, event="mine", source="observed"), size=16).index
     assert index.loc[index["label"] == 1, "frame"].tolist() == list(range(21, 37))
+
+
+def test_parts_of_one_size_are_sets_of_their_own(square):
+    whole = replace(frames_from_cube(square, size=16), origin="made-by")  # what is learned from a set is kept under it
+    one, other, again = (frames_at(whole, np.array(rows)) for rows in ([3, 1], [1, 3], [3, 1]))
+    assert np.array_equal(one.pixels, whole.pixels[[3, 1]]) and one.index["frame"].tolist() == [13, 11]
+    assert one.index.index.tolist() == [0, 1] and one.source == whole.source
+    assert one.origin == again.origin and len({whole.origin, one.origin, other.origin}) == 3
+    assert len({whole.fingerprint, one.fingerprint, other.fingerprint}) == 3
 
 
 def test_blank_frames_are_dropped_and_do_not_scale_the_others(square):

@@ -84,6 +84,6 @@ def test_the_box_lies_on_the_picture_of_the_atmosphere_where_the_place_is_seen(r
         x, y = one.wcs.world_to_pixel(where.transform_to(one.coordinate_frame))
         drawn = (box.get_transform() - ax.transData).transform(np.column_stack(box.get_data()))[:4]
         assert drawn.mean(0) == pytest.approx([float(x), float(y)], abs=0.2)
-        assert np.ptp(drawn[:, 1]) == pytest.approx(11 / 0.727 / 0.6, rel=0.1)  # ten pixels of 1.1 Mm, in ones of 0.6″
+        assert np.ptp(drawn[:, 1]) == pytest.approx(11 / 0.727 / 0.6, rel=0.1)  # ten pixels of 1.1 Mm, of 0.6″ each
         assert ax.get_xlim() == (-0.5, one.data.shape[1] - 0.5)  # contours do not widen the view
     assert [len(plots.corona(some, None).axes) for some in (maps[:1], [])] == [1, 0]  # no images is no error

@@ -135,7 +135,8 @@ def test_table_has_caption_scopes_and_a_scrolling_frame_and_escapes_its_cells(pa
 
 
 def test_table_keeps_an_interval_and_an_error_on_one_line(page, shown):
-    frame = pd.DataFrame({"event": ["a"], "interval": ["10 … 49"], "width": ["8.6 ± 3.5"], "words": ["this … that"]})
+    frame = pd.DataFrame({"event": ["a"], "interval": ["10 … 49"], "width": ["8.6 ± 3.5"],
+                          "words": ["this … that"]})
     publish.table(page, frame, "table1", label="Table 1", caption="Sizes.")
     row = shown[0][MIME]["table"]["rows"][0]
     assert row == ["a", "10\u00a0…\u00a049", "8.6\u00a0±\u00a03.5", "this … that"]

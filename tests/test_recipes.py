@@ -178,10 +178,13 @@ def test_variants_of_the_ablation_are_switched_alone():
             assert len(changed) == 1, name
 
 
-def test_unknown_variants_are_named():
+def test_unknown_variants_and_missing_parameters_are_named():
     _, values = resolve("04_augmentations", "laptop", {})
     with pytest.raises(SqError, match="swirl"):
         recipes.plan("04_augmentations", {**values, "variants": ["swirl"]})
+    for name in ("pool", "variants"):  # a shared one, and one of its own
+        with pytest.raises(SqError, match=rf"lacks a parameter.*{name}"):
+            recipes.plan("04_augmentations", {one: value for one, value in values.items() if one != name})
     assert recipes.plan("01_dataset", {}) == {}
 
 

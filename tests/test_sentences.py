@@ -28,4 +28,5 @@ def test_words_are_listed_as_a_sentence_does():
 def test_a_difference_is_said_with_its_interval_where_there_is_one():
     found = [(0.05, 0.01, 0.09), (-0.05, -0.09, -0.01), (0.05, -0.01, 0.09), (0.05, math.nan, math.nan)]
     assert [changed(one, "up", "down", "level", "+.2f") for one in found] == [
-        "up (+0.05, +0.01 … +0.09)", "down (-0.05, -0.09 … -0.01)", "level (+0.05, -0.01 … +0.09)", "level (+0.05)"]
+        "up (+0.05, +0.01 … +0.09)", "down (-0.05, -0.09 … -0.01)",
+        "level (+0.05, -0.01 … +0.09)", "level (+0.05)"]

@@ -103,6 +103,13 @@ def middles(frameset: FrameSet, size: int) -> FrameSet:
                    **{name: keys.derived([getattr(frameset, name)], "middle", size) for name in MADE})
 
 
+def frames_at(frameset: FrameSet, rows: np.ndarray) -> FrameSet:
+    """The frames at positions `rows` (K,) of a frame set, in memory, as a set of their own."""
+    index = frameset.index.iloc[rows].reset_index(drop=True)
+    return replace(frameset, pixels=frameset.pixels[rows], index=index,
+                   **{name: keys.derived([getattr(frameset, name)], "part", rows.tolist()) for name in MADE})
+
+
 def join(first: FrameSet, second: FrameSet) -> FrameSet:
     """Two frame sets of frames of one size as one, in memory; source and scaling are those of the first."""
     pixels, index = (np.concatenate([first.pixels, second.pixels]),

@@ -50,10 +50,12 @@ def number(value: float | None, low: float | None, high: float | None) -> str:
 
 def claims() -> pd.DataFrame:
     """The rules (claims.csv), indexed by claim: statement, `short`, the same in few words, and where in the paper;
+
     quantity, kind, bound : the first rule; kind "above" claims that the quantity lies above the bound, "within" that it
-        lies between -bound and bound; tests : does this rule test the claim? "yes", or why not; second_quantity,
-        second_kind,
-    second_bound : the second rule; empty where there is none"""
+        lies between -bound and bound
+    tests : does this rule test the claim? "yes", or why not
+    second_quantity, second_kind, second_bound : the second rule; empty where there is none
+    """
     found = pd.read_csv(Path(__file__).with_name("claims.csv"), sep=";").set_index("claim")
     return found.fillna({"second_quantity": "", "second_kind": ""})
 

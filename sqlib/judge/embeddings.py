@@ -22,8 +22,8 @@ SECTORS = 12  # of 30 degrees, in which a ring is looked for
 
 
 def consecutive(embeddings, index: pd.DataFrame, metric: Literal["cosine", "euclidean"] = "cosine") -> pd.DataFrame:
-    """Distance of each embedding to that of the event's frame before (Fig. 6), cosine (0…2) or Euclidean: event, frame,
-    step (frames between the two, above 1 at a gap), distance; NaN at an event's first frame."""
+    """Distance of each embedding to that of the event's frame before (Fig. 6), cosine (0…2) or Euclidean: event,
+    frame, step (frames between the two, above 1 at a gap), distance; NaN at an event's first frame."""
     vectors, frames = _checked(embeddings, index), index["frame"].to_numpy()
     if metric == "cosine":
         vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter1d
 from sqlib import keys
 from sqlib.data.trial import SEED, trial_events
 from sqlib.judge.duration import SMOOTH
-from sqlib.judge.metrics import share
+from sqlib.judge.metrics import interval, share
 from sqlib.paths import home, load_array, save_array
 from sqlib.sun.holography import Holography, egression_power, make_kernel
 from sqlib.sun.rays import polytrope_rays
@@ -87,12 +87,9 @@ def margin(power: np.ndarray, cadence: float, sources) -> float:
 def compared(rows: pd.DataFrame, seed: int, draws: int = 500) -> pd.DataFrame:
     """A row per look: the share of events `found`, whose surest place is a sunquake, with Wilson's interval `low`,
     `high`, and the mean `difference` of the margin from the usual look's, with its 95 % interval over events."""
-    rng, count = np.random.default_rng(seed), len(rows)
-    drawn = rng.integers(0, count, (draws, count))
-    table = []
+    table, usual = [], rows[USUAL].to_numpy()
     for name, own in rows.items():
-        less = (own - rows[USUAL]).to_numpy()
-        ends = np.quantile(less[drawn].mean(1), [0.025, 0.975])
-        table.append((name, *share(own > 0), less.mean(), *ends))
+        ends = interval(np.ones(len(own)), own.to_numpy(), rows.index, lambda _, one: one.mean(), seed, draws, usual)
+        table.append((name, *share(own > 0), (own - usual).mean(), *ends))
     return pd.DataFrame(table, columns=["look", "found", "low", "high", "difference", "difference_low",
                                         "difference_high"])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 
 def interval(value, low=None, high=None, form: str = ".2f", unit: str = "", without: str = "") -> str:
-    """A number with its 95 % interval, "0.98 (0.97 … 0.99)"; `without` an end that is known and finite, these words."""
+    """A number with its 95 % interval, "0.98 (0.97 … 0.99)"; `without`: what follows where an end is not finite."""
     known = all(end is not None and math.isfinite(end) for end in (low, high))
     return f"{value:{form}}{unit}" + (f" ({low:{form}} … {high:{form}}{unit})" if known else without)
 
@@ -21,7 +21,7 @@ def sided(low: float, high: float, above: str, below: str, neither: str, bound: 
 
 
 def changed(found: Sequence[float], above: str, below: str, neither: str, form: str = "+.3f") -> str:
-    """`sided` by a difference and its interval (value, low, high), which follow, "raises it (+0.05, +0.01 … +0.09)"."""
+    """`sided` by a difference and its interval, both of which follow: "raises it (+0.05, +0.01 … +0.09)"."""
     value, low, high = found
     ends = f", {low:{form}} … {high:{form}}" if math.isfinite(low + high) else ""
     return f"{sided(low, high, above, below, neither)} ({value:{form}}{ends})"

@@ -46,6 +46,8 @@ def augment(batch: torch.Tensor, views: Views, generator: torch.Generator) -> to
     check_counts(batch)
     if batch.ndim != 4:
         raise SqError(f"a batch is (B, C, H, W), not {tuple(batch.shape)}")
+    if generator.device.type != batch.device.type:
+        raise SqError(f"the generator is on {generator.device}, the batch on {batch.device}: make one on its device")
     symmetry = draw_symmetry(len(batch), views.positional, generator)
     boxes = draw_boxes(len(batch), batch.shape[-2:], generator, () if views.erasing == "none" else RECTANGLES)
     batch = turn(batch, symmetry)

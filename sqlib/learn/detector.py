@@ -99,11 +99,12 @@ def detect(detector: Trained | nn.Module, pixels: np.ndarray, *, batch: int = 4,
 
     detector : a trained one, or a network of `make_detector` or `load_net`
     Sorted by position, best score first. A frame in which nothing scores above the detector's `least` has no row.
-    Raises `SqError` for frames of another type or shape.
+    Raises `SqError` for frames of another type or shape, and a batch below 1.
     """
     pixels = np.asarray(pixels)
-    if pixels.ndim != 3 or pixels.dtype != np.uint8 or pixels.shape[1] != pixels.shape[2]:
-        raise SqError(f"frames are uint8 (N, S, S), not {pixels.dtype} {pixels.shape}")
+    if pixels.ndim != 3 or pixels.dtype != np.uint8 or pixels.shape[1] != pixels.shape[2] or batch < 1:
+        raise SqError(f"frames are uint8 (N, S, S), not {pixels.dtype} {pixels.shape}, and a batch of {batch} "
+                      "holds at least 1")
     net = load_net(detector, device) if isinstance(detector, Trained) else detector.eval()
     where, rows = next(net.parameters()).device, [np.empty((0, 6))]
     for at in range(0, len(pixels), batch):

@@ -83,10 +83,12 @@ def occlusion(reader: Reader, frames: torch.Tensor, side: int = 8, stride: int =
     """How much the decision falls where a square is covered with the sample's median (B, H, W); below 0 where it rises.
 
     `frames`: (B, window, H, W). `side`, `stride`: px. All frames of the window are covered at once, with the median of
-    all. A pixel has the mean over the squares that cover it.
+    all. A pixel has the mean over the squares that cover it. Raises `SqError` for squares that do not cover the frames.
     """
     from captum.attr import Occlusion
 
+    if not 0 < stride <= side <= frames.shape[-1]:
+        raise SqError(f"a square of {side} px in steps of {stride} does not cover frames of {frames.shape[-1]} px")
     plain, window = frames.flatten(1).median(1).values[:, None, None, None].expand_as(frames), frames.shape[1]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -121,9 +123,14 @@ def inside_of_boxes(maps: np.ndarray, masks: np.ndarray, tolerance: float = 2.0)
     share : of the map's positive part that is inside (NaN: no evidence for anything); area : share of pixels inside;
     excess : their ratio, 1 for who looks everywhere alike; points : whether the peak is at most `tolerance` px from an
     inside pixel's middle (the pointing game; chance is the share of pixels for which that holds, `luck`)
+    Raises `SqError` for other shapes, and a frame without an annotated pixel.
     """
     from scipy.ndimage import distance_transform_edt
 
+    if maps.shape != masks.shape:
+        raise SqError(f"maps of shape {maps.shape} and boxes of shape {masks.shape}: one each, of one size")
+    if not masks.any((1, 2)).all():
+        raise SqError("a frame without an annotated pixel has nothing to be compared with: leave it out")
     rows = []
     for one, own, (x, y) in zip(np.maximum(maps, 0), masks, peaks(maps)):
         total, near = float(one.sum()), distance_transform_edt(~own) <= tolerance

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from sqlib.data.frames import FrameSet
-from sqlib.errors import SqError
+from sqlib.errors import SqError, in_words
 from sqlib.learn import rcnn
 from sqlib.learn.rcnn import Detector
 from sqlib.learn.settings import Loop, Model, Settings, Views
@@ -260,10 +260,11 @@ def plan(chapter: str, parameters: Mapping[str, Any], frameset: FrameSet | None 
     for one that trains nothing.
 
     frameset : which decides what detectors there are
-    Raises `SqError` where a parameter cannot be, or a list of what is to be trained is empty.
+    Raises `SqError` where a parameter is missing or cannot be, or a list of what is to be trained is empty.
     """
     if chapter not in PLANS:
         return {}
     if empty := [name for name in SOME if parameters.get(name) == []]:
         raise SqError(f"{empty[0]}=[]: {chapter} needs at least one")
-    return PLANS[chapter](given=parameters, **parameters, frameset=frameset)
+    with in_words(f"{chapter} lacks a parameter that decides what it trains", f"sq params {chapter} --all lists them"):
+        return PLANS[chapter](given=parameters, **parameters, frameset=frameset)

@@ -99,8 +99,8 @@ def ray_to(distance: float, index: float) -> rays.Ray:
 
 
 def doppler(velocity: float, wavelength: float, width: float, picture: np.ndarray, pixel: float):
-    """A spectral line at rest and shifted by ±`velocity` (m/s), of this wavelength and full width at half maximum (Å),
-    and a Dopplergram (H, W) in arbitrary units, with pixels in Mm."""
+    """A spectral line at rest and shifted by ±`velocity` (m/s), of this wavelength and full width at half maximum
+    (Å), and a Dopplergram (H, W) in arbitrary units, with pixels in Mm."""
     fig, (left, right) = style.grid(2, 2, 3.5)
     offset, shift = np.linspace(-0.2, 0.2, 400), velocity / 299_792_458 * wavelength
     for words, by, (ink, line, _) in (("rising", -shift, style.LOOKS[0]), ("at rest", 0, ("black", ":", "")),
