@@ -81,7 +81,7 @@ def test_networks_that_are_trained_are_no_longer_counted(sq_home, monkeypatch):
     frameset = load_frames(size=16, settings=Settings(size=16, frames=64), simulate=simulate, workers=0, progress=False)
     monkeypatch.setattr(chapters, "frames_of", lambda values, progress=True: frameset)
     values = {"data": "twin", "seed": 1, "crop": 16, "width": 2, "latents": [2], "rate": 0.001, "epochs": 1,
-              "epochs_tuned": 1, "seeds": [1]}
+              "epochs_tuned": 1, "seeds": [1], "precision": "fp32"}
     planned, lacking = chapters.networks("02_autoencoders", values)
     assert planned >= len(lacking) >= 5
     cards = chapters.train_chapter("02_autoencoders", values, progress=False)
