@@ -113,9 +113,9 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
             frames = simulated(values, progress) if beside else frameset
             how = {"progress": progress, "seconds": max(60 * minutes - (time.monotonic() - started), 0),
                    "anew": anew}
-            if anew or not trained.is_complete(_trainer(settings).run_key(settings, frames.origin)):
+            if anew or not trained.is_complete(trainer_of(settings).run_key(settings, frames.origin)):
                 say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress and ranks()[0] == 0)
-            run = _trainer(settings).train(settings, frames, **how)
+            run = trainer_of(settings).train(settings, frames, **how)
             cards[name] = run.card | {"key": run.key}  # by the code at hand: under it lies what it asked this network
     encoders.teaching.cache_clear()  # what taught may be large
     return cards
@@ -129,11 +129,12 @@ def networks(chapter: str, values: dict[str, Any]) -> tuple[int, set[str]]:
     planned = recipes.plan(chapter, values | {"weights": "none"}, frameset)  # of which none need be fetched
     if frameset is None:
         return len(planned), {repr(settings) for settings in planned.values()}
-    keys = {_trainer(settings).run_key(settings, frameset.origin) for settings in planned.values()}
+    keys = {trainer_of(settings).run_key(settings, frameset.origin) for settings in planned.values()}
     return len(planned), {key for key in keys if not trained.is_complete(key)}
 
 
-def _trainer(settings: encoders.Settings | recipes.Detector | recipes.Teaching):
+def trainer_of(settings: encoders.Settings | recipes.Detector | recipes.Teaching):
+    """The module whose `run_key` and `train` are for these settings."""
     return {recipes.Detector: detector, recipes.Teaching: locator_training}.get(type(settings), encoders)
 
 
