@@ -77,10 +77,12 @@ def pytest_xdist_auto_num_workers():
     return None if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else (os.cpu_count() or 1) + 1
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items):
     """Tests of the smoke book go to one of xdist's workers: while it is made, the others do not wait for it.
 
-    The full-size twin comes first, so that no worker is left with it at the end.
+    A file with a costly fixture of its own names its group itself. The full-size twin comes first, so that no worker
+    is left with it at the end.
     """
     items.sort(key=lambda item: "full_twin" not in item.fixturenames)
     for item in items:

@@ -111,6 +111,28 @@ def train(teaching=SMALL, **how):
     return training.train(teaching, workers=0, progress=False, device="cpu", **how)
 
 
+def test_a_locator_does_not_hear_of_what_is_hidden_from_it_and_of_all_else_it_does(rng):
+    """Its own weights, random; one input after the other is changed."""
+    seen = torch.from_numpy(rng.normal(size=(1, locator.CHANNELS, 32, 32))).float()
+    for hidden in locator.INPUTS:
+        torch.manual_seed(1)
+        net = locator.Locator((8, 12), (hidden,)).eval()
+        place, _ = net(seen)
+        for name, channels in locator.INPUTS.items():
+            other = seen.clone()
+            other[:, channels] += 1
+            assert torch.equal(net(other)[0], place) == (name == hidden), (hidden, name)
+
+
+def test_a_smaller_locator_that_is_shown_less_is_trained_and_found_again_as_it_was(sq_home):
+    run = train(teaching := replace(SMALL, widths=(8, 12), hidden=("usual",), scenes="wide"))
+    net = training.network(run)
+    assert [block[0].out_channels for block in net.down] == [8, 12] and not net.shown[locator.INPUTS["usual"]].any()
+    assert run.settings == teaching and run.key == training.run_key(teaching) != training.run_key(SMALL)
+    with pytest.raises(SqError, match="scenes"):
+        replace(SMALL, scenes="none")
+
+
 def test_a_training_that_was_cut_off_ends_like_one_that_was_not(sq_home, monkeypatch):
     whole = train()
     monkeypatch.setenv("SQ_HOME", str(sq_home / "other"))
@@ -172,7 +194,7 @@ def test_practice_sources_cover_those_of_published_events():
     published = reference().query("quantity.str.startswith('source:')").set_index("quantity")
     rows = []
     for number in range(9):
-        cube = practice.practise(number, 4, draw=training.SCENES)
+        cube = practice.practise(number, 4, draw=training.SCENES["measured"])
         for first, last, y, x in cube.sources:
             box = (x - 7.5, y - 7.5, x + 8.5, y + 8.5)
             rows.append(source_place(cube.frames[int(first) : int(last) + 1].astype(np.float32), box))

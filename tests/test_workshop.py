@@ -10,7 +10,7 @@ from sqbook.parameters import notebooks, resolve
 from sqlib import keys, profiles
 from sqlib.data import build
 from sqlib.data.trial import CODE, SEED
-from sqlib.learn import detector, encoders, recipes, trained
+from sqlib.learn import chapters, encoders, recipes, trained
 from sqlib.sun.twin import TwinSettings
 
 BOTH = SimpleNamespace(index=pd.DataFrame({"label": [1, 1], "boxes": [(1,), (1,)], "cycle": [23, 24]}))
@@ -23,8 +23,7 @@ def keys_of(chapter: str, profile: str) -> dict[str, str]:
     made = [build.twin_folder(settings).name, f"-{build.RECIPE}"]
     origin = keys.derived(made, "", values["resolution"], values["scaling"])  # as `load_frames` has it
     plan = recipes.plan(chapter, values | {"weights": "none"}, BOTH)
-    trainer = {name: detector if isinstance(one, recipes.Detector) else encoders for name, one in plan.items()}
-    return {name: trainer[name].run_key(one, origin) for name, one in plan.items()}
+    return {name: chapters.trainer_of(one).run_key(one, origin) for name, one in plan.items()}
 
 
 @pytest.mark.parametrize("chapter", recipes.PLANS)

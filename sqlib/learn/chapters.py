@@ -17,7 +17,7 @@ from sqlib.data.build import load_frames
 from sqlib.data.frames import FrameSet
 from sqlib.data.trial import trial_frames
 from sqlib.errors import SqError
-from sqlib.learn import detector, encoders, recipes, trained
+from sqlib.learn import detector, encoders, event_search, locator_training, recipes, trained
 from sqlib.learn.samples import Samples, make_samples, places, sparse
 from sqlib.learn.train import device_of, ranks
 from sqlib.learn.trained import Trained
@@ -79,6 +79,22 @@ def trial_answers(runs: Mapping[str, Trained], trial: FrameSet,
     return answers, trial.index.set_index(["event", "frame"], drop=False).loc[common].reset_index(drop=True)
 
 
+def trial_odds(runs: Mapping[str, Trained], middle: FrameSet) -> dict[str, np.ndarray]:
+    """Log odds (M,) of locators for every `EVERY`th frame of trial events, see `event_search.score_frames`.
+
+    middle : the part of their frames that is looked at (`data.frames.middles`)
+    """
+    some, found = (middle.index["frame"] % EVERY == 0).to_numpy(), {}
+    windows = event_search.LENGTH, event_search.STRIDE
+    facts = ("margin", middle.origin, *windows, middle.pixels.shape[-1], int(some.sum()))
+    for name, run in runs.items():
+        if (said := encoders.kept(run, *facts)) is None:
+            said = event_search.score_frames(middle, locator_training.network(run), progress=False)[some]
+            encoders.keep(run, said.astype(np.float32), *facts)
+        found[name] = said
+    return found
+
+
 def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
                   minutes: float = math.inf, anew: bool = False) -> dict[str, Any]:
     """Train the networks of a chapter that are not there yet; return the card of each by name.
@@ -97,9 +113,9 @@ def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,
             frames = simulated(values, progress) if beside else frameset
             how = {"progress": progress, "seconds": max(60 * minutes - (time.monotonic() - started), 0),
                    "anew": anew}
-            if anew or not trained.is_complete(_trainer(settings).run_key(settings, frames.origin)):
+            if anew or not trained.is_complete(trainer_of(settings).run_key(settings, frames.origin)):
                 say(f"{chapter}: training {name} ({number + 1} of {len(planned)})", progress and ranks()[0] == 0)
-            run = _trainer(settings).train(settings, frames, **how)
+            run = trainer_of(settings).train(settings, frames, **how)
             cards[name] = run.card | {"key": run.key}  # by the code at hand: under it lies what it asked this network
     encoders.teaching.cache_clear()  # what taught may be large
     return cards
@@ -113,12 +129,13 @@ def networks(chapter: str, values: dict[str, Any]) -> tuple[int, set[str]]:
     planned = recipes.plan(chapter, values | {"weights": "none"}, frameset)  # of which none need be fetched
     if frameset is None:
         return len(planned), {repr(settings) for settings in planned.values()}
-    keys = {_trainer(settings).run_key(settings, frameset.origin) for settings in planned.values()}
+    keys = {trainer_of(settings).run_key(settings, frameset.origin) for settings in planned.values()}
     return len(planned), {key for key in keys if not trained.is_complete(key)}
 
 
-def _trainer(settings: encoders.Settings | recipes.Detector):
-    return detector if isinstance(settings, recipes.Detector) else encoders
+def trainer_of(settings: encoders.Settings | recipes.Detector | recipes.Teaching):
+    """The module whose `run_key` and `train` are for these settings."""
+    return {recipes.Detector: detector, recipes.Teaching: locator_training}.get(type(settings), encoders)
 
 
 @contextmanager

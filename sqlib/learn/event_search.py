@@ -18,7 +18,20 @@ from torch.nn import functional as F
 from sqlib.data.frames import FrameSet
 from sqlib.data.trial import trial_events
 from sqlib.errors import SqError, in_words
-from sqlib.learn.locator import KNOWN, SIDE, STEP, WEIGHTS, Locator, ask, checked_frames, power_of, shipped, windows_of
+from sqlib.learn.locator import (
+    KNOWN,
+    SIDE,
+    STEP,
+    WEIGHTS,
+    Locator,
+    ask,
+    brightest_box,
+    checked_frames,
+    power_of,
+    probabilities,
+    shipped,
+    windows_of,
+)
 from sqlib.sun.twin import TwinSettings, simulate
 
 LENGTH, STRIDE = 12, 4  # frames of a window, and to the next
@@ -111,6 +124,16 @@ def score_frames(frameset: FrameSet, net: Locator | None = None, device: str = "
     for rows in tqdm(events, desc="locator", unit="event", disable=not progress):
         found[rows] = of_frames(scan(checked_frames(frameset.pixels[rows]), net, device), len(rows))
     return found
+
+
+@torch.no_grad()
+def placed(net: Locator, frames: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    """bool (Q,): whether a locator that is shown the annotated frames of a source, in one view, puts the middle of its
+    box within `NEAR` px of it; frames uint8 (T, H, W), sources (Q, 4) as `practice.Practice` has them."""
+    power, windows = power_of(torch.from_numpy(frames)), [(int(a), int(b) + 1) for a, b, _, _ in sources]
+    chances, _ = probabilities(*ask(net, power, windows, 1, power.mean(0)))
+    boxes = [brightest_box(one, frames.shape[1:]) for one in chances]
+    return np.array([np.hypot(box["y"] - y, box["x"] - x) <= NEAR for box, (*_, y, x) in zip(boxes, sources)], bool)
 
 
 def find_events(frames: np.ndarray, *, device: str = "cpu", net: Locator | None = None,

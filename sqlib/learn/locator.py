@@ -27,6 +27,10 @@ BINS = 8  # the run's frames are averaged to so many
 AROUND = (4.0, 8.0, 16.0)  # px, sigma of the surroundings that power is compared with
 MAPS = BINS + 2 + len(AROUND) + 1
 CHANNELS = MAPS + 2
+INPUTS = {"parts": slice(0, BINS), "surroundings": slice(BINS + 2, BINS + 2 + len(AROUND)),
+          "usual": slice(MAPS - 1, MAPS), "distance": slice(CHANNELS - 1, CHANNELS)}
+"""Channels that a locator can do without, by name: see `power_maps` and `as_seen`."""
+WIDTHS = (32, 48, 72, 96)
 STEP = 2  # pixels of a frame to a cell of the map of probabilities
 SIDE = 16  # pixels; a box that an annotator drew on frames of HMI has about this side (chapter 01)
 LONGEST = 24  # frames; a longer run is looked at through windows
@@ -58,10 +62,15 @@ class Locator(nn.Module):
     """A small U-Net: (B, `CHANNELS`, H, W) of `as_seen` to logits of places (B, H / 2, W / 2) and of "nowhere" (B,).
 
     It begins with the four pixels of each cell of the answer as channels, which costs a quarter and loses nothing.
+    `widths`: channels of its levels; `hidden`: which of `INPUTS` it is not shown.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (32, 48, 72, 96)):
+    def __init__(self, widths: tuple[int, ...] = WIDTHS, hidden: tuple[str, ...] = ()):
         super().__init__()
+        shown = torch.ones(CHANNELS, 1, 1)
+        for name in hidden:
+            shown[INPUTS[name]] = 0
+        self.register_buffer("shown", shown, persistent=False)
         before = (STEP**2 * CHANNELS, *widths)
         self.down = nn.ModuleList(_convolutions(a, b, b) for a, b in zip(before, widths))
         self.up = nn.ModuleList(_convolutions(a + b, b, b) for a, b in zip(widths[:0:-1], widths[-2::-1]))
@@ -69,7 +78,7 @@ class Locator(nn.Module):
         self.nowhere = nn.Linear(widths[-1], 1)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        x, kept = F.pixel_unshuffle(x, STEP), []
+        x, kept = F.pixel_unshuffle(x * self.shown, STEP), []
         for level, block in enumerate(self.down):
             x = block(F.max_pool2d(x, 2) if level else x)
             kept.append(x)
@@ -116,9 +125,12 @@ def as_seen(maps: torch.Tensor, length: int, middle: tuple[float, float] | None 
     return torch.cat([(maps + 0.1).log(), torch.full_like(remote, math.log(length) / 3), remote])
 
 
-def load(path: Path, device: str = "cpu") -> Locator:
-    """A trained locator from its weights, in evaluation mode; `SqError` where they are damaged or do not fit."""
-    return checkpoint.load_into(Locator(), path, "train a locator: sq train locator").to(device).eval()
+def load(path: Path, device: str = "cpu", widths: tuple[int, ...] = WIDTHS, hidden: tuple[str, ...] = ()) -> Locator:
+    """A trained locator from its weights, in evaluation mode; `SqError` where they are damaged or do not fit.
+
+    widths, hidden : of this `Locator`, where they are not those of the one that comes with sqlib
+    """
+    return checkpoint.load_into(Locator(widths, hidden), path, "train a locator: sq train locator").to(device).eval()
 
 
 shipped = lru_cache(maxsize=1)(load)  # the same weights are read once

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,9 +18,10 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from sqlib import keys
+from sqlib.data.frames import FrameSet
 from sqlib.errors import in_words
 from sqlib.learn import trained
-from sqlib.learn.locator import STEP, Locator, as_seen, load, power_maps, power_of
+from sqlib.learn.locator import STEP, WIDTHS, Locator, as_seen, load, power_maps, power_of
 from sqlib.learn.practice import Practice, draw_scene, practise
 from sqlib.learn.settings import Count, Loop, Share, checked
 from sqlib.learn.train import Task, device_of, precision_of
@@ -27,8 +29,12 @@ from sqlib.learn.trained import Trained
 
 MOST = 12  # processes; each holds the physics of both instruments, some GB of memory or of the card's
 SPREAD = 2.4  # pixels; the place that is asked for is a Gaussian of this width round the source
-# sources as deep in shadows, and as far from the darkest place, as those of published events (`data.statistics`)
-SCENES = partial(draw_scene, level=(0.32, 0.2), beside=(0.25, 0.3, 0.25, 0.2), apart=(20, 65))
+SCENES = {
+    # sources as deep in shadows, and as far from the darkest place, as those of published events (`data.statistics`)
+    "measured": partial(draw_scene, level=(0.32, 0.2), beside=(0.25, 0.3, 0.25, 0.2), apart=(20, 65)),
+    "wide": draw_scene,
+}
+"""Laws by which scenes are drawn, by name."""
 CODE = trained.code_of(__name__, ("sun", "data", "learn"))  # with the physics of the practice cubes
 
 
@@ -40,7 +46,8 @@ class Teaching:
     `usual`: share of windows that are shown beside their event's other frames. `keep`: what a step leaves of the
     running mean of the weights, which is what is kept: it wavers less than the weights themselves. `stretch`,
     `contrast`: how much at most the logarithms of the width, the height and the exponent of power are changed in half
-    of the windows, for the Sun's speckle is not quite the twin's.
+    of the windows, for the Sun's speckle is not quite the twin's. `widths`, `hidden`: of the `Locator`. `scenes`: the
+    law by which practice scenes are drawn, see `SCENES`.
     """
 
     epochs: Count = 60
@@ -60,6 +67,10 @@ class Teaching:
     seed: int = 77001  # of the practice cubes: another than that of the twin which the book shows
     size: Count = 256
     frames: Count = 256
+    widths: tuple[Count, ...] = WIDTHS
+    hidden: tuple[Literal["parts", "surroundings", "usual", "distance"], ...] = ()
+    scenes: Literal["measured", "wide"] = "measured"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
 
 
 SHIPPED = Teaching()
@@ -78,7 +89,7 @@ class Cubes(Dataset):
     def __getitem__(self, place: int) -> Practice:
         torch.set_num_threads(1)
         return practise(self.first + place, self.teaching.seed, self.teaching.size, self.teaching.frames, self.device,
-                        SCENES)
+                        SCENES[self.teaching.scenes])
 
 
 def batches(teaching: Teaching, first: int, device: torch.device, workers: int = 0) -> Iterator[tuple]:
@@ -205,33 +216,48 @@ def with_lines(frames: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return frames
 
 
-def train(teaching: Teaching = SHIPPED, *, start: Path | None = None, workers: int | None = None,
-          device: str = "auto", progress: bool = True, seconds: float = math.inf) -> Trained:
+def run_key(teaching: Teaching, origin: str = "", device: str = "auto", **further) -> str:
+    """Key of the locator that these settings make on practice cubes, its code after a dash; of no other data, so that
+    no `origin` decides it."""
+    facts = asdict(teaching) | further, precision_of(teaching.precision, device_of(device))
+    return keys.with_code(keys.key("locator", *facts), CODE)
+
+
+def train(teaching: Teaching = SHIPPED, frameset: FrameSet | None = None, *, start: Path | None = None,
+          workers: int | None = None, device: str = "auto", **how) -> Trained:
     """The locator of these settings: found where it was trained before, gone on with where it was cut off.
 
+    frameset : of the chapter that asks for it; practice cubes teach it, whatever it is
     start : weights to go on from, with their run card beside them; None begins with random ones
-    workers : processes that make practice cubes (0: this one; None: one fewer than there are cores, up to `MOST`)
-    `find_sources` uses the weights that come with sqlib; others are loaded by `locator.load(trained.weights)`. Raises
-    `SqError` for damaged weights, and as `trained.obtain` does, whose `seconds` these are.
+    workers : processes that make practice cubes (0: this one; None: one fewer than there are cores, up to `MOST`, and
+        none for a few cubes)
+    `find_sources` uses the weights that come with sqlib; others are loaded by `network`. Raises `SqError` for damaged
+    weights, and as `trained.obtain` does, which takes the rest.
     """
-    where, before, facts = device_of(device), None, asdict(teaching)
+    where, before, further = device_of(device), None, {}
     if start is not None:
         beside = start.with_suffix(".json") if start.with_suffix(".json").is_file() else start.with_name("card.json")
         with in_words(f"{start} has no run card beside it", f"it is {beside.name}, or of the same name as the weights"):
             before = json.loads(beside.read_text(encoding="utf-8"))
-            facts["start"] = hashlib.sha256(start.read_bytes()).hexdigest()
-    key = keys.key(CODE, facts, "", precision_of("auto", where))
-    workers = min(max((os.cpu_count() or 1) - 1, 1), MOST) if workers is None else workers
-    facts = {"source": "simulated", "code": CODE[:12], "before": before, "cubes": len(Cubes(teaching, 0))}
-    return trained.obtain(key, lambda _: task(teaching, where, workers, start), teaching, facts, progress=progress,
-                          seconds=seconds)
+            further = {"start": hashlib.sha256(start.read_bytes()).hexdigest()}
+    cubes = len(Cubes(teaching, 0))
+    workers = min(max((os.cpu_count() or 1) - 1, 1), MOST, cubes // 16) if workers is None else workers
+    facts = {"source": "simulated", "code": CODE[:12], "before": before, "cubes": cubes}
+    return trained.obtain(run_key(teaching, "", device, **further), lambda _: task(teaching, where, workers, start),
+                          teaching, facts, **how)
+
+
+def network(run: Trained, device: str = "cpu") -> Locator:
+    """The locator that `train` trained, in evaluation mode; `SqError` as `locator.load` raises."""
+    return load(run.weights, device, run.settings.widths, run.settings.hidden)
 
 
 def task(teaching: Teaching, device: torch.device, workers: int, start: Path | None = None) -> Task:
     """Training on windows of practice cubes; `start`: weights to begin with."""
     with torch.random.fork_rng():
         torch.manual_seed(teaching.seed)
-        net, stream = Locator() if start is None else load(start), []
+        new = teaching.widths, teaching.hidden
+        net, stream = Locator(*new) if start is None else load(start, "cpu", *new), []
 
     def epoch(number: int, _) -> Iterator[tuple]:
         if not stream:  # one for all epochs: the cubes go on from one to the next
@@ -245,6 +271,6 @@ def task(teaching: Teaching, device: torch.device, workers: int, start: Path | N
         return loss, {"loss": loss}
 
     loop = Loop(teaching.epochs, teaching.batch, "adamw", teaching.rate, decay=teaching.decay,
-                warmup=0.15 * teaching.epochs, clip=5.0, average=teaching.keep)
+                warmup=0.15 * teaching.epochs, clip=5.0, average=teaching.keep, precision=teaching.precision)
     return Task("locator", loop, teaching.seed, device, net, teaching.steps * teaching.batch, teaching.steps, epoch,
                 losses, unit="window")
