@@ -117,7 +117,9 @@ def test_a_source_is_shown_where_it_is_and_one_without_neighbours_is_left_out(rn
     [middle] = own.index.index[own.index["middle"]]
     assert own.index["frame"][middle] == 25 and (own.pixels[middle] == frames[25, 8:56, 8:56]).all()
     assert (own.index["y"] == y - 8).all() and (own.index["x"] == x - 8).all()
-    assert set(own.index["event"]) == {"source 0"}
+    assert set(own.index["event"]) == {"source 00000"}
+    many = attention.around_sources(trial, pd.DataFrame([row] * 12), 48, 5, 3).index["event"].unique().tolist()
+    assert len(many) == 12 and many == sorted(many)  # a network answers in this order, and the locator in the other
     with pytest.raises(SqError, match="no source lies"):
         attention.around_sources(trial, sources.iloc[1:], 48, 5, 3)
     [place] = attention.by_locator(own, 5, 3)  # a bright source in a shadow: the locator's own subject

@@ -22,8 +22,9 @@ from sqlib.learn.trained import Trained
 
 
 def around_sources(trial: FrameSet, sources: pd.DataFrame, side: int, window: int, spacing: int) -> FrameSet:
-    """Of each source (rows of `trials.quakes`) an event "source 0" …: the frames that decide what a network of that
-    window and spacing is shown at the middle of its annotated interval, cut to the middle `side` px.
+    """Of each source (rows of `trials.quakes`) an event "source 00000" …, which sort by name: the frames that decide
+    what a network of that window and spacing is shown at the middle of its annotated interval, cut to the middle
+    `side` px.
 
     The index has the columns `middle`, true of that frame, and of the source its event (`of`), its `contrast`, and its
     place `y`, `x` (px of what is cut out). Sources outside of it are left out, and those with a neighbour in time that
@@ -38,7 +39,7 @@ def around_sources(trial: FrameSet, sources: pd.DataFrame, side: int, window: in
         there = near["frame"].between(middle - need, middle + need).sum() == 2 * need + 1
         if there and 0 <= y < side and 0 <= x < side:
             pixels.append(trial.pixels[near.index][:, cut : cut + side, cut : cut + side])
-            parts.append(near.assign(event=f"source {number}", of=source.event, middle=near["frame"] == middle, y=y,
+            parts.append(near.assign(event=f"source {number:05d}", of=source.event, middle=near["frame"] == middle, y=y,
                                      x=x, contrast=source.contrast, boxes=[()] * len(near)))
     if not parts:
         raise SqError(f"no source lies in the middle {side} px with {need} frames before and after it")
