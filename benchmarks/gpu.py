@@ -4,7 +4,8 @@
 
 Holography beside FFTs over all frequencies on the same card, and beside our own on the processor; views of a batch
 beside the same on the processor; the trainer's step beside its network on the same views again; the paper's detector by
-batches beside one frame at a time. Medians, and the card has finished before a clock is read.
+batches beside one frame at a time; the locator's search of a cube beside the same on the processor. Medians, and the
+card has finished before a clock is read.
 """
 
 from collections.abc import Callable
@@ -102,13 +103,28 @@ def detector_rows(device: torch.device, count: int, size: int, batches: tuple[in
     return [(f"{what}, batch {batch}", found[batch], "frames/s", beside, found[batch] / found[1]) for batch in batches]
 
 
+def search_rows(device: torch.device, count: int, size: int, least: float) -> list[tuple]:
+    """The locator that comes with sqlib passed over a cube, from its frames to the odds of each place and time."""
+    from detection import cube
+
+    from sqlib.learn.event_search import scan
+    from sqlib.learn.locator import WEIGHTS, load
+
+    frames, places = cube(count, size), (device.type, "cpu")
+    nets = {where: load(WEIGHTS, where) for where in places}
+    on_card, here = (seconds(lambda where=where: scan(frames, nets[where], where), least) for where in places)
+    what = f"locator's search on the GPU, {count} frames of {size}²"
+    return [(what, 1e3 * on_card, "ms", "ours on the processor", here / on_card)]
+
+
 def rows(device: str = "cuda", frames: int = 300, field: int = 340, batch: int = 256, size: int = 224, count: int = 256,
          side: int = 256, batches: tuple[int, ...] = (8, 32), least: float = 1.0) -> list[tuple]:
     """Rows of the table (see __main__)."""
     if device == "cuda" and not torch.cuda.is_available():
-        return [("holography, augmentation, trainer and detector on a GPU", None, "no GPU here", "", None)]
+        return [("holography, augmentation, trainer, detector and locator on a GPU", None, "no GPU here", "", None)]
     where = torch.device(device)
     return [
         *holography_rows(where, frames, field, least), *augmentation_rows(where, batch, size, least),
         *trainer_rows(where, 2 * batch, size, least), *detector_rows(where, count, side, batches),
+        *search_rows(where, count, side, least),
     ]
