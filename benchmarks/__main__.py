@@ -6,9 +6,9 @@
     python benchmarks --only gpu training --name h100   # and written, to h100.json and h100.md
 
 Each file here has `rows()`: tuples of what was measured, its value, its unit, what ran beside it in the same go ("" for
-nothing), and the ratio: for times and memory theirs over ours, for speeds ours over theirs, so above 1 ours is the better
-one; for parts of the book a share of what stands beside it. A machine at work on something else measures that, too: see
-the load.
+nothing), and the ratio: for times and memory theirs over ours, for speeds ours over theirs, so above 1 ours is the
+better one; for parts of the book a share of what stands beside it. A machine at work on something else measures that,
+too: see the load.
 """
 
 import argparse

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sqlib.data.frames import FrameSet, make_index
-from sqlib.learn import chapters, encoders, event_search, locator_training, trained
+from sqlib.learn import chapters, encoders
 from sqlib.learn.settings import Loop, Model, Settings, Views
 from sqlib.learn.trained import Trained
 
@@ -38,19 +38,3 @@ def test_runs_with_other_inputs_answer_about_the_same_frames(trial, monkeypatch)
     assert index["event"].tolist() == sorted(index["event"])
     assert all(np.array_equal(own, frames) for own in answers.values()) and list(answers) == ["three", "fifteen"]
     assert asked == [(1, False, "margin"), (2, False, "margin")]  # raw: what is filtered is for training
-
-
-def test_locators_are_asked_about_every_eighth_frame_once_and_what_they_said_is_kept(trial, sq_home, monkeypatch):
-    run, asked = Trained(sq_home, "key", None, None, {}), []
-
-    def numbers(frameset, net, progress):
-        asked.append(net)
-        return frameset.index["frame"].to_numpy(float)
-
-    monkeypatch.setattr(locator_training, "network", lambda run: run.key)
-    monkeypatch.setattr(event_search, "score_frames", numbers)
-    first, again = (chapters.trial_odds({"one": run}, trial)["one"] for _ in range(2))
-    frames = trial.index["frame"].to_numpy()
-    assert np.array_equal(first, frames[frames % chapters.EVERY == 0]) and np.array_equal(first, again)
-    assert asked == ["key"]
-    assert [path.name.startswith("margin-") for path in trained.kept_beside("key")] == [True]  # so it is shipped

@@ -17,7 +17,7 @@ from sqlib.data.build import load_frames
 from sqlib.data.frames import FrameSet
 from sqlib.data.trial import trial_frames
 from sqlib.errors import SqError
-from sqlib.learn import detector, encoders, event_search, locator_training, recipes, trained
+from sqlib.learn import detector, encoders, locator_training, recipes, trained
 from sqlib.learn.samples import Samples, make_samples, places, sparse
 from sqlib.learn.train import device_of, ranks
 from sqlib.learn.trained import Trained
@@ -77,22 +77,6 @@ def trial_answers(runs: Mapping[str, Trained], trial: FrameSet,
     answers = {name: found[name].loc[common].to_numpy() for name in runs}
     answers = {name: own[:, 0] if what in ("margin", "probability") else own for name, own in answers.items()}
     return answers, trial.index.set_index(["event", "frame"], drop=False).loc[common].reset_index(drop=True)
-
-
-def trial_odds(runs: Mapping[str, Trained], middle: FrameSet) -> dict[str, np.ndarray]:
-    """Log odds (M,) of locators for every `EVERY`th frame of trial events, see `event_search.score_frames`.
-
-    middle : the part of their frames that is looked at (`data.frames.middles`)
-    """
-    some, found = (middle.index["frame"] % EVERY == 0).to_numpy(), {}
-    windows = event_search.LENGTH, event_search.STRIDE
-    facts = ("margin", middle.origin, *windows, middle.pixels.shape[-1], int(some.sum()))
-    for name, run in runs.items():
-        if (said := encoders.kept(run, *facts)) is None:
-            said = event_search.score_frames(middle, locator_training.network(run), progress=False)[some]
-            encoders.keep(run, said.astype(np.float32), *facts)
-        found[name] = said
-    return found
 
 
 def train_chapter(chapter: str, values: dict[str, Any], progress: bool = True,

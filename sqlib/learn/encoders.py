@@ -234,7 +234,7 @@ def embed(run: Trained, samples: Samples, what: str = "encoding") -> np.ndarray:
         net.trunk = fuse(net.trunk)  # batch norm as part of the convolutions: a quarter of the time less
         which = torch.arange(len(samples), device=samples.device)
         found = answers(net, samples, which, run.settings.loop.precision, what)
-        keep(run, found, what, *facts)
+        save_array(trained.embedded(run.key) / _name(what, *facts), found)
     return found
 
 
@@ -246,11 +246,6 @@ def kept(run: Trained, what: str, origin: str, window: int, spacing: int, side: 
     name = _name(what, origin, window, spacing, side, count)
     path = next((path for path in trained.kept_beside(run.key) if path.name == name), None)
     return None if path is None else load_array(path)
-
-
-def keep(run: Trained, answers: np.ndarray, what: str, *facts) -> None:
-    """Write what a network answered where `kept` finds it by the same facts, and `trained.ship` if it is a margin."""
-    save_array(trained.embedded(run.key) / _name(what, *facts), answers)
 
 
 def _name(what: str, origin: str, window: int, spacing: int, side: int, count: int) -> str:
