@@ -77,17 +77,32 @@ def pytest_xdist_auto_num_workers():
     return None if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else (os.cpu_count() or 1) + 1
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items):
-    """Tests of the smoke book go to one of xdist's workers: while it is made, the others do not wait for it.
+TOGETHER = {
+    "test_bands.py": "smoke", "test_pages.py": "smoke", "test_api.py": "tiny", "test_book.py": "tiny",
+    "test_repository.py": "tiny",
+    **{f"test_{name}.py": name
+       for name in ("compare", "distributed", "learning_chapters", "own_cubes", "pdf", "slides")},
+}
+"""Files whose tests share what takes long to make: one of xdist's workers runs them, and no other waits for it."""
 
-    A file with a costly fixture of its own names its group itself. The full-size twin comes first, so that no worker
-    is left with it at the end.
+
+def pytest_xdist_make_scheduler(config, log):
+    """Tests of `TOGETHER` go to one worker, every other test by itself.
+
+    `--dist loadgroup` is for that, but xdist 3.8 no longer hears of its marks with pytest 9.2.
     """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER.get(nodeid.partition("::")[0].rpartition("/")[2], nodeid)
+
+    return Together(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """The full-size twin comes first, so that no worker is left with it at the end."""
     items.sort(key=lambda item: "full_twin" not in item.fixturenames)
-    for item in items:
-        if "smoke_book" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("smoke"))
 
 
 def once(tmp_path_factory, name: str, make) -> Path:

@@ -14,8 +14,6 @@ from sqbook.compare import compare, find_run, leaves, write_page
 from sqbook.execute import publish, run_notebook
 from sqlib.errors import SqError
 
-pytestmark = pytest.mark.xdist_group("compare")  # its fixture takes long: one worker makes it
-
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):

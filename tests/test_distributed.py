@@ -8,8 +8,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from sqlib.learn.losses import class_weights, focal, gather, simclr, supcon, weighted_supcon
 
-pytestmark = pytest.mark.xdist_group("distributed")  # its fixture takes long: one worker makes it
-
 PARTS = (4, 4)  # samples of each process, of two views
 # of both; the first process alone has one anchor of class 1 and none of class 2
 LABELS = torch.tensor([0, 1, 0, 0, 0, 0, 1, 2])

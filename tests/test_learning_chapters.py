@@ -11,8 +11,6 @@ from sqlib.judge.claims import VERDICTS
 from sqlib.show.records import read_records
 from sqlib.sun.twin import TwinSettings
 
-pytestmark = pytest.mark.xdist_group("learning_chapters")  # its fixture takes long: one worker makes it
-
 # the chapters that show published frames and simulated ones side by side; the smoke book runs all of them on the twin
 CHAPTERS = {
     "06_object_detection": {"table5", "fig21", "claim-C19", "claim-C20"},

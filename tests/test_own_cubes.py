@@ -27,8 +27,6 @@ from sqlib.learn.locator import find_sources
 from sqlib.learn.samples import make_samples, split
 from sqlib.show.records import read_records
 
-pytestmark = pytest.mark.xdist_group("own_cubes")  # its fixture takes long: one worker makes it
-
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 

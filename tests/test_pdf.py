@@ -15,8 +15,6 @@ from sqbook import pdf
 from sqbook.cli import main
 from sqlib.errors import SqError
 
-pytestmark = pytest.mark.xdist_group("pdf")  # its fixture takes long: one worker makes it
-
 AFTER = {  # of each chapter: links to places of which each chapter has one, and to one that only the second has
     "00_first": "<b id='spot'>Go</b> to [it](01_second.ipynb), [there](#far-place) and <a href='#spot'>its spot</a>.",
     "01_second": "(far-place)=\n## A place\n\n<b id='spot'>See</b> <a href='#spot'>the spot here</a>, "

@@ -15,8 +15,6 @@ from sqbook.student import exercises
 from sqlib.errors import SqError
 from sqlib.show.bundle import MIME
 
-pytestmark = pytest.mark.xdist_group("slides")  # its fixture takes long: one worker makes it
-
 WIDE = {"width": 1280, "height": 720}
 SHOWN = """[...document.querySelectorAll('.slides > section > section')].map((slide) => [
     slide.querySelector('h1, h2').textContent,
