@@ -10,7 +10,7 @@ from sqbook.parameters import notebooks, resolve
 from sqlib import keys, profiles
 from sqlib.data import build
 from sqlib.data.trial import CODE, SEED
-from sqlib.learn import chapters, encoders, recipes, trained
+from sqlib.learn import chapters, encoders, locator_training, recipes, trained
 from sqlib.sun.twin import TwinSettings
 
 BOTH = SimpleNamespace(index=pd.DataFrame({"label": [1, 1], "boxes": [(1,), (1,)], "cycle": [23, 24]}))
@@ -32,6 +32,14 @@ def test_every_network_of_the_workshop_came_with_the_book(chapter):
     assert found and [name for name, key in found.items() if not (trained.shipped_folder(key) / "card.json").is_file()
                       ] == [], "its settings in profiles/workshop.yml differ from those of laptop.yml"
     assert set(map(keys.lasting, found.values())) <= set(map(keys.lasting, keys_of(chapter, "laptop").values()))
+
+
+def test_the_small_locators_of_the_study_came_with_the_book():
+    _, values = resolve("10_detection", "workshop", {})
+    teachings = locator_training.study(values["studied"], [1, 2, 3], values["frames"])
+    assert len(teachings) == 18
+    for name, teaching in teachings.items():
+        assert (trained.shipped_folder(locator_training.run_key(teaching)) / "card.json").is_file(), name
 
 
 def test_a_network_of_other_settings_would_be_missed():

@@ -17,7 +17,7 @@ from sqlib.data.build import load_frames
 from sqlib.data.frames import FrameSet
 from sqlib.data.trial import trial_frames
 from sqlib.errors import SqError
-from sqlib.learn import detector, encoders, locator_training, recipes, trained
+from sqlib.learn import detector, encoders, recipes, trained
 from sqlib.learn.samples import Samples, make_samples, places, sparse
 from sqlib.learn.train import device_of, ranks
 from sqlib.learn.trained import Trained
@@ -117,9 +117,9 @@ def networks(chapter: str, values: dict[str, Any]) -> tuple[int, set[str]]:
     return len(planned), {key for key in keys if not trained.is_complete(key)}
 
 
-def trainer_of(settings: encoders.Settings | recipes.Detector | recipes.Teaching):
+def trainer_of(settings: encoders.Settings | recipes.Detector):
     """The module whose `run_key` and `train` are for these settings."""
-    return {recipes.Detector: detector, recipes.Teaching: locator_training}.get(type(settings), encoders)
+    return detector if isinstance(settings, recipes.Detector) else encoders
 
 
 @contextmanager

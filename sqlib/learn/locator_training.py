@@ -6,7 +6,7 @@ import math
 import os
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -74,6 +74,21 @@ class Teaching:
 
 
 SHIPPED = Teaching()
+STUDY = {
+    "everything": {}, "no parts in time": {"hidden": ["parts"]}, "no surroundings": {"hidden": ["surroundings"]},
+    "no usual power": {"hidden": ["usual"]}, "neither of the two": {"hidden": ["surroundings", "usual"]},
+    "wide scenes": {"scenes": "wide"},
+}
+"""What small locators are shown and taught by, as the settings that it changes."""
+
+
+def study(steps: int, seeds: list[int], frames: int) -> dict[str, Teaching]:
+    """Small locators of so many steps with each of `STUDY`, "everything, seed 1" …, which see 96 of the 128 pixels of
+    practice cubes of so many frames. Raises `SqError` for numbers below 1."""
+    small = Teaching(epochs=-(-steps // 100), steps=min(steps, 100), pool=min(64, steps), renew=16, crop=96, size=128,
+                     frames=frames, widths=(16, 24, 36, 48), precision="fp32")
+    return {f"{name}, seed {seed}": replace(small, seed=SHIPPED.seed + seed, **own) for name, own in STUDY.items()
+            for seed in seeds}
 
 
 class Cubes(Dataset):

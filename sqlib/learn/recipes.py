@@ -7,7 +7,6 @@ from typing import Any
 from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError, in_words
 from sqlib.learn import rcnn
-from sqlib.learn.locator_training import SHIPPED, Teaching
 from sqlib.learn.rcnn import Detector
 from sqlib.learn.settings import Loop, Model, Settings, Views
 from sqlib.profiles import Detection, Learning
@@ -206,25 +205,6 @@ def searched(given: Mapping[str, Any], *, epochs: int, taught: int, seeds: list[
     return {name: settings for name, settings in runs.items() if "gray" not in name}
 
 
-STUDY = {
-    "everything": {}, "no parts in time": {"hidden": ["parts"]}, "no surroundings": {"hidden": ["surroundings"]},
-    "no usual power": {"hidden": ["usual"]}, "neither of the two": {"hidden": ["surroundings", "usual"]},
-    "wide scenes": {"scenes": "wide"},
-}
-"""What smaller locators are shown and taught by, as the settings of `Teaching` that it changes."""
-
-
-def searching(given: Mapping[str, Any], *, epochs: int, taught: int, seeds: list[int], studied: int,
-              **_) -> dict[str, Settings | Teaching]:
-    """The networks of `searched`, and small locators of `studied` steps with each of `STUDY`, "everything, seed 1" …,
-    which see 96 of the 128 pixels of practice cubes."""
-    small = Teaching(epochs=-(-studied // 100), steps=min(studied, 100), pool=min(64, studied), renew=16, crop=96,
-                     size=128, frames=given["frames"], widths=(16, 24, 36, 48), precision="fp32")
-    return searched(given, epochs=epochs, taught=taught, seeds=seeds) | {
-        f"{name}, seed {seed}": replace(small, seed=SHIPPED.seed + seed, **own) for name, own in STUDY.items()
-        for seed in seeds}
-
-
 IDEAS = {
     "3 frames": {"window": 3, "spacing": 1}, "27 frames": {"window": 9}, "several classes": {"objective": "classes"},
     "region only": {"levels": "region"}, "quiet cubes": {"events": "quiet"},
@@ -267,17 +247,17 @@ def detectors(given: Mapping[str, Any], *, epochs_all: int, data: str, frameset:
     return runs | ({TWIN: replace(both, data="twin")} if data != "twin" else {})
 
 
-PLANS: dict[str, Callable[..., dict[str, Settings | Detector | Teaching]]] = {
+PLANS: dict[str, Callable[..., dict[str, Settings | Detector]]] = {
     "02_autoencoders": autoencoders, "03_losses": compared_losses, "03_contrastive": contrastive,
     "04_augmentations": augmentations, "05_recurrence": recurrence, "06_object_detection": detectors,
-    "07_case_studies": cases, "09_how_many": how_many, "10_detection": searching, "11_next_steps": next_steps,
+    "07_case_studies": cases, "09_how_many": how_many, "10_detection": searched, "11_next_steps": next_steps,
 }
 SOME = ("latents", "seeds", "sources", "temperatures", "variants", "windows")  # parameters of which one is needed
 
 
 def plan(chapter: str, parameters: Mapping[str, Any], frameset: FrameSet | None = None) -> dict[str, Any]:
-    """The runs of a chapter by name, `Settings`, `Detector` or `Teaching`, from its parameters, its own and the shared
-    ones; empty for one that trains nothing.
+    """The runs of a chapter by name, `Settings` or `Detector`, from its parameters, its own and the shared ones; empty
+    for one that trains nothing.
 
     frameset : which decides what detectors there are
     Raises `SqError` where a parameter is missing or cannot be, or a list of what is to be trained is empty.
