@@ -18,7 +18,6 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from sqlib import keys
-from sqlib.data.frames import FrameSet
 from sqlib.errors import in_words
 from sqlib.learn import trained
 from sqlib.learn.locator import STEP, WIDTHS, Locator, as_seen, load, power_maps, power_of
@@ -231,18 +230,16 @@ def with_lines(frames: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return frames
 
 
-def run_key(teaching: Teaching, origin: str = "", device: str = "auto", **further) -> str:
-    """Key of the locator that these settings make on practice cubes, its code after a dash; of no other data, so that
-    no `origin` decides it."""
+def run_key(teaching: Teaching, device: str = "auto", **further) -> str:
+    """Key of the locator that these settings, and `further` facts, make on practice cubes, its code after a dash."""
     facts = asdict(teaching) | further, precision_of(teaching.precision, device_of(device))
     return keys.with_code(keys.key("locator", *facts), CODE)
 
 
-def train(teaching: Teaching = SHIPPED, frameset: FrameSet | None = None, *, start: Path | None = None,
-          workers: int | None = None, device: str = "auto", **how) -> Trained:
+def train(teaching: Teaching = SHIPPED, *, start: Path | None = None, workers: int | None = None,
+          device: str = "auto", **how) -> Trained:
     """The locator of these settings: found where it was trained before, gone on with where it was cut off.
 
-    frameset : of the chapter that asks for it; practice cubes teach it, whatever it is
     start : weights to go on from, with their run card beside them; None begins with random ones
     workers : processes that make practice cubes (0: this one; None: one fewer than there are cores, up to `MOST`, and
         none for a few cubes)
@@ -258,7 +255,7 @@ def train(teaching: Teaching = SHIPPED, frameset: FrameSet | None = None, *, sta
     cubes = len(Cubes(teaching, 0))
     workers = min(max((os.cpu_count() or 1) - 1, 1), MOST, cubes // 16) if workers is None else workers
     facts = {"source": "simulated", "code": CODE[:12], "before": before, "cubes": cubes}
-    return trained.obtain(run_key(teaching, "", device, **further), lambda _: task(teaching, where, workers, start),
+    return trained.obtain(run_key(teaching, device, **further), lambda _: task(teaching, where, workers, start),
                           teaching, facts, **how)
 
 
