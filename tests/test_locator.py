@@ -15,6 +15,7 @@ from sqlib.errors import SqError
 from sqlib.learn import locator, practice
 from sqlib.learn import locator_training as training
 from sqlib.learn.locator import find_sources
+from sqlib.learn.locator_windows import seen_sources, windows
 
 SMALL = training.Teaching(epochs=4, steps=1, batch=2, crop=48, pool=2, renew=2, cubes=2, seed=3, size=64, frames=60)
 
@@ -95,10 +96,9 @@ def test_a_window_wants_its_source_where_it_is_seen_however_it_is_stretched_and_
     frames = np.ones((40, 128, 128), np.uint8)
     frames[:, 70, 40] = 255
     cube = torch.from_numpy(frames), np.array([[10, 24, 70, 40]], np.float32), torch.ones(128, 128)
-    teaching = training.Teaching(crop=96, stretch=0.2, contrast=0.2)
     shown = 0
     for _ in range(30):
-        seen, wanted = training.window(*cube, teaching, rng)
+        (seen,), (wanted,) = windows([cube], rng, 96, 0.5, 0.2, 0.2)
         assert seen.shape == (locator.CHANNELS, 96, 96) and float(wanted.sum()) == pytest.approx(1)
         bright = np.array(divmod(int(seen[locator.BINS].argmax()), 96))  # in the mean over the window
         if wanted[-1] == 0:  # a window that passes over the source may miss it in time
@@ -167,7 +167,7 @@ def test_a_locator_that_is_trained_further_begins_where_the_other_ended_and_says
 def test_what_a_run_shows_is_power_over_its_mean_its_surroundings_and_its_usual_level(cubes, rng):
     frames = torch.from_numpy(cubes[0].frames[:11].copy())
     power, usual = locator.power_of(frames), torch.from_numpy(rng.uniform(0.5, 2, (128, 128))).float()
-    maps = locator.power_maps(power, usual)
+    maps = locator.power_maps(power[None], [11], usual[None])[0]
     assert maps.shape == (locator.MAPS, 128, 128)
     part = maps[: locator.BINS].mean((1, 2))
     assert torch.allclose(part, torch.ones(locator.BINS), atol=1e-4)  # each frame's mean is 1
@@ -178,14 +178,14 @@ def test_what_a_run_shows_is_power_over_its_mean_its_surroundings_and_its_usual_
         exact = gaussian_filter(mean.numpy(), sigma)
         inner = slice(int(2 * sigma), -int(2 * sigma))
         assert np.median(np.abs(mean.numpy() / exact - ratio.numpy())[inner, inner]) < 0.05
-    assert torch.equal(locator.power_maps(power)[-1], torch.ones(128, 128))  # where nothing else is known
+    assert torch.equal(locator.power_maps(power[None], [11])[0, -1], torch.ones(128, 128))  # where nothing else is known
 
 
 @pytest.mark.parametrize(("first", "last", "seen"), [
     (10, 24, [0]), (3, 17, [0]), (0, 12, []), (12, 12, [0]), (0, 60, [0, 1]), (24, 31, []), (30, 60, [1])])
 def test_a_source_is_seen_where_half_of_it_or_half_of_the_window_is(first, last, seen):
     sources = np.array([[10, 24, 70, 40], [32, 48, 20, 30]], np.float32)
-    assert training.seen_sources(sources, first, last) == [tuple(sources[place, 2:]) for place in seen]
+    assert seen_sources(sources, first, last) == [tuple(sources[place, 2:]) for place in seen]
 
 
 def test_practice_sources_cover_those_of_published_events():

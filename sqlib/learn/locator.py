@@ -90,39 +90,44 @@ class Locator(nn.Module):
 
 
 def power_of(frames: torch.Tensor) -> torch.Tensor:
-    """Power over the frame's mean, float32 (L, H, W), of gray frames (L, H, W)."""
+    """Power over the frame's mean, float32 (..., H, W), of gray frames (..., H, W)."""
     power = frames.float()
-    return power / power.mean((1, 2), keepdim=True).clamp_min(1e-3)
+    return power / power.mean((-2, -1), keepdim=True).clamp_min(1e-3)
 
 
-def power_maps(power: torch.Tensor, usual: torch.Tensor | None = None) -> torch.Tensor:
-    """What a run of frames shows, as ratios of power: float32 (`MAPS`, H, W).
+@lru_cache
+def _shares(length: int) -> torch.Tensor:
+    """Weights (`BINS` + 1, L) of a run's frames in each of its parts, and in its mean."""
+    parts = F.adaptive_avg_pool1d(torch.eye(length)[None], BINS)[0].T
+    return torch.cat([parts, torch.full((1, length), 1 / length)])
 
-    Power (L, H, W) of `power_of`, averaged in `BINS` parts of the run; its mean and half its maximum over the run; the
-    mean over its surroundings of each width in `AROUND`, for a source in a deep shadow outshines these and not the
-    quiet Sun's speckle; and the mean over `usual` (H, W), that of all the event's frames, where it is given (else 1).
+
+def power_maps(power: torch.Tensor, lengths: Sequence[int], usual: torch.Tensor | None = None) -> torch.Tensor:
+    """What runs of frames show, as ratios of power: float32 (B, `MAPS`, H, W).
+
+    Power (B, L, H, W) of `power_of`, averaged in `BINS` parts of the run; its mean and half its maximum over the run;
+    the mean over its surroundings of each width in `AROUND`, for a source in a deep shadow outshines these and not the
+    quiet Sun's speckle; and the mean over `usual` (B or 1, H, W), that of all the event's frames, where it is given
+    (else 1). A run has the first `lengths` (B) of its L frames; the others are 0.
     """
-    length, height, width = power.shape
-    shares = F.adaptive_avg_pool1d(torch.eye(length, device=power.device)[None], BINS)[0].T  # (BINS, L)
-    parts = (shares @ power.reshape(length, -1)).reshape(BINS, height, width)
-    mean = power.mean(0, keepdim=True)
+    shares = torch.stack([F.pad(_shares(length), (0, power.shape[1] - length)) for length in lengths])
+    parts = (shares.to(power.device) @ power.flatten(2)).unflatten(2, power.shape[2:])
+    mean = parts[:, -1]
     around = [mean / surroundings(mean, sigma, 1).clamp_min(0.02) for sigma in AROUND]
     usually = torch.ones_like(mean) if usual is None else mean / usual.clamp_min(0.02)
-    return torch.cat([parts, mean, power.amax(0, keepdim=True) / 2, *around, usually])
+    return torch.cat([parts, torch.stack([power.amax(1) / 2, *around, usually], 1)], 1)
 
 
-def as_seen(maps: torch.Tensor, length: int, middle: tuple[float, float] | None = None) -> torch.Tensor:
-    """`power_maps` (`MAPS`, H, W) of `length` frames as the network sees them: float32 (`CHANNELS`, H, W).
+def as_seen(maps: torch.Tensor, lengths: Sequence[int], remote: torch.Tensor) -> torch.Tensor:
+    """`power_maps` (B, `MAPS`, H, W) of runs of `lengths` frames as the network sees them: float32 (B, `CHANNELS`, H,
+    W).
 
-    As logarithms, in which speckle has the same strength everywhere; with the run's length; and the distance from the
-    frame's middle, for the frames are cut out round an active region. Of a part of the frames, `middle` (y, x; px) is
-    that of the whole.
+    As logarithms, in which speckle has the same strength everywhere; with the run's length; and the distance `remote`
+    (B or 1, H, W; px) from the frame's middle, for the frames are cut out round an active region.
     """
-    height, width = maps.shape[1:]
-    middle = ((height - 1) / 2, (width - 1) / 2) if middle is None else middle
-    y, x = (torch.arange(n, device=maps.device) - m for n, m in zip((height, width), middle))
-    remote = torch.hypot(y[:, None], x[None, :])[None] / 100
-    return torch.cat([(maps + 0.1).log(), torch.full_like(remote, math.log(length) / 3), remote])
+    long = torch.tensor([math.log(length) / 3 for length in lengths]).to(maps.device)
+    both = torch.stack(torch.broadcast_tensors(long[:, None, None], remote / 100, maps[:, 0])[:2], 1)
+    return torch.cat([(maps + 0.1).log(), both], 1)
 
 
 def load(path: Path, device: str = "cpu", widths: tuple[int, ...] = WIDTHS, hidden: tuple[str, ...] = ()) -> Locator:
@@ -184,10 +189,13 @@ def logits(net: Locator, seen: torch.Tensor, views: int = 8) -> tuple[torch.Tens
 def ask(net: Locator, power: torch.Tensor, windows: Sequence[tuple[int, int]], views: int = 8,
         usual: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
     """`logits` of windows (first, end) of a run's power (L, H, W), some at a time: (M, H / 2, W / 2) and (M,)."""
-    found = []
+    y, x = (torch.arange(n, device=power.device) - (n - 1) / 2 for n in power.shape[1:])
+    remote, found = torch.hypot(y[:, None], x)[None], []
+    usual = None if usual is None else usual[None]
     for place in range(0, len(windows), BATCH):
-        seen = [as_seen(power_maps(power[a:b], usual), b - a) for a, b in windows[place : place + BATCH]]
-        found.append(logits(net, torch.stack(seen), views))
+        seen = [as_seen(power_maps(power[None, a:b], [b - a], usual), [b - a], remote)
+                for a, b in windows[place : place + BATCH]]  # one by one, which a processor's cache can hold
+        found.append(logits(net, torch.cat(seen), views))
     return torch.cat([place for place, _ in found]), torch.cat([none for _, none in found])
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -14,20 +13,20 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from sqlib import keys
 from sqlib.errors import in_words
 from sqlib.learn import trained
-from sqlib.learn.locator import STEP, WIDTHS, Locator, as_seen, load, power_maps, power_of
+from sqlib.learn.locator import WIDTHS, Locator, load, power_of
+from sqlib.learn.locator_windows import windows
 from sqlib.learn.practice import Practice, draw_scene, practise
 from sqlib.learn.settings import Count, Loop, Share, checked
 from sqlib.learn.train import Task, device_of, precision_of
 from sqlib.learn.trained import Trained
 
 MOST = 12  # processes; each holds the physics of both instruments, some GB of memory or of the card's
-SPREAD = 2.4  # pixels; the place that is asked for is a Gaussian of this width round the source
 SCENES = {
     # sources as deep in shadows, and as far from the darkest place, as those of published events (`data.statistics`)
     "measured": partial(draw_scene, level=(0.32, 0.2), beside=(0.25, 0.3, 0.25, 0.2), apart=(20, 65)),
@@ -109,14 +108,13 @@ class Cubes(Dataset):
 def batches(teaching: Teaching, first: int, device: torch.device, workers: int = 0) -> Iterator[tuple]:
     """Batches of the steps from `first` on: pictures (B, C, S, S) of windows, and wanted probabilities (B, cells + 1).
 
-    The frames lie on the device, as uint8, and what is cut from them is the same for the same step and settings. On a
-    GPU the `workers` share it.
+    The frames lie on the device, as uint8, and what is cut from them is the same for the same step and settings.
     """
     start, loaded, held = first // teaching.renew, 0, deque(maxlen=teaching.pool)
-    how = {"multiprocessing_context": "spawn"} if workers and device.type == "cuda" else {}  # a fork cannot use it
-    # cubes come as arrays, through a pipe: tensors would need shared memory, of which a container has little
-    coming = iter(DataLoader(Cubes(teaching, start, device.type), batch_size=None, num_workers=workers,
-                             collate_fn=tuple, **how))
+    # cubes come as arrays, through a pipe: tensors would need shared memory, of which a container has little; workers
+    # make them on the processor, for on a GPU they would wait for each other and the training for them
+    cubes = Cubes(teaching, start, "cpu" if workers else device.type)
+    coming = iter(DataLoader(cubes, batch_size=None, num_workers=workers, collate_fn=tuple))
     for step in range(first, teaching.epochs * teaching.steps):
         while start + loaded < step // teaching.renew + teaching.pool:
             frames, sources = next(coming)
@@ -127,107 +125,8 @@ def batches(teaching: Teaching, first: int, device: torch.device, workers: int =
         none = np.array([not len(sources) for _, sources, _ in held])
         weight = np.where(none, teaching.quiet / max(none.sum(), 1), (1 - teaching.quiet) / max((~none).sum(), 1))
         chosen = rng.choice(teaching.pool, size=teaching.cubes, p=weight / weight.sum())
-        drawn = [window(*held[chosen[place % len(chosen)]], teaching, rng) for place in range(teaching.batch)]
-        yield torch.stack([x for x, _ in drawn]), torch.stack([y for _, y in drawn])
-
-
-def window(frames: torch.Tensor, sources: np.ndarray, usual: torch.Tensor, teaching: Teaching,
-           rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """One window of a cube (see `practice.Practice`): about an annotated interval, a part of one, or a longer one.
-
-    `usual` (S, S): mean power of the cube. It is changed as `teaching` says, cropped and turned at random. What the
-    locator sees of it (C, crop, crop) and the wanted probabilities (cells + 1,) of `target`, on the device of the
-    frames, which is never waited for.
-    """
-    size, crop = frames.shape[1], teaching.crop
-    if len(sources):
-        first, last, y, x = sources[rng.integers(len(sources))]
-    else:
-        first = rng.integers(0, len(frames) - 24)
-        last, y, x = first + rng.integers(8, 22), *rng.uniform(0.25 * size, 0.75 * size, 2)
-    a, b = _ends(int(first), int(last), rng)
-    a = int(np.clip(a, 0, len(frames) - 1))
-    b = int(np.clip(b, a, len(frames) - 1))
-    shown = frames[a : b + 1]
-    if rng.random() < 0.5:
-        shown = with_lines(shown, rng)
-    shown = shown.float()
-    if rng.random() < 0.3:  # cubes scaled as a whole leave most frames darker, and with fewer steps of gray
-        shown = (shown * rng.uniform(0.35, 1)).round()
-    if rng.random() < 0.5:
-        exponent = math.exp(rng.uniform(-teaching.contrast, teaching.contrast))
-        shown, usual = shown**exponent, usual**exponent
-    maps = power_maps(power_of(shown), usual if rng.random() < teaching.usual else None)
-    sides, places = [size, size], seen_sources(sources, a, b)
-    if rng.random() < 0.5:
-        sides = [max(round(size * math.exp(by)), crop) for by in rng.uniform(-teaching.stretch, teaching.stretch, 2)]
-        (y, x), *places = (tuple((q + 0.5) * side / size - 0.5 for q, side in zip(place, sides))
-                           for place in ((y, x), *places))
-    top, left = (int(np.clip(q - rng.uniform(0.1, 0.9) * crop, 0, side - crop)) for q, side in zip((y, x), sides))
-    if sides == [size, size]:
-        maps = maps[:, top : top + crop, left : left + crop]
-    else:  # only this part is stretched
-        places_of = torch.arange(crop, device=frames.device) + 0.5
-        down, across = (2 * (places_of + start) / side - 1 for start, side in zip((top, left), sides))
-        grid = torch.stack([across.expand(crop, -1), down[:, None].expand(-1, crop)], -1)
-        maps = F.grid_sample(maps[None], grid[None], padding_mode="border", align_corners=False)[0]
-    seen = as_seen(maps, b - a + 1, ((sides[0] - 1) / 2 - top, (sides[1] - 1) / 2 - left))
-    wanted = target([(y - top, x - left) for y, x in places], crop, frames.device)
-    turn, mirror = int(rng.integers(4)), rng.random() < 0.5
-    seen, place = torch.rot90(seen, turn, (1, 2)), torch.rot90(wanted[:-1].reshape(crop // STEP, -1), turn, (0, 1))
-    if mirror:
-        seen, place = seen.flip(2), place.flip(1)
-    return seen, torch.cat([place.flatten(), wanted[-1:]])
-
-
-def seen_sources(sources: np.ndarray, first: int, last: int) -> list[tuple[float, float]]:
-    """Places (y, x) of the sources that frames `first` to `last` show: half of these frames are annotated, or half of
-    a source's interval lies in them."""
-    shared = np.minimum(sources[:, 1], last) - np.maximum(sources[:, 0], first) + 1
-    shorter = np.minimum(sources[:, 1] - sources[:, 0], last - first) + 1
-    return [(float(y), float(x)) for *_, y, x in sources[2 * shared >= shorter]]
-
-
-def _ends(first: int, last: int, rng: np.random.Generator) -> tuple[int, int]:
-    """First and last frame of a window for an annotated interval, both inclusive."""
-    kind, length = rng.random(), last - first + 1
-    if kind < 0.35:  # annotators differ by a frame or two
-        return first + int(rng.integers(-2, 3)), last + int(rng.integers(-2, 3))
-    if kind < 0.65:
-        part = int(rng.integers(1, length + 1)) if rng.random() < 0.4 else 1
-        start = first + int(rng.integers(0, length - part + 1))
-        return start, start + part - 1
-    if kind < 0.8:
-        return first - int(rng.integers(0, 7)), last + int(rng.integers(0, 7))
-    shift, other = int(rng.integers(-14, 15)), int(rng.integers(6, 19))  # as a window that passes over it
-    return first + shift, first + shift + other - 1
-
-
-def target(places, size: int, device: torch.device | str = "cpu") -> torch.Tensor:
-    """Wanted probabilities float32 (cells + 1,): a Gaussian round each place (y, x; px) inside, or "nowhere"."""
-    middles = torch.arange(size // STEP, device=device) * STEP + (STEP - 1) / 2
-    wanted = torch.zeros(size // STEP, size // STEP, device=device)
-    inside = [place for place in places if all(0 <= q < size for q in place)]
-    for place in inside:
-        down, across = (torch.softmax(-((middles - float(q)) ** 2) / (2 * SPREAD**2), 0) for q in place)
-        wanted += down[:, None] * across / len(inside)
-    return torch.cat([wanted.flatten(), torch.full((1,), float(not inside), device=device)])
-
-
-def with_lines(frames: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Frames (L, S, S) with up to three outlines of boxes, at random places, filled with speckle from elsewhere.
-
-    So frames look from which a drawing was taken out; the boxes lie anywhere, so they say nothing about the source.
-    """
-    frames, size = frames.clone(), frames.shape[1]
-    for _ in range(int(rng.integers(0, 4))):
-        height, width = (int(side) for side in rng.integers(6, 24, 2))
-        y, x = int(rng.integers(0, size - height - 1)), int(rng.integers(0, size - width - 1))
-        elsewhere = frames.roll(tuple(int(by) for by in rng.integers(30, size - 30, 2)), (1, 2))
-        rows, columns = slice(y, y + height + 1), slice(x, x + width + 1)
-        for line in ((rows, x), (rows, x + width), (y, columns), (y + height, columns)):
-            frames[:, line[0], line[1]] = elsewhere[:, line[0], line[1]]
-    return frames
+        shown = [held[chosen[place % len(chosen)]] for place in range(teaching.batch)]
+        yield windows(shown, rng, teaching.crop, teaching.usual, teaching.stretch, teaching.contrast)
 
 
 def run_key(teaching: Teaching, device: str = "auto", **further) -> str:
@@ -276,7 +175,7 @@ def task(teaching: Teaching, device: torch.device, workers: int, start: Path | N
             stream.append(batches(teaching, number * teaching.steps, device, workers))
         return islice(stream[0], teaching.steps)
 
-    def losses(net: torch.nn.Module, batch: tuple, _) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def losses(net: nn.Module, batch: tuple, _) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         place, nowhere = net(batch[0].contiguous(memory_format=torch.channels_last))
         logits = torch.cat([place.flatten(1), nowhere.float()[:, None]], 1)
         loss = -(batch[1] * logits.log_softmax(1)).sum(1).mean()

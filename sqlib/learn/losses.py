@@ -13,7 +13,6 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributed._functional_collectives import all_gather_single
 
 from sqlib.errors import SqError
 
@@ -156,6 +155,8 @@ def gather(*tensors: Tensor) -> tuple[Tensor, ...]:
     """
     if not (dist.is_available() and dist.is_initialized()):
         return tensors
+    from torch.distributed._functional_collectives import all_gather_single  # torch before 2.15 has none: one GPU can do
+
     return tuple(torch.cat([all_gather_single(tensor, 0, dist.group.WORLD)]) for tensor in tensors)  # cat waits for it
 
 
