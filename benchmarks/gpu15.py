@@ -11,7 +11,6 @@ import argparse
 import shutil
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -42,7 +41,7 @@ def train(minutes: float, out: Path, device: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         shutil.copyfile(run.folder / name, out / name)
-    samples = encoders.samples_for(replace(settings, views=recipes.PLAIN), frames, device)
+    samples = encoders.samples_for(settings, frames, device)
     _, test = split(samples, settings.split, settings.seed, settings.cycles)
     truth, margin = samples.index["label"].iloc[test] == 1, encoders.embed(run, samples, "margin")[test]
     card, losses = run.card, run.history["loss"].round(3).tolist()

@@ -15,7 +15,7 @@ from sqlib.learn.locator import Locator
 
 def scan_of(box, length=12, stride=4):
     box = np.asarray(box, np.float32)
-    return search.Scan(box, box.max((1, 2)), stride * np.arange(len(box)), length)
+    return search.Scan(box, stride * np.arange(len(box)), length)
 
 
 def test_candidates_are_maxima_in_space_and_time_that_are_apart_from_one_another():
@@ -37,14 +37,27 @@ def test_a_candidate_is_right_once_in_space_and_time():
 
 
 def test_what_odds_are_worth_is_found_again(rng):
-    """Candidates whose chance is known: the law is found, and so is the number of false alarms in a cube."""
-    odds = rng.uniform(-6, 4, 20_000)
-    hits = rng.random(len(odds)) < 1 / (1 + np.exp(-(1.5 * odds - 2)))
-    law = search.calibrate(odds, hits, 1000)
-    assert (law.slope, law.offset) == pytest.approx((1.5, -2), abs=0.1)
+    """Candidates whose chance is known, in cubes with other usual odds: the law is found, and so is the number of false
+    alarms in a cube."""
+    odds, usual = rng.uniform(-6, 4, 20_000), rng.uniform(-4, 0, 1000).repeat(20)
+    hits = rng.random(len(odds)) < 1 / (1 + np.exp(-(1.5 * odds - 0.8 * usual - 2)))
+    law = search.calibrate(odds, usual, hits, 1000)
+    assert (law.slope, law.usual, law.offset) == pytest.approx((1.5, -0.8, -2), abs=0.15)
+    logits = law.logits(odds, usual)
     for level in (-5, -1.3, 2):
-        assert law.false_alarms(level) == pytest.approx((odds[~hits] >= level).sum() / 1000, rel=0.06)
-    assert law.probability(np.array([2 / 1.5])) == pytest.approx([0.5], abs=0.03)
+        assert law.false_alarms(level) == pytest.approx((logits[~hits] >= level).sum() / 1000, rel=0.06)
+    assert law.logits(np.array([2 / 1.5]), 0.0) == pytest.approx([0], abs=0.15)
+
+
+def test_frames_are_worth_what_they_exceed_their_cubes_usual_odds_by():
+    """Adding the same odds to all windows of a cube changes nothing."""
+    box = np.full((20, 8, 8), -9.0)
+    box[:, 3, 3], box[7, 5, 5] = np.linspace(-3, -1, 20), 4
+    seen = scan_of(box)
+    assert seen.usual == pytest.approx(-2, abs=0.12)
+    frames = search.of_frames(seen, 88)
+    assert frames.argmax() == pytest.approx(seen.middles[7], abs=0.5) and frames.max() == pytest.approx(6, abs=0.8)
+    assert np.allclose(search.of_frames(scan_of(box + 2.5), 88), frames)
 
 
 @pytest.fixture(scope="module")

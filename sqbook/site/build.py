@@ -23,7 +23,7 @@ from sqlib.show.records import mark, read_records, write_json
 
 VENDORED = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax")
 MATHJAX = ("tex-mml-chtml.js", "output/chtml/fonts", "input/tex/extensions", "ui", "a11y")  # what pages use of it
-BUILD = "from jupyter_book.cli.main import main; main()"
+BUILD = "import sqbook; from jupyter_book.cli.main import main; main()"
 FOLDED = {"parameters": "the parameters", "injected-parameters": "the values of this run"}  # by tag, in every chapter
 
 

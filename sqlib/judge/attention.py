@@ -13,7 +13,7 @@ import torch
 from sqlib.data.frames import FrameSet, make_frameset, make_index
 from sqlib.errors import SqError
 from sqlib.judge.metrics import interval, share
-from sqlib.learn import encoders, explain, locator, recipes
+from sqlib.learn import encoders, explain, locator
 from sqlib.learn.event_search import NEAR, scan
 from sqlib.learn.levels import FRAMES
 from sqlib.learn.locator import STEP
@@ -53,7 +53,7 @@ def by_network(run: Trained, frames: FrameSet, occluded: int = 0) -> tuple[pd.Da
     What is explained is the margin of the network's own class head. occluded : of so many sources, evenly taken, there
     is a map of occlusion, too, by squares of 16 px, which takes hundreds of times as long.
     """
-    samples = encoders.samples_for(replace(run.settings, views=recipes.PLAIN, crop=frames.pixels.shape[1]), frames)
+    samples = encoders.samples_for(replace(run.settings, crop=frames.pixels.shape[1]), frames)
     rows, net = np.flatnonzero(samples.index["middle"]), encoders.load_net(run, frames.pixels.shape[1])
     weights, bias = (part.detach().float().cpu().numpy() for part in (net.classifier.weight, net.classifier.bias))
     reader = explain.Reader(net, weights[1] - weights[0], bias[1] - bias[0])

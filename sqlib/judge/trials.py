@@ -46,6 +46,13 @@ def seeds_of(answers: Mapping[str, np.ndarray], method: str) -> list[np.ndarray]
     return own or [answers[method]]
 
 
+def less_usual(scores: np.ndarray, index: pd.DataFrame) -> np.ndarray:
+    """Scores (M,) less the median of those of their event: by how much a frame stands out from what its movie usually
+    has. Few frames show a sunquake, so these hardly change the median."""
+    own = pd.Series(scores, index.index)
+    return (own - own.groupby(index["event"]).transform("median")).to_numpy()
+
+
 def on_both(trial: tuple, paper: tuple, methods: Iterable[str], seed: int, draws: int = 500,
             beside: str = "") -> pd.DataFrame:
     """`compare` on trial events, and beside it `paper`, `paper_low`, `paper_high`: the same on the paper's test events;

@@ -41,10 +41,13 @@ def run_key(settings: Settings, origin: str, device: str = "auto") -> str:
     return keys.derived(made, {**facts, "start": first}, EDITION, precision)
 
 
-def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto") -> Samples:
-    """The samples of a frame set as these settings show them to a network, on the device."""
-    return make_samples(frameset, settings.window, settings.crop, settings.views, device_of(device),
-                        settings.spacing, settings.levels)
+def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto", augmented: bool = False) -> Samples:
+    """The samples of a frame set as these settings show them to a network, on the device.
+
+    augmented : with the low-pass that the settings' views draw from, to learn from; it takes longer than all the rest
+    """
+    return make_samples(frameset, settings.window, settings.crop, settings.views if augmented else None,
+                        device_of(device), settings.spacing, settings.levels)
 
 
 def what_is_shown(settings: Settings) -> Settings:
@@ -71,7 +74,7 @@ def teaching(shown: Settings, frameset: FrameSet, device: str, progress: bool) -
         size = max(shown.crop or 128, 64)  # no twin is smaller
         events = trial_frames(shown.watch, WATCHED, TwinSettings(size), size, "frame", progress=progress)
         watched = sparse(samples_for(shown, events, device), WATCHED_EVERY)
-    return samples_for(shown, frames, device), watched
+    return samples_for(shown, frames, device, augmented=True), watched
 
 
 def train(settings: Settings, frameset: FrameSet, *, device: str = "auto", **how) -> Trained:

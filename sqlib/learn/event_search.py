@@ -1,8 +1,9 @@
 """When and where sunquakes are in a whole cube: the locator passed over it in time, and what its answers are worth.
 
 Short windows are asked one after the other. Of each place the odds of a source against none stand beside those of all
-other times and places, so candidates are maxima in space and time. How often such a candidate is a sunquake, and how
-many of its kind are found in a cube beside the sunquake, was counted on simulated events that neither teach nor test.
+other times and places, so candidates are maxima in space and time. Some cubes look like sunquakes all the time, so what
+odds are worth depends on those that the cube usually has. How often such a candidate is a sunquake, and how many of its
+kind are found in a cube beside the sunquake, was counted on simulated events that neither teach nor test.
 """
 
 import json
@@ -22,7 +23,9 @@ from sqlib.learn.locator import (
     KNOWN,
     SIDE,
     STEP,
+    STRIDE,
     WEIGHTS,
+    WINDOW,
     Locator,
     ask,
     brightest_box,
@@ -34,7 +37,6 @@ from sqlib.learn.locator import (
 )
 from sqlib.sun.twin import TwinSettings, simulate
 
-LENGTH, STRIDE = 12, 4  # frames of a window, and to the next
 APART = (16, 16.0)  # frames and px: nearer maxima are one candidate
 NEAR = 8.0  # px: so far from the source at most is a candidate that has found it
 LEAST = -8.0  # log odds; what has less is no candidate
@@ -47,7 +49,6 @@ class Scan(NamedTuple):
     """What the locator says of each window of a cube, as log odds against "nowhere"."""
 
     box: np.ndarray  # (M, H / 2, W / 2): that a source is in the box of `SIDE` px round this cell
-    anywhere: np.ndarray  # (M,)
     starts: np.ndarray  # (M,): first frame of the window
     length: int  # frames of each
 
@@ -56,37 +57,50 @@ class Scan(NamedTuple):
         """Middles (M,) of the windows, in frames."""
         return self.starts + (self.length - 1) / 2
 
+    @property
+    def surest(self) -> np.ndarray:
+        """Log odds (M,) of each window's surest box."""
+        return self.box.max((1, 2))
+
+    @property
+    def usual(self) -> float:
+        """Median of the surest odds: sunquakes are short, so most windows show what the cube looks like without."""
+        return float(np.median(self.surest))
+
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a candidate's log odds are worth: with so many, the chance that it is a sunquake has the log odds
-    `slope` · odds + `offset`, and a cube has exp(`rates`) candidates of at least `levels` that are none."""
+    """What a candidate's log odds are worth in a cube with its `Scan.usual` ones: the chance that it is a sunquake has
+    the log odds `slope` · odds + `usual` · usual odds + `offset`, and a cube has exp(`rates`) candidates that are none
+    for which these are at least `levels`."""
 
     slope: float
+    usual: float
     offset: float
     levels: tuple[float, ...]
     rates: tuple[float, ...]
 
-    def probability(self, odds: np.ndarray) -> np.ndarray:
-        """Chance (N,) that candidates with these log odds are sunquakes."""
-        return 1 / (1 + np.exp(-(self.slope * np.asarray(odds, float) + self.offset)))
+    def logits(self, odds: np.ndarray, usual: np.ndarray | float) -> np.ndarray:
+        """Log odds (N,) that candidates with these log odds, in cubes with these usual ones, are sunquakes."""
+        return self.slope * np.asarray(odds, float) + self.usual * np.asarray(usual, float) + self.offset
 
-    def false_alarms(self, odds: np.ndarray) -> np.ndarray:
-        """Number (N,) of candidates with these log odds or more that are no sunquakes, expected in a cube."""
-        return np.exp(np.interp(odds, self.levels, self.rates))
+    def false_alarms(self, logits: np.ndarray) -> np.ndarray:
+        """Number (N,) of candidates with these `logits` or more that are no sunquakes, expected in a cube."""
+        return np.exp(np.interp(logits, self.levels, self.rates))
 
 
 @torch.no_grad()
-def scan(frames: np.ndarray, net: Locator, device: str = "cpu", length: int = LENGTH, stride: int = STRIDE) -> Scan:
-    """Pass the locator over a cube, uint8 (T, H, W), in one view; a cube shorter than a window is one window."""
+def scan(frames: np.ndarray, net: Locator, device: str = "cpu", length: int = WINDOW, stride: int = STRIDE) -> Scan:
+    """Pass the locator over a cube, uint8 (T, H, W), in one view, in bf16 where the hardware multiplies in it; a cube
+    shorter than a window is one window."""
     power, windows = power_of(torch.tensor(frames).to(device)), windows_of(len(frames), length, stride, length)
-    place, none = ask(net, power, windows, 1, power.mean(0) if len(power) >= KNOWN else None)
+    place, none = ask(net, power, windows, 1, power.mean(0) if len(power) >= KNOWN else None, "auto")
     place = place - none[:, None, None]
     top, cells = place.amax((1, 2), keepdim=True), 2 * round((SIDE / STEP - 1) / 2) + 1
     inside = F.avg_pool2d((place - top).exp()[:, None], cells, 1, cells // 2, divisor_override=1)[:, 0]
     box = inside.clamp_min(1e-30).log() + top
     starts = np.array([first for first, _ in windows])
-    return Scan(box.cpu().numpy(), place.flatten(1).logsumexp(1).cpu().numpy(), starts, min(length, len(frames)))
+    return Scan(box.cpu().numpy(), starts, min(length, len(frames)))
 
 
 def candidates(seen: Scan) -> pd.DataFrame:
@@ -110,8 +124,8 @@ def candidates(seen: Scan) -> pd.DataFrame:
 
 
 def of_frames(seen: Scan, frames: int) -> np.ndarray:
-    """Log odds (T,) that there is a source about each of the cube's frames: interpolated between the windows."""
-    return np.interp(np.arange(frames), seen.middles, seen.anywhere)
+    """Log odds (T,) of a source about each of the cube's frames, less the usual ones: interpolated between windows."""
+    return np.interp(np.arange(frames), seen.middles, seen.surest) - seen.usual
 
 
 def score_frames(frameset: FrameSet, net: Locator | None = None, device: str = "cpu",
@@ -150,9 +164,10 @@ def find_events(frames: np.ndarray, *, device: str = "cpu", net: Locator | None 
     Returns
     -------
     DataFrame : a row per candidate, at most `MOST`: first and last frame (inclusive), x and y (px), box x0, y0, x1, y1,
-        `odds` (log), `probability`, that of a sunquake there and then, and `false_alarms`, how many candidates with
-        these odds or more a cube has that are none. Both hold for a cube that has one sunquake, of the strengths of
-        the simulated ones; they were counted on cubes of 256 frames of 256 x 256 pixels.
+        `odds` (log), `probability`, that of a sunquake there and then, which depends on the odds that the cube usually
+        has, too, and `false_alarms`, how many candidates of this probability or more a cube has that are none. Both
+        hold for a cube that has one sunquake, of the strengths of the simulated ones; they were counted on cubes of
+        256 frames of 256 x 256 pixels.
 
     Raises `SqError` as `find_sources` does.
     """
@@ -160,9 +175,10 @@ def find_events(frames: np.ndarray, *, device: str = "cpu", net: Locator | None 
     if calibration is None and net is not None:
         raise SqError("what another locator's odds are worth must be given: calibration=calibrate(net, cubes)")
     calibration = shipped_calibration() if calibration is None else calibration
-    found = candidates(scan(frames, shipped(WEIGHTS, device) if net is None else net, device))
-    return found.assign(probability=calibration.probability(found["odds"]),
-                        false_alarms=calibration.false_alarms(found["odds"]))
+    seen = scan(frames, shipped(WEIGHTS, device) if net is None else net, device)
+    found = candidates(seen)
+    logits = calibration.logits(found["odds"], seen.usual)
+    return found.assign(probability=1 / (1 + np.exp(-logits)), false_alarms=calibration.false_alarms(logits))
 
 
 def right(found: pd.DataFrame, sources: Iterable[tuple[int, int, float, float]]) -> np.ndarray:
@@ -175,16 +191,19 @@ def right(found: pd.DataFrame, sources: Iterable[tuple[int, int, float, float]])
     return hits
 
 
-def calibrate(odds: np.ndarray, hits: np.ndarray, cubes: int) -> Calibration:
-    """What the log odds (N,) of all candidates of some cubes are worth, of which `hits` (N,) have found a source."""
+def calibrate(odds: np.ndarray, usual: np.ndarray, hits: np.ndarray, cubes: int) -> Calibration:
+    """What the log odds (N,) of all candidates of some cubes are worth, with the `usual` ones (N,) of their cubes, of
+    which `hits` (N,) have found a source."""
     from sklearn.linear_model import LogisticRegression
 
-    fitted = LogisticRegression(C=np.inf).fit(odds[:, None], hits)
-    false = np.sort(odds[~hits])
-    levels = np.arange(np.floor(LEAST), np.ceil(odds.max()) + 0.5, 0.5)
+    both = np.column_stack([odds, usual])
+    fitted = LogisticRegression(C=np.inf).fit(both, hits)
+    logits, ((slope, level), (offset,)) = fitted.decision_function(both), (fitted.coef_[0], fitted.intercept_)
+    false = np.sort(logits[~hits])
+    levels = np.arange(np.floor(logits.min()), np.ceil(logits.max()) + 0.5, 0.5)
     # above the strongest one that was met there may be some: half a one is said
     rates = np.log(np.maximum(len(false) - np.searchsorted(false, levels), 0.5) / cubes)
-    return Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]), tuple(levels.tolist()),
+    return Calibration(*np.round([slope, level, offset], 4).tolist(), tuple(levels.tolist()),
                        tuple(rates.round(4).tolist()))
 
 
@@ -194,15 +213,16 @@ def calibration_of(net: Locator, number: int = 120, seed: int = SEED, size: int 
     some seconds an event."""
     from tqdm import tqdm
 
-    odds, hits = [], []
+    odds, usual, hits = [], [], []
     for event in tqdm(trial_events(number, seed), desc="calibrating", unit="event", disable=not progress):
         cube = simulate(event, TwinSettings(size, frames, seed))
         gray = np.rint(cube.power * (255 / cube.power.max((1, 2), keepdims=True))).astype(np.uint8)
-        found, start = candidates(scan(gray, net)), cube.first_frame
+        found, start = candidates(seen := scan(gray, net)), cube.first_frame
         odds.append(found["odds"].to_numpy())
+        usual.append(np.full(len(found), seen.usual))
         hits.append(right(found, [(quake["interval"][0] - start, quake["interval"][1] - start, quake["y"], quake["x"])
                                   for quake in cube.truth["quakes"]]))
-    return calibrate(np.concatenate(odds), np.concatenate(hits), number)
+    return calibrate(*map(np.concatenate, (odds, usual, hits)), number)
 
 
 def shipped_calibration() -> Calibration:

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from sqlib.errors import SqError
 from sqlib.learn import checkpoint
 from sqlib.learn.levels import surroundings
+from sqlib.learn.train import autocast
 
 WEIGHTS = Path(__file__).with_name("locator.safetensors")  # their run card lies beside them
 BINS = 8  # the run's frames are averaged to so many
@@ -86,7 +87,7 @@ class Locator(nn.Module):
         for block in self.up:
             own = kept.pop()
             x = block(torch.cat([F.interpolate(x, size=own.shape[-2:], mode="nearest"), own], 1))
-        return self.place(x)[:, 0].float(), self.nowhere(deepest.float().amax((2, 3)))[:, 0]
+        return self.place(x)[:, 0].float(), self.nowhere(deepest.float().amax((2, 3)))[:, 0].float()
 
 
 def power_of(frames: torch.Tensor) -> torch.Tensor:
@@ -187,7 +188,7 @@ def logits(net: Locator, seen: torch.Tensor, views: int = 8) -> tuple[torch.Tens
 
 
 def ask(net: Locator, power: torch.Tensor, windows: Sequence[tuple[int, int]], views: int = 8,
-        usual: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        usual: torch.Tensor | None = None, precision: str = "fp32") -> tuple[torch.Tensor, torch.Tensor]:
     """`logits` of windows (first, end) of a run's power (L, H, W), some at a time: (M, H / 2, W / 2) and (M,)."""
     y, x = (torch.arange(n, device=power.device) - (n - 1) / 2 for n in power.shape[1:])
     remote, found = torch.hypot(y[:, None], x)[None], []
@@ -195,7 +196,8 @@ def ask(net: Locator, power: torch.Tensor, windows: Sequence[tuple[int, int]], v
     for place in range(0, len(windows), BATCH):
         seen = [as_seen(power_maps(power[None, a:b], [b - a], usual), [b - a], remote)
                 for a, b in windows[place : place + BATCH]]  # one by one, which a processor's cache can hold
-        found.append(logits(net, torch.cat(seen), views))
+        with autocast(power.device, precision):
+            found.append(logits(net, torch.cat(seen), views))
     return torch.cat([place for place, _ in found]), torch.cat([none for _, none in found])
 
 

@@ -155,7 +155,8 @@ def gather(*tensors: Tensor) -> tuple[Tensor, ...]:
     """
     if not (dist.is_available() and dist.is_initialized()):
         return tensors
-    from torch.distributed._functional_collectives import all_gather_single  # torch before 2.15 has none: one GPU can do
+    # here and not above: older versions of torch have none, and one process needs none
+    from torch.distributed._functional_collectives import all_gather_single
 
     return tuple(torch.cat([all_gather_single(tensor, 0, dist.group.WORLD)]) for tensor in tensors)  # cat waits for it
 

@@ -13,14 +13,12 @@ from pathlib import Path
 
 import astropy.units as u
 import numpy as np
-import sunpy.map
 from astropy.coordinates import SkyCoord, angular_separation
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 from dask.system import CPU_COUNT
 from reproject import reproject_adaptive, reproject_interp
 from sunpy.coordinates import HeliographicStonyhurst
-from sunpy.map.header_helper import make_fitswcs_header
 from tqdm import tqdm
 
 from sqlib.errors import SqError
@@ -58,6 +56,8 @@ def check_patch(patch: Patch) -> None:
 
 def patch_header(patch: Patch, middle: Target) -> dict:
     """FITS header of the Postel map round a place at a time: x to the west, y to the north."""
+    from sunpy.map.header_helper import make_fitswcs_header  # sunpy's maps take seconds to load
+
     degrees = middle.longitude * u.deg, middle.latitude * u.deg
     here = SkyCoord(HeliographicStonyhurst(*degrees, obstime=middle.time, rsun=SOLAR_RADIUS * u.Mm))
     scale = np.degrees(patch.pixel / SOLAR_RADIUS) * np.ones(2) * u.deg / u.pix
@@ -71,6 +71,8 @@ def project(job: tuple[Path, Target], patch: Patch, archive: Archive, kind: str 
     All NaN where the record lacks pixels inside the visible part: such a frame counts as missing. Only the part of the
     disk that the patch needs is read. Raises `SqError` for records of which nobody can tell what and where they show.
     """
+    import sunpy.map
+
     path, middle = job
     with opened(path) as image:
         header = read_header(image.header)
