@@ -56,7 +56,7 @@ def test_frames_are_worth_what_they_exceed_their_cubes_usual_odds_by():
     seen = scan_of(box)
     assert seen.usual == pytest.approx(-2, abs=0.12)
     frames = search.of_frames(seen, 88)
-    assert frames.argmax() == pytest.approx(seen.middles[7], abs=0.5) and frames.max() == pytest.approx(6, abs=0.8)
+    assert abs(frames.argmax() - seen.middles[7]) <= 0.5 and 5 < frames.max() < 6
     assert np.allclose(search.of_frames(scan_of(box + 2.5), 88), frames)
 
 
