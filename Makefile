@@ -46,7 +46,7 @@ data: setup
 	$(BIN)/sq data build --profile $(PROFILE)
 
 test: setup
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadscope
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
 
 lab: setup
 	$(BIN)/jupyter lab notebooks

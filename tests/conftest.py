@@ -78,10 +78,9 @@ def pytest_xdist_auto_num_workers():
 
 
 TOGETHER = {
-    "test_bands.py": "smoke", "test_pages.py": "smoke", "test_api.py": "tiny", "test_book.py": "tiny",
-    "test_repository.py": "tiny",
+    "test_bands.py": "smoke", "test_api.py": "tiny", "test_book.py": "tiny", "test_repository.py": "tiny",
     **{f"test_{name}.py": name
-       for name in ("compare", "distributed", "learning_chapters", "own_cubes", "pdf", "slides")},
+       for name in ("compare", "distributed", "embeddings", "learning_chapters", "own_cubes", "pdf", "slides")},
 }
 """Files whose tests share what takes long to make: one of xdist's workers runs them, and no other waits for it."""
 
@@ -101,8 +100,14 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """The full-size twin comes first, so that no worker is left with it at the end."""
-    items.sort(key=lambda item: "full_twin" not in item.fixturenames)
+    """The smoke book is begun first, then what is slow and what goes together, and its pages come last: by then it is
+    there, and all workers share them."""
+    def late(item) -> int:
+        name = item.path.name
+        return (0 if name == "test_bands.py" else 4 if name == "test_pages.py" else
+                1 if item.get_closest_marker("slow") else 2 if name in TOGETHER else 3)
+
+    items.sort(key=late)
 
 
 def once(tmp_path_factory, name: str, make) -> Path:
@@ -115,19 +120,6 @@ def once(tmp_path_factory, name: str, make) -> Path:
             make(folder)
             (folder / "made").touch()
     return folder
-
-
-@pytest.fixture(scope="session")
-def full_twin(tmp_path_factory):
-    """The folder of the full-size twin: 57 cubes of 256 x 256 x 256 (about a minute)."""
-    from sqlib.data import build_twin
-
-    def make(home: Path) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("SQ_HOME", str(home))
-            (home / "twin").symlink_to(build_twin(progress=False))
-
-    return (once(tmp_path_factory, "full", make) / "twin").resolve()
 
 
 @pytest.fixture(scope="session")

@@ -90,6 +90,6 @@ def test_the_readme_quotes_the_published_numbers():
     said = page.partition("## What the book found\n")[2].partition("\n## ")[0]
     quoted = json.loads((root / "results/headlines.json").read_text(encoding="utf-8"))
     names = ("f1_shuffled", "f1_calendar", "f1_by_event", "ap_trial_contrastive", "ap_box_car", "ap_frame_number",
-             "ap_trial_locator")
+             "ap_trial_locator", "ap_trial_contrastive_less_usual")
     assert re.findall(r"0?\.\d\d", said) == [f"{quoted[name]['value']:.2f}" for name in names]
     assert re.findall(r"(\d+) %", said) == [f"{100 * quoted['events_at_one_false_alarm']['value']:.0f}"]
