@@ -14,6 +14,7 @@ LEVELS = {"gray": 1, "logarithm": 1, "relative": 2, "region": 2}  # pictures tha
 LEAST, STEPS = 0.1, 40.0  # what is added before the logarithm; gray levels to a factor of e
 ONE = round(STEPS * math.log((1 + LEAST) / LEAST))  # gray level of power that equals what it is compared with
 AROUND, COARSE, FRAMES = 5.0, 4, 41  # sigma in pixels, what it is computed on (px), and frames of the surroundings
+NEEDED = 24  # px: three sigmas, rounded up to COARSE, and what the interpolation reads
 SHADOW, RIM = 0.75, 6  # share of the quiet Sun's power below which it is a region's shadow; px kept around one
 
 
@@ -58,21 +59,27 @@ def in_gray(ratio: Tensor) -> Tensor:
     return ((ratio + LEAST) / LEAST).log_().mul_(STEPS).round_().clamp_(0, 255).to(torch.uint8)
 
 
-def pictures(frames: Tensor, levels: str, spacing: int = 1) -> Tensor:
-    """What a network sees of the frames of one event, uint8 (T, H, W): uint8 (`LEVELS`[levels], T, H, W).
+def pictures(frames: Tensor, levels: str, spacing: int = 1, inner: slice = slice(None)) -> Tensor:
+    """What a network sees of the frames of one event, uint8 (T, H, W), in the `inner` rows and columns of them: uint8
+    (`LEVELS`[levels], T, h, w).
 
     "gray": the frames, each the mean of `spacing` (odd) about it. "logarithm": power, so averaged, over the mean of its
     frame, by `in_gray`. "relative": this, and power over its surroundings by `in_gray`. Neighbours in time are those
     that the frames have as they stand. "region": as "relative", and outside of the `region` all is `ONE`: as bright as
     the mean of the frame, and as its surroundings.
     """
-    power = frames.float()
     if levels == "gray":
-        return (frames if spacing == 1 else running_mean(power, spacing).round_().to(torch.uint8))[None]
-    power = power / power.mean((1, 2), keepdim=True).clamp_min(1e-3)
+        seen = frames[:, inner, inner]
+        return (seen if spacing == 1 else running_mean(seen.float(), spacing).round_().to(torch.uint8))[None]
+    level = torch.stack([frame.float().mean() for frame in frames])[:, None, None].clamp_min(1e-3)
+    begin, end, _ = inner.indices(frames.shape[-1])
+    if levels != "region":  # what lies farther off than the surroundings reach is not needed
+        wide = slice(max(0, begin // COARSE * COARSE - NEEDED), end + NEEDED)
+        frames, inner = frames[:, wide, wide], slice(begin - wide.start, end - wide.start)
+    power = frames.float() / level
     if levels == "logarithm":
-        return in_gray(running_mean(power, spacing))[None]
+        return in_gray(running_mean(power[:, inner, inner], spacing))[None]
     around, shadow = surroundings(power).clamp_min(0.02), levels == "region" and region(power)
-    power = running_mean(power, spacing)
+    power, around = running_mean(power[:, inner, inner], spacing), around[:, inner, inner]
     both = torch.stack([in_gray(power), in_gray(power / around)])
-    return both if shadow is False else both.masked_fill_(~shadow, ONE)
+    return both if shadow is False else both.masked_fill_(~shadow[inner, inner], ONE)

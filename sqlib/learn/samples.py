@@ -98,7 +98,7 @@ def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: View
     for at, end in zip(starts, [*starts[1:], count]):  # the frame set may be a map of a file: never all of it at once
         block = torch.from_numpy(np.ascontiguousarray(frameset.pixels[order[at:end]])).to(device)
         kinds = [block, solarized_low_pass(block, views.threshold, views.variant)] if filtered else [block]
-        pool[:, at:end] = torch.cat([pictures(kind, levels, spacing)[..., inner, inner] for kind in kinds])
+        pool[:, at:end] = torch.cat([pictures(kind, levels, spacing, inner) for kind in kinds])
     index = frameset.index.iloc[order[middle]].reset_index(drop=True)
     labels = torch.from_numpy(index["label"].to_numpy(copy=True)).to(device)
     rows = torch.from_numpy(middle).to(device)
