@@ -180,3 +180,11 @@ def test_the_encoding_is_of_raw_frames_and_is_kept(frameset, samples, sq_home):
         assert torch.allclose(net.encode(frames), torch.from_numpy(one[:5]), atol=1e-5)
     run.weights.unlink()
     assert np.array_equal(encoders.embed(run, samples), one), "found again"
+
+
+def test_only_who_learns_has_frames_low_passed():
+    """The low-pass takes longer than all else that makes samples, and who is asked is never shown it."""
+    frames, settings = small_frames(events=2, frames=4), replace(SMALL, views=Views(low_pass=0.5))
+    asked, taught = (encoders.samples_for(settings, frames, "cpu", augmented=augmented) for augmented in (False, True))
+    assert (asked.filtered, taught.filtered) == (False, True) and len(taught.pool) == 2 * len(asked.pool)
+    assert encoders.teaching(encoders.what_is_shown(settings), frames, "cpu", False)[0].filtered

@@ -124,3 +124,14 @@ def test_logarithms_forget_how_bright_a_frame_is_and_keep_ratios_of_power():
     assert torch.equal(one.flip(0), turned)
     relative = frames[0] / frames[0].float().mean()
     np.testing.assert_allclose(one, STEPS * torch.log((relative + LEAST) / LEAST), atol=0.51)
+
+
+@pytest.mark.parametrize("levels", ["gray", "logarithm", "relative", "region"])
+@pytest.mark.parametrize(("size", "side"), [(128, 48), (90, 33), (64, 64)])
+def test_pictures_of_the_middle_are_the_middle_of_the_pictures(rng, levels, size, side):
+    """Dark in the middle, bright at the rim, speckle everywhere: what lies outside counts as far as it reaches."""
+    rim = 10 + 40 * np.hypot(*(np.indices((size, size)) / size - 0.5))
+    frames = torch.from_numpy((rng.exponential(1, (50, size, size)) * rim).clip(0, 255).astype(np.uint8))
+    inner = slice((size - side) // 2, (size - side) // 2 + side)
+    off = pictures(frames, levels, 3, inner).int() - pictures(frames, levels, 3)[..., inner, inner].int()
+    assert off.shape[-2:] == (side, side) and off.abs().max() <= 1 and (off != 0).float().mean() < 1e-4

@@ -65,3 +65,14 @@ def test_both_sets_of_events_stand_in_one_row_and_a_baseline_has_one_run(asked):
     assert found.loc["much", "paper"] == pytest.approx(np.mean(aps(paper, "much")))
     wide = (found["paper_high"] - found["paper_low"]) > (found["high"] - found["low"])
     assert wide["much"]  # three events instead of twenty
+
+
+def test_scores_less_their_events_median_forget_what_a_whole_event_has(asked):
+    """Each event's scores are raised by another number: less their median they rank samples as before."""
+    answers, index = asked
+    scores, raised = answers["much, seed 1"], np.repeat(np.arange(20) * 3.0, 15)
+    less = trials.less_usual(scores + raised, index)
+    assert np.allclose(less, trials.less_usual(scores, index))
+    assert np.allclose(pd.Series(less).groupby(index["event"]).median(), 0)
+    whole, spoilt, mended = (average_precision(index["label"], one) for one in (scores, scores + raised, less))
+    assert mended > 0.9 * whole > spoilt + 0.2
