@@ -11,6 +11,7 @@ from sqlib import keys, profiles
 from sqlib.data import build
 from sqlib.data.trial import CODE, SEED
 from sqlib.learn import chapters, encoders, locator_training, recipes, trained
+from sqlib.paths import home
 from sqlib.sun.twin import TwinSettings
 
 BOTH = SimpleNamespace(index=pd.DataFrame({"label": [1, 1], "boxes": [(1,), (1,)], "cycle": [23, 24]}))
@@ -64,3 +65,9 @@ def test_what_these_networks_answered_about_the_trial_events_came_with_them(chap
     for name, key in keys_of(chapter, "workshop").items():
         there = trained.shipped_folder(key).glob(f"margin-{keys.lasting(origin)[:12]}-*.npy")
         assert list(there), name
+
+
+def test_every_chapter_was_timed_for_a_class():
+    """The instructors' page says how long a class waits, in a book of any profile."""
+    lacking = [name for name in notebooks() if not (home() / "results" / "workshop" / name / "card.json").is_file()]
+    assert lacking == []
