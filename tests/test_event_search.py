@@ -42,22 +42,22 @@ def test_what_odds_are_worth_is_found_again(rng):
     odds, usual = rng.uniform(-6, 4, 20_000), rng.uniform(-4, 0, 1000).repeat(20)
     hits = rng.random(len(odds)) < 1 / (1 + np.exp(-(1.5 * odds - 0.8 * usual - 2)))
     law = search.calibrate(odds, usual, hits, 1000)
-    assert (law.slope, law.usual, law.offset) == pytest.approx((1.5, -0.8, -2), abs=0.15)
+    assert (law.slope, law.usual, law.offset) == pytest.approx((1.5, -0.8, -2), abs=0.1)
     logits = law.logits(odds, usual)
     for level in (-5, -1.3, 2):
         assert law.false_alarms(level) == pytest.approx((logits[~hits] >= level).sum() / 1000, rel=0.06)
-    assert law.logits(np.array([2 / 1.5]), 0.0) == pytest.approx([0], abs=0.15)
+    assert 1 / (1 + np.exp(-law.logits(np.array([2 / 1.5]), 0.0))) == pytest.approx([0.5], abs=0.03)
 
 
-def test_frames_are_worth_what_they_exceed_their_cubes_usual_odds_by():
-    """Adding the same odds to all windows of a cube changes nothing."""
+def test_what_a_cube_usually_has_is_told_by_its_many_windows_and_not_by_a_source():
+    """The same odds added to all windows of a cube are added to the usual ones, and to those of its frames."""
     box = np.full((20, 8, 8), -9.0)
     box[:, 3, 3], box[7, 5, 5] = np.linspace(-3, -1, 20), 4
-    seen = scan_of(box)
-    assert seen.usual == pytest.approx(-2, abs=0.12)
+    seen, raised = scan_of(box), scan_of(box + 2.5)
+    assert seen.usual == pytest.approx(-2, abs=0.12) and raised.usual - seen.usual == pytest.approx(2.5, abs=1e-5)
     frames = search.of_frames(seen, 88)
-    assert abs(frames.argmax() - seen.middles[7]) <= 0.5 and 5 < frames.max() < 6
-    assert np.allclose(search.of_frames(scan_of(box + 2.5), 88), frames)
+    assert abs(frames.argmax() - seen.middles[7]) <= 0.5 and 3 < frames.max() < 4
+    assert np.allclose(search.of_frames(raised, 88) - frames, 2.5)
 
 
 @pytest.fixture(scope="module")

@@ -70,9 +70,11 @@ class Scan(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a candidate's log odds are worth in a cube with its `Scan.usual` ones: the chance that it is a sunquake has
-    the log odds `slope` · odds + `usual` · usual odds + `offset`, and a cube has exp(`rates`) candidates that are none
-    for which these are at least `levels`."""
+    """What a candidate's log odds are worth in a cube with its `Scan.usual` ones.
+
+    The chance that it is a sunquake has the log odds `slope` · odds + `usual` · usual odds + `offset`, and a cube has
+    exp(`rates`) candidates that are none for which these are at least `levels`.
+    """
 
     slope: float
     usual: float
@@ -124,8 +126,8 @@ def candidates(seen: Scan) -> pd.DataFrame:
 
 
 def of_frames(seen: Scan, frames: int) -> np.ndarray:
-    """Log odds (T,) of a source about each of the cube's frames, less the usual ones: interpolated between windows."""
-    return np.interp(np.arange(frames), seen.middles, seen.surest) - seen.usual
+    """Log odds (T,) of a source about each of the cube's frames: interpolated between the windows."""
+    return np.interp(np.arange(frames), seen.middles, seen.surest)
 
 
 def score_frames(frameset: FrameSet, net: Locator | None = None, device: str = "cpu",
