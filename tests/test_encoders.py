@@ -177,7 +177,7 @@ def test_the_encoding_is_of_raw_frames_and_is_kept(frameset, samples, sq_home):
     net = encoders.load_net(run, 16, "cpu")
     frames = torch.stack([samples.pixels[row - 1 : row + 2] for row in samples.rows[:5]]).float()
     with torch.no_grad():
-        assert torch.allclose(net.encode(frames), torch.from_numpy(one[:5]), atol=1e-5)
+        assert torch.allclose(net.encode(frames), torch.from_numpy(one[:5]), rtol=1e-3, atol=1e-4)  # half precision
     run.weights.unlink()
     assert np.array_equal(encoders.embed(run, samples), one), "found again"
 

@@ -9,9 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from sqlib.data.build import make_cube
+from sqlib.data.catalogue import catalogue
+from sqlib.data.cubes import read_cube
+from sqlib.data.frames import frames_from_cube
 from sqlib.learn import encoders, practice_set, recipes, trained
 from sqlib.paths import home
 from sqlib.profiles import Learning
+from sqlib.sun.twin import TwinSettings
 
 CUBE = "margin-cube.npy"  # a cube's means, beside the network
 FRESH = "sqlib.learn or the practice cubes have changed: train what comes with the book anew (results/README.md)"
@@ -43,7 +48,7 @@ def coarse(pixels):
 @torch.no_grad()
 def margins(run, frames):
     net, asked = encoders.load_net(run, 64, "cpu"), encoders.samples_for(run.settings, frames, "cpu")
-    return encoders.answers(net, asked, torch.arange(0, len(asked), 8), "fp32", "margin")[:, 0]
+    return encoders.answers(net, encoders.encode(net, asked, torch.arange(0, len(asked), 8), "fp32"), "margin")[:, 0]
 
 
 def test_a_network_that_is_trained_anew_is_the_one_that_came_with_the_book(tmp_path, monkeypatch, request):
@@ -63,6 +68,22 @@ def test_a_network_that_is_trained_anew_is_the_one_that_came_with_the_book(tmp_p
     assert anew.history["loss"].to_numpy() == pytest.approx(found.history["loss"].to_numpy(), abs=0.002), FRESH
     ours, theirs = margins(anew, frames), margins(found, frames)
     assert np.abs(ours - theirs).max() < 0.1 * theirs.std(), FRESH
+
+
+def test_encodings_that_came_with_the_book_are_what_its_networks_say_here(tmp_path):
+    files = sorted((home() / trained.SHIPPED).glob("*/encoding-*.npy"))
+    make_cube(catalogue()[0], TwinSettings(), tmp_path / "cube.fits")  # of it are the first frames of the data set
+    frames, seen = frames_from_cube(read_cube(tmp_path / "cube.fits"), 256, "frame"), {}
+    for path in files:
+        run = trained.load(path.parent.name, encoders.Settings)
+        shown = encoders.what_is_shown(run.settings)
+        if shown not in seen:
+            seen[shown] = encoders.samples_for(shown, frames, "cpu")
+        which = torch.arange(0, len(seen[shown]), 16)
+        net, kept = encoders.load_net(run, run.settings.crop, "cpu"), np.load(path)[which].astype(np.float32)
+        ours = encoders.encode(net, seen[shown], which, "fp32").numpy()
+        assert np.abs(ours - kept).max() < 0.2 * kept.std(), (path.name, FRESH)
+    assert len(files) > 3
 
 
 if __name__ == "__main__":

@@ -141,9 +141,9 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequ
         if len(held_out):
             row["watched"] = total / max(count, 1)
         if watched is not None:
-            which = torch.arange(len(watched), device=device)
-            margin = answers(unwrapped(net), watched, which, loop.precision, "margin")[:, 0]
-            row["ap"] = average_precision_score((watched.labels[which] == 1).cpu().numpy(), margin)
+            codes = encode(unwrapped(net), watched, torch.arange(len(watched)), loop.precision)
+            margin = answers(unwrapped(net), codes, "margin")[:, 0]
+            row["ap"] = average_precision_score((watched.labels == 1).cpu().numpy(), margin)
         return row
 
     if settings.patch:
@@ -225,20 +225,23 @@ def load_net(run: Trained, size: int, device: str = "auto") -> nn.Module:
 
 @torch.no_grad()
 def embed(run: Trained, samples: Samples, what: str = "encoding") -> np.ndarray:
-    """Encodings of raw samples, float32 (M, E), kept beside the run: no view is augmented or turned (Section 4.1).
+    """Encodings of raw samples, float32 (M, E), or what a head makes of them (`answers`), kept beside the run.
 
-    what : "encoding", "projection" (M, P) (L2-normalised, contrastive networks), or "probability" (M, 1) of the class
-    head. Raises `SqError` as `load_net` does, and where what was kept is damaged.
+    No view is augmented or turned (Section 4.1). Encodings are kept in half precision, for some come with the book.
+    Raises `SqError` as `load_net` does, and where what was kept is damaged.
     """
     side = samples.pixels.shape[-1]
     facts = samples.origin, samples.window, samples.spacing, side, len(samples)
     if (found := kept(run, what, *facts)) is None:
         net = load_net(run, side, str(samples.device))
-        net.trunk = fuse(net.trunk)  # batch norm as part of the convolutions: a quarter of the time less
-        which = torch.arange(len(samples), device=samples.device)
-        found = answers(net, samples, which, run.settings.loop.precision, what)
+        if what == "encoding":
+            net.trunk = fuse(net.trunk)  # batch norm as part of the convolutions: a quarter of the time less
+            found = encode(net, samples, torch.arange(len(samples)), run.settings.loop.precision)
+            found = trained.half(found).cpu().numpy()
+        else:  # frames are encoded once, whatever is asked of them
+            found = answers(net, torch.from_numpy(embed(run, samples)).to(samples.device), what)
         save_array(trained.embedded(run.key) / _name(what, *facts), found)
-    return found
+    return found.astype(np.float32)
 
 
 def kept(run: Trained, what: str, origin: str, window: int, spacing: int, side: int, count: int) -> np.ndarray | None:
@@ -248,7 +251,7 @@ def kept(run: Trained, what: str, origin: str, window: int, spacing: int, side: 
     """
     name = _name(what, origin, window, spacing, side, count)
     path = next((path for path in trained.kept_beside(run.key) if path.name == name), None)
-    return None if path is None else load_array(path)
+    return None if path is None else load_array(path).astype(np.float32)
 
 
 def _name(what: str, origin: str, window: int, spacing: int, side: int, count: int) -> str:
@@ -256,19 +259,26 @@ def _name(what: str, origin: str, window: int, spacing: int, side: int, count: i
 
 
 @torch.no_grad()
-def answers(net: nn.Module, samples: Samples, which: Tensor, precision: str, what: str) -> np.ndarray:
-    """What a network in evaluation mode says of samples `which` (B,), float32 (B, …); `what` as for `embed`, or
-    "margin" (B, 1), the class head's logit for a sunquake less the other."""
+def encode(net: nn.Module, samples: Samples, which: Tensor, precision: str) -> Tensor:
+    """Encodings (B, E), float32 on the device, by a network in evaluation mode of samples `which` (B,)."""
     found, precision = [], "auto" if precision == "bf16" else precision  # bf16 where the hardware has it
-    for some in which.split(16 if samples.device.type == "cpu" else 256):  # as many as a cache holds
+    for some in which.to(samples.device).split(16 if samples.device.type == "cpu" else 256):  # what a cache can hold
         frames = gather(samples, some).to(torch.float32, memory_format=torch.channels_last)
         with autocast(samples.device, precision):
-            code = net.encode(frames)
-            if what == "projection":
-                code = nn.functional.normalize(net.projector(code).float(), dim=1)
-            elif what == "probability":
-                code = net.classifier(code).float().softmax(1)[:, 1:]
-            elif what == "margin":
-                code = net.classifier(code.float()).float().diff(dim=1)
-        found.append(code.float())
-    return torch.cat(found).cpu().numpy()
+            found.append(net.encode(frames).float())
+    return torch.cat(found)
+
+
+@torch.no_grad()
+def answers(net: nn.Module, codes: Tensor, what: str) -> np.ndarray:
+    """What a head of a network in evaluation mode says of encodings (B, E), float32 (B, …).
+
+    what : "projection" (B, P), L2-normalised, of contrastive networks; "probability" (B, 1) of a sunquake, of the class
+    head; or "margin" (B, 1), its logit for a sunquake less the other
+    """
+    if what == "projection":
+        found = nn.functional.normalize(net.projector(codes), dim=1)
+    else:
+        logits = net.classifier(codes)
+        found = logits.diff(dim=1) if what == "margin" else logits.softmax(1)[:, 1:]
+    return found.cpu().numpy()

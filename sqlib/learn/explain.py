@@ -6,6 +6,7 @@ Sources: Selvaraju et al. (2017), Grad-CAM, DOI 10.1109/ICCV.2017.74; Zeiler & F
 DOI 10.1007/978-3-319-10590-1_53; Zhang et al. (2018), the pointing game, DOI 10.1007/s11263-017-1059-x.
 """
 
+import copy
 import warnings
 from functools import partial
 
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
+from torch.fx.experimental.optimization import fuse
 
 from sqlib.errors import SqError
 from sqlib.learn import classify, encoders
@@ -65,8 +67,7 @@ def untrained(settings: Settings, samples: Samples, seed: int) -> Reader:
     rows, labels = split(samples)[0], samples.index["label"].to_numpy()
     positive = labels[rows] == 1
     rows = np.concatenate([rows[positive], rows[labels[rows] == 0][::7]])[: 4 * positive.sum()]
-    with torch.no_grad():
-        codes = encoders.answers(net, samples, torch.from_numpy(rows).to(samples.device), "fp32", "encoding")
+    codes = encoders.encode(net, samples, torch.from_numpy(rows), "fp32").cpu().numpy()
     return Reader(net, *direction(classify.fit("logistic regression", codes, labels[rows], True, seed)))
 
 
@@ -90,9 +91,11 @@ def occlusion(reader: Reader, frames: torch.Tensor, side: int = 8, stride: int =
     if not 0 < stride <= side <= frames.shape[-1]:
         raise SqError(f"a square of {side} px in steps of {stride} does not cover frames of {frames.shape[-1]} px")
     plain, window = frames.flatten(1).median(1).values[:, None, None, None].expand_as(frames), frames.shape[1]
+    quick = copy.deepcopy(reader)
+    quick.net.trunk = fuse(quick.net.trunk)  # batch norm as part of the convolutions
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        found = Occlusion(reader).attribute(frames, (window, side, side), (window, stride, stride), plain, target=0,
+        found = Occlusion(quick).attribute(frames, (window, side, side), (window, stride, stride), plain, target=0,
                                             perturbations_per_eval=8)
     return found.mean(1).cpu().numpy()
 

@@ -45,7 +45,7 @@ class Teaching:
     running mean of the weights, which is what is kept: it wavers less than the weights themselves. `stretch`,
     `contrast`: how much at most the logarithms of the width, the height and the exponent of power are changed in half
     of the windows, for the Sun's speckle is not quite the twin's. `widths`, `hidden`: of the `Locator`. `scenes`: the
-    law by which practice scenes are drawn, see `SCENES`.
+    law by which practice scenes are drawn, see `SCENES`. `elsewhere`: share of windows at any other time of their cube.
     """
 
     epochs: Count = 60
@@ -68,10 +68,13 @@ class Teaching:
     widths: tuple[Count, ...] = WIDTHS
     hidden: tuple[Literal["parts", "surroundings", "usual", "distance"], ...] = ()
     scenes: Literal["measured", "wide"] = "measured"
+    elsewhere: Share = 0.0
     precision: Literal["auto", "bf16", "fp32"] = "auto"
 
 
 SHIPPED = Teaching()
+FURTHER = replace(SHIPPED, seed=78001, rate=1.5e-3, elsewhere=0.3)
+"""How the locator that comes with sqlib went on: by other cubes, and by its places at other times as well."""
 STUDY = {
     "everything": {}, "no parts in time": {"hidden": ["parts"]}, "no surroundings": {"hidden": ["surroundings"]},
     "no usual power": {"hidden": ["usual"]}, "neither of the two": {"hidden": ["surroundings", "usual"]},
@@ -126,7 +129,8 @@ def batches(teaching: Teaching, first: int, device: torch.device, workers: int =
         weight = np.where(none, teaching.quiet / max(none.sum(), 1), (1 - teaching.quiet) / max((~none).sum(), 1))
         chosen = rng.choice(teaching.pool, size=teaching.cubes, p=weight / weight.sum())
         shown = [held[chosen[place % len(chosen)]] for place in range(teaching.batch)]
-        yield windows(shown, rng, teaching.crop, teaching.usual, teaching.stretch, teaching.contrast)
+        yield windows(shown, rng, teaching.crop, teaching.usual, teaching.stretch, teaching.contrast,
+                      teaching.elsewhere)
 
 
 def run_key(teaching: Teaching, device: str = "auto", **further) -> str:

@@ -33,15 +33,15 @@ class Look(NamedTuple):
     places: list[tuple[float, float]]
 
 
-def windows(cubes: list[tuple], rng: np.random.Generator, crop: int, usual: float, stretch: float,
-            contrast: float) -> tuple[torch.Tensor, torch.Tensor]:
+def windows(cubes: list[tuple], rng: np.random.Generator, crop: int, usual: float, stretch: float, contrast: float,
+            elsewhere: float = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """A window of each cube: what the locator sees (B, C, crop, crop) and the wanted probabilities (B, cells + 1) of
     `target`, on the device of the frames, which is never waited for.
 
     A cube is its frames, its sources (see `practice.Practice`) and its usual power (S, S), the mean over the cube.
     The rest is as in `draw_look`.
     """
-    looks = [draw_look(len(frames), frames.shape[1], sources, rng, crop, usual, stretch, contrast)
+    looks = [draw_look(len(frames), frames.shape[1], sources, rng, crop, usual, stretch, contrast, elsewhere)
              for frames, sources, _ in cubes]
     some = len(looks) if cubes[0][0].device.type == "cuda" else 1  # what a processor's cache can hold
     seen = [_seen(looks[place : place + some], cubes[place : place + some], crop)
@@ -83,13 +83,14 @@ def _turned(picture: np.ndarray, look: Look) -> np.ndarray:
 
 
 def draw_look(count: int, size: int, sources: np.ndarray, rng: np.random.Generator, crop: int, usual: float,
-              stretch: float, contrast: float) -> Look:
+              stretch: float, contrast: float, elsewhere: float = 0) -> Look:
     """A window of a cube of `count` frames of `size` px: about an annotated interval, a part of one, or a longer one;
     cropped to `crop` px and turned at random.
 
     usual : share of windows that are shown beside the cube's other frames
     stretch, contrast : how much at most the logarithms of the width, the height and the exponent of power are changed
         in half of the windows, for the Sun's speckle is not quite the twin's
+    elsewhere : share of windows that show the place at any other time of the cube, most of them without its source
     """
     if len(sources):
         first, last, y, x = sources[rng.integers(len(sources))]
@@ -97,6 +98,10 @@ def draw_look(count: int, size: int, sources: np.ndarray, rng: np.random.Generat
         first = rng.integers(0, count - 24)
         last, y, x = first + rng.integers(8, 22), *rng.uniform(0.25 * size, 0.75 * size, 2)
     a, b = _ends(int(first), int(last), rng)
+    if elsewhere and rng.random() < elsewhere:
+        b = min(b - a, count - 1)
+        a = int(rng.integers(0, count - b))
+        b += a
     a = int(np.clip(a, 0, count - 1))
     b = int(np.clip(b, a, count - 1))
     lines = draw_lines(size, rng) if rng.random() < 0.5 else []

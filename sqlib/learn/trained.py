@@ -24,6 +24,7 @@ from sqlib.paths import alone, clean, home, replacing
 
 AGAIN = "delete the folder and train again"
 SHIPPED = Path("results", "weights")  # networks that come with the book, under home()
+LIGHT = 2e6  # bytes; larger encodings do not come with them
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +90,9 @@ def kept_beside(key: str) -> list[Path]:
 def ship(keys: Iterable[str]) -> Path:
     """Copy finished networks to home()/`SHIPPED`, where others find them without training; return that folder.
 
-    With them go what they answered on trial events (one number a frame: `encoders.embed`, "margin"). What was shipped
-    under other keys stays. Raises `SqError` for a network that is not there.
+    With them go what they answered on trial events (one number a frame: `encoders.embed`, "margin"), and encodings of
+    other frames up to `LIGHT`, which take a minute each to make. What was shipped under other keys stays. Raises
+    `SqError` for a network that is not there.
     """
     folder = home() / SHIPPED
     for key in keys:
@@ -98,9 +100,13 @@ def ship(keys: Iterable[str]) -> Path:
         if not (source / "card.json").is_file():
             raise SqError(f"there is no finished network {key}: sq train CHAPTER trains those of a chapter")
         files = [source / name for name in ("weights.safetensors", "history.csv", "card.json")]
+        beside = [(path, *path.name.split("-", 1)) for path in kept_beside(key)]
+        asked = {frames for _, what, frames in beside if what == "margin"}
+        files += [path for path, what, frames in beside if what == "margin" or (
+            what == "encoding" and frames not in asked and path.stat().st_size < LIGHT)]
         with replacing(shipped_folder(key)) as new:
             new.mkdir(parents=True)
-            for path in [*files, *(path for path in kept_beside(key) if path.name.startswith("margin"))]:
+            for path in files:
                 shutil.copyfile(path, new / path.name)
     return folder
 
@@ -140,7 +146,7 @@ def obtain(key: str, make_task: Callable[[bool], Task], settings: Any, facts: di
 
 
 def _keep(folder: Path, key: str, task: Task, state: State, card: dict) -> None:
-    net = {name: _half(tensor) for name, tensor in state.net.state_dict().items()}
+    net = {name: half(tensor) for name, tensor in state.net.state_dict().items()}
     checkpoint.save(folder / "weights.safetensors", {"net": net}, {"key": key})
     history = pd.DataFrame(state.history)
     with replacing(folder / "history.csv") as aside:
@@ -158,7 +164,7 @@ def _keep(folder: Path, key: str, task: Task, state: State, card: dict) -> None:
         aside.write_text(json.dumps(card, indent=1), encoding="utf-8")
 
 
-def _half(tensor: torch.Tensor) -> torch.Tensor:
+def half(tensor: torch.Tensor) -> torch.Tensor:
     """A tensor in half precision, where that can hold it: networks come with the book, and their digits weigh."""
     half = tensor.half() if tensor.dtype == torch.float32 else tensor
     return half if half.isfinite().all() else tensor
