@@ -86,9 +86,9 @@ def train(notebook, minutes, anew, ship, as_json, **given) -> None:
     if not minutes >= 0:
         raise click.UsageError(f"--minutes is a number of at least 0, not {minutes}", click.get_current_context())
     if notebook == "locator":
-        from sqlib.learn.locator_training import train as train_locator
+        from sqlib.learn.locator_training import train_as_shipped
 
-        path = train_locator(seconds=60 * minutes).weights
+        path = train_as_shipped(60 * minutes).weights
         print(f"{path}\nused by: find_sources(frames, net=locator.load({str(path)!r}))")
         return
     from sqbook.parameters import resolve

@@ -15,7 +15,7 @@ from sqlib.errors import SqError
 from sqlib.learn import locator, practice
 from sqlib.learn import locator_training as training
 from sqlib.learn.locator import find_sources
-from sqlib.learn.locator_windows import seen_sources, windows
+from sqlib.learn.locator_windows import draw_look, seen_sources, windows
 
 SMALL = training.Teaching(epochs=4, steps=1, batch=2, crop=48, pool=2, renew=2, cubes=2, seed=3, size=64, frames=60)
 
@@ -162,6 +162,26 @@ def test_a_locator_that_is_trained_further_begins_where_the_other_ended_and_says
     (first.folder / "card.json").unlink()
     with pytest.raises(SqError, match="no run card beside it"):
         train(barely, start=first.weights)
+
+
+def test_the_locator_that_comes_with_the_package_is_taught_in_two_steps_and_in_pieces(sq_home, monkeypatch):
+    monkeypatch.setattr(training, "SHIPPED", SMALL)
+    monkeypatch.setattr(training, "FURTHER", replace(SMALL, epochs=1, seed=4, elsewhere=0.5))
+    for _ in range(SMALL.epochs - 1):
+        with pytest.raises(SqError, match=r"epochs of .* are done"):
+            training.train_as_shipped(0)
+    run = training.train_as_shipped(0)
+    assert run.settings == training.FURTHER and run.card["before"]["settings"]["epochs"] == SMALL.epochs
+
+
+def test_a_place_is_shown_at_all_times_where_windows_are_drawn_elsewhere(rng):
+    source = np.array([[100, 112, 60.0, 50.0]])
+    looks = {share: [draw_look(256, 128, source, rng, 96, 0.5, 0, 0, share) for _ in range(300)] for share in (0, 1)}
+    begin = {share: np.array([look.first for look in own]) for share, own in looks.items()}
+    assert np.abs(begin[0] - 100).max() < 30 and begin[1].min() < 30 and begin[1].max() > 220
+    assert all(0 <= look.first <= look.last < 256 for own in looks.values() for look in own)
+    with_source = np.mean([bool(look.places) for look in looks[1]])
+    assert 0 < with_source < 0.2 < np.mean([bool(look.places) for look in looks[0]])
 
 
 def test_what_a_run_shows_is_power_over_its_mean_its_surroundings_and_its_usual_level(cubes, rng):

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import math
 import os
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -160,6 +162,14 @@ def train(teaching: Teaching = SHIPPED, *, start: Path | None = None, workers: i
     facts = {"source": "simulated", "code": CODE[:12], "before": before, "cubes": cubes}
     return trained.obtain(run_key(teaching, device, **further), lambda _: task(teaching, where, workers, start),
                           teaching, facts, **how)
+
+
+def train_as_shipped(seconds: float = math.inf) -> Trained:
+    """The locator that comes with sqlib, trained here: as `SHIPPED`, and from there as `FURTHER`. Stops after so many
+    seconds by raising `trained.Unfinished`; the same call goes on."""
+    begun = time.monotonic()
+    first = train(SHIPPED, seconds=seconds)
+    return train(FURTHER, start=first.weights, seconds=seconds - (time.monotonic() - begun))
 
 
 def network(run: Trained, device: str = "cpu") -> Locator:
