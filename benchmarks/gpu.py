@@ -107,8 +107,8 @@ def search_rows(device: torch.device, count: int, size: int, least: float) -> li
     """The locator that comes with sqlib passed over a cube, from its frames to the odds of each place and time."""
     from detection import cube
 
-    from sqlib.learn.event_search import scan
-    from sqlib.learn.locator import WEIGHTS, load
+    from sqlib.learn.event_search import WEIGHTS, scan
+    from sqlib.learn.locator import load
 
     frames, places = cube(count, size), (device.type, "cpu")
     nets = {where: load(WEIGHTS, where) for where in places}

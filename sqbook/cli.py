@@ -81,15 +81,17 @@ def run(notebooks, force, workers, as_json, **given) -> None:
 def train(notebook, minutes, anew, ship, as_json, **given) -> None:
     """Train the networks of a notebook beforehand.
 
-    In pieces or by torchrun, if you like. `sq train locator` trains the network that says where a source is.
+    In pieces or by torchrun, if you like. `sq train locator` trains those that say where and when a source is.
     """
     if not minutes >= 0:
         raise click.UsageError(f"--minutes is a number of at least 0, not {minutes}", click.get_current_context())
     if notebook == "locator":
         from sqlib.learn.locator_training import train_as_shipped
 
-        path = train_as_shipped(60 * minutes).weights
-        print(f"{path}\nused by: find_sources(frames, net=locator.load({str(path)!r}))")
+        where, when = (str(run.weights) for run in train_as_shipped(60 * minutes))
+        print(f"{where}\nused by: find_sources(frames, net=locator.load({where!r}))")
+        print(f"{when}\nused by: find_events(frames, net=(net := locator.load({when!r})), "
+              "calibration=event_search.calibration_of(net))")
         return
     from sqbook.parameters import resolve
     from sqlib.learn import trained

@@ -13,7 +13,7 @@ from sqlib.errors import SqError
 
 FILES = (
     ("data/", "data/**/*.csv"), ("data/own_cubes", "data/*.md"), ("judge/", "judge/**/*.csv"),
-    ("learn/locator", "learn/locator.*"),
+    ("learn/locator", "learn/locator.*"), ("learn/event_search", "learn/event_search.*"),
     ("show/", "show/*.mplstyle"), ("show/publish.py", "show/templates/*"), ("show/publish.py", "show/players/*"),
 )
 """Files of sqlib that decide what a chapter shows just as code does, each with the modules that read it."""

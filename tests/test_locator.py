@@ -164,14 +164,15 @@ def test_a_locator_that_is_trained_further_begins_where_the_other_ended_and_says
         train(barely, start=first.weights)
 
 
-def test_the_locator_that_comes_with_the_package_is_taught_in_two_steps_and_in_pieces(sq_home, monkeypatch):
+def test_the_locators_that_come_with_the_package_are_taught_in_two_steps_and_in_pieces(sq_home, monkeypatch):
     monkeypatch.setattr(training, "SHIPPED", SMALL)
     monkeypatch.setattr(training, "FURTHER", replace(SMALL, epochs=1, seed=4, elsewhere=0.5))
     for _ in range(SMALL.epochs - 1):
         with pytest.raises(SqError, match=r"epochs of .* are done"):
             training.train_as_shipped(0)
-    run = training.train_as_shipped(0)
-    assert run.settings == training.FURTHER and run.card["before"]["settings"]["epochs"] == SMALL.epochs
+    first, run = training.train_as_shipped(0)
+    assert (first.settings, run.settings) == (SMALL, training.FURTHER)
+    assert run.card["before"] == first.card
 
 
 def test_a_place_is_shown_at_all_times_where_windows_are_drawn_elsewhere(rng):

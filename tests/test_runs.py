@@ -96,6 +96,7 @@ def copied(tmp_path_factory):
     ("show/plots_dataset.py", "\ndef ", "\nCOLOUR = 1\ndef ", ("01_dataset",)),
     ("learn/locator.json", "{", "{ ", ("06_object_detection", "07_case_studies", "10_detection",
                                   "11_next_steps")),
+    ("learn/event_search.json", "{", "{ ", ("10_detection", "11_next_steps")),
     ("sun/rays.py", "\ndef ", "\nSPEED = 1\ndef ", "all"),
     ("show/sqlib.mplstyle", "\n", "\n\n", "all"),
 ])

@@ -9,6 +9,7 @@ kind are found in a cube beside the sunquake, was counted on simulated events th
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,6 @@ from sqlib.learn.locator import (
     SIDE,
     STEP,
     STRIDE,
-    WEIGHTS,
     WINDOW,
     Locator,
     ask,
@@ -37,6 +37,9 @@ from sqlib.learn.locator import (
 )
 from sqlib.sun.twin import TwinSettings, simulate
 
+# A locator that was taught further, by places at other times, too (`locator_training.FURTHER`): it tells better
+# when, and no better where, so `find_sources` keeps the other. Its run card, with the calibration, is beside it.
+WEIGHTS = Path(__file__).with_name("event_search.safetensors")
 APART = (16, 16.0)  # frames and px: nearer maxima are one candidate
 NEAR = 8.0  # px: so far from the source at most is a candidate that has found it
 LEAST = -8.0  # log odds; what has less is no candidate

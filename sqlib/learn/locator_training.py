@@ -76,7 +76,7 @@ class Teaching:
 
 SHIPPED = Teaching()
 FURTHER = replace(SHIPPED, seed=78001, rate=1.5e-3, elsewhere=0.3)
-"""How the locator that comes with sqlib went on: by other cubes, and by its places at other times as well."""
+"""How that which searches whole cubes (`event_search`) went on: by other cubes, and by places at all times as well."""
 STUDY = {
     "everything": {}, "no parts in time": {"hidden": ["parts"]}, "no surroundings": {"hidden": ["surroundings"]},
     "no usual power": {"hidden": ["usual"]}, "neither of the two": {"hidden": ["surroundings", "usual"]},
@@ -148,8 +148,8 @@ def train(teaching: Teaching = SHIPPED, *, start: Path | None = None, workers: i
     start : weights to go on from, with their run card beside them; None begins with random ones
     workers : processes that make practice cubes (0: this one; None: one fewer than there are cores, up to `MOST`, and
         none for a few cubes)
-    `find_sources` uses the weights that come with sqlib; others are loaded by `network`. Raises `SqError` for damaged
-    weights, and as `trained.obtain` does, which takes the rest.
+    `find_sources` and `find_events` use those that come with sqlib; others are loaded by `network`. Raises `SqError`
+    for damaged weights, and as `trained.obtain` does, which takes the rest.
     """
     where, before, further = device_of(device), None, {}
     if start is not None:
@@ -164,12 +164,12 @@ def train(teaching: Teaching = SHIPPED, *, start: Path | None = None, workers: i
                           teaching, facts, **how)
 
 
-def train_as_shipped(seconds: float = math.inf) -> Trained:
-    """The locator that comes with sqlib, trained here: as `SHIPPED`, and from there as `FURTHER`. Stops after so many
-    seconds by raising `trained.Unfinished`; the same call goes on."""
+def train_as_shipped(seconds: float = math.inf) -> tuple[Trained, Trained]:
+    """The two locators that come with sqlib, trained here: as `SHIPPED`, and from there as `FURTHER`. Stops after so
+    many seconds by raising `trained.Unfinished`; the same call goes on."""
     begun = time.monotonic()
     first = train(SHIPPED, seconds=seconds)
-    return train(FURTHER, start=first.weights, seconds=seconds - (time.monotonic() - begun))
+    return first, train(FURTHER, start=first.weights, seconds=seconds - (time.monotonic() - begun))
 
 
 def network(run: Trained, device: str = "cpu") -> Locator:
