@@ -76,3 +76,10 @@ def test_probabilities_that_are_true_have_little_error_and_others_what_they_are_
     assert len(table) == 10 and table["candidates"].sum() == 20_000 and error < 0.02
     assert ((table["low"] <= table["said"]) & (table["said"] <= table["high"])).mean() >= 0.8
     assert fr.reliability(np.clip(said - 0.2, 0, 1), hits)[1] == pytest.approx(0.2 * 0.9, abs=0.03)
+
+
+def test_few_candidates_show_an_error_by_chance_alone_and_four_times_as_many_half_of_it(rng):
+    said = rng.beta(0.3, 3, 400)
+    few, many = fr.error_by_chance(said, 1), fr.error_by_chance(np.tile(said, 4), 1)
+    found = [fr.reliability(said, rng.random(400) < said)[1] for _ in range(200)]
+    assert few == pytest.approx(np.mean(found), rel=0.1) and many == pytest.approx(few / 2, rel=0.15)

@@ -120,3 +120,10 @@ def reliability(probability: np.ndarray, hits: np.ndarray, bins: int = 10) -> tu
             for own in (kind == number for number in np.unique(kind))]
     table = pd.DataFrame(rows, columns=["said", "hit", "low", "high", "candidates"])
     return table, float(np.average((table["said"] - table["hit"]).abs(), weights=table["candidates"]))
+
+
+def error_by_chance(probability: np.ndarray, seed: int, draws: int = 200) -> float:
+    """The mean calibration error that probabilities (N,) show which are exactly true, for so few candidates."""
+    probability, rng = np.asarray(probability, float), np.random.default_rng(seed)
+    return float(np.mean([reliability(probability, rng.random(len(probability)) < probability)[1]
+                          for _ in range(draws)]))
