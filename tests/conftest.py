@@ -79,6 +79,7 @@ def pytest_xdist_auto_num_workers():
 
 TOGETHER = {
     "test_bands.py": "smoke", "test_api.py": "tiny", "test_book.py": "tiny", "test_repository.py": "tiny",
+    "test_sequences.py": "embeddings",
     **{f"test_{name}.py": name
        for name in ("compare", "distributed", "embeddings", "learning_chapters", "own_cubes", "pdf", "slides")},
 }
