@@ -182,6 +182,24 @@ def test_the_encoding_is_of_raw_frames_and_is_kept(frameset, samples, sq_home):
     assert np.array_equal(encoders.embed(run, samples), one), "found again"
 
 
+def test_with_a_network_go_light_encodings_and_margins(frameset, samples, sq_home, monkeypatch):
+    """Not the encodings behind a margin, nor large ones; heads are asked of the encodings that are there."""
+    run = trained_on(SMALL, frameset)
+    encoders.embed(run, samples)
+    monkeypatch.setattr(encoders, "encode", None)  # no frame is encoded twice
+    encoders.embed(run, samples, "probability")
+    shipped = trained.ship([run.key]) / trained.shipped_folder(run.key).name
+    assert [path.name.split("-")[0] for path in sorted(shipped.glob("*.npy"))] == ["encoding"]
+    encoders.embed(run, samples, "margin")
+    trained.ship([run.key])
+    assert [path.name.split("-")[0] for path in sorted(shipped.glob("*.npy"))] == ["margin"]
+    next(trained.embedded(run.key).glob("margin*")).unlink()
+    next(shipped.glob("margin*")).unlink()
+    monkeypatch.setattr(trained, "LIGHT", 10)
+    trained.ship([run.key])
+    assert not list(shipped.glob("*.npy"))
+
+
 def test_only_who_learns_has_frames_low_passed():
     """The low-pass takes longer than all else that makes samples, and who is asked is never shown it."""
     frames, settings = small_frames(events=2, frames=4), replace(SMALL, views=Views(low_pass=0.5))

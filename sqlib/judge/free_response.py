@@ -123,7 +123,8 @@ def reliability(probability: np.ndarray, hits: np.ndarray, bins: int = 10) -> tu
 
 
 def error_by_chance(probability: np.ndarray, seed: int, draws: int = 200) -> float:
-    """The mean calibration error that probabilities (N,) show which are exactly true, for so few candidates."""
+    """The calibration error (`reliability`), mean of so many draws, that probabilities (N,), 0 to 1, of which each is
+    exactly true, show for want of candidates."""
     probability, rng = np.asarray(probability, float), np.random.default_rng(seed)
     return float(np.mean([reliability(probability, rng.random(len(probability)) < probability)[1]
                           for _ in range(draws)]))

@@ -166,7 +166,7 @@ def train(teaching: Teaching = SHIPPED, *, start: Path | None = None, workers: i
 
 def train_as_shipped(seconds: float = math.inf) -> tuple[Trained, Trained]:
     """The two locators that come with sqlib, trained here: as `SHIPPED`, and from there as `FURTHER`. Stops after so
-    many seconds by raising `trained.Unfinished`; the same call goes on."""
+    many seconds by raising `trained.Unfinished`; the same call goes on. Raises `SqError` as `train` does."""
     begun = time.monotonic()
     first = train(SHIPPED, seconds=seconds)
     return first, train(FURTHER, start=first.weights, seconds=seconds - (time.monotonic() - begun))
