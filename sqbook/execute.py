@@ -5,22 +5,22 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqbook import durations
+from sqbook.kernels import kernel_manager
 from sqbook.parameters import needs, read_notebook, resolve, to_inject
 from sqbook.run_keys import run_key
 from sqbook.site.pages import headlines
-from sqbook.user_settings import kernel_manager
 from sqlib.errors import SqError, in_words
 from sqlib.paths import alone, home, remove, replacing
 from sqlib.show.provenance import forget_peak, make_card, peak_memory, read_card
 from sqlib.show.records import read_json, read_records, write_json
-from sqlib.workers import each, say
+from sqlib.workers import each, pool, say
 
 EACH = 6e9  # bytes of memory that a chapter at the laptop profile and its kernel may take together
 
@@ -88,11 +88,11 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
     notebook = read_notebook(path)  # complains of what is no notebook
     forget_peak()
     build_data(path, values, progress)
-    networks = {}
-    if needs(path).trains:
+    networks, asked = {}, needs(path)
+    if asked.trains:
         from sqlib.learn.chapters import train_chapter
 
-        with suppress(*[SqError] * needs(path).may_lack):  # then its page says so, and goes on without
+        with suppress(*[SqError] * asked.may_lack):  # then its page says so, and goes on without
             networks = train_chapter(path.stem, values, progress=progress)
     say(f"{path.stem}: executing", False)  # else papermill's bar says it
     started, failed = time.monotonic(), ""
@@ -107,7 +107,8 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
                "bar_format": "{l_bar}{bar}| {n_fmt}/{total_fmt} cells, {elapsed}"}
         try:
             papermill.execute_notebook(notebook, str(executed), injected, kernel_name="python3", cwd=str(home()),
-                                       progress_bar=bar, kernel_manager_class=kernel_manager(scratch))
+                                       progress_bar=bar, shutdown_kernel="immediate",  # all is written; else 2 s
+                                       kernel_manager_class=kernel_manager(scratch, learns=asked.twin or asked.trains))
         except papermill.PapermillExecutionError as error:
             last = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
             failed = f"cell {error.cell_index + 1} (In [{error.exec_count}]): {last}"
@@ -135,14 +136,23 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
             "memory_mb": max(card["memory_mb"], peak_memory())})  # of the notebook, or of this process, which trains
 
 
-def build_data(path: Path, values: dict[str, Any], progress: bool) -> None:
-    """Build the twin that a notebook reads, if its metadata say so and it is not there yet."""
-    if values["data"] == "twin" and needs(path).twin:
+def build_data(path: Path, values: dict[str, Any], progress: bool, scheduler: str | None = None) -> None:
+    """Build the simulated cubes that a notebook reads, as its metadata say, where they are not there yet.
+
+    scheduler : address of one whose workers see the same folders
+    """
+    asked = needs(path)
+    if values["data"] == "twin" and (asked.twin or asked.trial):
         from sqlib.data.build import build_twin
+        from sqlib.data.trial import build_trial
         from sqlib.sun.twin import TwinSettings
 
         names = {field.name for field in fields(TwinSettings)}
-        build_twin(TwinSettings(**{k: v for k, v in values.items() if k in names}), progress=progress)
+        settings = TwinSettings(**{k: v for k, v in values.items() if k in names})
+        if asked.twin:
+            build_twin(settings, progress=progress, scheduler=scheduler)
+        if asked.trial:
+            build_trial(values["trial"], settings=settings, progress=progress, scheduler=scheduler)
 
 
 def _refresh(path: Path, executed: Path) -> None:
@@ -165,22 +175,24 @@ def _refresh(path: Path, executed: Path) -> None:
         write_json(executed, {**kept, "cells": cells})
 
 
+@contextmanager
 def run_each(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, *, workers: int = 1,
-             scheduler: str | None = None, force: bool = False, progress: bool = True) -> Iterator[tuple[int, Any]]:
-    """Execute notebooks with their parameters; yield the place of each in `jobs` with its folder, or the error.
+             scheduler: str | None = None, force: bool = False, progress: bool = True) -> Iterator[Iterator]:
+    """Simulate what notebooks read, then yield what executes them with their parameters: it yields the place of each in
+    `jobs` with its folder, or the error.
 
     workers : processes on this machine, each with one thread, or `scheduler`: address of a Dask scheduler whose workers
         see the same folders; then they come as they are done, else in their order, with progress bars of their own
     A run that fails does not stop the others. Raises `SqError` for no workers.
     """
-    for notebook, values in jobs:  # here its progress is seen, and it may start workers, which a worker may not
-        with suppress(SqError):  # the run will say it
-            path, own, folder = _planned(notebook, values, profile)
-            if force or not (folder / "card.json").is_file():
-                build_data(path, own, progress)
-    many = scheduler is not None or min(workers, len(jobs)) > 1
-    run = partial(run_notebook, profile=profile, force=force, progress=progress and not many)
-    return each(run, jobs, workers, scheduler, "--workers 1 does without")
+    with pool(min(workers, len(jobs)), scheduler, "--workers 1 does without") as address:
+        for notebook, values in jobs:  # here its progress is seen, and all workers make cubes
+            with suppress(SqError):  # the run will say it
+                path, own, folder = _planned(notebook, values, profile)
+                if force or not (folder / "card.json").is_file():
+                    build_data(path, own, progress, address)
+        run = partial(run_notebook, profile=profile, force=force, progress=progress and address is None)
+        yield each(run, jobs, 1, address)
 
 
 def run_chapters(jobs: list[tuple[str, dict[str, Any]]], profile: str, workers: int | None,
@@ -207,9 +219,9 @@ def run_chapters(jobs: list[tuple[str, dict[str, Any]]], profile: str, workers: 
         order.sort(key=lambda place: expected[place] or 0)
         order[workers:] = order[:workers - 1 : -1]
     seconds, ended = [expected[place] for place in order], {}
-    made = run_each([jobs[place] for place in order], profile, workers=workers, force=force)
-    started = time.monotonic()
-    with tqdm(total=len(jobs), initial=len(found), desc="chapters", unit="chapter", disable=workers == 1) as bar:
+    with (run_each([jobs[place] for place in order], profile, workers=workers, force=force) as made,
+          tqdm(total=len(jobs), initial=len(found), desc="chapters", unit="chapter", disable=workers == 1) as bar):
+        started = time.monotonic()
         for turn, result in made:
             found[order[turn]], ended[turn] = result, time.monotonic() - started
             left = durations.seconds_left(seconds, ended, workers)

@@ -29,6 +29,7 @@ class Needs(Typed):
     """What the runner must know of a notebook, from its metadata: `"sq": {"twin": true, "trains": true}`."""
 
     twin: bool = Field(False, description="whether it reads the simulated data, to be built beforehand")
+    trial: bool = Field(False, description="whether it reads simulated trial events, to be built beforehand")
     trains: bool = Field(False, description="whether it has networks, to be trained beforehand")
     may_lack: bool = Field(False, description="whether it goes on without them, where the data cannot teach them")
     settings: list[str] = Field([], description="shared settings that it has, see sqlib.profiles.shared")

@@ -54,13 +54,15 @@ def sweep(notebook: str, points: list[dict[str, Any]], profile: str, *, fixed: d
     check_workers(workers)
     rows = [{**point, "run": "", "error": ""} for point in points]
     jobs = [(notebook, (fixed or {}) | point) for point in points]
-    made = run_each(jobs, profile, workers=workers, scheduler=scheduler, progress=False)
-    for place, result in tqdm(made, total=len(points), desc=f"sweep of {notebook}", unit="run", disable=not progress):
-        if isinstance(result, Path):
-            rows[place] |= {"run": result.name} | {name: value for name, value in numbers_of(result).items()
-                                                   if isinstance(value, int | float) and not isinstance(value, bool)}
-        else:
-            rows[place]["error"] = (str(result).splitlines() or [type(result).__name__])[0]
+    bar = {"total": len(points), "desc": f"sweep of {notebook}", "unit": "run", "disable": not progress}
+    with run_each(jobs, profile, workers=workers, scheduler=scheduler, progress=False) as made:
+        for place, result in tqdm(made, **bar):
+            if isinstance(result, Path):
+                rows[place] |= {"run": result.name} | {
+                    name: value for name, value in numbers_of(result).items()
+                    if isinstance(value, int | float) and not isinstance(value, bool)}
+            else:
+                rows[place]["error"] = (str(result).splitlines() or [type(result).__name__])[0]
     table = pd.DataFrame(rows)
     done = table[table["run"] != ""]
     same = [name for name in table.columns[len(points[0]) + 2 :] if done[name].nunique(dropna=False) == 1]

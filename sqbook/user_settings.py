@@ -14,8 +14,6 @@ from sqlib.paths import home
 XDG = re.compile(r"XDG_\w+_HOME")
 FOREIGN = re.compile(r"(?:JUPYTER|IPYTHON|MPL)[A-Z_0-9]*|PYTHON(?:STARTUP|WARNINGS|IOENCODING)")
 CHECKOUT = Path(sqlib.__file__).resolve().parents[1]
-# `-I` leaves out $PYTHON… and the user's packages; the kernel has the modules of this process, in their order
-LAUNCH = "import sys; sys.path[:] = {path!r}; from ipykernel import kernelapp; kernelapp.launch_new_instance()"
 
 
 def use_defaults() -> None:
@@ -50,33 +48,3 @@ def detach(environment: MutableMapping[str, str]) -> None:
 
 def _writable(folder: str) -> bool:
     return os.access(folder, os.W_OK | os.X_OK)
-
-
-def kernel_manager(scratch: Path):
-    """A kernel manager for this Python, whatever kernels and settings the user has.
-
-    scratch : an empty folder for as long as the kernel lives; the kernel's complaints go to its file `log`
-    """
-    from ipykernel.kernelspec import get_kernel_dict
-    from jupyter_client import AsyncKernelManager
-    from jupyter_client.kernelspec import KernelSpec
-
-    command = [sys.executable, "-I", "-c", LAUNCH.format(path=[*filter(None, sys.path), ""]), "-f", "{connection_file}"]
-    own = KernelSpec(**{**get_kernel_dict(), "argv": command})
-    places = {"IPYTHONDIR": scratch / "ipython", "JUPYTER_RUNTIME_DIR": scratch, "SQ_HOME": home(),
-              "MPLCONFIGDIR": home() / "runs" / ".matplotlib"}
-
-    class Own(AsyncKernelManager):
-        transport_encryption = "auto"  # else the kernel complains of plain TCP
-        kernel_spec = own
-
-        def __init__(self, **options):
-            super().__init__(connection_file=str(scratch / "kernel.json"), **options)
-
-        async def _async_launch_kernel(self, kernel_cmd, **options):
-            detach(options["env"])
-            options["env"] |= {name: str(place) for name, place in places.items()}  # absolute: it runs elsewhere
-            with open(scratch / "log", "w") as log:
-                return await super()._async_launch_kernel(kernel_cmd, **options, stderr=log)
-
-    return Own

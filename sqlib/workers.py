@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlib.errors import SqError
-from sqlib.memory import keep_freed
+from sqlib.memory import ENVIRONMENT
 
 MOST = 256  # processes; more are a slip of the pen, and would take the machine down
 SMALL = 100e6  # pixels of all cubes together, below which starting workers costs more time than they save
@@ -41,6 +41,8 @@ def dask_client(workers: int, scheduler: str | None = None, advice: str = "worke
     with ExitStack() as stack:
         # jobs are long: none waits behind another while some worker has nothing to do
         stack.enter_context(dask.config.set({"distributed.scheduler.worker-saturation": 1.0}))
+        theirs = dask.config.get("distributed.nanny.pre-spawn-environ")
+        stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": theirs | ENVIRONMENT}))
         before = dict(os.environ)
         stack.callback(lambda: (os.environ.clear(), os.environ.update(before)))
         try:
@@ -50,6 +52,19 @@ def dask_client(workers: int, scheduler: str | None = None, advice: str = "worke
         except (OSError, RuntimeError, ValueError) as error:
             raise SqError(f"no Dask workers ({error}); {advice}") from error
         yield client
+
+
+@contextmanager
+def pool(workers: int, scheduler: str | None = None, advice: str = "workers=0 does without") -> Iterator[str | None]:
+    """Yield the address of a scheduler of so many workers, for several calls of `each`; None for one worker or none.
+
+    A `scheduler` that is there already is yielded itself. `SqError` as for `dask_client`.
+    """
+    if scheduler is not None or workers <= 1:
+        yield scheduler
+        return
+    with dask_client(workers, advice=advice) as client:
+        yield client.scheduler.address
 
 
 def each(function: Callable, jobs: list[tuple], workers: int, scheduler: str | None = None,
@@ -90,7 +105,6 @@ def _write(text: str) -> None:  # above the progress bars
 
 
 def _done(function: Callable, job: tuple) -> Any:
-    keep_freed()
     try:
         return function(*job)
     except Exception as error:  # given back, not raised: one job must not cost the others, and Dask would print it

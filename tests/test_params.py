@@ -192,6 +192,7 @@ def test_metadata_say_what_the_runner_prepares():
     assert all(one.twin for one in own.values())
     trains = {name for name, one in own.items() if one.trains}
     assert trains == {"02", "03", "04", "05", "06", "07", "09", "10", "11"}
+    assert {name for name, one in own.items() if one.trial} == trains - {"06", "07"}
     assert [name for name, one in own.items() if one.may_lack] == ["07"]
 
 

@@ -158,7 +158,7 @@ def test_runs_folder_that_is_a_file_is_reported(home):
 
 
 def test_what_a_notebook_needs_is_prepared_beforehand_as_its_metadata_say(home, monkeypatch):
-    from sqlib.data import build
+    from sqlib.data import build, trial
 
     built, trained = [], []
 
@@ -166,14 +166,21 @@ def test_what_a_notebook_needs_is_prepared_beforehand_as_its_metadata_say(home, 
         trained.append(chapter)
         raise SqError("these data cannot teach it")
 
-    monkeypatch.setattr(build, "build_twin", lambda settings, progress: built.append((settings.seed, settings.size)))
+    def cubes(settings, listed=None, **how):
+        built.append((settings.seed, settings.size, len(listed.events) if listed else None))
+
+    monkeypatch.setattr(build, "build_twin", cubes)
+    monkeypatch.setattr(trial, "build_twin", cubes)
     monkeypatch.setattr("sqlib.learn.chapters.train_chapter", train)
     path = write_notebook(home / "notebooks/02_quick.ipynb", "load_frames = recipes = None  # words decide nothing")
     run_notebook("02_quick", {}, "smoke", progress=False)
     assert (built, trained) == ([], [])
     write_notebook(path, QUICK, needs={**NEEDS, "twin": True, "trains": True, "may_lack": True})
     run_notebook("02_quick", {"seed": 5}, "smoke", progress=False)
-    assert (built, trained) == ([(5, 32)], ["02_quick"])
+    assert (built, trained) == ([(5, 32, None)], ["02_quick"])
+    write_notebook(path, QUICK, needs={**NEEDS, "trial": True, "settings": ["data"]})
+    run_notebook("02_quick", {"seed": 4}, "smoke", progress=False)
+    assert built[1:] == [(trial.SEED, 32, 100)]
     write_notebook(path, QUICK, needs={**NEEDS, "trains": True})
     with pytest.raises(SqError, match="cannot teach"):
         run_notebook("02_quick", {"seed": 6}, "smoke", progress=False)

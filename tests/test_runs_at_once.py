@@ -1,5 +1,6 @@
 """Several runs at once: the same results as one by one, in the order asked for, and a failure costs no other run."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,9 @@ def test_two_workers_give_the_folders_in_order_with_the_numbers_of_one(home, cap
 def test_several_workers_begin_with_what_is_quick_and_then_with_what_takes_longest(home, monkeypatch, workers, order):
     seconds, begun = {1: 50.0, 2: 20.0, 3: 10.0, 4: 30.0}, []
     monkeypatch.setattr(durations, "expected", lambda path, values: seconds[values["seed"]])
-    monkeypatch.setattr(execute, "run_each", lambda jobs, *_, **__: (
-        begun.append(values["seed"] - 1) or (place, Path(str(values["seed"])))
-        for place, (_, values) in enumerate(jobs)))
+    monkeypatch.setattr(execute, "run_each", lambda jobs, *_, **__: nullcontext(
+        (begun.append(values["seed"] - 1) or (place, Path(str(values["seed"])))
+         for place, (_, values) in enumerate(jobs))))
     found = run_chapters([("00_first", {"seed": seed}) for seed in seconds], "laptop", workers=workers)
     assert [path.name for path in found] == ["1", "2", "3", "4"]
     assert begun == order
@@ -44,7 +45,8 @@ def test_several_workers_begin_with_what_is_quick_and_then_with_what_takes_longe
 def test_a_run_that_fails_costs_no_other(home, workers):
     write_notebook(home / "notebooks/02_quick.ipynb", QUICK)
     jobs = [("02_quick", {"seed": seed}) for seed in (5, 6, 7)]
-    found = dict(run_each(jobs, "smoke", workers=workers, progress=False))
+    with run_each(jobs, "smoke", workers=workers, progress=False) as made:
+        found = dict(made)
     assert isinstance(found[0], SqError) and "five" in str(found[0])
     assert [(found[place] / "seed.txt").read_text() for place in (1, 2)] == ["6", "7"]
     with pytest.raises(SqError, match=r"02_quick.ipynb failed in cell \d+ .*five"):

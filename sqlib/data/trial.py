@@ -6,8 +6,9 @@ by, so what they say of a method holds beyond the paper's few test events.
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from sqlib.data.build import Listed, load_frames
+from sqlib.data.build import Listed, build_twin, load_frames
 from sqlib.data.catalogue import Event, catalogue, make_event
 from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError
@@ -47,9 +48,20 @@ def trial_frames(number: int = 100, seed: int = SEED, settings=None, size: int =
 
     The index has the usual columns, and `source` is "twin". A larger number finds the cubes of a smaller one.
     """
-    listed = Listed(trial_events(number, seed), f"trial-{number}", CODE)
-    settings = replace(settings or TwinSettings(), seed=seed)
-    return load_frames("twin", size=size, scaling=scaling, settings=settings, listed=listed, **how)
+    return load_frames("twin", size=size, scaling=scaling, **_cubes(number, seed, settings), **how)
+
+
+def build_trial(number: int = 100, seed: int = SEED, settings=None, **how) -> Path:
+    """Make the cubes of `number` trial events, as `build_twin` makes Table 1's, and return their folder.
+
+    settings : as for `trial_frames`; how : workers, scheduler and progress, and errors, as for `build_twin`
+    """
+    return build_twin(**_cubes(number, seed, settings), **how)
+
+
+def _cubes(number: int, seed: int, settings) -> dict:
+    return {"settings": replace(settings or TwinSettings(), seed=seed),
+            "listed": Listed(trial_events(number, seed), f"trial-{number}", CODE)}
 
 
 def quiet_frames(settings=None, size: int = 224, scaling: str = "cube", progress: bool = True) -> FrameSet:

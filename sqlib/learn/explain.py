@@ -91,7 +91,7 @@ def occlusion(reader: Reader, frames: torch.Tensor, side: int = 8, stride: int =
     if not 0 < stride <= side <= frames.shape[-1]:
         raise SqError(f"a square of {side} px in steps of {stride} does not cover frames of {frames.shape[-1]} px")
     plain, window = frames.flatten(1).median(1).values[:, None, None, None].expand_as(frames), frames.shape[1]
-    quick = copy.deepcopy(reader)
+    quick = copy.deepcopy(reader).to(memory_format=torch.channels_last)
     quick.net.trunk = fuse(quick.net.trunk)  # batch norm as part of the convolutions
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
