@@ -4,6 +4,7 @@ import ast
 import hashlib
 import os
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def library_hash(code: list[str], package: Path = keys.PACKAGE) -> str:
     return keys.code_hash(modules, files=sorted(files), package=package)
 
 
+@cache
 def _bare(cell: str) -> str:
     """The code of a cell without comments and layout; "" where it is not plain Python, such as `%pip list`."""
     with suppress(SyntaxError):
