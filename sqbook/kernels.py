@@ -95,12 +95,20 @@ def _fork(server: subprocess.Popen, **job) -> Forked:
             raise
 
 
+def _forks() -> bool:
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
 def kernel_manager(scratch: Path, learns: bool = False):
     """A kernel manager for this Python, whatever kernels and settings the user has.
 
     scratch : an empty folder for as long as the kernel lives; the kernel's complaints go to its file `log`
     learns : whether the notebook has data or networks, so that it imports `LEARNING`
-    Kernels are forked on Linux only: elsewhere what they import may not be forked.
+    Where a process cannot be watched by a descriptor (not Linux, or before 5.3) each kernel starts by itself.
     """
     from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client import AsyncKernelManager
@@ -123,7 +131,7 @@ def kernel_manager(scratch: Path, learns: bool = False):
         async def _async_launch_kernel(self, kernel_cmd, **options):
             detach(options["env"])
             options["env"] |= {name: str(place) for name, place in places.items()}  # absolute: it runs elsewhere
-            if sys.platform != "linux":
+            if not _forks():
                 with open(scratch / "log", "w") as log:
                     return await super()._async_launch_kernel(kernel_cmd, **options, stderr=log)
             forked = _fork(_server(path, LEARNING if learns else EACH), arguments=kernel_cmd[len(ISOLATED) + 1 :],

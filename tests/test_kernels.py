@@ -1,7 +1,6 @@
 """Kernels are forked from a process that has imported what chapters import, and end with it."""
 
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from sqbook import kernels
 from sqbook.execute import run_notebook
 from sqlib.errors import SqError
 
-pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="elsewhere each kernel starts by itself")
+pytestmark = pytest.mark.skipif(not kernels._forks(), reason="each kernel starts by itself")
 WHERE = """\
 import os, sys
 from pathlib import Path
@@ -49,6 +48,13 @@ def test_kernels_have_one_parent_a_session_of_their_own_and_the_environment_of_t
     assert first[0] == second[0] != str(os.getpid())
     assert first[1:4] == second[1:4] == ["True", str(home), str(home)]
     assert first[4] != second[4]
+
+
+def test_where_nothing_can_be_forked_a_kernel_starts_by_itself(home, server, monkeypatch):
+    monkeypatch.setattr(kernels, "_forks", lambda: False)
+    write_notebook(home / "notebooks/02_where.ipynb", WHERE)
+    found = facts(run_notebook("02_where", {"seed": 3}, "smoke", progress=False))
+    assert found[:4] == [str(os.getpid()), "True", str(home), str(home)]
 
 
 def test_a_server_that_ended_is_said_so_and_the_next_run_has_another(home, server):
