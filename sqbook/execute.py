@@ -107,7 +107,7 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
                "bar_format": "{l_bar}{bar}| {n_fmt}/{total_fmt} cells, {elapsed}"}
         try:
             papermill.execute_notebook(notebook, str(executed), injected, kernel_name="python3", cwd=str(home()),
-                                       progress_bar=bar, shutdown_kernel="immediate",  # all is written; else 2 s
+                                       progress_bar=bar, shutdown_kernel="immediate",  # it takes 2 s else
                                        kernel_manager_class=kernel_manager(scratch, learns=asked.twin or asked.trains))
         except papermill.PapermillExecutionError as error:
             last = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
@@ -178,7 +178,7 @@ def _refresh(path: Path, executed: Path) -> None:
 @contextmanager
 def run_each(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, *, workers: int = 1,
              scheduler: str | None = None, force: bool = False, progress: bool = True) -> Iterator[Iterator]:
-    """Simulate what notebooks read, then yield what executes them with their parameters: it yields the place of each in
+    """Simulate what notebooks read; within, execute them with their parameters: an iterator over the place of each in
     `jobs` with its folder, or the error.
 
     workers : processes on this machine, each with one thread, or `scheduler`: address of a Dask scheduler whose workers

@@ -62,6 +62,7 @@ def serve(*modules: str) -> None:
             continue
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        import_module("numpy").random.seed()  # else what is drawn without a seed would be the same in all
         os.environ.clear()
         os.environ.update(job["environment"])
         os.chdir(job["folder"])

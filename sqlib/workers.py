@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlib.errors import SqError
-from sqlib.memory import ENVIRONMENT
+from sqlib.memory import ENVIRONMENT, keep_freed
 
 MOST = 256  # processes; more are a slip of the pen, and would take the machine down
 SMALL = 100e6  # pixels of all cubes together, below which starting workers costs more time than they save
@@ -56,14 +56,13 @@ def dask_client(workers: int, scheduler: str | None = None, advice: str = "worke
 
 @contextmanager
 def pool(workers: int, scheduler: str | None = None, advice: str = "workers=0 does without") -> Iterator[str | None]:
-    """Yield the address of a scheduler of so many workers, for several calls of `each`; None for one worker or none.
-
-    A `scheduler` that is there already is yielded itself. `SqError` as for `dask_client`.
+    """Yield the address of a scheduler of so many workers, or of the `scheduler` that is there already, for several
+    calls of `each`; None for one worker or none. `SqError`, with `advice`, as for `dask_client`.
     """
-    if scheduler is not None or workers <= 1:
-        yield scheduler
+    if scheduler is None and workers <= 1:
+        yield None
         return
-    with dask_client(workers, advice=advice) as client:
+    with dask_client(workers, scheduler, advice) as client:
         yield client.scheduler.address
 
 
@@ -105,6 +104,7 @@ def _write(text: str) -> None:  # above the progress bars
 
 
 def _done(function: Callable, job: tuple) -> Any:
+    keep_freed()  # where this is a script, or a worker that somebody else started
     try:
         return function(*job)
     except Exception as error:  # given back, not raised: one job must not cost the others, and Dask would print it

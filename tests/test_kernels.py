@@ -42,7 +42,8 @@ def facts(folder):
     return (folder / "facts.txt").read_text().split("\n")
 
 
-def test_kernels_have_one_parent_a_session_of_their_own_and_the_environment_of_their_run(home, server):
+def test_kernels_have_one_parent_and_their_own_session_environment_and_chance(home, server, monkeypatch):
+    monkeypatch.setattr(kernels, "EACH", (*kernels.EACH, "numpy.random"))  # its state is there before the fork
     write_notebook(home / "notebooks/02_where.ipynb", WHERE)
     first, second = (facts(run_notebook("02_where", {"seed": seed}, "smoke", progress=False)) for seed in (3, 4))
     assert first[0] == second[0] != str(os.getpid())

@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from pathlib import Path
 
+import dask
 import pytest
 from tinybook import write_notebook
 
@@ -57,3 +58,10 @@ def test_a_run_that_fails_costs_no_other(home, workers):
     assert [(found[place] / "seed.txt").read_text() for place in (1, 2)] == [f"6 {kept}", f"7 {kept}"]
     with pytest.raises(SqError, match=r"02_quick.ipynb failed in cell \d+ .*five"):
         run_chapters(jobs, "smoke", workers=workers)
+
+
+def test_a_scheduler_that_is_not_there_is_reported_before_any_data_are_made(home, monkeypatch):
+    monkeypatch.setattr(execute, "build_data", None)
+    with dask.config.set({"distributed.comm.timeouts.connect": "200ms"}), pytest.raises(
+            SqError, match=r"no Dask workers .*--workers 1 does without"):
+        run_each([("00_first", {})], "smoke", scheduler="tcp://127.0.0.1:9").__enter__()
