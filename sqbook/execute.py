@@ -16,6 +16,7 @@ from sqbook.kernels import kernel_manager
 from sqbook.parameters import needs, read_notebook, resolve, to_inject
 from sqbook.run_keys import run_key
 from sqbook.site.pages import headlines
+from sqlib import answers
 from sqlib.errors import SqError, in_words
 from sqlib.paths import alone, home, remove, replacing
 from sqlib.show.provenance import forget_peak, make_card, peak_memory, read_card
@@ -67,7 +68,8 @@ def publish(folders: dict[str, Path], profile: str) -> Path:
 
     The executed notebook stays behind; `sq compare results/PROFILE/CHAPTER CHAPTER` sets a new run beside it. Their
     headlines go to home()/results/headlines.json: by name value, low, high, what, record (its file, seen from there),
-    profile, seed and commit. `SqError`, before anything is written, for a headline that two records declare.
+    profile, seed and commit. Answers that were asked for here go to home()/results, too (`answers.ship`). `SqError`,
+    before anything is written, for a headline that two records declare.
     """
     target, rows = home() / "results" / profile, {}
     for name, one in headlines(folders).items():
@@ -78,6 +80,7 @@ def publish(folders: dict[str, Path], profile: str) -> Path:
         for name, folder in folders.items():
             shutil.copytree(folder, aside / name, ignore=shutil.ignore_patterns("executed.ipynb", "players"))
     write_json(target.with_name("headlines.json"), rows)
+    answers.ship()
     return target
 
 

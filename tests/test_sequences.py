@@ -92,7 +92,8 @@ def test_umap_is_fitted_to_the_training_rows_in_the_mean_and_spread_of_these(rng
     scaled = (vectors - vectors[train].mean(0)) / vectors[train].std(0)
     assert np.allclose(given["fit"], scaled[train]) and np.allclose(given["rest"], scaled[rest])
     assert np.allclose(found[train], scaled[train, :2]) and np.allclose(found[rest], scaled[rest, :2] + 1000, rtol=1e-6)
-    assert given["settings"] == {"n_components": 2, "n_neighbors": 4, "n_epochs": 200, "random_state": 6, "n_jobs": 1}
+    assert given["settings"] == {"n_components": 2, "n_neighbors": 4, "n_epochs": 200, "random_state": 6, "n_jobs": 1,
+                                 "metric": "euclidean"}
 
 
 def test_pca_components_are_the_closed_form_of_the_scaled_training_rows(rng):

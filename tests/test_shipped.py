@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from sqlib import answers
 from sqlib.data.build import make_cube
 from sqlib.data.catalogue import catalogue
 from sqlib.data.cubes import read_cube
-from sqlib.data.frames import frames_from_cube
-from sqlib.learn import encoders, practice_set, recipes, trained
+from sqlib.data.frames import frames_from_cube, middles
+from sqlib.data.trial import SEED, trial_events
+from sqlib.judge import observers, other_looks
+from sqlib.learn import encoders, event_search, practice_set, recipes, trained
+from sqlib.learn.locator import WEIGHTS
 from sqlib.paths import home
 from sqlib.profiles import Learning
 from sqlib.sun.twin import TwinSettings
@@ -45,6 +49,12 @@ def coarse(pixels):
     return pixels.reshape(time // 16, 16, 8, height // 8, 8, width // 8).mean((1, 3, 5)).astype(np.float32)
 
 
+def whole_frames(event, settings, folder):
+    """Frames of an event as the laptop profile has them."""
+    make_cube(event, settings, folder / "cube.fits")
+    return frames_from_cube(read_cube(folder / "cube.fits"), 256, "frame")
+
+
 @torch.no_grad()
 def margins(run, frames):
     net, asked = encoders.load_net(run, 64, "cpu"), encoders.samples_for(run.settings, frames, "cpu")
@@ -72,8 +82,7 @@ def test_a_network_that_is_trained_anew_is_the_one_that_came_with_the_book(tmp_p
 
 def test_encodings_that_came_with_the_book_are_what_its_networks_say_here(tmp_path):
     files = sorted((home() / trained.SHIPPED).glob("*/encoding-*.npy"))
-    make_cube(catalogue()[0], TwinSettings(), tmp_path / "cube.fits")  # of it are the first frames of the data set
-    frames, seen = frames_from_cube(read_cube(tmp_path / "cube.fits"), 256, "frame"), {}
+    frames, seen = whole_frames(catalogue()[0], TwinSettings(), tmp_path), {}  # the first of the data set
     for path in files:
         run = trained.load(path.parent.name, encoders.Settings)
         shown = encoders.what_is_shown(run.settings)
@@ -84,6 +93,25 @@ def test_encodings_that_came_with_the_book_are_what_its_networks_say_here(tmp_pa
         ours = encoders.encode(net, seen[shown], which, "fp32").numpy()
         assert np.abs(ours - kept).max() < 0.2 * kept.std(), (path.name, FRESH)
     assert len(files) > 3
+
+
+def test_answers_that_came_with_the_book_are_those_that_are_given_here(tmp_path, monkeypatch):
+    """About the first trial event: by the ideal observer, the locators and the search, and in other looks."""
+    ideal, looks, found, *scores = (np.load(path) for what in ("ideal", "looks", "candidates", "scores")
+                                    for path in sorted((home() / answers.SHIPPED).glob(f"{what}_*.npy")))
+    monkeypatch.setenv("SQ_HOME", str(tmp_path))
+    event, cube = trial_events(1)[0], TwinSettings(seed=SEED)
+    frames = whole_frames(event, cube, tmp_path)
+    middle, count = middles(frames, 128), len(frames.index)
+    ours = observers.ideal(frames, cube, 128, progress=False).to_numpy()
+    assert np.abs(ours - ideal[:count])[ours > -99].max() < 0.1, FRESH
+    ours = other_looks.margins(1, TwinSettings(128), progress=False).to_numpy()
+    assert np.abs(ours - looks[:1]).max() < 0.01, FRESH
+    ours = [event_search.score_frames(middle, weights, progress=False) for weights in (event_search.WEIGHTS, WEIGHTS)]
+    assert all(min(np.abs(one - other[:count]).max() for other in scores) < 0.3 for one in ours), FRESH
+    ours, theirs = event_search.search(frames, [event.key], progress=False), found[found[:, -1] == 0]
+    surest = ["x", "y", "odds", "probability"]
+    assert np.abs(ours[surest].to_numpy()[0] - theirs[0, [event_search.CANDIDATE.index(n) for n in surest]]).max() < 0.3
 
 
 if __name__ == "__main__":

@@ -169,8 +169,8 @@ def test_no_pickle_no_data_and_no_output_is_tracked():
     if not TRACKED:
         pytest.skip("not a git checkout")
     found = [name for name in TRACKED if re.search(r"\.(pkl|pickle|pt|pth|npy|npz|fits|joblib)$", name)]
-    # what shipped networks answered about simulated frames is plain numbers, and is read as such
-    answer = re.compile(r"results/weights/\w+/(margin|encoding)-[-\w]+\.npy")
+    # what was answered about simulated frames is plain numbers, and is read as such
+    answer = re.compile(r"results/(weights/\w+/(margin|encoding)-[-\w]+|answers/[a-z]+_\w+)\.npy")
     assert [name for name in found if not answer.fullmatch(name)] == []
     for name in TRACKED:
         if name.endswith(".ipynb"):

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import silhouette_samples
@@ -19,6 +20,7 @@ from sqlib.errors import SqError
 from sqlib.learn.sequences import own_threads, reducer
 
 SECTORS = 12  # of 30 degrees, in which a ring is looked for
+ALL_PAIRS = 4096  # embeddings; of fewer, UMAP takes all distances
 
 
 def consecutive(embeddings, index: pd.DataFrame, metric: Literal["cosine", "euclidean"] = "cosine") -> pd.DataFrame:
@@ -125,14 +127,15 @@ def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 126
 
     `neighbours` are at most M − 1. `SqError` for another method, fewer than 5 frames, and fewer than 2 neighbours.
     """
-    vectors = _checked(embeddings)
+    vectors, metric = _checked(embeddings), "euclidean"
     if method not in ("umap", "pca") or len(vectors) < 5 or neighbours < 2:
         raise SqError("a map is umap or pca of 5 frames and 2 neighbours or more: "
                       f"{method!r}, {len(vectors)}, {neighbours}")
     with warnings.catch_warnings():  # a graph in several pieces is a finding, and shows in the map
         warnings.filterwarnings("ignore", module="umap|sklearn")
-        made = reducer(method, 2, min(neighbours, len(vectors) - 1), seed)
-        return made.fit_transform(vectors if method == "pca" else vectors.astype(np.float32))
+        if method == "umap" and len(vectors) < ALL_PAIRS:  # UMAP would measure them itself, pair by pair in Python
+            vectors, metric = squareform(pdist(vectors)).astype(np.float32), "precomputed"
+        return reducer(method, 2, min(neighbours, len(vectors) - 1), seed, metric).fit_transform(vectors)
 
 
 def remoteness(frames, inside) -> np.ndarray:

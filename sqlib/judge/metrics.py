@@ -3,7 +3,7 @@
 What is found with its 95 % interval is (value, low, high) everywhere; the ends are NaN where there is no interval.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -46,25 +46,27 @@ def average_precision(labels, decision) -> float:
 
     `labels` (M,): 1 is positive. 0 without positives. `SqError` for unequal lengths and values that are not finite.
     """
-    return float(_average_precisions(labels, decision, [np.ones(len(labels), int)])[0])
+    return float(_average_precisions(labels, decision, np.zeros(len(labels), int), np.ones((1, 1)))[0])
 
 
-def _average_precisions(labels, decision, weights: Iterable[np.ndarray]) -> np.ndarray:
-    """`average_precision` for each of some `weights` (M,) of the samples, whole numbers; they are sorted once."""
+def _average_precisions(labels, decision, groups: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """`average_precision` (R,) of samples that come as often as their group: `times` (G, R), by `groups` (M,).
+
+    Sorted once: only positives add to the sum, so of each group is counted how many samples rank at least as high as
+    each of them.
+    """
     positive, decision = np.asarray(labels) == 1, np.asarray(decision, float)
     if decision.shape != positive.shape or not np.isfinite(decision).all():
         raise SqError(f"average precision needs a finite decision value for each of {len(positive)} labels")
-    order = np.argsort(-decision, kind="stable")
-    ends = np.flatnonzero(np.diff(decision[order], append=-np.inf))  # the last of each group of equal values
-    positive, found = positive[order], []
-    for weight in weights:
-        weight = weight[order]
-        seen, hits = np.cumsum(weight)[ends], np.cumsum(weight * positive)[ends]
-        drawn = np.diff(seen, prepend=0) > 0  # groups without a weight are none: sums are then those of a drawn set
-        hits, seen = hits[drawn][::-1], seen[drawn][::-1]
-        recall = np.append(hits / max(hits[0], 1), 0.0)
-        found.append(max(0.0, -np.sum(np.diff(recall) * (hits / seen))))
-    return np.array(found)
+    levels = np.unique(decision[positive])[::-1]
+    if not len(levels):
+        return np.zeros(times.shape[1])
+    place = np.searchsorted(-levels, -decision)  # of each sample, the first of these levels that it reaches
+    counts = np.zeros((2, len(levels) + 1, len(times)))
+    np.add.at(counts, (positive.astype(int), place, groups), 1)
+    seen, hits = counts.sum(0)[:-1].cumsum(0) @ times, counts[1, :-1].cumsum(0) @ times
+    gained = np.diff(hits, axis=0, prepend=0)
+    return (gained * hits / np.maximum(seen, 1)).sum(0) / np.maximum(hits[-1], 1)
 
 
 def scores(labels, predictions, decision=None) -> dict[str, float]:
@@ -116,10 +118,9 @@ def interval(labels, values, events, statistic: Callable[..., float], seed: int,
 
     def resampled(own):
         if statistic is average_precision:  # by weights: the same numbers without a sort for each draw
-            weights = [np.bincount(one, minlength=len(names)).astype(np.int16) for one in drawn]
-            columns = own.reshape(len(labels), -1).T
-            return np.mean([_average_precisions(labels, column, (one[which] for one in weights))
-                            for column in columns], 0)
+            times = np.stack([np.bincount(one, minlength=len(names)) for one in drawn], 1).astype(float)
+            return np.mean([_average_precisions(labels, column, which, times)
+                            for column in own.reshape(len(labels), -1).T], 0)
         rows = (np.concatenate([members[event] for event in one]) for one in drawn)
         return np.array([statistic(labels[some], own[some]) for some in rows])
 

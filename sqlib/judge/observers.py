@@ -30,12 +30,11 @@ from scipy.fft import next_fast_len
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from scipy.special import logsumexp
 
-from sqlib import keys
+from sqlib import answers, keys
 from sqlib.data.catalogue import INSTRUMENTS, catalogue
 from sqlib.data.frames import FrameSet, events_of, middles
 from sqlib.errors import SqError
 from sqlib.judge import duration
-from sqlib.paths import home, load_array, save_array
 from sqlib.sun import twin
 from sqlib.sun.scene import draw_scene
 
@@ -78,10 +77,9 @@ def frame_number(taught: pd.DataFrame, asked: pd.DataFrame, smooth: float = 4.0)
 
 def box_car(frameset: FrameSet, width: int = 9, block: int = 4) -> np.ndarray:
     """Score (N,) of the classical detector (`duration.classical`) on averages of blocks of `block` px a side."""
-    size = frameset.pixels.shape[1] // block * block
     means = np.concatenate([
-        part[:, :size, :size].reshape(len(part), size // block, block, size // block, block).mean((2, 4), np.float32)
-        for part in np.array_split(frameset.pixels, -(-len(frameset.pixels) // 512))])
+        torch.nn.functional.avg_pool2d(torch.from_numpy(np.array(part, np.float32))[:, None], block)[:, 0].numpy()
+        for part in np.array_split(frameset.pixels, -(-len(frameset.pixels) // 64))])  # as many as a cache can hold
     return duration.classical(means, frameset.index, width, duration.SMOOTH / block)
 
 
@@ -241,19 +239,22 @@ def ideal(frameset: FrameSet, settings: twin.TwinSettings, crop: int = 0, progre
 
     settings : of the twin, whose cubes have the size of the frames
     crop : pixels a side of the middle of the frames that it sees, 0 for all; told a place outside, it says never
-    A second an event of 128 x 128 x 256, some seconds at 256 x 256; what it said is kept under home()/data/observers.
+    A second an event of 128 x 128 x 256, some seconds at 256 x 256; what it said is kept (`sqlib.answers`).
     Raises `SqError` for frames of another size, and for events whose frames are not all there.
     """
-    from tqdm import tqdm
-
     size, side = frameset.pixels.shape[1], crop or frameset.pixels.shape[1]
     if size != settings.size:
         raise SqError(f"frames of {size} pixels, cubes of {settings.size}: the ideal observer needs frames as they are")
-    kept = home() / "data" / "observers" / f"{keys.key(CODE, asdict(settings), frameset.origin, side)}.npy"
-    if kept.is_file():
-        return pd.DataFrame(load_array(kept), columns=["scanning", "told"])
-    seen = middles(frameset, side)
-    index, found = seen.index, np.full((len(seen.index), 2), np.nan)
+    key = answers.key_of("ideal", CODE, frameset, asdict(settings), side)
+    found = answers.kept(key, lambda: _asked(middles(frameset, side), settings, progress))
+    return pd.DataFrame(found, columns=["scanning", "told"])
+
+
+def _asked(seen: FrameSet, settings: twin.TwinSettings, progress: bool) -> np.ndarray:
+    from tqdm import tqdm
+
+    index, side = seen.index, seen.pixels.shape[1]
+    found = np.full((len(index), 2), np.nan)
     events = sorted(events_of(index).values(), key=lambda event: event.instrument)  # whose filters are then kept
     for event in tqdm(events, desc="ideal observer", unit="event", disable=not progress):
         rows = index[index["event"] == event.key].sort_values("frame")
@@ -266,6 +267,4 @@ def ideal(frameset: FrameSet, settings: twin.TwinSettings, crop: int = 0, progre
         known = template(event.instrument, settings, side)
         for column, own in enumerate(peaks_in(seen.pixels[rows.index], event.instrument, settings, places)):
             found[rows.index, column] = annotated_given(own, known, len(rows))
-    found = np.maximum(found, NEVER)
-    save_array(kept, found)
-    return pd.DataFrame(found, columns=["scanning", "told"])
+    return np.maximum(found, NEVER).astype(np.float32)

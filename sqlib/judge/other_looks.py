@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter, uniform_filter1d
 
-from sqlib import keys
+from sqlib import answers, keys
 from sqlib.data.trial import SEED, trial_events
 from sqlib.judge.duration import SMOOTH
 from sqlib.judge.metrics import interval, share
-from sqlib.paths import home, load_array, save_array
 from sqlib.sun.holography import Holography, egression_power, make_kernel
 from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.twin import TwinSettings, dopplergrams
@@ -32,16 +31,17 @@ CODE = keys.code_hash([__name__], ("sun", "data", "judge"))
 
 def margins(number: int, settings: TwinSettings, seed: int = SEED, progress: bool = True) -> pd.DataFrame:
     """For the first `number` trial events a row each with a column a look: the logarithm of the box-car's greatest
-    value at a source over its greatest elsewhere in the cube. Above 0 the surest place is the sunquake. Kept on disk.
-    """
+    value at a source over its greatest elsewhere in the cube. Above 0 the surest place is the sunquake. Kept
+    (`sqlib.answers`)."""
+    names = pd.Index([event.key for event in trial_events(number, seed)], name="event")
+    key = keys.with_code(f"looks_{keys.key(asdict(replace(settings, seed=seed)), number)}", CODE)
+    return pd.DataFrame(answers.kept(key, lambda: _looked(number, settings, seed, progress)), names, list(LOOKS))
+
+
+def _looked(number: int, settings: TwinSettings, seed: int, progress: bool) -> np.ndarray:
     from tqdm import tqdm
 
     events = trial_events(number, seed)
-    names = pd.Index([event.key for event in events], name="event")
-    facts = CODE, asdict(replace(settings, seed=seed)), number
-    kept = home() / "data" / "observers" / f"{keys.key(*facts)}.npy"
-    if kept.is_file():
-        return pd.DataFrame(load_array(kept), names, list(LOOKS))
     found, kernels, rays = {}, {}, polytrope_rays(Polytrope().index)
     order = sorted(events, key=lambda event: event.instrument)  # whose kernels are then kept
     for event in tqdm(order, desc="other looks", unit="event", disable=not progress):
@@ -61,9 +61,7 @@ def margins(number: int, settings: TwinSettings, seed: int = SEED, progress: boo
                        for quake in seen.scene.quakes]
             row.append(margin(power, event.cadence, sources))
         found[event.key] = row
-    rows = np.array([found[name] for name in names])
-    save_array(kept, rows)
-    return pd.DataFrame(rows, names, list(LOOKS))
+    return np.array([found[event.key] for event in events])
 
 
 def margin(power: np.ndarray, cadence: float, sources) -> float:

@@ -51,7 +51,7 @@ def contrast(frames: torch.Tensor, inside: torch.Tensor) -> np.ndarray:
     frame. NaN where nothing is inside; 0 where the frame is flat.
     """
     found = []
-    for some, own in zip(frames.split(64), inside.split(64)):  # double precision would not hold all frames at once
+    for some, own in zip(frames.split(8), inside.split(8)):  # in double precision, as many as a cache can hold
         values, own = some.double().flatten(1), own.flatten(1)
         rest = (~own).double()
         mean = (values * rest).sum(1) / rest.sum(1)
@@ -98,8 +98,11 @@ def altered(kind: str, frames: torch.Tensor, inside: torch.Tensor,
 
 def hidden(erased: torch.Tensor, inside: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Shares (N,) of a frame and of its source (N, H, W) that rectangles (N, R, 4: top, left, bottom, right) cover."""
-    covered = augment.erase(torch.zeros_like(inside, dtype=torch.uint8)[:, None], erased, fill=1)[:, 0].bool()
-    return covered.float().mean((1, 2)).numpy(), ((covered & inside).sum((1, 2)) / inside.sum((1, 2))).numpy()
+    covered = augment.erase(torch.zeros_like(inside, dtype=torch.uint8)[:, None], erased, fill=1)[:, 0]
+    both, own, source = ((covered & inside).flatten(1), covered.flatten(1), inside.to(torch.uint8).flatten(1))
+    # of bytes torch finds a sum in a sixth of the time that it takes for bool
+    area, shared, all_of = (each.sum(1, dtype=torch.int32).numpy() for each in (own, both, source))
+    return area / own.shape[1], shared / all_of
 
 
 def spectrum(frames: torch.Tensor) -> np.ndarray:

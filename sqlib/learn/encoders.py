@@ -1,8 +1,9 @@
 """Encoders trained and asked: contrastive networks, class heads and autoencoders on frames with their neighbours."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from sqlib.learn.levels import LEVELS
 from sqlib.learn.models import AutoEncoder, ContrastiveNet, take
 from sqlib.learn.objectives import attainable, objective
 from sqlib.learn.patches import Drawn
-from sqlib.learn.samples import Samples, gather, hold_out, make_samples, sparse, split
+from sqlib.learn.samples import Samples, gather, hold_out, make_samples, sparse, split, with_window
 from sqlib.learn.settings import Settings, Views
 from sqlib.learn.train import Task, autocast, device_of, generator_of, precision_of, ranks, unwrapped
 from sqlib.learn.trained import Trained
@@ -48,6 +49,17 @@ def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto", au
     """
     return make_samples(frameset, settings.window, settings.crop, settings.views if augmented else None,
                         device_of(device), settings.spacing, settings.levels)
+
+
+def inputs_of(runs: Mapping[Any, Settings], frameset: FrameSet, device: str = "auto") -> dict[Any, Samples]:
+    """`samples_for` each of some settings, by name: those that show frames alike, in whatever window, share a pool."""
+    pools, found = {}, {}
+    for name, own in runs.items():
+        shown = own.spacing, own.levels, own.crop
+        if shown not in pools:
+            pools[shown] = samples_for(own, frameset, device)
+        found[name] = with_window(pools[shown], frameset.index, own.window)
+    return found
 
 
 def what_is_shown(settings: Settings) -> Settings:

@@ -6,8 +6,9 @@ odds are worth depends on those that the cube usually has. How often such a cand
 kind are found in a cube beside the sunquake, was counted on simulated events that neither teach nor test.
 """
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
+from sqlib import answers, keys
 from sqlib.data.frames import FrameSet
 from sqlib.data.trial import trial_events
 from sqlib.errors import SqError, in_words
@@ -30,9 +32,11 @@ from sqlib.learn.locator import (
     ask,
     brightest_box,
     checked_frames,
+    logits,
     power_of,
     probabilities,
     shipped,
+    shown,
     windows_of,
 )
 from sqlib.sun.twin import TwinSettings, simulate
@@ -46,6 +50,8 @@ LEAST = -8.0  # log odds; what has less is no candidate
 MOST = 12  # candidates of a cube
 SEED = 530017  # of the events on which odds are counted: another than that of any that teach or test
 PLACE = ["first", "last", "x", "y", "x0", "y0", "x1", "y1", "odds"]
+CANDIDATE = [*PLACE, "probability", "false_alarms"]
+CODE = keys.code_hash([__name__], ("sun", "data", "learn"))
 
 
 class Scan(NamedTuple):
@@ -133,26 +139,54 @@ def of_frames(seen: Scan, frames: int) -> np.ndarray:
     return np.interp(np.arange(frames), seen.middles, seen.surest)
 
 
-def score_frames(frameset: FrameSet, net: Locator | None = None, device: str = "cpu",
-                 progress: bool = True) -> np.ndarray:
-    """`of_frames` (N,) of a frame set, each event being a cube of its own; about a second an event of 128 x 128."""
+def score_frames(frameset: FrameSet, weights: Path = WEIGHTS, device: str = "cpu", progress: bool = True) -> np.ndarray:
+    """`of_frames` (N,) of a frame set, each event being a cube of its own, by the locator of these weights; about a
+    second an event of 128 x 128. Kept (`sqlib.answers`)."""
     from tqdm import tqdm
 
-    net, found = shipped(WEIGHTS, device) if net is None else net, np.empty(len(frameset.index))
-    events = frameset.index.sort_values(["event", "frame"]).groupby("event").groups.values()
-    for rows in tqdm(events, desc="locator", unit="event", disable=not progress):
-        found[rows] = of_frames(scan(checked_frames(frameset.pixels[rows]), net, device), len(rows))
-    return found
+    def ask() -> np.ndarray:
+        net, found = shipped(weights, device), np.empty(len(frameset.index), np.float32)
+        events = frameset.index.sort_values(["event", "frame"]).groupby("event").groups.values()
+        for rows in tqdm(events, desc="locator", unit="event", disable=not progress):
+            found[rows] = of_frames(scan(checked_frames(frameset.pixels[rows]), net, device), len(rows))
+        return found
+
+    return answers.kept(answers.key_of("scores", CODE, frameset, _hash(weights)), ask)
+
+
+def search(frameset: FrameSet, events: Sequence[str], progress: bool = True) -> pd.DataFrame:
+    """What `find_events` finds in the cube of each of some events: its rows, with column event. Kept (`sqlib.answers`).
+    """
+    from tqdm import tqdm
+
+    def ask() -> np.ndarray:
+        rows = frameset.index.sort_values("frame").groupby("event").groups
+        found = [find_events(frameset.pixels[rows[event]])[CANDIDATE].assign(event=number) for number, event in
+                 enumerate(tqdm(events, desc="searching", unit="cube", disable=not progress))]
+        return pd.concat(found).to_numpy(float)
+
+    facts = list(events), _hash(WEIGHTS), _hash(WEIGHTS.with_suffix(".json"))
+    found = answers.kept(answers.key_of("candidates", CODE, frameset, *facts), ask)
+    found = pd.DataFrame(found, columns=[*CANDIDATE, "event"]).astype(dict.fromkeys(("first", "last", "event"), int))
+    return found.assign(event=np.array(events, object)[found["event"]])
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @torch.no_grad()
-def placed(net: Locator, frames: np.ndarray, sources: np.ndarray) -> np.ndarray:
-    """bool (Q,): whether a locator that is shown the annotated frames of a source, in one view, puts the middle of its
-    box within `NEAR` px of it; frames uint8 (T, H, W), sources (Q, 4) as `practice.Practice` has them."""
-    power, windows = power_of(torch.from_numpy(frames)), [(int(a), int(b) + 1) for a, b, _, _ in sources]
-    chances, _ = probabilities(*ask(net, power, windows, 1, power.mean(0)))
-    boxes = [brightest_box(one, frames.shape[1:]) for one in chances]
-    return np.array([np.hypot(box["y"] - y, box["x"] - x) <= NEAR for box, (*_, y, x) in zip(boxes, sources)], bool)
+def placed(nets: Mapping[str, Locator], frames: np.ndarray, sources: np.ndarray) -> dict[str, np.ndarray]:
+    """bool (Q,) by name: whether a locator that is shown the annotated frames of a source, in one view, puts the middle
+    of its box within `NEAR` px of it; frames uint8 (T, H, W), sources (Q, 4) as `practice.Practice` has them."""
+    power, found = power_of(torch.from_numpy(frames)), {}
+    seen = shown(power, [(int(a), int(b) + 1) for a, b, _, _ in sources], power.mean(0))
+    for name, net in nets.items():
+        chances, _ = probabilities(*logits(net, seen, 1))
+        boxes = [brightest_box(one, frames.shape[1:]) for one in chances]
+        found[name] = np.array([np.hypot(box["y"] - y, box["x"] - x) <= NEAR
+                                for box, (*_, y, x) in zip(boxes, sources)], bool)
+    return found
 
 
 def find_events(frames: np.ndarray, *, device: str = "cpu", net: Locator | None = None,

@@ -190,15 +190,20 @@ def logits(net: Locator, seen: torch.Tensor, views: int = 8) -> tuple[torch.Tens
 def ask(net: Locator, power: torch.Tensor, windows: Sequence[tuple[int, int]], views: int = 8,
         usual: torch.Tensor | None = None, precision: str = "fp32") -> tuple[torch.Tensor, torch.Tensor]:
     """`logits` of windows (first, end) of a run's power (L, H, W), some at a time: (M, H / 2, W / 2) and (M,)."""
-    y, x = (torch.arange(n, device=power.device) - (n - 1) / 2 for n in power.shape[1:])
-    remote, found = torch.hypot(y[:, None], x)[None], []
-    usual = None if usual is None else usual[None]
+    found = []
     for place in range(0, len(windows), BATCH):
-        seen = [as_seen(power_maps(power[None, a:b], [b - a], usual), [b - a], remote)
-                for a, b in windows[place : place + BATCH]]  # one by one, which a processor's cache can hold
+        seen = shown(power, windows[place : place + BATCH], usual)
         with autocast(power.device, precision):
-            found.append(logits(net, torch.cat(seen), views))
+            found.append(logits(net, seen, views))
     return torch.cat([place for place, _ in found]), torch.cat([none for _, none in found])
+
+
+def shown(power: torch.Tensor, windows: Sequence[tuple[int, int]], usual: torch.Tensor | None = None) -> torch.Tensor:
+    """`as_seen` (M, `CHANNELS`, H, W) of windows (first, end) of a run's power (L, H, W)."""
+    y, x = (torch.arange(n, device=power.device) - (n - 1) / 2 for n in power.shape[1:])
+    remote, usual = torch.hypot(y[:, None], x)[None], None if usual is None else usual[None]
+    return torch.cat([as_seen(power_maps(power[None, a:b], [b - a], usual), [b - a], remote)
+                      for a, b in windows])  # one by one, which a processor's cache can hold
 
 
 def probabilities(place: torch.Tensor, none: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

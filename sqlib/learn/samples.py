@@ -86,7 +86,7 @@ def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: View
     `spacing`: frames from one neighbour to the next, each the mean of so many. `levels`: see `levels.pictures`.
     Raises `SqError` for an even window or spacing, a crop larger than the frames, and a frame set without any sample.
     """
-    size, (order, middle) = frameset.pixels.shape[1], places(frameset.index, window, spacing)
+    size, (order, _) = frameset.pixels.shape[1], places(frameset.index, window, spacing)
     if not 0 <= crop <= size:
         raise SqError(f"crop={crop} does not fit frames of {size} pixels; 0 keeps the whole frame")
     event = frameset.index["event"].to_numpy()[order]
@@ -99,11 +99,19 @@ def make_samples(frameset: FrameSet, window: int = 3, crop: int = 0, views: View
         block = torch.from_numpy(np.ascontiguousarray(frameset.pixels[order[at:end]])).to(device)
         kinds = [block, solarized_low_pass(block, views.threshold, views.variant)] if filtered else [block]
         pool[:, at:end] = torch.cat([pictures(kind, levels, spacing, inner) for kind in kinds])
-    index = frameset.index.iloc[order[middle]].reset_index(drop=True)
-    labels = torch.from_numpy(index["label"].to_numpy(copy=True)).to(device)
-    rows = torch.from_numpy(middle).to(device)
-    facts = window, frameset.origin, planes, spacing, cut
-    return Samples(pool.flatten(0, 1), filtered, rows, labels, index, *facts)
+    labels = torch.from_numpy(frameset.index["label"].to_numpy()[order]).to(device)
+    every = Samples(pool.flatten(0, 1), filtered, torch.arange(count, device=device), labels, frameset.index, 1,
+                    frameset.origin, planes, spacing, cut)
+    return with_window(every, frameset.index, window)
+
+
+def with_window(samples: Samples, index: pd.DataFrame, window: int) -> Samples:
+    """Samples of another window, of the same pool; `index`: of the frame set that they were made of. Raises `SqError`
+    as `make_samples` does."""
+    order, middle = places(index, window, samples.spacing)
+    index = index.iloc[order[middle]].reset_index(drop=True)
+    labels = torch.from_numpy(index["label"].to_numpy(copy=True)).to(samples.device)
+    return replace(samples, rows=torch.from_numpy(middle).to(samples.device), labels=labels, index=index, window=window)
 
 
 def channels(samples: Samples, which: torch.Tensor, filtered: torch.Tensor | None = None) -> torch.Tensor:

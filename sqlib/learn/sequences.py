@@ -1,8 +1,10 @@
 """Sequences put back after learning: a sliding window over embeddings, with PCA and UMAP components (Section 3.3)."""
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -50,15 +52,30 @@ def own_threads() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def reducer(method: str, count: int, neighbours: int, seed: int):
-    """What makes `count` components, not fitted yet: "pca", or "umap" (McInnes et al. 2018) with `neighbours`."""
+def reducer(method: str, count: int, neighbours: int, seed: int, metric: str = "euclidean"):
+    """What makes `count` components, not fitted yet: "pca", or "umap" (McInnes et al. 2018) with `neighbours` by a
+    metric of UMAP's."""
     if method == "pca":
         return PCA(count, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar that is not shown
         import umap
+    _keep_compiled()
     # epochs as UMAP takes for large data; for small data it takes 500, which draws the same map in 2.5 times as long
-    return umap.UMAP(n_components=count, n_neighbors=neighbours, n_epochs=200, random_state=seed, n_jobs=1)
+    return umap.UMAP(n_components=count, n_neighbors=neighbours, n_epochs=200, random_state=seed, n_jobs=1,
+                     metric=metric)
+
+
+@cache
+def _keep_compiled() -> None:
+    """Have Numba keep on disk, beside UMAP, what it compiles of it: else each process compiles it anew, for 12 s."""
+    from numba.core.dispatcher import Dispatcher
+
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ("umap", "pynndescent"):
+            for own in vars(module).values():
+                if isinstance(own, Dispatcher) and own.py_func.__module__ == name:
+                    own.enable_caching()
 
 
 @own_threads()
@@ -67,7 +84,7 @@ def components(vectors: np.ndarray, train, method: str, count: int, seed: int, n
 
     Scaling and components are fitted to the rows `train` (positions) alone; the other rows are carried over by what was
     fitted. UMAP places those together, so their components depend a little on one another, as those of training rows do
-    not. `neighbours`: of UMAP. Costly: UMAP takes seconds for 2,000 rows of 64 numbers, and 10 s to compile once.
+    not. `neighbours`: of UMAP. Costly: UMAP takes seconds for 2,000 rows of 64 numbers.
     Raises `SqError` for an unknown method and for fewer training rows or dimensions than components.
     """
     vectors, train = np.asarray(vectors), np.asarray(train)

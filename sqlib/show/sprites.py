@@ -2,6 +2,7 @@
 
 import io
 import math
+from bisect import bisect_left
 
 import numpy as np
 from PIL import Image
@@ -30,11 +31,16 @@ def _packed(frames: np.ndarray, quality: int) -> tuple[bytes, int, int]:
 def sheet(frames: np.ndarray, limit: int, qualities=(LOSSLESS, 85, 70, 55, 40)) -> tuple[bytes, int, int]:
     """A sprite sheet of `frames` uint8 (T, H, W[, 3]) as WebP; its columns and rows: the first of `qualities` that
     takes at most `limit` bytes; `SqError` where none does."""
-    for quality in qualities:
-        packed = _packed(frames, quality)
-        if len(packed[0]) <= limit:
-            return packed
-    raise SqError(f"{len(frames)} frames take {len(packed[0]) // 1000} kB at the lowest quality, "
+    packed = {}
+
+    def fits(quality: int) -> bool:
+        packed[quality] = _packed(frames, quality)
+        return len(packed[quality][0]) <= limit
+
+    found = bisect_left(qualities, True, key=fits)  # worse ones are smaller, and each takes a second to find out
+    if found < len(qualities):
+        return packed[qualities[found]]
+    raise SqError(f"{len(frames)} frames take {len(packed[qualities[-1]][0]) // 1000} kB at the lowest quality, "
                   f"over {limit // 1000} kB: show fewer or smaller frames")
 
 
