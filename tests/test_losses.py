@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from lightly.loss import NTXentLoss as LightlyNTXent
 from pytorch_metric_learning.losses import NTXentLoss, SupConLoss
-from torchvision.ops import sigmoid_focal_loss
 
 from sqlib.errors import SqError
 from sqlib.learn import losses
@@ -132,15 +131,6 @@ def test_equal_weights_change_nothing(z):
     assert torch.allclose(weighted_supcon(z, LABELS, 0.1, torch.full((3,), 0.2)), supcon(z, LABELS, 0.1), rtol=1e-12)
 
 
-def test_class_weights_are_those_of_the_authors_code():
-    assert class_weights(COUNTS).tolist() == pytest.approx([1.377235e-4, 1.2340769e-3], rel=5e-7)
-
-
-def test_class_weights_run_from_none_to_inverse_frequency():
-    assert class_weights(COUNTS, beta=0).tolist() == [1, 1]
-    assert class_weights(COUNTS, beta=1 - 1e-9).tolist() == pytest.approx([1 / n for n in COUNTS], rel=1e-4)
-
-
 def test_simclr_is_supcon_with_every_sample_a_class_of_its_own(z):
     first, second = z.chunk(2)
     assert torch.allclose(simclr(first, second, 0.1), supcon(z, torch.arange(5).repeat(2), 0.1), rtol=1e-12)
@@ -167,21 +157,6 @@ def test_supcon_is_that_of_pytorch_metric_learning(z, tau):
     ours = value_and_gradient(lambda z: supcon(z, LABELS, tau), z)
     for a, b in zip(ours, value_and_gradient(lambda z: SupConLoss(tau)(z, LABELS), z)):
         assert torch.allclose(a, b, rtol=1e-9, atol=1e-12)
-
-
-def test_focal_with_two_classes_is_the_sigmoid_focal_loss_of_the_difference(z):
-    logits, y = z[:, :2], (LABELS == 1).long()
-    theirs = sigmoid_focal_loss(logits[:, 1] - logits[:, 0], y.double(), alpha=0.25, gamma=2)
-    weights = torch.tensor([0.75, 0.25])
-    assert torch.allclose(focal(logits, y, 2, weights), theirs.sum() / weights[y].sum(), rtol=1e-6)
-    assert torch.allclose(
-        focal(logits, y), sigmoid_focal_loss(logits[:, 1] - logits[:, 0], y.double(), alpha=-1).mean()
-    )
-
-
-def test_focal_without_focus_is_cross_entropy(z):
-    weights = torch.tensor([1.0, 2.0, 4.0, 1.0, 1.0], dtype=torch.float64)
-    assert torch.allclose(focal(z, LABELS, gamma=0, weights=weights), F.cross_entropy(z, LABELS, weights))
 
 
 @pytest.mark.parametrize("samples", [2, 16, 128])
@@ -300,11 +275,3 @@ def test_a_temperature_that_is_none_is_refused(z, tau):
 def test_views_labels_and_forms_that_do_not_fit_are_refused(z, loss, words):
     with pytest.raises(SqError, match=words):
         loss(z)
-
-
-@pytest.mark.parametrize(
-    ("counts", "beta", "word"), [((5, 0), 0.9, "without samples"), ((5, 5), 1, "beta"), ((5,), -0.1, "beta")]
-)
-def test_class_weights_that_do_not_exist_are_refused(counts, beta, word):
-    with pytest.raises(SqError, match=word):
-        class_weights(counts, beta)

@@ -1,9 +1,6 @@
 """What a chapter publishes: marked, described, recorded, small, and refused where it would mislead."""
 
 import json
-import mmap
-import subprocess
-import sys
 from dataclasses import asdict
 
 import matplotlib
@@ -19,7 +16,6 @@ from sqlib.show import publish
 from sqlib.show import style as figures
 from sqlib.show.bundle import MIME
 from sqlib.show.movie import player
-from sqlib.show.provenance import forget_peak, peak_memory
 from sqlib.show.records import compared, plain, read_records
 
 matplotlib.use("agg")
@@ -287,16 +283,3 @@ def test_a_readers_own_cubes_are_marked_by_the_name_of_their_folder(tmp_path, sh
     assert (record["source"], record["own"], record["simulated"]) == ([f"own-{source}"], "mine", simulated)
     assert f'<span class="sq-mark sq-own-{source}">{source.upper()} (mine)</span>' in shown[0]["text/html"]
     assert f"sunquakenet ({source.upper()} (mine))" in shown[-1]
-
-
-def test_the_peak_of_memory_is_the_process_s_own_and_can_be_forgotten():
-    held = mmap.mmap(-1, 300_000_000)  # not of malloc's, which keeps what is freed
-    for place in range(0, len(held), mmap.PAGESIZE):
-        held[place] = 1
-    before = peak_memory()
-    code = "from sqlib.show.provenance import peak_memory; print(peak_memory())"
-    child = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-    assert len(held) / 1e6 < before and child < before - 150
-    held.close()
-    forget_peak()
-    assert peak_memory() < before - 200
