@@ -20,7 +20,7 @@ from sqlib.paths import home
 # `-I` leaves out $PYTHON… and the user's packages; a kernel has the modules of this process, in their order
 ISOLATED = [sys.executable, "-I", "-c"]
 START = "import sys; sys.path[:] = {path!r}; from {module} import {function}; {function}({arguments})"
-EACH = ("ipykernel.kernelapp", "matplotlib.pyplot", "sqlib.show.publish")  # modules of any chapter
+EACH = ("ipykernel.kernelapp", "ipykernel.debugger", "matplotlib.pyplot", "sqlib.show.publish")  # of any chapter
 LEARNING = (*EACH, "sqlib.learn.chapters", "sqlib.judge.trials")  # of one that has data or networks
 
 

@@ -4,9 +4,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import sysconfig
+import tempfile
+from contextlib import redirect_stderr, redirect_stdout
+from multiprocessing import get_context
 from pathlib import Path
 
 from sqbook.parameters import read_notebook, resolve
@@ -23,7 +25,6 @@ from sqlib.show.records import mark, read_records, write_json
 
 VENDORED = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax")
 MATHJAX = ("tex-mml-chtml.js", "output/chtml/fonts", "input/tex/extensions", "ui", "a11y")  # what pages use of it
-BUILD = "import sqbook; from jupyter_book.cli.main import main; main()"
 FOLDED = {"parameters": "the parameters", "injected-parameters": "the values of this run"}  # by tag, in every chapter
 
 
@@ -138,12 +139,35 @@ def one_page() -> Path:
 
 
 def _sphinx(source: Path, builder: str = "html") -> None:
-    """Run jupyter-book in a process of its own; `SqError` with its complaints where there is any."""
-    command = [sys.executable, "-c", BUILD, "build", str(source), "-W", "-n", "--keep-going", "--builder", builder]
-    done = subprocess.run(command, cwd=source, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).splitlines()
+    """Run jupyter-book in a process of its own; `SqError` with its complaints where there is any.
+
+    On Linux it is forked: this process has imported sqlib, torch and all, to list its functions, and Sphinx need not.
+    """
+    command = ["build", str(source), "-W", "-n", "--keep-going", "--builder", builder]
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "log")
+        child = get_context("fork" if sys.platform == "linux" else "spawn").Process(
+            target=_jupyter_book, args=(command, source, log))
+        child.start()
+        try:
+            child.join()
+        finally:
+            child.kill()
+        said = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else "it did not start"
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", said).splitlines()
     wrong = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|^\s*[\w.]*(Error|Exception)\b")
     bad = [line.strip() for line in lines if wrong.search(line)]
-    if done.returncode or bad or not (source / "_build" / builder / "index.html").is_file():
+    if child.exitcode or bad or not (source / "_build" / builder / "index.html").is_file():
         shown = list(dict.fromkeys(bad))[:20] or lines[-15:]
         raise SqError("the book was not built:\n  " + "\n  ".join(shown).replace(f"{source}/", ""))
+
+
+def _jupyter_book(command: list[str], folder: Path, log: Path) -> None:
+    os.chdir(folder)
+    os.environ["NO_COLOR"] = "1"
+    from jupyter_book.cli.main import main
+
+    with log.open("w", encoding="utf-8", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+        main(command)  # it exits, with a status
