@@ -206,3 +206,12 @@ def test_only_who_learns_has_frames_low_passed():
     asked, taught = (encoders.samples_for(settings, frames, "cpu", augmented=augmented) for augmented in (False, True))
     assert (asked.filtered, taught.filtered) == (False, True) and len(taught.pool) == 2 * len(asked.pool)
     assert encoders.teaching(encoders.what_is_shown(settings), frames, "cpu", False)[0].filtered
+
+
+def test_frames_are_made_into_pictures_once_for_all_that_are_shown_them_alike():
+    frames, wider = small_frames(events=2, frames=7), replace(SMALL, window=5)
+    runs = {"one": SMALL, "wider": wider, "other": replace(SMALL, levels="logarithm")}
+    found = encoders.inputs_of(runs, frames, "cpu")
+    assert found["one"].pool is found["wider"].pool is not found["other"].pool
+    for settings, samples in ((SMALL, found["one"]), (wider, found["wider"])):
+        assert samples.index.equals(encoders.samples_for(settings, frames, "cpu").index)

@@ -1,11 +1,14 @@
 """Searching whole cubes: candidates where sources were put, odds that mean what they say, cubes of any length."""
 
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from sqlib.data.catalogue import catalogue
+from sqlib.data.cubes import Cube
 from sqlib.data.frames import frames_from_cube
 from sqlib.errors import SqError
 from sqlib.learn import event_search as search
@@ -89,15 +92,25 @@ def test_another_locator_needs_what_its_odds_are_worth_and_no_cube_is_refused(cu
         search.find_events(cube.frames[:8].astype(float))
 
 
-def test_frames_are_scored_event_by_event(cube):
-    from datetime import datetime
-
-    from sqlib.data.catalogue import catalogue
-    from sqlib.data.cubes import Cube
-
+def short(cube):
+    """Forty of the cube's frames, as a frame set."""
     event = catalogue()[-1]
-    own = frames_from_cube(Cube(cube.frames[:40].astype(np.float32), event.key, event.instrument, event.cadence,
-                                event.pixel, datetime(2012, 1, 1), first_frame=0, boxes=(), truth={}), 128, "frame")
+    return frames_from_cube(Cube(cube.frames[:40].astype(np.float32), event.key, event.instrument, event.cadence,
+                                 event.pixel, datetime(2012, 1, 1), first_frame=0, boxes=(), truth={}), 128, "frame")
+
+
+def test_a_search_of_some_cubes_finds_what_each_holds_and_is_not_done_twice(cube, sq_home, monkeypatch):
+    own = short(cube)
+    event = own.index["event"].iloc[0]
+    found = search.search(own, [event], progress=False)
+    alone = search.find_events(own.pixels)
+    assert len(found) and found.drop(columns="event").equals(alone[search.CANDIDATE]) and set(found["event"]) == {event}
+    monkeypatch.setattr(search, "find_events", None)
+    assert search.search(own, [event], progress=False).equals(found)
+
+
+def test_frames_are_scored_event_by_event(cube, sq_home):
+    own = short(cube)
     scores = search.score_frames(own, progress=False)
     assert scores.shape == (40,) and np.isfinite(scores).all()
     alone = search.of_frames(search.scan(own.pixels, search.shipped(search.WEIGHTS)), 40)

@@ -12,7 +12,7 @@ from sqlib.errors import SqError
 from sqlib.learn.augment import Views
 from sqlib.learn.levels import LEAST, STEPS, pictures
 from sqlib.learn.lowpass import solarized_low_pass
-from sqlib.learn.samples import gather, hold_out, make_samples, split, thinned
+from sqlib.learn.samples import gather, hold_out, make_samples, split, thinned, with_window
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,13 @@ def test_a_sample_is_a_frame_between_its_neighbours_of_the_same_event_in_time_or
     assert (batch[:, :, 8, 8] == batch[:, :1, 8, 8]).all(), "one event"
     assert (batch[:, :, 8, 9].diff(dim=1) == 1).all(), "consecutive frames, earliest first"
     assert (batch[:, window // 2, 8, 9].numpy() == samples.index["frame"]).all(), "the sample's own frame in the middle"
+
+
+def test_samples_of_another_window_share_the_frames(frameset):
+    samples, own = make_samples(frameset, 1), make_samples(frameset, 5)
+    shared = with_window(samples, frameset.index, 5)
+    assert shared.pool is samples.pool and shared.index.equals(own.index) and shared.labels.equal(own.labels)
+    assert gather(shared, torch.arange(len(own))).equal(gather(own, torch.arange(len(own))))
 
 
 def test_a_frame_beside_a_gap_is_no_sample_and_the_order_of_the_rows_does_not_matter(frameset):

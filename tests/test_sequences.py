@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -126,3 +127,17 @@ def test_umap_leaves_torch_its_number_of_threads():
     words = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", code], env=words, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "1"]
+
+
+def test_what_numba_compiles_of_umap_is_kept_on_disk():
+    code = """
+import numpy as np
+from sqlib.learn.sequences import components
+components(np.random.default_rng(1).normal(size=(30, 4)), np.arange(30), "umap", 2, seed=1)
+from umap.umap_ import smooth_knn_dist
+print(smooth_knn_dist.stats.cache_path, sum(smooth_knn_dist.stats.cache_hits.values()))
+"""
+    for _ in range(2):
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    folder, hits = said.split()
+    assert int(hits) and list(Path(folder).glob("umap_.smooth_knn_dist-*.nbc"))

@@ -6,6 +6,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -97,21 +98,25 @@ def test_encodings_that_came_with_the_book_are_what_its_networks_say_here(tmp_pa
 
 def test_answers_that_came_with_the_book_are_those_that_are_given_here(tmp_path, monkeypatch):
     """About the first trial event: by the ideal observer, the locators and the search, and in other looks."""
-    ideal, looks, found, *scores = (np.load(path) for what in ("ideal", "looks", "candidates", "scores")
-                                    for path in sorted((home() / answers.SHIPPED).glob(f"{what}_*.npy")))
+    came = {what: [np.load(path) for path in sorted((home() / answers.SHIPPED).glob(f"{what}_*.npy"))]
+            for what in ("ideal", "looks", "candidates", "scores")}
     monkeypatch.setenv("SQ_HOME", str(tmp_path))
     event, cube = trial_events(1)[0], TwinSettings(seed=SEED)
     frames = whole_frames(event, cube, tmp_path)
     middle, count = middles(frames, 128), len(frames.index)
     ours = observers.ideal(frames, cube, 128, progress=False).to_numpy()
-    assert np.abs(ours - ideal[:count])[ours > -99].max() < 0.1, FRESH
+    for theirs in came["ideal"]:  # for several numbers of events, which begin with the same ones
+        assert np.abs(ours - theirs[:count])[ours > -99].max() < 0.1, FRESH
     ours = other_looks.margins(1, TwinSettings(128), progress=False).to_numpy()
-    assert np.abs(ours - looks[:1]).max() < 0.01, FRESH
-    ours = [event_search.score_frames(middle, weights, progress=False) for weights in (event_search.WEIGHTS, WEIGHTS)]
-    assert all(min(np.abs(one - other[:count]).max() for other in scores) < 0.3 for one in ours), FRESH
-    ours, theirs = event_search.search(frames, [event.key], progress=False), found[found[:, -1] == 0]
-    surest = ["x", "y", "odds", "probability"]
-    assert np.abs(ours[surest].to_numpy()[0] - theirs[0, [event_search.CANDIDATE.index(n) for n in surest]]).max() < 0.3
+    assert np.abs(ours - came["looks"][0][:1]).max() < 0.01, FRESH
+    for weights in (event_search.WEIGHTS, WEIGHTS):
+        ours = event_search.score_frames(middle, weights, progress=False)
+        assert min(np.abs(ours - theirs[:count]).max() for theirs in came["scores"]) < 0.3, FRESH
+    ours = event_search.search(frames, [event.key], progress=False).iloc[0]
+    theirs = pd.DataFrame(came["candidates"][0], columns=[*event_search.CANDIDATE, "number"])
+    alike = [abs(theirs[name] - ours[name]) <= away
+             for name, away in {"x": 2, "y": 2, "first": 2, "odds": 0.3, "probability": 0.05}.items()]
+    assert np.all(alike, 0).sum() == 1, FRESH
 
 
 if __name__ == "__main__":
