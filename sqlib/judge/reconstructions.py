@@ -63,7 +63,7 @@ class Copies(NamedTuple):
 
 
 @torch.no_grad()
-def reconstruct(trained: Trained, samples: Samples, which, batch: int = 256) -> Copies:
+def reconstruct(trained: Trained, samples: Samples, which, batch: int = 64) -> Copies:
     """Frames of samples at positions `which` (N,), and what an autoencoder makes of them from the means of their codes.
 
     Raises `SqError` for a run that trained no autoencoder.

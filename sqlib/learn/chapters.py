@@ -46,9 +46,9 @@ def trial_of(values: dict[str, Any], progress: bool = True) -> FrameSet:
                         scaling=values["scaling"], progress=progress)
 
 
-def trial_answers(runs: Mapping[str, Trained], trial: FrameSet,
-                  what: str = "margin") -> tuple[dict[str, np.ndarray], pd.DataFrame]:
-    """What each of some runs says of every `EVERY`th frame of trial events, raw, float32 (M, …), and their index.
+def trial_answers(runs: Mapping[str, Trained], trial: FrameSet, what: str = "margin",
+                  every: int = EVERY) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
+    """What each of some runs says of trial events, of one frame in `every`, raw, float32 (M, …), and their index.
 
     what : as for `encoders.embed`; a margin (M,) is one number a frame
     Frames that some run lacks neighbours in time for are left out. One input's samples are made at a time, and none
@@ -61,14 +61,14 @@ def trial_answers(runs: Mapping[str, Trained], trial: FrameSet,
 
     @lru_cache(maxsize=1)
     def samples(window: int, spacing: int, levels: str, crop: int) -> Samples:
-        return sparse(make_samples(trial, window, crop, None, device_of(), spacing, levels), EVERY)
+        return sparse(make_samples(trial, window, crop, None, device_of(), spacing, levels), every)
 
     found = {}
     for name in sorted(runs, key=shown):
         window, spacing, _, crop = shown(name)
         order, middle = places(trial.index, window, spacing)
         index = trial.index.iloc[order[middle]]
-        frames = pd.MultiIndex.from_frame(index.loc[index["frame"] % EVERY == 0, ["event", "frame"]])
+        frames = pd.MultiIndex.from_frame(index.loc[index["frame"] % every == 0, ["event", "frame"]])
         side = crop or trial.pixels.shape[-1]
         said = encoders.kept(runs[name], what, trial.origin, window, spacing, side, len(frames))
         said = encoders.embed(runs[name], samples(*shown(name)), what) if said is None else said

@@ -236,8 +236,9 @@ def load_net(run: Trained, size: int, device: str = "auto") -> nn.Module:
 
 
 @torch.no_grad()
-def embed(run: Trained, samples: Samples, what: str = "encoding") -> np.ndarray:
-    """Encodings of raw samples, float32 (M, E), or what a head makes of them (`answers`), kept beside the run.
+def embed(run: Trained, samples: Samples, what: str = "encoding", rows: np.ndarray | None = None) -> np.ndarray:
+    """Encodings of raw samples, float32 (M, E), or what a head makes of them (`answers`), kept beside the run. Of the
+    samples `rows` (positions) alone, none are kept.
 
     No view is augmented or turned (Section 4.1). Encodings are kept in half precision, for some come with the book.
     Raises `SqError` as `load_net` does, and where what was kept is damaged.
@@ -248,12 +249,14 @@ def embed(run: Trained, samples: Samples, what: str = "encoding") -> np.ndarray:
         net = load_net(run, side, str(samples.device))
         if what == "encoding":
             net.trunk = fuse(net.trunk)  # batch norm as part of the convolutions: a quarter of the time less
-            found = encode(net, samples, torch.arange(len(samples)), run.settings.loop.precision)
-            found = trained.half(found).cpu().numpy()
+            which = torch.arange(len(samples)) if rows is None else torch.as_tensor(rows)
+            found = trained.half(encode(net, samples, which, run.settings.loop.precision)).cpu().numpy()
         else:  # frames are encoded once, whatever is asked of them
-            found = answers(net, torch.from_numpy(embed(run, samples)).to(samples.device), what)
+            found = answers(net, torch.from_numpy(embed(run, samples, rows=rows)).to(samples.device), what)
+        if rows is not None:
+            return found.astype(np.float32)
         save_array(trained.embedded(run.key) / _name(what, *facts), found)
-    return found.astype(np.float32)
+    return (found if rows is None else found[rows]).astype(np.float32)
 
 
 def kept(run: Trained, what: str, origin: str, window: int, spacing: int, side: int, count: int) -> np.ndarray | None:
