@@ -171,9 +171,13 @@ def test_weights_are_drawn_by_the_seed_alone():
 
 def test_the_encoding_is_of_raw_frames_and_is_kept(frameset, samples, sq_home):
     run = trained_on(SMALL, frameset)
+    some, margin = (encoders.embed(run, samples, what, rows=np.array([7, 3])) for what in ("encoding", "margin"))
+    assert not list(trained.embedded(run.key).glob("*.npy")), "what is asked of some frames is not kept"
     one = encoders.embed(run, samples)
     assert one.shape == (len(samples), 16)
     assert one.dtype == np.float32
+    assert np.allclose(some, one[[7, 3]], atol=1e-3) and len(margin) == 2
+    assert np.array_equal(encoders.embed(run, samples, rows=[7, 3]), one[[7, 3]])
     net = encoders.load_net(run, 16, "cpu")
     frames = torch.stack([samples.pixels[row - 1 : row + 2] for row in samples.rows[:5]]).float()
     with torch.no_grad():

@@ -1,9 +1,12 @@
 """The vocabulary of the figures: what curves, rows, pictures, guides and legends show."""
 
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from sqlib.show import style
 
@@ -121,3 +124,16 @@ def test_a_later_legend_takes_the_place_of_the_first_and_lies_above_the_axes():
     assert words(fig) == ["box"] and len(fig.legends) == 1
     fig.canvas.draw()
     assert fig.legends[0].get_window_extent().y0 >= fig.axes[0].get_window_extent().y1
+
+
+def test_a_picture_is_as_sharp_as_its_limit_allows_and_what_matplotlib_draws(rng):
+    fig, axes = plt.subplots(figsize=(3, 2), layout="constrained")
+    axes.plot([1, 2, 3], [1, 3, 2])
+    ours, theirs = Image.open(io.BytesIO(style.png(fig))), io.BytesIO()
+    fig.savefig(theirs, dpi=200)
+    assert ours.size == (600, 400)
+    away = np.abs(np.asarray(ours.convert("RGB"), int) - np.asarray(Image.open(theirs).convert("RGB")))
+    assert away.max() < 30 and away.mean() < 0.5  # 256 colours instead of all
+    axes.imshow(rng.random((200, 200)))
+    small = style.png(fig, 60_000)
+    assert len(small) <= 60_000 and 270 <= Image.open(io.BytesIO(small)).width < 600

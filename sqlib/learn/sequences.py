@@ -3,7 +3,7 @@
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 
 import numpy as np
@@ -71,11 +71,12 @@ def _keep_compiled() -> None:
     """Have Numba keep on disk, beside UMAP, what it compiles of it: else each process compiles it anew, for 12 s."""
     from numba.core.dispatcher import Dispatcher
 
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in ("umap", "pynndescent"):
-            for own in vars(module).values():
-                if isinstance(own, Dispatcher) and own.py_func.__module__ == name:
-                    own.enable_caching()
+    with suppress(RuntimeError):  # where neither that folder nor the user's own can be written
+        for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] in ("umap", "pynndescent"):
+                for own in vars(module).values():
+                    if isinstance(own, Dispatcher) and own.py_func.__module__ == name:
+                        own.enable_caching()
 
 
 @own_threads()
