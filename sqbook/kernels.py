@@ -79,6 +79,7 @@ def _server(path: tuple[str, ...], modules: tuple[str, ...]) -> subprocess.Popen
     environment = dict(os.environ)
     detach(environment)
     environment["MPLCONFIGDIR"] = str(home() / "runs" / ".matplotlib")
+    environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # else the debugger, which is imported, says how to debug
     code = START.format(path=[*path, ""], module=__name__, function="serve", arguments=str(modules)[1:-1])
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     return subprocess.Popen([*ISOLATED, code], env=environment, start_new_session=True, **pipes)  # Ctrl-C is for us
