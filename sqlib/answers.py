@@ -28,8 +28,9 @@ def key_of(what: str, code: str, frameset, *facts) -> str:
 
 
 def kept(key: str, ask: Callable[[], np.ndarray]) -> np.ndarray:
-    """What `ask` answers: found under its key (`key_of`, or by `keys.with_code`) where it was asked before, here or by
-    whoever made the book. Two who ask at once wait for one answer. `SqError` where what was kept is damaged."""
+    """What `ask` answers, an array of any shape: found under its key (`key_of`, or by `keys.with_code`) where it was
+    asked before, here or by whoever made the book. Two who ask at once wait for one answer. `SqError` where what was
+    kept is damaged, and where the disk is full or read-only."""
     folder, shipped = home() / "data" / "answers" / key, home() / SHIPPED / f"{keys.lasting(key)}.npy"
     own = folder / "answer.npy"
     if not own.is_file() and shipped.is_file():
@@ -41,7 +42,7 @@ def kept(key: str, ask: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 def ship() -> None:
-    """Copy all answers that were asked for here to home()/`SHIPPED`."""
+    """Copy all answers that were asked for here to home()/`SHIPPED`; `SqError` where that cannot be written."""
     for path in (home() / "data" / "answers").glob("*/answer.npy"):
         with replacing(home() / SHIPPED / f"{keys.lasting(path.parent.name)}.npy") as new:
             shutil.copyfile(path, new)

@@ -52,7 +52,8 @@ def samples_for(settings: Settings, frameset: FrameSet, device: str = "auto", au
 
 
 def inputs_of(runs: Mapping[Any, Settings], frameset: FrameSet, device: str = "auto") -> dict[Any, Samples]:
-    """`samples_for` each of some settings, by name: those that show frames alike, in whatever window, share a pool."""
+    """`samples_for` each of some settings, by name: those that show frames alike, in whatever window, share a pool.
+    Raises `SqError` as `make_samples` does."""
     pools, found = {}, {}
     for name, own in runs.items():
         shown = own.spacing, own.levels, own.crop
@@ -245,18 +246,18 @@ def embed(run: Trained, samples: Samples, what: str = "encoding", rows: np.ndarr
     """
     side = samples.pixels.shape[-1]
     facts = samples.origin, samples.window, samples.spacing, side, len(samples)
-    if (found := kept(run, what, *facts)) is None:
-        net = load_net(run, side, str(samples.device))
-        if what == "encoding":
-            net.trunk = fuse(net.trunk)  # batch norm as part of the convolutions: a quarter of the time less
-            which = torch.arange(len(samples)) if rows is None else torch.as_tensor(rows)
-            found = trained.half(encode(net, samples, which, run.settings.loop.precision)).cpu().numpy()
-        else:  # frames are encoded once, whatever is asked of them
-            found = answers(net, torch.from_numpy(embed(run, samples, rows=rows)).to(samples.device), what)
-        if rows is not None:
-            return found.astype(np.float32)
+    if (found := kept(run, what, *facts)) is not None:
+        return found if rows is None else found[rows]
+    net = load_net(run, side, str(samples.device))
+    if what == "encoding":
+        net.trunk = fuse(net.trunk)  # batch norm as part of the convolutions: a quarter of the time less
+        which = torch.arange(len(samples)) if rows is None else torch.as_tensor(rows)
+        found = trained.half(encode(net, samples, which, run.settings.loop.precision)).cpu().numpy()
+    else:  # frames are encoded once, whatever is asked of them
+        found = answers(net, torch.from_numpy(embed(run, samples, rows=rows)).to(samples.device), what)
+    if rows is None:
         save_array(trained.embedded(run.key) / _name(what, *facts), found)
-    return (found if rows is None else found[rows]).astype(np.float32)
+    return found.astype(np.float32)
 
 
 def kept(run: Trained, what: str, origin: str, window: int, spacing: int, side: int, count: int) -> np.ndarray | None:

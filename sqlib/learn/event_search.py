@@ -141,7 +141,7 @@ def of_frames(seen: Scan, frames: int) -> np.ndarray:
 
 def score_frames(frameset: FrameSet, weights: Path = WEIGHTS, device: str = "cpu", progress: bool = True) -> np.ndarray:
     """`of_frames` (N,) of a frame set, each event being a cube of its own, by the locator of these weights; about a
-    second an event of 128 x 128. Kept (`sqlib.answers`)."""
+    second an event of 128 x 128. Kept (`sqlib.answers`). Raises `SqError` as `find_sources` does."""
     from tqdm import tqdm
 
     def ask() -> np.ndarray:
@@ -156,7 +156,7 @@ def score_frames(frameset: FrameSet, weights: Path = WEIGHTS, device: str = "cpu
 
 def search(frameset: FrameSet, events: Sequence[str], progress: bool = True) -> pd.DataFrame:
     """What `find_events` finds in the cube of each of some events: its rows, with column event. Kept (`sqlib.answers`).
-    """
+    Raises `SqError` as `find_events` does."""
     from tqdm import tqdm
 
     def ask() -> np.ndarray:
