@@ -5,7 +5,7 @@ Those about the trial events of the laptop profile come with the book, as its ne
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,21 @@ from sqlib.paths import alone, home, load_array, replacing, save_array
 SHIPPED = Path("results", "answers")  # those that come with the book, under home()
 
 
-def key_of(what: str, code: str, frameset, *facts) -> str:
+def key_of(what: str, code: str, frames, *facts, rows=slice(None), nets: Iterable[str] = ()) -> str:
     """Key of an answer about these frames, in this order: what it is, as one word, and after a dash that of the `code`
     that gives it.
 
-    frameset : `sqlib.data.frames.FrameSet`; facts : what else decides the answer
+    frames : a frame set, or samples; rows : positions of those that are asked about (default: all)
+    nets : keys of the networks that are asked; facts : what else decides the answer
     """
-    rows = frameset.index[["event", "frame"]].to_csv(index=False)
-    about = frameset.pixels.shape[1], hashlib.sha256(rows.encode()).hexdigest()
-    return f"{what}_{keys.derived([keys.with_code(what, code), frameset.origin], *about, *facts)}"
+    asked = frames.index.iloc[rows][["event", "frame"]].to_csv(index=False)
+    about = frames.pixels.shape[1], hashlib.sha256(asked.encode()).hexdigest()
+    return f"{what}_{keys.derived([keys.with_code(what, code), frames.origin, *nets], *about, *facts)}"
+
+
+def hash_of(path: Path) -> str:
+    """sha256 of a file, such as the weights of what is asked: a fact of a key."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def kept(key: str, ask: Callable[[], np.ndarray]) -> np.ndarray:

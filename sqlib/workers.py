@@ -12,7 +12,10 @@ from sqlib.memory import ENVIRONMENT, keep_freed
 MOST = 256  # processes; more are a slip of the pen, and would take the machine down
 SMALL = 100e6  # pixels of all cubes together, below which starting workers costs more time than they save
 SAID = "said"  # Dask's topic for words from workers
-LOCAL = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
+# a worker that has torch takes seconds to take itself apart, and Dask kills it after four: it leaves when all is closed
+LEAVE = "import atexit, os; atexit.register(os._exit, 0)"
+LOCAL = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0,
+         "preload": [LEAVE]}
 
 
 def check_workers(workers: int | None) -> None:

@@ -1,6 +1,7 @@
 """Readings of embeddings against closed forms: jumps, shifts, groups and rings that were put there, and noise."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -161,13 +162,23 @@ def test_concentric_rings_are_found_and_a_thread_or_a_shuffle_is_not(rng):
     assert np.mean([one["grows"] for one in mixed]) == pytest.approx(0.5, abs=0.15)
 
 
-def test_rings_are_looked_for_event_by_event_in_maps_with_the_most_and_the_fewest_neighbours(rng):
+def test_rings_are_means_over_maps_of_each_event_with_the_most_and_the_fewest_neighbours(rng, sq_home, monkeypatch):
     index = pd.concat([make_index(1, 40), make_index(1, 8, range(2, 4)).assign(event="short"),
                        make_index(1, 40, ()).assign(event="quiet")], ignore_index=True)
     vectors = rng.normal(size=(len(index), 6))
-    [row] = read.rings(vectors, index, [30, 5], seed=3).itertuples()
-    many, few = (read.ring(read.maps(vectors[:40], "umap", count, 3), index[:40]).iloc[0] for count in (30, 5))
-    assert row[1:] == ("e0", many["rho"], few["rho"], many["elsewhere"], many["grows"], few["grows"])
+    monkeypatch.setattr(read.encoders, "embed", lambda run, samples, rows: vectors[rows])
+    monkeypatch.setattr(read, "DRAWN", 2)
+    samples = SimpleNamespace(index=index, pixels=np.zeros((1, 8, 8)), origin="made")
+    run, rows = SimpleNamespace(key="network"), np.arange(3, len(index))
+    found = read.rings(run, samples, rows, [5, 30], seed=3)
+    drawn = [[read.ring(read.maps(vectors[3:40], "umap", count, seed), index[3:40].reset_index(drop=True)).iloc[0]
+              for count in (30, 5)] for seed in (3, 4)]
+    assert found["event"].tolist() == ["e0"]
+    for name, which, what in (("many", 0, "rho"), ("few", 1, "rho"), ("elsewhere", 0, "elsewhere"),
+                              ("grows_many", 0, "grows"), ("grows_few", 1, "grows")):
+        assert found[name][0] == pytest.approx(np.mean([maps[which][what] for maps in drawn]))
+    monkeypatch.setattr(read, "maps", None)  # asked again, no map is drawn
+    pd.testing.assert_frame_equal(read.rings(run, samples, rows, [5, 30], seed=3), found)
 
 
 def test_maps_are_planes_the_same_for_the_same_seed_and_silent(rng):

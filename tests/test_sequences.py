@@ -92,10 +92,16 @@ def test_umap_is_fitted_to_the_training_rows_in_the_mean_and_spread_of_these(rng
     vectors, train, rest = rng.normal(size=(12, 3)), [9, 1, 4, 7, 2], [0, 3, 5, 6, 8, 10, 11]
     found = components(vectors, train, "umap", 2, seed=6)
     scaled = (vectors - vectors[train].mean(0)) / vectors[train].std(0)
+    away = {name: np.linalg.norm(scaled[some][:, None] - scaled[train], axis=2)  # what UMAP is told of so few vectors
+            for name, some in (("fit", train), ("rest", rest))}
+    assert np.allclose(given["fit"], away["fit"]) and np.allclose(given["rest"], away["rest"])
+    assert np.allclose(found[train], away["fit"][:, :2]) and np.allclose(found[rest], away["rest"][:, :2] + 1000)
+    told = {"n_components": 2, "n_neighbors": 4, "n_epochs": 200, "random_state": 6, "n_jobs": 1}
+    assert given["settings"] == told | {"metric": "precomputed"}
+    monkeypatch.setattr(sequences, "ALL_PAIRS", 5)  # of many it takes the vectors themselves
+    components(vectors, train, "umap", 2, seed=6)
     assert np.allclose(given["fit"], scaled[train]) and np.allclose(given["rest"], scaled[rest])
-    assert np.allclose(found[train], scaled[train, :2]) and np.allclose(found[rest], scaled[rest, :2] + 1000, rtol=1e-6)
-    assert given["settings"] == {"n_components": 2, "n_neighbors": 4, "n_epochs": 200, "random_state": 6, "n_jobs": 1,
-                                 "metric": "euclidean"}
+    assert given["settings"] == told | {"metric": "euclidean"}
 
 
 def test_pca_components_are_the_closed_form_of_the_scaled_training_rows(rng):

@@ -15,8 +15,9 @@ from sqlib.data.build import make_cube
 from sqlib.data.catalogue import catalogue
 from sqlib.data.cubes import read_cube
 from sqlib.data.frames import frames_from_cube, middles
+from sqlib.data.splits import paper_split
 from sqlib.data.trial import SEED, trial_events
-from sqlib.judge import observers, other_looks
+from sqlib.judge import embeddings, observers, other_looks, places
 from sqlib.learn import encoders, event_search, practice_set, recipes, trained
 from sqlib.learn.locator import WEIGHTS
 from sqlib.paths import home
@@ -50,10 +51,10 @@ def coarse(pixels):
     return pixels.reshape(time // 16, 16, 8, height // 8, 8, width // 8).mean((1, 3, 5)).astype(np.float32)
 
 
-def whole_frames(event, settings, folder):
+def whole_frames(event, settings, folder, size=256):
     """Frames of an event as the laptop profile has them."""
     make_cube(event, settings, folder / "cube.fits")
-    return frames_from_cube(read_cube(folder / "cube.fits"), 256, "frame")
+    return frames_from_cube(read_cube(folder / "cube.fits"), size, "frame")
 
 
 @torch.no_grad()
@@ -113,10 +114,31 @@ def test_answers_that_came_with_the_book_are_those_that_are_given_here(tmp_path,
         ours = event_search.score_frames(middle, weights, progress=False)
         assert min(np.abs(ours - theirs[:count]).max() for theirs in came["scores"]) < 0.3, FRESH
     ours = event_search.search(frames, [event.key], progress=False).iloc[0]
-    theirs = pd.DataFrame(came["candidates"][0], columns=[*event_search.CANDIDATE, "number"])
+    theirs = pd.DataFrame(np.concatenate(came["candidates"]), columns=[*event_search.CANDIDATE, "number"])
     alike = [abs(theirs[name] - ours[name]) <= away
              for name, away in {"x": 2, "y": 2, "first": 2, "odds": 0.3, "probability": 0.05}.items()]
     assert np.all(alike, 0).sum() == 1, FRESH
+
+
+def test_places_and_rings_that_came_with_the_book_are_those_that_are_given_here(tmp_path, monkeypatch):
+    """Of the first event of the case studies, and of the first trial event that chapter 02 maps, by one network."""
+    came = {what: [np.load(path) for path in sorted((home() / answers.SHIPPED).glob(f"{what}_*.npy"))]
+            for what in ("places", "rings")}
+    runs = [trained.load(path.parent.name, encoders.Settings)
+            for path in sorted((home() / trained.SHIPPED).glob("*/card.json")) if '"autoencoder"' in path.read_text()]
+    run = next(run for run in runs if run.settings.model.encoding == 256 and run.settings.levels == "logarithm")
+    monkeypatch.setenv("SQ_HOME", str(tmp_path))
+    studied = {event.key for event in paper_split(catalogue())[1]}
+    event = next(event for event in catalogue() if event.key in studied or not event.labelled)
+    frames = whole_frames(event, TwinSettings(), tmp_path)
+    ours = places.by_locator(frames, np.arange(1, len(frames.index) - 1)).to_numpy()  # that have two neighbours
+    assert (np.abs(ours - came["places"][0][: len(ours)])[:, :2].max(1) < 2).mean() > 0.98, FRESH
+    event = min(trial_events(100), key=lambda event: event.key)
+    frames = whole_frames(event, TwinSettings(seed=SEED), tmp_path, 64)
+    ours = embeddings.rings(run, encoders.samples_for(run.settings, frames, "cpu"), np.arange(256), [250, 15], 1265)
+    theirs = [own[0] for own in came["rings"] if len(own) == 12]  # of each network, on trial events
+    away = np.abs(ours.drop(columns="event").to_numpy()[0] - np.mean(theirs, axis=0))
+    assert away.max() < 0.35 and away.mean() < 0.2, (away, FRESH)
 
 
 if __name__ == "__main__":

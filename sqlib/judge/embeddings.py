@@ -5,22 +5,25 @@ Tables are per frame, or per event, so that an interval can be had by resampling
 or do not fit the index: `SqError`.
 """
 
-import warnings
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import silhouette_samples
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
+from sqlib import answers, keys
 from sqlib.errors import SqError
-from sqlib.learn.sequences import own_threads, reducer
+from sqlib.learn import encoders
+from sqlib.learn.samples import Samples
+from sqlib.learn.sequences import reduced
+from sqlib.learn.trained import Trained
 
 SECTORS = 12  # of 30 degrees, in which a ring is looked for
-ALL_PAIRS = 4096  # embeddings; of fewer, UMAP takes all distances
+DRAWN = 4  # maps of an event's codes: UMAP draws each another way
+CODE = keys.code_hash([__name__], ("sun", "data", "learn", "judge"))
 
 
 def consecutive(embeddings, index: pd.DataFrame, metric: Literal["cosine", "euclidean"] = "cosine") -> pd.DataFrame:
@@ -121,21 +124,16 @@ def separability(embeddings, groups, events, seed: int, folds: int = 5, most: in
     return frame.assign(score=score, silhouette=silhouette)
 
 
-@own_threads()
 def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 1265) -> np.ndarray:
     """Embeddings on a plane (M, 2), by "pca" or by "umap" (McInnes et al. 2018) (Figs. 5, 8, 10, 19).
 
     `neighbours` are at most M − 1. `SqError` for another method, fewer than 5 frames, and fewer than 2 neighbours.
     """
-    vectors, metric = _checked(embeddings), "euclidean"
+    vectors = _checked(embeddings)
     if method not in ("umap", "pca") or len(vectors) < 5 or neighbours < 2:
         raise SqError("a map is umap or pca of 5 frames and 2 neighbours or more: "
                       f"{method!r}, {len(vectors)}, {neighbours}")
-    with warnings.catch_warnings():  # a graph in several pieces is a finding, and shows in the map
-        warnings.filterwarnings("ignore", module="umap|sklearn")
-        if method == "umap" and len(vectors) < ALL_PAIRS:  # UMAP would measure them itself, pair by pair in Python
-            vectors, metric = squareform(pdist(vectors)).astype(np.float32), "precomputed"
-        return reducer(method, 2, min(neighbours, len(vectors) - 1), seed, metric).fit_transform(vectors)
+    return reduced(method, 2, neighbours, seed, vectors)
 
 
 def remoteness(frames, inside) -> np.ndarray:
@@ -167,18 +165,28 @@ def ring(map2d, index: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["event", "rho", "surround", "grows", "elsewhere"])
 
 
-def rings(vectors, index: pd.DataFrame, neighbours, seed: int) -> pd.DataFrame:
-    """`ring` of UMAP maps of the embeddings (M, D) of each event, with the most and with the fewest of `neighbours`:
-    event, many and few (rho of both), elsewhere (of the most), grows_many and grows_few. Left out: events of fewer than
-    ten frames, or of one class only."""
-    vectors, rows = _checked(vectors, index), []
-    for event, own in index.groupby("event").indices.items():
-        part = index.iloc[own].reset_index(drop=True)
-        if len(own) >= 10 and set(part["label"]) == {0, 1}:
-            many, few = (ring(maps(vectors[own], "umap", count, seed), part).iloc[0]
-                         for count in (max(neighbours), min(neighbours)))
-            rows.append((event, many["rho"], few["rho"], many["elsewhere"], many["grows"], few["grows"]))
-    return pd.DataFrame(rows, columns=["event", "many", "few", "elsewhere", "grows_many", "grows_few"])
+def rings(run: Trained, samples: Samples, rows: np.ndarray, neighbours, seed: int) -> pd.DataFrame:
+    """`ring` of UMAP maps of a network's encodings of each event among the samples `rows` (positions), with the most
+    and with the fewest of `neighbours`: event, many and few (rho of both), elsewhere (of the most), grows_many and
+    grows_few. Means over `DRAWN` maps, for one map says as much of the draw as of the event. Left out: events of fewer
+    than ten frames, or of one class only. Some seconds an event; kept (`sqlib.answers`)."""
+    index = samples.index.iloc[rows].reset_index(drop=True)
+    parts = {event: own for event, own in index.groupby("event") if len(own) >= 10 and set(own["label"]) == {0, 1}}
+
+    def ask() -> np.ndarray:
+        codes = encoders.embed(run, samples, rows=rows)
+        return np.array([np.mean([_both(codes[own.index], own.reset_index(drop=True), neighbours, seed + draw)
+                                  for draw in range(DRAWN)], axis=0) for own in parts.values()]).reshape(-1, 5)
+
+    facts = max(neighbours), min(neighbours), seed, DRAWN
+    found = answers.kept(answers.key_of("rings", CODE, samples, *facts, rows=rows, nets=[run.key]), ask)
+    found = pd.DataFrame(found, columns=["many", "few", "elsewhere", "grows_many", "grows_few"])
+    return found.assign(event=list(parts))
+
+
+def _both(codes: np.ndarray, index: pd.DataFrame, neighbours, seed: int) -> tuple[float, ...]:
+    many, few = (ring(maps(codes, "umap", count, seed), index).iloc[0] for count in (max(neighbours), min(neighbours)))
+    return many["rho"], few["rho"], many["elsewhere"], many["grows"], few["grows"]
 
 
 def _rho(points, frames, at) -> float:

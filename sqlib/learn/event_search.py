@@ -6,7 +6,6 @@ odds are worth depends on those that the cube usually has. How often such a cand
 kind are found in a cube beside the sunquake, was counted on simulated events that neither teach nor test.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -151,7 +150,7 @@ def score_frames(frameset: FrameSet, weights: Path = WEIGHTS, device: str = "cpu
             found[rows] = of_frames(scan(checked_frames(frameset.pixels[rows]), net, device), len(rows))
         return found
 
-    return answers.kept(answers.key_of("scores", CODE, frameset, _hash(weights)), ask)
+    return answers.kept(answers.key_of("scores", CODE, frameset, answers.hash_of(weights)), ask)
 
 
 def search(frameset: FrameSet, events: Sequence[str], progress: bool = True) -> pd.DataFrame:
@@ -165,14 +164,10 @@ def search(frameset: FrameSet, events: Sequence[str], progress: bool = True) -> 
                  enumerate(tqdm(events, desc="searching", unit="cube", disable=not progress))]
         return pd.concat(found).to_numpy(float)
 
-    facts = list(events), _hash(WEIGHTS), _hash(WEIGHTS.with_suffix(".json"))
+    facts = list(events), answers.hash_of(WEIGHTS), answers.hash_of(WEIGHTS.with_suffix(".json"))
     found = answers.kept(answers.key_of("candidates", CODE, frameset, *facts), ask)
     found = pd.DataFrame(found, columns=[*CANDIDATE, "event"]).astype(dict.fromkeys(("first", "last", "event"), int))
     return found.assign(event=np.array(events, object)[found["event"]])
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @torch.no_grad()

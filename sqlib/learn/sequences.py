@@ -9,10 +9,13 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import torch
+from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from sqlib.errors import SqError
+
+ALL_PAIRS = 4096  # vectors; of fewer, UMAP takes all distances
 
 
 def sliding_window(embeddings: np.ndarray, index: pd.DataFrame, width: int) -> np.ndarray:
@@ -52,18 +55,30 @@ def own_threads() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def reducer(method: str, count: int, neighbours: int, seed: int, metric: str = "euclidean"):
-    """What makes `count` components, not fitted yet: "pca", or "umap" (McInnes et al. 2018) with `neighbours` by a
-    metric of UMAP's."""
-    if method == "pca":
-        return PCA(count, random_state=seed)
+@own_threads()
+def reduced(method: str, count: int, neighbours: int, seed: int, train: np.ndarray,
+            others: np.ndarray | None = None) -> np.ndarray:
+    """`count` components of vectors `train` (N, D), and after them of `others` (K, D), which are carried over by what
+    was fitted to those: "pca", or "umap" (McInnes et al. 2018) with `neighbours`, at most N - 1."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="IProgress")  # of a progress bar that is not shown
-        import umap
-    _keep_compiled()
-    # epochs as UMAP takes for large data; for small data it takes 500, which draws the same map in 2.5 times as long
-    return umap.UMAP(n_components=count, n_neighbors=neighbours, n_epochs=200, random_state=seed, n_jobs=1,
-                     metric=metric)
+        # of a progress bar that is not shown; and a graph in several pieces is a finding, which shows in the map
+        warnings.filterwarnings("ignore", message="IProgress")
+        warnings.filterwarnings("ignore", module="umap|sklearn")
+        if method == "pca":
+            made = PCA(count, random_state=seed)
+        else:
+            import umap
+
+            _keep_compiled()
+            metric = "euclidean"
+            if len(train) < ALL_PAIRS:  # UMAP would measure all distances itself, pair by pair in Python
+                metric, others = "precomputed", None if others is None else cdist(others, train).astype(np.float32)
+                train = cdist(train, train).astype(np.float32)
+            # epochs as for large data; for small data UMAP takes 500, which draw the same map in 2.5 times as long
+            made = umap.UMAP(n_components=count, n_neighbors=min(neighbours, len(train) - 1), n_epochs=200,
+                             random_state=seed, n_jobs=1, metric=metric)
+        found = made.fit_transform(train)
+        return found if others is None else np.concatenate([found, made.transform(others)])
 
 
 @cache
@@ -79,7 +94,6 @@ def _keep_compiled() -> None:
                         own.enable_caching()
 
 
-@own_threads()
 def components(vectors: np.ndarray, train, method: str, count: int, seed: int, neighbours: int = 15) -> np.ndarray:
     """`count` components of each vector: (M, D) -> float32 (M, count), by "pca" or "umap".
 
@@ -96,10 +110,6 @@ def components(vectors: np.ndarray, train, method: str, count: int, seed: int, n
                       "ask for fewer")
     scaled = StandardScaler().fit(vectors[train]).transform(vectors)
     others, found = np.setdiff1d(np.arange(len(vectors)), train), np.empty((len(vectors), count), np.float32)
-    made = reducer(method, count, min(neighbours, len(train) - 1), seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="n_jobs value", category=UserWarning)  # UMAP's, of what we ask for
-        found[train] = made.fit_transform(scaled[train])
-        if len(others):
-            found[others] = made.transform(scaled[others])
+    found[np.concatenate([train, others])] = reduced(
+        method, count, neighbours, seed, scaled[train], scaled[others] if len(others) else None)
     return found
