@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from filelock import FileLock
 if os.environ.get("PYTEST_XDIST_WORKER"):  # each worker has a core of its own: more threads would wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports torch; processes that a test starts have it too
 
+from sqbook.pdf import find_chromium
 from sqlib.data.cubes import Cube
+from sqlib.errors import SqError
 from sqlib.memory import keep_freed
 
 keep_freed()  # as `sq` and notebooks do
@@ -81,10 +84,10 @@ def pytest_xdist_auto_num_workers():
 
 
 TOGETHER = {
-    "test_bands.py": "smoke", "test_api.py": "tiny", "test_book.py": "tiny", "test_repository.py": "tiny",
-    "test_sequences.py": "embeddings",
+    "test_bands.py": "smoke", "test_sequences.py": "embeddings",
+    **{f"test_{name}.py": "tiny" for name in ("api", "book", "pdf", "repository")},
     **{f"test_{name}.py": name
-       for name in ("compare", "distributed", "embeddings", "learning_chapters", "own_cubes", "pdf", "slides")},
+       for name in ("compare", "distributed", "embeddings", "learning_chapters", "own_cubes", "slides")},
 }
 """Files whose tests share what takes long to make: one of xdist's workers runs them, and no other waits for it."""
 
@@ -148,16 +151,19 @@ REPOSITORY = "https://github.com/some-one/sun.quakes"
 
 @pytest.fixture(scope="session")
 def tiny_book(tmp_path_factory):
-    """A home folder with two tiny chapters and the book that the command makes of them, for `REPOSITORY`."""
-    from tinybook import add_prose, make_home
+    """A home folder with two tiny chapters, the book that the command makes of them, for `REPOSITORY`, and where there
+    is a Chromium its PDF."""
+    from tinybook import add_links, add_prose, make_home
 
     def make(home: Path) -> None:
-        add_prose(make_home(home))
+        add_links(add_prose(make_home(home)))
         command = [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke", "--workers", "1"]
+        with suppress(SqError):
+            command += ["--pdf"] * bool(find_chromium())
         environment = {**os.environ, "SQ_HOME": str(home), "SQ_REPOSITORY": REPOSITORY}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.strip() == str(home / "_build" / "html" / "index.html")
+        assert done.stdout.split()[0] == str(home / "_build" / "html" / "index.html")
 
     return once(tmp_path_factory, "tiny", make)
 

@@ -5,39 +5,21 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-import nbformat
 import pytest
 from browser import chromium, maths, opened
-from nbformat.v4 import new_code_cell, new_markdown_cell
-from tinybook import TITLES, add_prose, make_home
+from tinybook import TITLES, make_home
 
 from sqbook import pdf
 from sqbook.cli import main
 from sqlib.errors import SqError
 
-AFTER = {  # of each chapter: links to places of which each chapter has one, and to one that only the second has
-    "00_first": "<b id='spot'>Go</b> to [it](01_second.ipynb), [there](#far-place) and <a href='#spot'>its spot</a>.",
-    "01_second": "(far-place)=\n## A place\n\n<b id='spot'>See</b> <a href='#spot'>the spot here</a>, "
-                 "<a href='00_first.html#spot'>the other</a>, <a href='../records/00_first/fig01.csv'>the numbers</a>, "
-                 "and {cite:t}`mercea2023`.",
-}
-
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory):
+def printed(tiny_book):
     """The PDF that the command makes of a tiny book."""
     with chromium():
         pass  # skips where there is none
-    with pytest.MonkeyPatch.context() as patch:
-        home = add_prose(make_home(tmp_path_factory.mktemp("home")))
-        patch.setenv("SQ_HOME", str(home))
-        for name, text in AFTER.items():
-            notebook = nbformat.read(home / "notebooks" / f"{name}.ipynb", as_version=4)
-            notebook.cells[3].metadata["tags"] = ["hide-input"]
-            notebook.cells += [new_markdown_cell(text), new_code_cell("print(6 * 7)", metadata={"tags": ["hide-cell"]})]
-            nbformat.write(notebook, home / "notebooks" / f"{name}.ipynb")
-        assert main(["book", "--pdf", "--profile", "smoke", "--workers", "1"]) == 0
-        return home / "_build" / "finding-sunquakes.pdf"
+    return tiny_book / "_build" / "finding-sunquakes.pdf"
 
 
 @pytest.fixture(scope="module")

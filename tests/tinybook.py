@@ -76,6 +76,24 @@ def make_home(folder: Path) -> Path:
     return folder
 
 
+AFTER = {  # of each chapter: links to places of which each chapter has one, and to one that only the second has
+    "00_first": "<b id='spot'>Go</b> to [it](01_second.ipynb), [there](#far-place) and <a href='#spot'>its spot</a>.",
+    "01_second": "(far-place)=\n## A place\n\n<b id='spot'>See</b> <a href='#spot'>the spot here</a>, "
+                 "<a href='00_first.html#spot'>the other</a>, <a href='../records/00_first/fig01.csv'>the numbers</a>, "
+                 "and {cite:t}`mercea2023`.",
+}
+
+
+def add_links(folder: Path) -> Path:
+    """Put `AFTER` at the end of the chapters in `folder`, fold their code, and add a cell that is folded whole."""
+    for name, text in AFTER.items():
+        notebook = nbformat.read(folder / "notebooks" / f"{name}.ipynb", as_version=4)
+        notebook.cells[3].metadata["tags"] = ["hide-input"]
+        notebook.cells += [new_markdown_cell(text), new_code_cell("print(6 * 7)", metadata={"tags": ["hide-cell"]})]
+        nbformat.write(notebook, folder / "notebooks" / f"{name}.ipynb")
+    return folder
+
+
 def add_prose(folder: Path) -> Path:
     """Put the book's own prose and configuration into `folder`, its links to chapters turned to the tiny ones.
 
