@@ -1,10 +1,11 @@
 """A tiny book of two tiny chapters: built whole, offline, legible, and refused where something is wrong."""
 
 import json
-import multiprocessing
+import os
 import re
 import shutil
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ from conftest import REPOSITORY
 from tinybook import PARAMETERS, TITLES, add_prose, make_home, write_notebook
 
 from sqbook.cli import main
-from sqbook.site import build
 from sqbook.site.build import _add_chapter, build_book, chapters
 from sqbook.site.pages import rerun_page
 from sqlib.errors import SqError
@@ -44,25 +44,15 @@ def test_book_shows_each_chapter_with_its_facts_its_figures_and_its_run_card(boo
         assert "papermill" not in json.dumps([one["metadata"] for one in [source, *source["cells"]]])
 
 
-def test_two_books_at_once_both_end_with_the_whole_book(book, tmp_path, monkeypatch):
-    """Both take turns: who comes second finds no half of a page. Sphinx is stood in for by what it once made."""
+def test_two_books_at_once_both_end_with_the_whole_book(book, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(book, home, ignore=shutil.ignore_patterns("_build"))
-    monkeypatch.setenv("SQ_HOME", str(home))
-
-    def sphinx(source):
-        (source / "at work").touch(exist_ok=False)
-        time.sleep(0.5)
-        shutil.copytree(book / "_build/html", source / "_build/html")
-
-    monkeypatch.setattr(build, "_sphinx", sphinx)
-    runs = {name: next(p.parent for p in (home / "runs" / name).glob("*/card.json")) for name in TITLES}
-    both = [multiprocessing.get_context("fork").Process(target=build_book, args=[runs]) for _ in range(2)]
-    for process in both:
-        process.start()
-    for process in both:
-        process.join(120)
-    assert [process.exitcode for process in both] == [0, 0]
+    words = [sys.executable, "-m", "sqbook.cli", "book", "--profile", "smoke", "--workers", "1"]
+    both = [subprocess.Popen(words, env={**os.environ, "SQ_HOME": str(home)}, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+            for _ in range(2)]
+    told = [process.communicate(timeout=300)[1].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
     files = [{path.relative_to(folder) for path in folder.rglob("*")}
              for folder in (book / "_build/html", home / "_build/html")]
     assert files[0] == files[1]
