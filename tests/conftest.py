@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import atexit
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from filelock import FileLock
 
 if os.environ.get("PYTEST_XDIST_WORKER"):  # each worker has a core of its own: more threads would wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports torch; processes that a test starts have it too
+    atexit.register(os._exit, 0)  # registered first, run last: a process with torch needs seconds to take itself apart
 
 from sqbook.pdf import find_chromium
 from sqlib.data.cubes import Cube
@@ -83,17 +85,18 @@ def pytest_xdist_auto_num_workers():
     return None if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else (os.cpu_count() or 1) + 1
 
 
-TOGETHER = {
-    "test_bands.py": "smoke", "test_sequences.py": "embeddings",
-    **{f"test_{name}.py": "tiny" for name in ("api", "book", "pdf", "repository")},
-    **{f"test_{name}.py": name
-       for name in ("compare", "distributed", "embeddings", "learning_chapters", "own_cubes", "slides")},
-}
-"""Files whose tests share what takes long to make: one of xdist's workers runs them, and no other waits for it."""
+TOGETHER = {"test_sequences.py": "test_embeddings.py",
+            **{f"test_{name}.py": "tiny" for name in ("api", "book", "pdf", "repository")}}
+"""Files whose tests share what takes long to make."""
+FIRST = ("test_bands.py", "test_twin.py", "test_learning_chapters.py", "test_book.py", "test_api.py", "test_pdf.py",
+         "test_repository.py", "test_own_cubes.py", "test_kills.py", "test_compare.py")
+"""The smoke book is begun first, then what takes longest."""
+PAGES = "test_pages.py"
+"""Its tests come last, when the book is there, and all workers share them."""
 
 
 def pytest_xdist_make_scheduler(config, log):
-    """Tests of `TOGETHER` go to one worker, every other test by itself.
+    """The tests of a file go to one worker, which makes once what they share; those of `PAGES` each by itself.
 
     `--dist loadgroup` is for that, but xdist 3.8 no longer hears of its marks with pytest 9.2.
     """
@@ -101,18 +104,18 @@ def pytest_xdist_make_scheduler(config, log):
 
     class Together(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return TOGETHER.get(nodeid.partition("::")[0].rpartition("/")[2], nodeid)
+            name = nodeid.partition("::")[0].rpartition("/")[2]
+            return nodeid if name == PAGES else TOGETHER.get(name, name)
 
     return Together(config, log)
 
 
 def pytest_collection_modifyitems(items):
-    """The smoke book is begun first, then what is slow and what goes together, and its pages come last: by then it is
-    there, and all workers share them."""
     def late(item) -> int:
         name = item.path.name
-        return (0 if name == "test_bands.py" else 4 if name == "test_pages.py" else
-                1 if item.get_closest_marker("slow") else 2 if name in TOGETHER else 3)
+        if name == PAGES:
+            return len(FIRST) + 1 + ("browser" not in item.fixturenames)  # what is quick at the very end
+        return FIRST.index(name) if name in FIRST else len(FIRST)
 
     items.sort(key=late)
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 import yaml
 
+from sqlib import workers
 from sqlib.data import build, catalogue
 from sqlib.data.splits import paper_split
-from sqlib.learn import checkpoint, encoders
+from sqlib.learn import checkpoint, encoders, rcnn
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 UNITS = ("s", "ms", "GB", "MB", "views/s", "frames/s", "% of cold")
@@ -64,7 +65,9 @@ def test_training_is_set_beside_two_libraries(monkeypatch):
 
 def test_what_a_gpu_does_is_measured_the_same_way_and_its_absence_is_said(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)  # as when the table is made: it takes the others' movie, frames and cube
-    module = load("gpu")
+    module, make = load("gpu"), rcnn.make_detector
+    light = load("detection").LIGHT  # the network itself is tested elsewhere
+    monkeypatch.setattr(rcnn, "make_detector", lambda _: make(light))
     check(module.rows("cpu", frames=48, field=96, batch=8, size=64, count=2, side=96, batches=(2,), least=0.01))
     if not torch.cuda.is_available():
         assert [row[1:3] for row in module.rows()] == [(None, "no GPU here")]
@@ -101,7 +104,9 @@ def test_what_a_gpu_trains_goes_on_till_its_weights_are_there(sq_home, tmp_path,
     checkpoint.load_into(net, out / "weights.safetensors", "")
 
 
-def test_ingest_is_measured_with_one_worker_and_with_two():
+def test_ingest_is_measured_with_one_worker_and_with_two(monkeypatch):
+    threads = {"processes": False, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    monkeypatch.setattr(workers, "LOCAL", threads)  # without the preload, which would end this process
     check(load("ingest").rows(disk=128, size=32, frames=4, method="interp"))
 
 

@@ -21,13 +21,6 @@ def events_of(rng, events, frames, between, within=1.0):
     return values.ravel(), np.repeat(np.arange(events), frames)
 
 
-def test_macro_scores_are_those_of_scikit_learn():
-    truth, said = np.repeat([1, 1, 0, 0], [7, 4, 3, 40]), np.repeat([1, 0, 1, 0], [7, 4, 3, 40])
-    ours = macro(tp=7, fn=4, fp=3, tn=40).iloc[0]
-    theirs = precision_recall_fscore_support(truth, said, average="macro")[:3]
-    assert list(ours) == pytest.approx([*theirs, accuracy_score(truth, said)])
-
-
 def test_scores_of_columns_are_those_of_each_classifier(rng):
     labels, said = rng.integers(0, 2, 90), rng.integers(0, 2, (90, 3))
     found = of_columns(labels, said)

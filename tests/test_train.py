@@ -3,16 +3,14 @@
 import json
 import math
 import os
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sqlib.data import catalogue
@@ -117,40 +115,6 @@ def test_a_running_mean_of_the_weights_is_what_is_kept_where_it_is_asked_for(sam
     assert (
         0 < (mean - first).abs().max() < 0.1 * (plain.net.state_dict()["classifier.weight"] - first).abs().max() + 0.01
     )
-
-
-def test_a_run_killed_at_any_moment_goes_on_to_the_same_result(frameset, sq_home):
-    """Killed outright by the system, at whatever step it then is."""
-    settings = settings_on({"epochs": 25})
-    (sq_home.parent / "settings.json").write_text(json.dumps(asdict(settings)))
-    script = (
-        "import json, sys, torch; sys.path.insert(0, sys.argv[2]); torch.set_num_threads(1)\n"
-        "import sqlib.learn.train as t; t.EVERY = 0\n"
-        "from test_train import small_frames, trained_on; from sqlib.learn import settings\n"
-        "print('ready', flush=True)\n"
-        "trained_on(settings.Settings(**json.load(open(sys.argv[1]))), small_frames())"
-    )
-    command = [sys.executable, "-c", script, str(sq_home.parent / "settings.json"), os.path.dirname(__file__)]
-    folder = trained.run_folder(encoders.run_key(settings, frameset.fingerprint, "cpu"))
-    path = folder / "checkpoint.safetensors"
-    process = subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.PIPE)
-    process.stdout.readline()
-    limit = time.monotonic() + 60
-    while time.monotonic() < limit and process.poll() is None and not path.is_file():
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (folder / "card.json").is_file(), "killed before it was done"
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        weights = load_file(trained_on(settings, frameset).weights)
-        (folder / "card.json").unlink()
-        again = load_file(trained_on(settings, frameset).weights)
-    finally:
-        torch.set_num_threads(threads)
-    assert same(weights, again)
-    assert not list(folder.glob("checkpoint*")), "nothing half-written is left"
 
 
 def test_training_stops_early_and_keeps_the_best_weights(samples, tmp_path):
