@@ -16,7 +16,7 @@ from sqlib.data.frames import FrameSet, join, middles
 from sqlib.data.trial import trial_frames
 from sqlib.errors import SqError, in_words
 from sqlib.learn import checkpoint, levels, losses, patches, practice_set, trained
-from sqlib.learn.augment import augment, decide_low_pass
+from sqlib.learn.augment import augment, chance
 from sqlib.learn.levels import LEVELS
 from sqlib.learn.models import AutoEncoder, ContrastiveNet, take
 from sqlib.learn.objectives import attainable, objective
@@ -217,7 +217,7 @@ def views_of(samples: Samples, batch: Drawn, settings: Settings, draws: torch.Ge
     """Augmented views of a batch (B,): uint8 (V·B, channels, H, W), two of each if contrasted."""
     views = []
     for _ in range(settings.views_each):
-        filtered = decide_low_pass(len(batch.which), settings.views, draws)
+        filtered = chance(len(batch.which), settings.views.low_pass, draws)
         if settings.patch:
             seen = patches.cut(samples, batch, settings.patch, draws, filtered)
         else:
