@@ -107,7 +107,7 @@ class Draws(NamedTuple):
 def draw(count: int, size: int, views: Views) -> Draws:
     """The draws of `views_of`, told."""
     generator = torch.Generator().manual_seed(1265)
-    return Draws(augment.decide_low_pass(count, views, generator),
+    return Draws(augment.chance(count, views.low_pass, generator),
                  augment.draw_symmetry(count, views.positional, generator),
                  augment.draw_boxes(count, (size, size), generator))
 
@@ -115,7 +115,7 @@ def draw(count: int, size: int, views: Views) -> Draws:
 def views_of(samples: Samples, views: Views) -> torch.Tensor:
     """A view of each sample, as the trainer makes it: gathered from frames that were low-passed beforehand, or not."""
     every, generator = torch.arange(len(samples)), torch.Generator().manual_seed(1265)
-    low = augment.decide_low_pass(len(samples), views, generator)
+    low = augment.chance(len(samples), views.low_pass, generator)
     return augment.augment(gather(samples, every, low), views, generator)
 
 

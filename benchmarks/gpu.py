@@ -63,7 +63,7 @@ def augmentation_rows(device: torch.device, count: int, size: int, least: float)
         which, draws = every.to(where), torch.Generator(where).manual_seed(1265)
 
         def views_of_batch(samples=samples, which=which, draws=draws) -> torch.Tensor:
-            low = augment.decide_low_pass(count, views, draws)
+            low = augment.chance(count, views.low_pass, draws)
             return augment.augment(gather(samples, which, low), views, draws)
 
         speeds.append(count / seconds(views_of_batch, least))

@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from sqlib.errors import SqError, in_words
 from sqlib.paths import alone, home, remove, replacing
 from sqlib.show.provenance import forget_peak, make_card, peak_memory, read_card
 from sqlib.show.records import read_json, read_records, write_json
-from sqlib.workers import each, pool, say
+from sqlib.workers import dask_client, each, say
 
 EACH = 6e9  # bytes of memory that a chapter at the laptop profile and its kernel may take together
 
@@ -188,7 +188,10 @@ def run_each(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, *, wor
         see the same folders; then they come as they are done, else in their order, with progress bars of their own
     A run that fails does not stop the others. Raises `SqError` for no workers.
     """
-    with pool(min(workers, len(jobs)), scheduler, "--workers 1 does without") as address:
+    count = min(workers, len(jobs))
+    here = scheduler is None and count <= 1
+    with nullcontext() if here else dask_client(count, scheduler, "--workers 1 does without") as client:
+        address = None if here else client.scheduler.address
         for notebook, values in jobs:  # here its progress is seen, and all workers make cubes
             with suppress(SqError):  # the run will say it
                 path, own, folder = _planned(notebook, values, profile)

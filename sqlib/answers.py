@@ -1,4 +1,5 @@
-"""Answers that take minutes to ask for, such as those of the ideal observer: asked once, kept on disk, found again.
+"""Answers that take long to ask for, such as those of networks or of the ideal observer: asked once, kept on disk,
+found again.
 
 Those about the trial events of the laptop profile come with the book, as its networks do.
 """
@@ -11,9 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from sqlib import keys
-from sqlib.paths import alone, home, load_array, replacing, save_array
+from sqlib.errors import in_words
+from sqlib.paths import alone, home, replacing
 
 SHIPPED = Path("results", "answers")  # those that come with the book, under home()
+# many numbers a frame: they are large, and most lie behind one number a frame that does come (results/README.md)
+CODES = "encoding", "projection"
 
 
 def key_of(what: str, code: str, frames, *facts, rows=slice(None), nets: Iterable[str] = ()) -> str:
@@ -37,18 +41,23 @@ def kept(key: str, ask: Callable[[], np.ndarray]) -> np.ndarray:
     """What `ask` answers, an array of any shape: found under its key (`key_of`, or by `keys.with_code`) where it was
     asked before, here or by whoever made the book. Two who ask at once wait for one answer. `SqError` where what was
     kept is damaged, and where the disk is full or read-only."""
-    folder, shipped = home() / "data" / "answers" / key, home() / SHIPPED / f"{keys.lasting(key)}.npy"
-    own = folder / "answer.npy"
-    if not own.is_file() and shipped.is_file():
-        return load_array(shipped)
-    with alone(folder, told=False):
-        if not own.is_file():
-            save_array(own, ask())
-        return load_array(own)
+    own = home() / "data" / "answers" / key / "answer.npy"
+    shipped = home() / SHIPPED / f"{keys.lasting(key)}.npy"
+    path = shipped if shipped.is_file() and not own.is_file() else own
+    if not path.is_file():
+        with alone(path.parent, told=False):
+            if not path.is_file():
+                found = ask()
+                with replacing(path) as aside, open(aside, "wb") as file:
+                    np.save(file, found)
+    with in_words(f"{path} is damaged", "delete it, and it is made again"):
+        return np.load(path, allow_pickle=False)
 
 
 def ship() -> None:
-    """Copy all answers that were asked for here to home()/`SHIPPED`; `SqError` where that cannot be written."""
+    """Copy what was answered here to home()/`SHIPPED`, all except `CODES`; `SqError` where that cannot be written."""
     for path in (home() / "data" / "answers").glob("*/answer.npy"):
-        with replacing(home() / SHIPPED / f"{keys.lasting(path.parent.name)}.npy") as new:
-            shutil.copyfile(path, new)
+        name = keys.lasting(path.parent.name)
+        if not name.startswith(CODES):
+            with replacing(home() / SHIPPED / f"{name}.npy") as new:
+                shutil.copyfile(path, new)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from sqlib.errors import SqError, in_words
+from sqlib.errors import SqError
 
 STRAY = re.compile(r"\.|~\$|__MACOSX$|(eh)?thumbs\.db$|desktop\.ini$|Icon\r$|.*(~|\.(bak|orig|tmp|sw[op]|part(ial)?|"
                    r"(cr|op)?download))$", re.IGNORECASE | re.DOTALL)  # by systems, editors and browsers, not by people
@@ -126,20 +126,3 @@ def alone(folder: Path, told: bool = True) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def save_array(path: Path, array) -> None:
-    """Write a numpy array to a file (.npy) that appears whole, in a folder that is made if need be."""
-    import numpy as np
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as aside, open(aside, "wb") as file:
-        np.save(file, array)
-
-
-def load_array(path: Path):
-    """Read what `save_array` wrote; `SqError` where it is damaged."""
-    import numpy as np
-
-    with in_words(f"{path} is damaged", "delete it, and it is made again"):
-        return np.load(path, allow_pickle=False)

@@ -57,18 +57,6 @@ def dask_client(workers: int, scheduler: str | None = None, advice: str = "worke
         yield client
 
 
-@contextmanager
-def pool(workers: int, scheduler: str | None = None, advice: str = "workers=0 does without") -> Iterator[str | None]:
-    """Yield the address of a scheduler of so many workers, or of the `scheduler` that is there already, for several
-    calls of `each`; None for one worker or none. `SqError`, with `advice`, as for `dask_client`.
-    """
-    if scheduler is None and workers <= 1:
-        yield None
-        return
-    with dask_client(workers, scheduler, advice) as client:
-        yield client.scheduler.address
-
-
 def each(function: Callable, jobs: list[tuple], workers: int, scheduler: str | None = None,
          advice: str = "workers=0 does without") -> Iterator[tuple[int, Any]]:
     """Yield the place in `jobs` and the result of `function(*job)`, or the exception that it raised, as they come.

@@ -218,7 +218,7 @@ def a_locator(home: Path) -> Path:
 def an_embedding(home: Path) -> Path:
     a_training("weights.safetensors")(home)
     encoders.embed(trained.load(KEY, Settings), _samples())
-    return next(trained.embedded(KEY).glob("encoding-*.npy"))
+    return next(home.glob("data/answers/encoding_*/answer.npy"))
 
 
 def read_embedding(path: Path):

@@ -32,6 +32,14 @@ def test_what_came_with_the_book_is_found_whatever_code_asked(sq_home):
     assert answers.kept(other, never).tolist() == [0, 1, 2, 3]
 
 
+def test_codes_which_are_large_do_not_come_with_the_book(sq_home):
+    found = {what: answers.key_of(what, "code", FRAMES) for what in (*answers.CODES, "margin")}
+    for key in found.values():
+        answers.kept(key, lambda: np.ones((6, 64)))
+    answers.ship()
+    assert [path.stem for path in (sq_home / answers.SHIPPED).iterdir()] == [keys.lasting(found["margin"])]
+
+
 def test_other_frames_rows_and_facts_are_another_question():
     half = make_frameset(FRAMES.pixels[:3], FRAMES.index[:3], "twin", "cube")
     turned = make_frameset(FRAMES.pixels[::-1], FRAMES.index[::-1].reset_index(drop=True), "twin", "cube")

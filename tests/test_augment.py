@@ -13,11 +13,10 @@ from sqlib.learn.augment import (
     RECTANGLES,
     SYMMETRIES,
     augment,
-    decide_low_pass,
+    chance,
     draw_boxes,
     draw_symmetry,
     erase,
-    positional,
     random_erasing,
     turn,
 )
@@ -65,7 +64,7 @@ def test_each_number_of_a_symmetry_is_what_its_name_says():
 @pytest.mark.parametrize("kind", POSITIONAL)
 def test_each_turned_sample_is_one_of_the_eight_images_of_its_own_input_with_channels_in_time_order(kind):
     batch = batch_of(64)
-    for sample, turned in zip(batch, positional(batch, kind, seeded())):
+    for sample, turned in zip(batch, turn(batch, draw_symmetry(64, kind, seeded()))):
         assert sum(bool((turned == image).all()) for image in eight(sample)) == 1  # of all channels at once
 
 
@@ -83,12 +82,12 @@ def test_published_never_makes_a_quarter_turn_for_its_three_rotations_add_up_to_
     assert (in_sequence == sample.rot90(2, (-2, -1))).all()
     possible = {SYMMETRIES[name] for name in ("as it is", "h-flip", "v-flip", "180°")}
     assert set(draw_symmetry(MANY, "published", seeded()).tolist()) == possible
-    assert positional(batch_of(8, 3, 20, 30), "published", seeded()).shape == (8, 3, 20, 30)
+    assert turn(batch_of(8, 3, 20, 30), draw_symmetry(8, "published", seeded())).shape == (8, 3, 20, 30)
 
 
 def test_a_quarter_turn_of_a_frame_that_is_not_square_is_refused():
     with pytest.raises(SqError, match="20 × 30"):
-        positional(batch_of(64, 3, 20, 30), "turns", seeded())
+        turn(batch_of(64, 3, 20, 30), draw_symmetry(64, "turns", seeded()))
 
 
 def test_erased_rectangles_come_as_often_and_as_large_as_each_class_says():
@@ -128,7 +127,7 @@ def test_a_rectangle_too_wide_for_a_long_frame_is_left_out():
 
 
 def test_low_pass_meets_half_of_the_samples():
-    assert likely(int(decide_low_pass(MANY, Views(), seeded()).sum()), MANY, 0.5)
+    assert likely(int(chance(MANY, Views().low_pass, seeded()).sum()), MANY, 0.5)
 
 
 def test_the_same_seed_makes_the_same_views_and_another_seed_others():
@@ -172,14 +171,6 @@ def test_auto_augment_leaves_the_default_generator_as_it_was_and_wants_one_or_th
     assert (torch.get_rng_state() == state).all()
     with pytest.raises(SqError, match="not 5"):
         EXTRAS["auto_augment_cifar10"](batch_of(4, 5), seeded())
-
-
-def test_batches_of_a_wrong_type_or_shape_are_refused():
-    for batch, says in ((batch_of().float(), "uint8"), (batch_of()[0], "B, C, H, W")):
-        with pytest.raises(SqError, match=says):
-            augment(batch, Views(), seeded())
-    with pytest.raises(SqError, match="unknown"):
-        positional(batch_of(), "quarter", seeded())
 
 
 @pytest.mark.parametrize("size", [32, 300])

@@ -126,8 +126,7 @@ def test_a_class_head_on_an_autoencoder_begins_with_its_whole_encoder_and_the_ca
     tuned = settings_on({"epochs": 1}, objective="classify", start=vae, unfrozen=1, views=RAW)
     run = trained_on(tuned, frameset)
     begun = run.card["begun_with"]
-    assert begun["mean_half_taken"] == ["encoding"] and set(begun["taken"]) == {"trunk", "level", "classifier"}
-    assert begun["not_taken"] == ["decoder"] and begun["as_drawn"] == ["projector"]
+    assert set(begun["taken"]) == {"trunk", "encoding", "level", "classifier"} and begun["not_taken"] == ["decoder"]
     first, frames = trained_on(vae, frameset), torch.rand(5, 3, 16, 16) * 200
     net, samples = encoders.load_net(first, 16, "cpu"), make_samples(frameset, 3)
     task = encoders.task(tuned, samples, split(samples)[0], start=first)
@@ -135,7 +134,7 @@ def test_a_class_head_on_an_autoencoder_begins_with_its_whole_encoder_and_the_ca
         assert torch.allclose(task.net.eval().encode(frames), net.encode(frames), atol=1e-5)
     plain = replace(vae, objective="autoencoder")
     report = models.take(make_net(replace(tuned, start=plain), 16), make_net(plain, 16).state_dict())
-    assert "encoding" in report["taken"] and not report["mean_half_taken"]
+    assert "encoding" in report["taken"]
 
 
 def test_frozen_layers_stay_as_they_were(samples, tmp_path):
@@ -171,13 +170,12 @@ def test_weights_are_drawn_by_the_seed_alone():
 
 def test_the_encoding_is_of_raw_frames_and_is_kept(frameset, samples, sq_home):
     run = trained_on(SMALL, frameset)
-    some, margin = (encoders.embed(run, samples, what, rows=np.array([7, 3])) for what in ("encoding", "margin"))
-    assert not list(trained.embedded(run.key).glob("*.npy")), "what is asked of some frames is not kept"
+    some = encoders.encodings(run, samples, np.array([7, 3]))
+    assert not list(sq_home.glob("data/answers/*")), "what is asked of some frames is not kept"
     one = encoders.embed(run, samples)
     assert one.shape == (len(samples), 16)
     assert one.dtype == np.float32
-    assert np.allclose(some, one[[7, 3]], atol=1e-3) and len(margin) == 2
-    assert np.array_equal(encoders.embed(run, samples, rows=[7, 3]), one[[7, 3]])
+    assert np.allclose(some, one[[7, 3]], atol=1e-3)
     net = encoders.load_net(run, 16, "cpu")
     frames = torch.stack([samples.pixels[row - 1 : row + 2] for row in samples.rows[:5]]).float()
     with torch.no_grad():
@@ -186,22 +184,22 @@ def test_the_encoding_is_of_raw_frames_and_is_kept(frameset, samples, sq_home):
     assert np.array_equal(encoders.embed(run, samples), one), "found again"
 
 
-def test_with_a_network_go_light_encodings_and_margins(frameset, samples, sq_home, monkeypatch):
-    """Not the encodings behind a margin, nor large ones; heads are asked of the encodings that are there."""
+def test_no_frame_is_encoded_twice(frameset, samples, sq_home, monkeypatch):
+    """Heads are asked of the encodings that are there; what a head said is found without samples or network."""
     run = trained_on(SMALL, frameset)
     encoders.embed(run, samples)
-    monkeypatch.setattr(encoders, "encode", None)  # no frame is encoded twice
-    encoders.embed(run, samples, "probability")
-    shipped = trained.ship([run.key]) / trained.shipped_folder(run.key).name
-    assert [path.name.split("-")[0] for path in sorted(shipped.glob("*.npy"))] == ["encoding"]
-    encoders.embed(run, samples, "margin")
-    trained.ship([run.key])
-    assert [path.name.split("-")[0] for path in sorted(shipped.glob("*.npy"))] == ["margin"]
-    next(trained.embedded(run.key).glob("margin*")).unlink()
-    next(shipped.glob("margin*")).unlink()
-    monkeypatch.setattr(trained, "LIGHT", 10)
-    trained.ship([run.key])
-    assert not list(shipped.glob("*.npy"))
+    monkeypatch.setattr(encoders, "encode", None)
+    sure, margin = (encoders.embed(run, samples, what)[:, 0] for what in ("probability", "margin"))
+    assert np.allclose(sure, 1 / (1 + np.exp(-margin)), atol=1e-6)
+    run.weights.unlink()
+    found = encoders.said(run, "margin", replace(frameset, index=samples.index), lambda: pytest.fail("asked again"))
+    assert np.array_equal(found[:, 0], margin)
+
+
+def test_with_a_network_go_its_history_and_card(frameset, sq_home):
+    trained.ship([trained_on(SMALL, frameset).key])
+    [folder] = (sq_home / trained.SHIPPED).iterdir()
+    assert sorted(path.name for path in folder.iterdir()) == ["card.json", "history.csv", "weights.safetensors"]
 
 
 def test_only_who_learns_has_frames_low_passed():

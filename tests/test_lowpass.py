@@ -6,8 +6,7 @@ import torch
 from PIL import Image, ImageOps
 from torchvision.transforms.v2.functional import solarize as torchvision_solarize
 
-from sqlib.errors import SqError
-from sqlib.learn.lowpass import VARIANTS, low_pass, solarize, solarized_low_pass, to_counts
+from sqlib.learn.lowpass import low_pass, solarize, solarized_low_pass, to_counts
 
 # larger, as large as the square and smaller, even and odd
 SIZES = [(60, 70), (50, 50), (51, 51), (52, 49), (31, 40), (112, 112)]
@@ -70,7 +69,7 @@ def test_solarize_is_that_of_pil_and_of_torchvision(threshold):
         assert (found == torchvision_solarize(frames[None], threshold)[0]).all()
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", ["symmetric", "published"])
 def test_solarized_low_pass_is_low_pass_then_cast_then_solarize(variant):
     frames = counts(30, 3, 80, 80)  # more than a block
     found = solarized_low_pass(frames, 50, variant)
@@ -82,20 +81,3 @@ def test_automatic_mixed_precision_leaves_the_low_pass_exact():
     frames = counts(2, 64, 64)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert (low_pass(frames) - torch.from_numpy(by_fft(frames.numpy(), 50, "symmetric").real)).abs().max() < 1e-3
-
-
-@pytest.mark.parametrize("threshold", [0, -50, 51, 50.0])
-def test_thresholds_that_are_not_positive_and_even_are_refused(threshold):
-    for function in (low_pass, solarized_low_pass):
-        with pytest.raises(SqError, match="even"):
-            function(counts(60, 60), threshold)
-
-
-def test_an_unknown_variant_and_frames_of_a_wrong_type_are_refused():
-    with pytest.raises(SqError, match="'square' is unknown: symmetric or published"):
-        low_pass(counts(60, 60), 50, "square")
-    for function in (solarize, solarized_low_pass):
-        with pytest.raises(SqError, match="uint8"):
-            function(counts(60, 60).float())
-    with pytest.raises(SqError, match="real frames"):
-        low_pass(counts(60))

@@ -11,7 +11,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
 from sqlib.judge import metrics, pitfalls
-from sqlib.learn.augment import erase, positional
+from sqlib.learn.augment import draw_symmetry, erase, turn
 from sqlib.learn.samples import make_samples
 from sqlib.show import plots_pitfalls as plots
 
@@ -24,6 +24,10 @@ def movies(rng, events=6, frames=20, size=16, bright=60):
     rows = [{"event": f"e{e}", "cycle": 24, "frame": n, "time": np.datetime64("2012-01-01"), "label": int(label[n]),
              "boxes": ((6.0, 6.0, 10.0, 10.0),) if label[n] else ()} for e in range(events) for n in range(frames)]
     return make_frameset(pixels.reshape(-1, size, size), make_index(rows), "twin", "cube")
+
+
+def turned(part, generator):
+    return turn(part, draw_symmetry(len(part), "dihedral", generator))
 
 
 def test_blocks_are_averages_over_the_mean_of_the_frame(rng):
@@ -138,7 +142,7 @@ def test_a_box_that_is_covered_or_cut_away_is_gone_and_one_that_is_turned_is_not
     _, inside, left = pitfalls.changed(frames, marked, lambda part, g: erase(part.clone(), other), 0)
     assert left[0] and inside.sum() == 16
     for seed in range(10):
-        new, inside, left = pitfalls.changed(frames, marked, lambda part, g: positional(part, "dihedral", g), seed)
+        new, inside, left = pitfalls.changed(frames, marked, turned, seed)
         assert left[0] and inside[0][new[0] == 200].all()
     _, _, left = pitfalls.changed(frames, marked, lambda part, g: part[..., 8:, :8], 0)
     assert not left[0]
@@ -165,7 +169,7 @@ def test_the_view_that_is_shown_has_lost_the_source_if_any_has_and_else_differs_
 
     shown, inside, kept = pitfalls.example(frame, marked, sometimes, 0)
     assert not kept and not inside.any() and not shown.any()
-    shown, inside, kept = pitfalls.example(frame, marked, lambda part, g: positional(part, "dihedral", g), 0)
+    shown, inside, kept = pitfalls.example(frame, marked, turned, 0)
     assert kept and inside.sum() == 36 and not torch.equal(shown, frame[0])
     shown, _, kept = pitfalls.example(frame, marked, lambda part, g: part, 0, tries=2)
     assert kept and torch.equal(shown, frame[0])

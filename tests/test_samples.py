@@ -12,7 +12,7 @@ from sqlib.errors import SqError
 from sqlib.learn.augment import Views
 from sqlib.learn.levels import LEAST, STEPS, pictures
 from sqlib.learn.lowpass import solarized_low_pass
-from sqlib.learn.samples import gather, hold_out, make_samples, split, thinned, with_window
+from sqlib.learn.samples import gather, hold_out, make_samples, split, with_window
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +94,6 @@ def test_events_held_out_to_watch_the_loss_do_not_train(frameset):
     assert not set(samples.index["event"].iloc[rest]) & set(samples.index["event"].iloc[watched])
     assert len(set(samples.index["event"].iloc[watched])) == 4
     assert np.array_equal(np.sort(np.concatenate([rest, watched])), train)
-
-
-def test_thinning_drops_negatives_only(frameset):
-    samples = make_samples(frameset)
-    kept = samples.index.iloc[thinned(samples.index, np.arange(len(samples)), 3)]
-    assert (kept["label"] == 1).sum() == (samples.index["label"] == 1).sum()
-    assert set(kept.loc[kept["label"] == 0, "frame"]) == {3, 12, 15, 18}
 
 
 @pytest.mark.parametrize("window", [0, 2, -1])

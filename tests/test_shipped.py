@@ -3,14 +3,17 @@
     python tests/test_shipped.py   # trains the one that the test trains, and puts it beside them
 """
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from test_workshop import came, simulated, trial
 
 from sqlib import answers
+from sqlib.data import build
 from sqlib.data.build import make_cube
 from sqlib.data.catalogue import catalogue
 from sqlib.data.cubes import read_cube
@@ -18,8 +21,9 @@ from sqlib.data.frames import frames_from_cube, middles
 from sqlib.data.splits import paper_split
 from sqlib.data.trial import SEED, trial_events
 from sqlib.judge import embeddings, observers, other_looks, places
-from sqlib.learn import encoders, event_search, practice_set, recipes, trained
+from sqlib.learn import chapters, encoders, event_search, practice_set, recipes, trained
 from sqlib.learn.locator import WEIGHTS
+from sqlib.learn.samples import sparse
 from sqlib.paths import home
 from sqlib.profiles import Learning
 from sqlib.sun.twin import TwinSettings
@@ -60,7 +64,7 @@ def whole_frames(event, settings, folder, size=256):
 @torch.no_grad()
 def margins(run, frames):
     net, asked = encoders.load_net(run, 64, "cpu"), encoders.samples_for(run.settings, frames, "cpu")
-    return encoders.answers(net, encoders.encode(net, asked, torch.arange(0, len(asked), 8), "fp32"), "margin")[:, 0]
+    return encoders.heads(net, encoders.encode(net, asked, torch.arange(0, len(asked), 8), "fp32"), "margin")[:, 0]
 
 
 def test_a_network_that_is_trained_anew_is_the_one_that_came_with_the_book(tmp_path, monkeypatch, request):
@@ -82,19 +86,30 @@ def test_a_network_that_is_trained_anew_is_the_one_that_came_with_the_book(tmp_p
     assert np.abs(ours - theirs).max() < 0.1 * theirs.std(), FRESH
 
 
-def test_encodings_that_came_with_the_book_are_what_its_networks_say_here(tmp_path):
-    files = sorted((home() / trained.SHIPPED).glob("*/encoding-*.npy"))
-    frames, seen = whole_frames(catalogue()[0], TwinSettings(), tmp_path), {}  # the first of the data set
-    for path in files:
-        run = trained.load(path.parent.name, encoders.Settings)
-        shown = encoders.what_is_shown(run.settings)
-        if shown not in seen:
-            seen[shown] = encoders.samples_for(shown, frames, "cpu")
-        which = torch.arange(0, len(seen[shown]), 16)
-        net, kept = encoders.load_net(run, run.settings.crop, "cpu"), np.load(path)[which].astype(np.float32)
-        ours = encoders.encode(net, seen[shown], which, "fp32").numpy()
-        assert np.abs(ours - kept).max() < 0.2 * kept.std(), (path.name, FRESH)
-    assert len(files) > 3
+@pytest.mark.parametrize("what", ["encoding", "margin"])
+def test_what_came_with_the_book_is_what_its_networks_say_here(what, tmp_path):
+    """Of the first event: encodings of the twin's frames, or margins of trial frames. Of networks that are shown frames
+    alike, one is asked."""
+    twin = what == "encoding"
+    event = catalogue()[0] if twin else min(trial_events(100), key=lambda event: event.key)
+    made, every = TwinSettings() if twin else TwinSettings(seed=SEED), 1 if twin else chapters.EVERY
+    frames = simulated(catalogue(), build.twin_folder(made).name, "", 128) if twin else trial(100)
+    own, found, asked = whole_frames(event, made, tmp_path), [], set()
+    for card in sorted((home() / trained.SHIPPED).glob("*/card.json")):
+        if "objective" not in json.loads(card.read_text())["settings"]:
+            continue  # of another kind, which is asked anew
+        run = trained.load(card.parent.name, encoders.Settings)
+        path = came(what, run.key, run.settings, frames, every)
+        shown = run.settings.window, run.settings.spacing, run.settings.levels, run.settings.crop
+        if path.is_file() and shown not in asked:
+            samples = sparse(encoders.samples_for(run.settings, own, "cpu"), every)
+            which, net = torch.arange(0, len(samples), 16 // every), encoders.load_net(run, run.settings.crop, "cpu")
+            ours, theirs = encoders.encode(net, samples, which, "fp32"), np.load(path)[which].astype(np.float32)
+            ours = ours.numpy() if twin else encoders.heads(net, ours, what)
+            assert np.abs(ours - theirs).max() < 0.2 * theirs.std(), (path.name, FRESH)
+            asked.add(shown)
+        found += [path.name] * path.is_file()
+    assert len(found) > (3 if twin else 100) and len(asked) > 3, FRESH
 
 
 def test_answers_that_came_with_the_book_are_those_that_are_given_here(tmp_path, monkeypatch):

@@ -170,7 +170,7 @@ def test_no_pickle_no_data_and_no_output_is_tracked():
         pytest.skip("not a git checkout")
     found = [name for name in TRACKED if re.search(r"\.(pkl|pickle|pt|pth|npy|npz|fits|joblib)$", name)]
     # what was answered about simulated frames is plain numbers, and is read as such
-    answer = re.compile(r"results/(weights/\w+/(margin|encoding)-[-\w]+|answers/[a-z]+_\w+)\.npy")
+    answer = re.compile(r"results/(weights/\w+/margin-cube|answers/[a-z]+_\w+)\.npy")
     assert [name for name in found if not answer.fullmatch(name)] == []
     for name in TRACKED:
         if name.endswith(".ipynb"):

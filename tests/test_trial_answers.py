@@ -27,11 +27,13 @@ def test_runs_with_other_inputs_answer_about_the_same_frames(trial, monkeypatch)
     runs = {name: Trained(None, name, settings, None, {}) for name, settings in runs.items()}
     asked = []
 
-    def numbers(run, samples, what):  # a network that knows the number of its middle frame, and nothing else
+    def numbers(run, what, frames, make):  # a network that knows the number of its middle frame, and nothing else
+        samples = make()
         asked.append((samples.planes, samples.filtered, what))
+        assert samples.index.equals(frames.index.reset_index(drop=True))
         return samples.index["frame"].to_numpy(np.float32)[:, None]
 
-    monkeypatch.setattr(encoders, "embed", numbers)
+    monkeypatch.setattr(encoders, "said", numbers)
     answers, index = chapters.trial_answers(runs, trial)
     frames = index["frame"].to_numpy()
     assert set(frames) == {number for number in range(10, 36) if number % chapters.EVERY == 0}  # 7 frames at both ends

@@ -1,16 +1,19 @@
 """The profile for a class: its networks are those that come with the book, so that no chapter trains one beforehand."""
 
 from dataclasses import fields
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from sqbook.parameters import notebooks, resolve
-from sqlib import keys, profiles
+from sqlib import answers, keys, profiles
 from sqlib.data import build
-from sqlib.data.trial import CODE, SEED
+from sqlib.data.trial import CODE, SEED, trial_events
 from sqlib.learn import chapters, encoders, locator_training, recipes, trained
+from sqlib.learn.samples import places
 from sqlib.paths import home
 from sqlib.sun.twin import TwinSettings
 
@@ -25,6 +28,30 @@ def keys_of(chapter: str, profile: str) -> dict[str, str]:
     origin = keys.derived(made, "", values["resolution"], values["scaling"])  # as `load_frames` has it
     plan = recipes.plan(chapter, values | {"weights": "none"}, BOTH)
     return {name: chapters.trainer_of(one).run_key(one, origin) for name, one in plan.items()}
+
+
+def simulated(events, made: str, listed: str, side: int = 256) -> SimpleNamespace:
+    """What decides the key of an answer about frames of these events at full size, of which none need be made.
+
+    made : name of the folder of their cubes; side : of the frames that are asked about
+    """
+    rows = [(event.key, frame) for event in events for frame in range(256)]
+    origin = keys.derived([made, f"-{build.RECIPE}"], listed, 256, "frame")  # as `load_frames` has it
+    return SimpleNamespace(index=pd.DataFrame(rows, columns=["event", "frame"]), origin=origin,
+                           pixels=np.empty((0, side, side)))
+
+
+def trial(number: int) -> SimpleNamespace:
+    made = build.twin_folder(TwinSettings(seed=SEED), code=CODE).name
+    return simulated(trial_events(number), made, f"trial-{number}")
+
+
+def came(what: str, key: str, settings: encoders.Settings, frames: SimpleNamespace, every: int = 1) -> Path:
+    """The file that comes with the book if a network of these settings was asked about one frame in `every`."""
+    order, middle = places(frames.index, settings.window, settings.spacing)
+    index = frames.index.iloc[order[middle]]
+    asked = SimpleNamespace(**vars(frames) | {"index": index[index["frame"] % every == 0]})
+    return home() / answers.SHIPPED / f"{keys.lasting(answers.key_of(what, '', asked, nets=[key]))}.npy"
 
 
 @pytest.mark.parametrize("chapter", recipes.PLANS)
@@ -59,12 +86,9 @@ def test_what_the_workshop_shares_with_the_book_is_the_same_and_single_chapters_
 def test_what_these_networks_answered_about_the_trial_events_came_with_them(chapter):
     """Else each is asked about them, which takes some ten seconds a network."""
     _, values = resolve(chapter, "workshop", {})
-    settings = TwinSettings(size=values["size"], frames=values["frames"], seed=SEED)
-    made = [build.twin_folder(settings, code=CODE).name, f"-{build.RECIPE}"]
-    origin = keys.derived(made, f"trial-{values['trial']}", values["resolution"], values["scaling"])
+    frames, plan = trial(values["trial"]), recipes.plan(chapter, values | {"weights": "none"}, BOTH)
     for name, key in keys_of(chapter, "workshop").items():
-        there = trained.shipped_folder(key).glob(f"margin-{keys.lasting(origin)[:12]}-*.npy")
-        assert list(there), name
+        assert came("margin", key, plan[name], frames, chapters.EVERY).is_file(), name
 
 
 def test_every_chapter_was_timed_for_a_class():

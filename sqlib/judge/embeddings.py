@@ -174,7 +174,7 @@ def rings(run: Trained, samples: Samples, rows: np.ndarray, neighbours, seed: in
     parts = {event: own for event, own in index.groupby("event") if len(own) >= 10 and set(own["label"]) == {0, 1}}
 
     def ask() -> np.ndarray:
-        codes = encoders.embed(run, samples, rows=rows)
+        codes = encoders.encodings(run, samples, rows).astype(np.float32)
         return np.array([np.mean([_both(codes[own.index], own.reset_index(drop=True), neighbours, seed + draw)
                                   for draw in range(DRAWN)], axis=0) for own in parts.values()]).reshape(-1, 5)
 

@@ -82,11 +82,10 @@ def altered(kind: str, frames: torch.Tensor, inside: torch.Tensor,
             generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Samples uint8 (N, C, H, W) after one alteration, and where what was `inside`, bool (N, H, W), is then.
 
-    kind : "low-pass", "erasing", one of `augment.SYMMETRIES` or `augment.EXTRAS`; `SqError` for another
+    kind : "low-pass", "erasing", one of `augment.SYMMETRIES` or `augment.EXTRAS`
     """
     changes = {"low-pass": lambda part, _: solarized_low_pass(part), "erasing": augment.random_erasing,
                **augment.EXTRAS}
-    augment.known("alteration", kind, (*augment.SYMMETRIES, *changes))
     if kind in augment.SYMMETRIES:
         number = torch.full((len(frames),), augment.SYMMETRIES[kind])
         return augment.turn(frames, number), augment.turn(inside[:, None], number)[:, 0]

@@ -15,7 +15,7 @@ def score(answers: dict[bool, dict[str, Answer]], labels, events, seed: int, dra
 
     `labels` (T,) of 0 and 1, `events` (T,) the event of each row. Columns: classifier, smote; macro precision, recall,
     f1, accuracy and their average; ap with its 95 % interval ap_low, ap_high over events; auc; yes, how often it said
-    so; positives and negatives trained on; note. With `always_no` a last row for a no to every test row, whose ap is
+    so. With `always_no` a last row for a no to every test row, whose ap is
     the prevalence. Raises `SqError` as `scores` does.
     """
     rows = []
@@ -25,8 +25,7 @@ def score(answers: dict[bool, dict[str, Answer]], labels, events, seed: int, dra
             low, high = interval(labels, said.decision, events, average_precision, seed, draws)
             rows.append({"classifier": name, "smote": "SMOTE" if smote else "None",
                          **scores(labels, said.predictions, said.decision), "ap_low": low, "ap_high": high,
-                         "yes": int(said.predictions.sum()), "positives": said.positives,
-                         "negatives": said.negatives, "note": said.note})
+                         "yes": int(said.predictions.sum())})
     if always_no:
         lazy = scores(labels, np.zeros_like(labels)) | {"ap": float(np.mean(labels)), "yes": 0}
         rows.append({"classifier": "always no", "smote": "–", **lazy})

@@ -15,7 +15,6 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as tv
 
 from sqlib.errors import SqError
-from sqlib.learn.lowpass import check_counts
 from sqlib.learn.settings import Views
 
 RECTANGLES = ((0.05, 0.04, 0.05),) * 2 + ((0.1, 0.03, 0.04),) * 2 + ((0.2, 0.02, 0.03),) * 2 + ((0.5, 0.01, 0.02),) * 2
@@ -39,15 +38,10 @@ code does it, where 90°, 180° and 270° follow one another and make 180°, and
 def augment(batch: torch.Tensor, views: Views, generator: torch.Generator) -> torch.Tensor:
     """One view of each sample, in the paper's order: a positional choice, Random Erasing; then the extras.
 
-    `batch`: uint8 (B, C, H, W), unchanged, gathered with some of its samples low-passed (`decide_low_pass`); the result
-    is of its shape and type, on its device, where `generator` must be.
-    Raises `SqError` for other types and shapes, and for quarter turns of frames that are not square.
+    `batch`: uint8 (B, C, H, W), unchanged, gathered with some of its samples low-passed (by `chance`, drawn before
+    all else); the result is of its shape and type, on its device, where `generator` must be.
+    Raises `SqError` for quarter turns of frames that are not square.
     """
-    check_counts(batch)
-    if batch.ndim != 4:
-        raise SqError(f"a batch is (B, C, H, W), not {tuple(batch.shape)}")
-    if generator.device.type != batch.device.type:
-        raise SqError(f"the generator is on {generator.device}, the batch on {batch.device}: make one on its device")
     symmetry = draw_symmetry(len(batch), views.positional, generator)
     boxes = draw_boxes(len(batch), batch.shape[-2:], generator, () if views.erasing == "none" else RECTANGLES)
     batch = turn(batch, symmetry)
@@ -61,19 +55,8 @@ def augment(batch: torch.Tensor, views: Views, generator: torch.Generator) -> to
     return batch
 
 
-def decide_low_pass(count: int, views: Views, generator: torch.Generator) -> torch.Tensor:
-    """bool (count,): the samples to be low-passed. Drawn before all else, so that frames can be gathered by it."""
-    return chance(count, views.low_pass, generator)
-
-
-def positional(batch: torch.Tensor, kind: str, generator: torch.Generator) -> torch.Tensor:
-    """Each sample in one of a square's symmetries, by the odds of POSITIONAL[kind] (Appendix C.1)."""
-    return turn(batch, draw_symmetry(len(batch), kind, generator))
-
-
 def draw_symmetry(count: int, kind: str, generator: torch.Generator) -> torch.Tensor:
-    """int64 (count,): numbers of SYMMETRIES by the probabilities of POSITIONAL[kind]; `SqError` for an unknown kind."""
-    known("positional augmentation", kind, POSITIONAL)
+    """int64 (count,): numbers of SYMMETRIES by the probabilities of POSITIONAL[kind] (Appendix C.1)."""
     odds = tuple(POSITIONAL[kind].get(name, 0.0) for name in SYMMETRIES)
     # in double precision: a sum that falls short of 1 by a single's rounding would now and then give what has no odds
     bounds = constant(odds, generator.device).cumsum(0)[:-1]
@@ -144,12 +127,6 @@ def constant(values: tuple, device: torch.device) -> torch.Tensor:
 def uniform(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     """float32 in 0…1 (1 excluded), on the generator's device."""
     return torch.rand(shape, generator=generator, device=generator.device)
-
-
-def known(what: str, name: str, names) -> None:
-    """Raise `SqError` where `name` is not among `names`."""
-    if name not in names:
-        raise SqError(f"{what} {name!r} is unknown: {', '.join(names)}")
 
 
 # the extras, which the paper tried and dropped (Appendix C), and shifts, which it avoids: each takes the samples that

@@ -5,8 +5,8 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
-from functools import lru_cache
+from dataclasses import fields, replace
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -65,14 +65,11 @@ def trial_answers(runs: Mapping[str, Trained], trial: FrameSet, what: str = "mar
 
     found = {}
     for name in sorted(runs, key=shown):
-        window, spacing, _, crop = shown(name)
-        order, middle = places(trial.index, window, spacing)
+        order, middle = places(trial.index, *shown(name)[:2])
         index = trial.index.iloc[order[middle]]
-        frames = pd.MultiIndex.from_frame(index.loc[index["frame"] % every == 0, ["event", "frame"]])
-        side = crop or trial.pixels.shape[-1]
-        said = encoders.kept(runs[name], what, trial.origin, window, spacing, side, len(frames))
-        said = encoders.embed(runs[name], samples(*shown(name)), what) if said is None else said
-        found[name] = pd.DataFrame(said, frames)
+        asked = replace(trial, index=index[index["frame"] % every == 0])
+        said = encoders.said(runs[name], what, asked, partial(samples, *shown(name)))
+        found[name] = pd.DataFrame(said, pd.MultiIndex.from_frame(asked.index[["event", "frame"]]))
     common = pd.concat(found.values(), axis=1, join="inner").index
     answers = {name: found[name].loc[common].to_numpy() for name in runs}
     answers = {name: own[:, 0] if what in ("margin", "probability") else own for name, own in answers.items()}

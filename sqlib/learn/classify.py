@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from imblearn import FunctionSampler
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline
@@ -42,13 +41,10 @@ CLASSIFIERS: dict[str, Callable] = {
 
 
 class Answer(NamedTuple):
-    """A classifier's word on T embeddings, and how many of each class it was trained on."""
+    """A classifier's word on T embeddings."""
 
     predictions: np.ndarray  # int64 (T,), 0 or 1
     decision: np.ndarray  # float64 (T,), greater the more like a sunquake: signed distance, or probability of class 1
-    positives: int
-    negatives: int
-    note: str  # steps that were left out, or a fit that stopped early; else empty
 
 
 def balanced(labels, smote: bool = True) -> tuple[int, int, list[str]]:
@@ -111,7 +107,7 @@ def fit(name: str, embeddings: np.ndarray, labels: np.ndarray, smote: bool, seed
     if "K-NN" in name and (kept := sum(balanced(labels, smote)[:2])) < NEIGHBOURS:
         raise SqError(f"{name} asks {NEIGHBOURS} neighbours and has {kept} samples to train on: add frames")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # `classify` notes it
+        warnings.simplefilter("ignore", ConvergenceWarning)  # SGD stops at 1,000 passes
         return pipeline(name, smote, seed).fit(embeddings, labels)
 
 
@@ -129,24 +125,5 @@ def classify(train, labels, test, smote: bool, seed: int, names: Iterable[str] |
 
     Raises `SqError` as `fit` and `pipeline` do.
     """
-    answers = {}
-    for name in CLASSIFIERS if names is None else names:
-        fitted = fit(name, train, labels, smote, seed)
-        positives, negatives, left_out = balanced(labels, smote)
-        notes = [f"{step} left out" for step in left_out]
-        limit = getattr(fitted[-1], "max_iter", None) or -1  # SVC has -1, ridge None: no limit
-        if limit > 0 and np.max(fitted[-1].n_iter_) >= limit:
-            notes.append(f"stopped after {limit} passes, not converged")
-        answers[name] = Answer(*decide(fitted, test), positives, negatives, "; ".join(notes))
-    return answers
-
-
-def per_event(index: pd.DataFrame, labels, predictions) -> pd.DataFrame:
-    """Table 3: a row per event of `index` (M rows) in order of time, with TP, FP, FN and GT, the number of positives.
-
-    `labels`, `predictions`: (M,); what is not 1 counts as 0.
-    """
-    truth, said = np.asarray(labels) == 1, np.asarray(predictions) == 1
-    counts = pd.DataFrame({"TP": truth & said, "FP": ~truth & said, "FN": truth & ~said, "GT": truth})
-    # a key begins with its date
-    return counts.groupby(index["event"].to_numpy()).sum().rename_axis("event").reset_index()
+    return {name: Answer(*decide(fit(name, train, labels, smote, seed), test))
+            for name in (CLASSIFIERS if names is None else names)}

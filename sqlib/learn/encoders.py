@@ -1,6 +1,6 @@
 """Encoders trained and asked: contrastive networks, class heads and autoencoders on frames with their neighbours."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
@@ -11,12 +11,12 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
-from sqlib import keys
+from sqlib import answers, keys
 from sqlib.data.frames import FrameSet, join, middles
 from sqlib.data.trial import trial_frames
 from sqlib.errors import SqError, in_words
 from sqlib.learn import checkpoint, levels, losses, patches, practice_set, trained
-from sqlib.learn.augment import augment, decide_low_pass
+from sqlib.learn.augment import augment, chance
 from sqlib.learn.levels import LEVELS
 from sqlib.learn.models import AutoEncoder, ContrastiveNet, take
 from sqlib.learn.objectives import attainable, objective
@@ -25,7 +25,6 @@ from sqlib.learn.samples import Samples, gather, hold_out, make_samples, sparse,
 from sqlib.learn.settings import Settings, Views
 from sqlib.learn.train import Task, autocast, device_of, generator_of, precision_of, ranks, unwrapped
 from sqlib.learn.trained import Trained
-from sqlib.paths import load_array, save_array
 from sqlib.sun.twin import EDITION, TwinSettings
 
 WATCHED, WATCHED_EVERY = 530012, 3  # seed of the events on which runs are watched; of their frames one in so many
@@ -155,7 +154,7 @@ def task(settings: Settings, samples: Samples, train: np.ndarray, held_out: Sequ
             row["watched"] = total / max(count, 1)
         if watched is not None:
             codes = encode(unwrapped(net), watched, torch.arange(len(watched)), loop.precision)
-            margin = answers(unwrapped(net), codes, "margin")[:, 0]
+            margin = heads(unwrapped(net), codes, "margin")[:, 0]
             row["ap"] = average_precision_score((watched.labels == 1).cpu().numpy(), margin)
         return row
 
@@ -218,7 +217,7 @@ def views_of(samples: Samples, batch: Drawn, settings: Settings, draws: torch.Ge
     """Augmented views of a batch (B,): uint8 (V·B, channels, H, W), two of each if contrasted."""
     views = []
     for _ in range(settings.views_each):
-        filtered = decide_low_pass(len(batch.which), settings.views, draws)
+        filtered = chance(len(batch.which), settings.views.low_pass, draws)
         if settings.patch:
             seen = patches.cut(samples, batch, settings.patch, draws, filtered)
         else:
@@ -236,42 +235,34 @@ def load_net(run: Trained, size: int, device: str = "auto") -> nn.Module:
     return net.to(device_of(device), memory_format=torch.channels_last).eval()
 
 
-@torch.no_grad()
-def embed(run: Trained, samples: Samples, what: str = "encoding", rows: np.ndarray | None = None) -> np.ndarray:
-    """Encodings of raw samples, float32 (M, E), or what a head makes of them (`answers`), kept beside the run. Of the
-    samples `rows` (positions) alone, none are kept.
+def embed(run: Trained, samples: Samples, what: str = "encoding") -> np.ndarray:
+    """Encodings of raw samples, float32 (M, E), or what a head makes of them (`heads`); kept (`sqlib.answers`).
 
-    No view is augmented or turned (Section 4.1). Encodings are kept in half precision, for some come with the book.
-    Raises `SqError` as `load_net` does, and where what was kept is damaged.
+    No view is augmented or turned (Section 4.1). Raises `SqError` as `load_net` does, and where what was kept is
+    damaged.
     """
-    side = samples.pixels.shape[-1]
-    facts = samples.origin, samples.window, samples.spacing, side, len(samples)
-    if (found := kept(run, what, *facts)) is not None:
-        return found if rows is None else found[rows]
-    net = load_net(run, side, str(samples.device))
-    if what == "encoding":
-        net.trunk = fuse(net.trunk)  # batch norm as part of the convolutions: a quarter of the time less
-        which = torch.arange(len(samples)) if rows is None else torch.as_tensor(rows)
-        found = trained.half(encode(net, samples, which, run.settings.loop.precision)).cpu().numpy()
-    else:  # frames are encoded once, whatever is asked of them
-        found = answers(net, torch.from_numpy(embed(run, samples, rows=rows)).to(samples.device), what)
-    if rows is None:
-        save_array(trained.embedded(run.key) / _name(what, *facts), found)
-    return found.astype(np.float32)
+    return said(run, what, samples, lambda: samples)
 
 
-def kept(run: Trained, what: str, origin: str, window: int, spacing: int, side: int, count: int) -> np.ndarray | None:
-    """What `embed` found before, here or where the network came from, of `count` samples; None: nothing.
+def said(run: Trained, what: str, asked: Samples | FrameSet, samples: Callable[[], Samples]) -> np.ndarray:
+    """`embed` of samples that are made only if nobody asked before; asked : they, or a frame set with their index."""
+    def ask() -> np.ndarray:
+        if what == "encoding":
+            return encodings(run, samples())
+        net = load_net(run, run.settings.crop or asked.pixels.shape[-1])
+        codes = said(run, "encoding", asked, samples)  # frames are encoded once, whatever is asked of them
+        return heads(net, torch.from_numpy(codes).to(net.level.device), what)
 
-    origin, window, spacing, side : of these samples, `side` in pixels. `SqError` where what was kept is damaged.
-    """
-    name = _name(what, origin, window, spacing, side, count)
-    path = next((path for path in trained.kept_beside(run.key) if path.name == name), None)
-    return None if path is None else load_array(path).astype(np.float32)
+    return answers.kept(answers.key_of(what, CODE, asked, nets=[run.key]), ask).astype(np.float32)
 
 
-def _name(what: str, origin: str, window: int, spacing: int, side: int, count: int) -> str:
-    return f"{what}-{keys.lasting(origin)[:12]}-{window}x{spacing}-{side}-{count}.npy"
+def encodings(run: Trained, samples: Samples, rows: np.ndarray | None = None) -> np.ndarray:
+    """Encodings (M, E) of the samples `rows` (positions; default: all), in half precision as `embed` keeps them, for
+    some come with the book; not kept. Raises `SqError` as `load_net` does."""
+    net = load_net(run, samples.pixels.shape[-1], str(samples.device))
+    net.trunk = fuse(net.trunk)  # batch norm as part of the convolutions: a quarter of the time less
+    which = torch.arange(len(samples)) if rows is None else torch.as_tensor(rows)
+    return trained.half(encode(net, samples, which, run.settings.loop.precision)).cpu().numpy()
 
 
 @torch.no_grad()
@@ -286,7 +277,7 @@ def encode(net: nn.Module, samples: Samples, which: Tensor, precision: str) -> T
 
 
 @torch.no_grad()
-def answers(net: nn.Module, codes: Tensor, what: str) -> np.ndarray:
+def heads(net: nn.Module, codes: Tensor, what: str) -> np.ndarray:
     """What a head of a network in evaluation mode says of encodings (B, E), float32 (B, …).
 
     what : "projection" (B, P), L2-normalised, of contrastive networks; "probability" (B, 1) of a sunquake, of the class

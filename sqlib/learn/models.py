@@ -195,25 +195,21 @@ class AutoEncoder(nn.Module):
 
 
 def take(net: nn.Module, weights: dict[str, torch.Tensor], variational: bool = False) -> dict[str, list[str]]:
-    """Give a network the `weights` of another one, part by part (trunk, encoding, projector …); return what was done.
+    """Give a network the `weights` of another one, part by part (trunk, encoding, projector …); return the names of
+    the parts "taken", and of those "not_taken": the network has no such part, or one of other shapes.
 
-    A part is taken as a whole or left as it was drawn. Of a `variational` encoding, which gives a mean and a variance,
-    the half that gives the mean is taken. The lists: taken, mean_half_taken, not_taken (the network has no such part,
-    or one of other shapes) and as_drawn (nothing fits).
+    A part is taken as a whole or not at all. Of a `variational` encoding, which gives a mean and a variance, the half
+    that gives the mean is taken.
     """
-    report, own = {"taken": [], "mean_half_taken": [], "not_taken": [], "as_drawn": []}, net.state_dict()
-    for part in dict.fromkeys(name.partition(".")[0] for name in (*own, *weights)):
+    report, own = {"taken": [], "not_taken": []}, net.state_dict()
+    for part in dict.fromkeys(name.partition(".")[0] for name in weights):
         mine, theirs = ({name: tensor for name, tensor in tensors.items() if name.partition(".")[0] == part}
                         for tensors in (own, weights))
-        halved = variational and part == "encoding"
-        if halved:
+        if variational and part == "encoding":
             theirs = {name: tensor if name not in mine or tensor.shape == mine[name].shape else tensor.chunk(2)[0]
                       for name, tensor in theirs.items()}
-        if {name: t.shape for name, t in theirs.items()} == {name: t.shape for name, t in mine.items()}:
-            report["mean_half_taken" if halved else "taken"].append(part)
-            own |= theirs
-        else:
-            report["not_taken"] += [part] if theirs else []
-            report["as_drawn"] += [part] if mine else []
+        fits = {name: t.shape for name, t in theirs.items()} == {name: t.shape for name, t in mine.items()}
+        report["taken" if fits else "not_taken"].append(part)
+        own |= theirs if fits else {}
     net.load_state_dict(own)
     return report

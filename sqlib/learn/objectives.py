@@ -1,5 +1,7 @@
 """What is minimised, for each objective of an encoder: of views that are contrasted, classified or reconstructed."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,14 +12,14 @@ from sqlib.learn.settings import Settings
 
 
 def attainable(settings: Settings, size: int, share: float) -> dict[str, float]:
-    """Loss of a batch of `size` samples, a `share` of them positive: "chance", where all views lie in one point, and
-    "least", the lowest that there is (`losses.least`)."""
+    """Loss of a batch of `size` samples, a `share` of them positive: "chance", log(n - 1) of n views in one
+    point, and "least", the lowest that there is (`losses.least`)."""
     positives = round(share * size)
     alone = [2] * (size - positives)  # of a quiet sample only its two views attract one another
     groups = {"simclr": [2] * size, "minority": [2 * positives, *alone],
               "classes": [positives, positives, size - positives, size - positives]}  # as if of equal size
     groups = groups.get(settings.objective, [2 * positives, 2 * (size - positives)])
-    return {"chance": losses.chance_level(2 * size), "least": losses.least(groups, settings.temperature)}
+    return {"chance": math.log(2 * size - 1), "least": losses.least(groups, settings.temperature)}
 
 
 def objective(net: nn.Module, views: Tensor, labels: Tensor, settings: Settings, weights: Tensor,

@@ -1,6 +1,7 @@
 """The check on everyday pictures (Section 3.2, Appendix B.2): the same network and loss on what is not the Sun."""
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,8 +22,8 @@ from torchvision.datasets import CIFAR10
 from sqlib import keys
 from sqlib.errors import SqError
 from sqlib.learn import trained
-from sqlib.learn.augment import augment, decide_low_pass
-from sqlib.learn.losses import chance_level, supcon
+from sqlib.learn.augment import augment, chance
+from sqlib.learn.losses import supcon
 from sqlib.learn.lowpass import low_pass, solarize, to_counts
 from sqlib.learn.models import ContrastiveNet
 from sqlib.learn.settings import Loop, Model, Settings, Views
@@ -99,7 +100,7 @@ def learn(pictures: Pictures, seed: int, epochs: int, *, filtered: torch.Tensor 
         def losses(net, which: torch.Tensor, draws: torch.Generator) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
             seen = []
             for _ in "ab":
-                chosen, part = decide_low_pass(len(which), views, draws), pixels[which]
+                chosen, part = chance(len(which), views.low_pass, draws), pixels[which]
                 if low is not None:
                     part = torch.where(chosen[:, None, None, None], low[which], part)
                 seen.append(augment(part, views, draws))
@@ -111,7 +112,7 @@ def learn(pictures: Pictures, seed: int, epochs: int, *, filtered: torch.Tensor 
             torch.manual_seed(seed)
             net = ContrastiveNet(model, pixels.shape[1])
         return Task(pictures.name, loop, seed, device, net, 2 * steps * batch, steps, batches, losses,
-                    lambda net: read(unwrapped(net), pictures), "view", {"chance": chance_level(2 * batch)})
+                    lambda net: read(unwrapped(net), pictures), "view", {"chance": math.log(2 * batch - 1)})
 
     facts = {"fingerprint": fingerprint.hexdigest(), "code": CODE[:12], "source": pictures.name}
     key = keys.key(CODE, asdict(settings), facts["fingerprint"], loop.precision)

@@ -185,9 +185,3 @@ def hold_out(index: pd.DataFrame, part: np.ndarray, share: float, seed: int) -> 
                       "(validation = 0)")
     held = np.isin(index["event"].iloc[part], events[: max(1, round(share * len(events)))])
     return part[~held], part[held]
-
-
-def thinned(index: pd.DataFrame, part: np.ndarray, every: int) -> np.ndarray:
-    """Of the samples `part` all positives, and the negatives whose frame number divides by `every`."""
-    rows = index.iloc[part]
-    return part[((rows["label"] == 1) | (rows["frame"] % every == 0)).to_numpy()]

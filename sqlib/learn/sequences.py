@@ -23,17 +23,10 @@ def sliding_window(embeddings: np.ndarray, index: pd.DataFrame, width: int) -> n
 
     `index` has the columns event and frame. A neighbour that is not there (before the first and after the last frame of
     an event, and in a gap) is replaced by the nearest frame of the same event; no other event is ever asked.
-    Raises `SqError` for an even width, an index of another length, and a frame that is listed twice.
+    Raises `SqError` for an even width.
     """
     if width < 1 or width % 2 == 0:
         raise SqError(f"width={width}: a frame stands in the middle of its window, so a width is odd: 1, 3, 5 …")
-    embeddings = np.asarray(embeddings)
-    if len(embeddings) != len(index):
-        raise SqError(f"{len(embeddings)} embeddings for an index of {len(index)} rows")
-    twice = index.duplicated(["event", "frame"]).to_numpy()
-    if twice.any():
-        event, frame = index[["event", "frame"]].iloc[twice.argmax()]
-        raise SqError(f"frame {frame} of {event} is in the index twice; a sequence needs each frame once")
     offsets = np.arange(width) - width // 2
     rows = np.empty((len(index), width), np.int64)
     for places in index.groupby("event").indices.values():
@@ -100,11 +93,9 @@ def components(vectors: np.ndarray, train, method: str, count: int, seed: int, n
     Scaling and components are fitted to the rows `train` (positions) alone; the other rows are carried over by what was
     fitted. UMAP places those together, so their components depend a little on one another, as those of training rows do
     not. `neighbours`: of UMAP. Costly: UMAP takes seconds for 2,000 rows of 64 numbers.
-    Raises `SqError` for an unknown method and for fewer training rows or dimensions than components.
+    Raises `SqError` for fewer training rows or dimensions than components.
     """
     vectors, train = np.asarray(vectors), np.asarray(train)
-    if method not in ("pca", "umap"):
-        raise SqError(f"components {method!r} are unknown: pca or umap")
     if not 1 <= count <= min(len(train) - 2, vectors.shape[1]):  # UMAP's spectral start needs two rows more
         raise SqError(f"{count} components of {len(train)} training vectors of {vectors.shape[1]} numbers: "
                       "ask for fewer")

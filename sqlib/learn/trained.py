@@ -24,7 +24,6 @@ from sqlib.paths import alone, clean, home, replacing
 
 AGAIN = "delete the folder and train again"
 SHIPPED = Path("results", "weights")  # networks that come with the book, under home()
-LIGHT = 2e6  # bytes; larger encodings do not come with them
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,37 +76,18 @@ def is_complete(key: str) -> bool:
     return (run_folder(key) / "card.json").is_file()
 
 
-def embedded(key: str) -> Path:
-    """Where embeddings by the network `key` are kept that were made here."""
-    return home() / "data" / "models" / "embedded" / key
-
-
-def kept_beside(key: str) -> list[Path]:
-    """Files of embeddings by the network `key`: those that came with the book, and those made here."""
-    return [path for folder in (shipped_folder(key), embedded(key)) for path in sorted(folder.glob("*.npy"))]
-
-
 def ship(keys: Iterable[str]) -> Path:
     """Copy finished networks to home()/`SHIPPED`, where others find them without training; return that folder.
 
-    With them go what they answered on trial events (one number a frame: `encoders.embed`, "margin"), and encodings of
-    other frames up to `LIGHT`, which take a minute each to make. What was shipped under other keys stays. Raises
-    `SqError` for a network that is not there.
+    What was shipped under other keys stays. Raises `SqError` for a network that is not there.
     """
     folder = home() / SHIPPED
     for key in keys:
         source = run_folder(key)
         if not (source / "card.json").is_file():
             raise SqError(f"there is no finished network {key}: sq train CHAPTER trains those of a chapter")
-        files = [source / name for name in ("weights.safetensors", "history.csv", "card.json")]
-        beside = [(path, *path.name.split("-", 1)) for path in kept_beside(key)]
-        asked = {frames for _, what, frames in beside if what == "margin"}
-        files += [path for path, what, frames in beside if what == "margin" or (
-            what == "encoding" and frames not in asked and path.stat().st_size < LIGHT)]
         with replacing(shipped_folder(key)) as new:
-            new.mkdir(parents=True)
-            for path in files:
-                shutil.copyfile(path, new / path.name)
+            shutil.copytree(source, new, ignore=shutil.ignore_patterns(".*"))
     return folder
 
 
