@@ -6,7 +6,6 @@ import re
 import shutil
 import sys
 import sysconfig
-import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,7 +18,7 @@ from sqlib.errors import SqError, in_words
 from sqlib.paths import alone, home, remove, replacing
 from sqlib.show.bundle import VIEWER
 from sqlib.show.provenance import read_card
-from sqlib.show.records import mark, read_records, write_json
+from sqlib.show.records import read_records
 
 VENDORED = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax")
 MATHJAX = ("tex-mml-chtml.js", "output/chtml/fonts", "input/tex/extensions", "ui", "a11y")  # what pages use of it
@@ -90,8 +89,8 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
 def _add_chapter(source: Path, name: str, folder: Path, entries: set[str]) -> None:
     """Put the run of a chapter into the book's source; `entries`: names on the page of functions.
 
-    Its notebook with facts under its title and a note on each figure; beside it its pictures and records; its tables
-    and players' pictures as they are.
+    Its notebook with facts under its title and a note on each figure; its files for the extension; its tables and
+    players' pictures as they are.
     """
     card, notebook, records = read_card(folder), read_notebook(folder / "executed.ipynb"), read_records(folder)
     tables, players = sorted(folder.glob("tables/*.csv")), [*folder.glob("players/*.webp")]
@@ -106,16 +105,12 @@ def _add_chapter(source: Path, name: str, folder: Path, entries: set[str]) -> No
             cell["metadata"] |= {"tags": [*tags, "hide-input"], "mystnb": prompts}
         elif "injected-parameters" in tags:
             tags.append("remove-cell")  # the run card on the page lists the values of this run
-    extra, beside = source / "_extra", source / "_published" / name
+    shutil.copytree(folder, source / "_published" / name, ignore=shutil.ignore_patterns("*.ipynb"))
     stills = [folder / "figures" / f"{path.stem}.png" for path in players]
-    for target, paths in {extra / "records" / name: tables, beside / "figures": folder.glob("figures/*.png"),
-                          extra / "players" / name: [*folder.glob("figures/*.webp"), *players, *stills]}.items():
-        target.mkdir(parents=True)
+    for kind, paths in {"records": tables, "players": [*folder.glob("figures/*.webp"), *players, *stills]}.items():
+        (source / "_extra" / kind / name).mkdir(parents=True)
         for path in paths:
-            shutil.copyfile(path, target / path.name)
-    for record in records.values():
-        words = mark(record["source"], record["seed"], record.get("own", ""))
-        write_json(beside / "records" / f"{record['name']}.json", {**record, "mark": words})
+            shutil.copy(path, source / "_extra" / kind / name)
     (source / "notebooks" / f"{name}.ipynb").write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
 
 
@@ -137,16 +132,16 @@ def _sphinx(source: Path, builder: str = "html") -> None:
     On Linux it is forked: this process has imported sqlib, torch and all, to list its functions, and Sphinx need not.
     """
     command = ["build", str(source), "-W", "-n", "--keep-going", "--builder", builder]
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "log")
-        child = get_context("fork" if sys.platform == "linux" else "spawn").Process(
-            target=_jupyter_book, args=(command, source, log))
-        child.start()
-        try:
-            child.join()
-        finally:
-            child.kill()
-        said = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else "it did not start"
+    log = source / f"{builder}.log"
+    log.write_text("it did not start")
+    child = get_context("fork" if sys.platform == "linux" else "spawn").Process(
+        target=_jupyter_book, args=(command, log))
+    child.start()
+    try:
+        child.join()
+    finally:
+        child.kill()
+    said = log.read_text(encoding="utf-8", errors="replace")
     lines = re.sub(r"\x1b\[[0-9;]*m", "", said).splitlines()
     wrong = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|^\s*[\w.]*(Error|Exception)\b")
     bad = [line.strip() for line in lines if wrong.search(line)]
@@ -155,8 +150,8 @@ def _sphinx(source: Path, builder: str = "html") -> None:
         raise SqError("the book was not built:\n  " + "\n  ".join(shown).replace(f"{source}/", ""))
 
 
-def _jupyter_book(command: list[str], folder: Path, log: Path) -> None:
-    os.chdir(folder)
+def _jupyter_book(command: list[str], log: Path) -> None:
+    os.chdir(log.parent)
     os.environ["NO_COLOR"] = "1"
     from jupyter_book.cli.main import main
 

@@ -20,7 +20,7 @@ from sqbook.site.api import as_rst
 from sqbook.site.pages import render, repository
 from sqlib.show import bundle
 from sqlib.show.bundle import MIME
-from sqlib.show.records import read_json
+from sqlib.show.records import mark, read_json
 
 PUBLISHED = "_published"
 GENERATED = ("book/api", "book/rerun", "book/scorecard", "book/what_to_believe")  # by the build: no file to edit
@@ -76,8 +76,9 @@ def borrowed(docname: str, folder: Path, record: dict) -> nodes.Element:
 
 def figure(record: dict, shown: nodes.Node, *more: nodes.Node) -> published_figure:
     """A figure with its label, caption and mark, and what `more` there is to say."""
-    mark = nodes.inline("", record["mark"], classes=["sq-mark", f"sq-{record['source'][0]}"])
-    words = [nodes.strong("", f"{record['label']}."), nodes.Text(f" {record['caption']} "), mark, *more]
+    origin = mark(record["source"], record["seed"], record.get("own", ""))
+    words = [nodes.strong("", f"{record['label']}."), nodes.Text(f" {record['caption']} "),
+             nodes.inline("", origin, classes=["sq-mark", f"sq-{record['source'][0]}"]), *more]
     return published_figure("", shown, nodes.caption("", "", *words), label=record["label"], classes=["sq-figure"])
 
 
