@@ -178,7 +178,7 @@ def slides_(notebook, force, **given) -> None:
 def student_(folder, check, profile) -> None:
     """Write the notebooks for students, without solutions.
 
-    To FOLDER, which must be new, empty, or written so before.
+    To FOLDER, which must be new or empty.
     """
     from sqbook import student
 

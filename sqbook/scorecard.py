@@ -4,10 +4,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqbook.site.pages import headlines, render
+from sqbook.site.pages import headlines, published, render
 from sqlib.errors import in_words
 from sqlib.judge.claims import DECIDED, VERDICTS, claims, number, rule
-from sqlib.show.records import mark, read_records
+from sqlib.show.records import mark
 
 PRINTED = {"Table": tuple(f"table{n}" for n in range(1, 7)), "Figure": tuple(f"fig{n:02}" for n in range(1, 22))}
 SLIPS = ("01_dataset", "02_autoencoders", "03_losses")  # chapters that audit printed numbers
@@ -21,16 +21,13 @@ def scorecard_page(run_folders: dict[str, Path]) -> str:
 
     `SqError` for a record that is none.
     """
-    found = {name: record | {"chapter": chapter} for chapter, folder in run_folders.items()
-             for name, record in read_records(folder).items()}
-    folders = ", ".join(map(str, run_folders.values()))
-    with in_words(f"the records in {folders} cannot be judged", "run the notebooks again"):
-        claimed = [{"name": name, **one, "rules": [rule(name), rule(name, True)], "record": found.get(f"claim-{name}")}
-                   for name, one in claims().iterrows()]
-        words = [decisive(one["tests"], one["record"])[0].get("verdict") for one in claimed]
-        judged = {"rows": claimed, "total": len(words), "judged": sum(word in DECIDED for word in words),
+    found = published(run_folders)
+    with in_words("the records of this build cannot be judged", "run the notebooks again"):
+        judged = claimed(found)
+        words = [one["verdict"] for one in judged.values()]
+        counts = {"total": len(words), "judged": sum(word in DECIDED for word in words),
                   "counts": _counts(words, DECIDED), "beyond": sum(word in VERDICTS[len(DECIDED):] for word in words)}
-        tried = sorted({one["record"]["chapter"] for one in claimed if one["record"]})
+        tried = sorted({one["record"]["notebook"] for one in judged.values() if one["record"]})
         shown = {word: f".sq-{word.replace(' ', '-')}" for word in VERDICTS}
         shown |= {f"chapter {chapter[:2]}": f"[href*='/{chapter[:2]}_']" for chapter in tried}
         parts = {}
@@ -38,7 +35,7 @@ def scorecard_page(run_folders: dict[str, Path]) -> str:
             rows = [{"label": f"{kind} {place}"} | _item(found.get(name)) for place, name in enumerate(names, 1)]
             parts[kind] = {"rows": rows, "made": sum(bool(row["record"]) for row in rows),
                            "counts": _counts([row["verdict"][0] for row in rows], SHOWN)}
-        return render("scorecard.md", claims=judged, shown=shown, near=f"{NEAR:g}", few=FEW, parts=parts,
+        return render("scorecard.md", rows=judged, claims=counts, shown=shown, near=f"{NEAR:g}", few=FEW, parts=parts,
                       audits=[chapter for chapter in SLIPS if chapter in run_folders], number=number, words=_words,
                       slips=found.get("table-slips", {}).get("numbers"), quoted=headlines(run_folders),
                       mark=lambda one: mark(one["source"], one["seed"], one.get("own", "")))
@@ -46,27 +43,30 @@ def scorecard_page(run_folders: dict[str, Path]) -> str:
 
 def conclusions_page(run_folders: dict[str, Path]) -> str:
     """Markdown of the closing page, what to believe of each claim, from the same runs; `SqError` for no records."""
-    found = {name: record for folder in run_folders.values() for name, record in read_records(folder).items()}
-    judged = {}
+    found = published(run_folders)
     with in_words("the records of this build cannot be judged", "run the notebooks again"):
-        for name, one in claims().iterrows():
-            record = found.get(f"claim-{name}")
-            own, second = decisive(one["tests"], record)
-            judged[name] = {**one, "tried": record is not None, "verdict": own.get("verdict"),
-                            "note": own.get("note", ""), "rule": rule(name, second),
-                            "number": number(*map(own.get, ("value", "low", "high")))}
+        judged = claimed(found)
     simulated = any(record["simulated"] for name, record in found.items() if name.startswith("claim-"))
     return render("what_to_believe.md", claims=judged, records=found, simulated=simulated, chapters=list(run_folders),
                   share=headlines(run_folders).get("ap_share_of_ideal"))
 
 
-def decisive(tests: str, record: dict | None) -> tuple[dict, bool]:
-    """What the record of a claim says by a rule that tests it (an empty dict where no such rule was tried), and whether
-    that is the second rule: it is where this has a verdict, or the first rule does not test the claim (`tests`)."""
-    first = record["numbers"] if record else {}
-    second = first.get("second") or {}
-    later = second.get("verdict") in DECIDED or tests != "yes"
-    return second if later else first, later
+def claimed(records: dict[str, dict]) -> dict[str, dict]:
+    """Each claim of the paper by name: its row of `claims()`, its rules, its record (None: not tried), and what that
+    says by the rule that tests the claim (`verdict` None: it says nothing).
+
+    That is the second rule where it has a verdict, or where the first does not test the claim.
+    """
+    found = {}
+    for name, one in claims().iterrows():
+        record, rules = records.get(f"claim-{name}"), [rule(name), rule(name, True)]
+        first = record["numbers"] if record else {}
+        second = first.get("second") or {}
+        later = second.get("verdict") in DECIDED or one["tests"] != "yes"
+        own = second if later else first
+        found[name] = {**one, "record": record, "rules": rules, "rule": rules[later], "verdict": own.get("verdict"),
+                       "note": own.get("note", ""), "number": number(*map(own.get, ("value", "low", "high")))}
+    return found
 
 
 def compared(record: dict) -> list[tuple]:

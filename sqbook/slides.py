@@ -6,9 +6,9 @@ beside the tag, all of it. Published figures and tables are shown, one a slide. 
 chapter prints or says of its findings, are notes for the speaker, like cells tagged `notes`; findings of a cell with
 `"whole": true` stand on the slide. What is tagged `skip` is left out.
 
-One message a slide: a slide with a picture has the message of its caption as the title, with this run's number, and an
-exercise within a whole text begins a slide of its own, its hints being notes. What a slide shall say otherwise stands
-beside its tag: `"title"`, `"words"` (Markdown) and `"notes"`, which come before the notes that it has anyway.
+One message a slide: a slide with a picture has the message of its caption as the title, with this run's number. The
+hints of an exercise are notes. What a slide shall say otherwise stands beside its tag: `"title"`, `"words"` (Markdown)
+and `"notes"`, which come before the notes that it has anyway.
 """
 
 import re
@@ -34,7 +34,6 @@ REVEAL = Path(sysconfig.get_path("purelib"), "sphinx_revealjs/_static/revealjs")
 MATHJAX = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax/tex-svg.js")
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z*$\[<“])")
 FOLDED = re.compile(r"^<details><summary>Hint</summary>\n(.*?)^</details>$", flags=re.MULTILINE | re.DOTALL)
-EXERCISE = re.compile(r"\n\n(?=\*\*(?:Exercise )?\d+\. )")
 
 
 def write_slides(run_folder: Path) -> Path:
@@ -83,10 +82,7 @@ def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
         if kind == "skip":
             continue
         if cell.cell_type == "markdown":
-            first, *exercises = EXERCISE.split(cell.source) if whole else [cell.source]
-            heading, words = lead(first, whole)
-            if exercises and not words:  # a heading alone is no slide
-                words = exercises.pop(0)
+            heading, words = lead(cell.source, whole)
             if begins:
                 title, filled, level = heading or title, False, "##" if made else "#"
                 add(kind, f"{level} {says.get('title', title)}\n\n{unfolded(says.get('words', words))}"
@@ -94,13 +90,9 @@ def deck(notebook: NotebookNode, facts: str) -> NotebookNode:
                 top = made[-1] if level == "##" and "title" not in says else None
             elif kind == "fragment":
                 add(kind, words)
-            for note in (says.get("notes"), first if not whole or "words" in says else folded(words)):
+            for note in (says.get("notes"), cell.source if not whole or "words" in says else folded(words)):
                 if note:
                     add("notes", note)
-            for one in exercises:
-                add("subslide", f"## {title}\n\n{unfolded(one)}")
-                if folded(one):
-                    add("notes", folded(one))
         for output in cell.get("outputs", []):
             if output.get("data", {}).get("text/html"):  # a claim has nothing to see
                 said = message(output)

@@ -27,7 +27,7 @@ from sqbook import execute as runs
 from sqbook import parameters as params
 from sqbook.scorecard import scorecard_page
 from sqbook.site import build as pages
-from sqbook.site.notes import add_notes
+from sqbook.site.api import add_notes
 from sqbook.site.pages import costs
 from sqlib.data import corona, cubes, own_cubes, sunquakenet
 from sqlib.learn import checkpoint, encoders, locator, trained
@@ -188,7 +188,7 @@ def read_executed(path: Path):
     slides.write_slides(path.parent)
     notebook = params.read_notebook(path)
     costs(path.parent)
-    add_notes(notebook["cells"], CARD, records.read_records(path.parent), set(), {}, {})
+    add_notes(notebook["cells"], CARD, records.read_records(path.parent), set(), {}, set())
 
 
 def a_training(name: str):

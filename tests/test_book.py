@@ -34,12 +34,13 @@ def test_book_shows_each_chapter_with_its_facts_its_figures_and_its_run_card(boo
         assert title in page
         assert "time to read: 1 min · time to run: " in page
         assert "profile: smoke · data: simulated twin" in page
+        assert "caption-number" not in page  # of Sphinx: labels are the paper's
         assert 'alt="A histogram that falls off exponentially."' in page
         assert "Speckle of &lt;one&gt; source &amp; noise." in page  # captions are text, not markup
         assert page.count("SIMULATED (twin, seed 1265)") == 3  # figure, table, movie
         assert page.count("data:image") == page.count("<script>(") == 0  # pictures and the viewer are files
         assert "<summary>Run card</summary>" in page
-        assert "Show the values of this run" in page
+        assert "Show the parameters" in page and "size = 32" in page.partition("<summary>Run card")[2]
         source = json.loads((book / "_build/book/notebooks" / f"{name}.ipynb").read_text())
         assert "papermill" not in json.dumps([one["metadata"] for one in [source, *source["cells"]]])
 
@@ -115,13 +116,13 @@ def test_every_chapter_has_a_table_of_its_parameters_on_the_rerun_page(book):
     assert len(html.select("table")) >= 6 and html.find("code", string="page.settings")
 
 
-def test_injected_values_fold(book, tmp_path):
+def test_parameters_fold_and_the_values_of_a_run_are_left_to_its_card(book, tmp_path):
     folder = next(path.parent for path in (book / "runs/00_first").glob("*/card.json"))
     (tmp_path / "notebooks").mkdir()
-    _add_chapter(tmp_path, "00_first", folder, {})
+    _add_chapter(tmp_path, "00_first", folder, set())
     cells = json.loads((tmp_path / "notebooks/00_first.ipynb").read_text())["cells"]
     values = next(cell for cell in cells if "injected-parameters" in cell["metadata"].get("tags", []))
-    assert values["source"].startswith("# The values of this run\n") and "hide-input" in values["metadata"]["tags"]
+    assert "remove-cell" in values["metadata"]["tags"]
     defaults = next(cell for cell in cells if "parameters" in cell["metadata"].get("tags", []))
     assert "hide-input" in defaults["metadata"]["tags"]
     assert defaults["metadata"]["mystnb"]["code_prompt_show"] == "Show the parameters"

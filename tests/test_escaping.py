@@ -80,8 +80,7 @@ def comparison(evil, home, _) -> str:
 def for_students(evil, home, _) -> str:
     """The note under the title; what the notebook itself says is its author's."""
     name = " ".join(evil.replace("/", "").split())
-    made = student.student_notebook({"cells": [{"cell_type": "markdown", "id": "a", "source": "# T"}], "metadata": {}},
-                                    name)
+    made = student.student_notebook(new_notebook(cells=[new_markdown_cell("# T")]), name)
     return rendered("".join(made["cells"][1]["source"]))
 
 

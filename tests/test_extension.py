@@ -21,7 +21,7 @@ from sqlib.show.records import write_json
 
 matplotlib.use("agg")
 CONF = """
-extensions = ["myst_nb", "sqbook.site.extension"]
+extensions = ["myst_nb", "sphinx.ext.autosummary", "sqbook.site.extension"]
 exclude_patterns = ["_build", "run"]
 html_extra_path = ["_extra"]
 html_theme = "basic"
@@ -67,7 +67,7 @@ def site(tmp_path_factory):
         write_json(run / "card.json", card | {"key": "k", "seconds_in_all": 1.0})
         patch.setattr("sqbook.site.build.resolve", lambda *about: (None, {}))
         (source / "notebooks").mkdir()
-        _add_chapter(source, "00_first", run, {})
+        _add_chapter(source, "00_first", run, set())
     (source / "conf.py").write_text(CONF)
     (source / "book").mkdir()
     (source / "book/prose.md").write_text(PROSE)

@@ -55,7 +55,7 @@ def refused(words, capsys) -> str:
         (["slides", "00_frist"], "did you mean '00_first'"),
         (["data", "info", "-p", "sise=64"], "did you mean 'size'"),
         (["data", "ingest", "2014-03-29T17:48", "--region", "1", "--stonyhurst", "1", "2"], "give one of --region"),
-        (["student", "/dev/null"], "/dev/null is a file"),
+        (["student", "/dev/null"], "_toc.yml"),
         (["compare", "a", "b"], "no runs are called 'a'"),
         (["sweep", "00_first", "-p", "seed=1..999999999999999999"], "from 1 to 500 runs"),
         (["sweep", "00_first", "-p", "seed=1..9", "-p", "size=1..99"], "from 1 to 500 runs"),

@@ -1,14 +1,15 @@
 """Buttons to the repository, Binder and Colab: only where the repository is named, and only to files that exist."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from conftest import REPOSITORY as URL
 from tinybook import CHECKOUT, TITLES
 
-from sqbook.repository import configured, repository
-from sqbook.site.pages import rerun_page
+from sqbook.site.extension import configure
+from sqbook.site.pages import repository, rerun_page
 from sqlib.errors import SqError
 
 LINK = re.compile(r'href="(https://(?:github\.com|mybinder\.org|colab\.research\.google\.com)/[^"]*)"')
@@ -43,10 +44,11 @@ def test_branch_is_main_unless_named(named, monkeypatch):
 
 def test_without_a_repository_the_configuration_stays_and_shows_no_button(monkeypatch):
     monkeypatch.delenv("SQ_REPOSITORY", raising=False)
-    text = (CHECKOUT / "_config.yml").read_text()
-    assert configured(text) == text
+    options = SimpleNamespace(templates_path=[], html_theme_options={"launch_buttons": {"thebe": False}})
+    configure(None, options)
+    assert options.html_theme_options == {"launch_buttons": {"thebe": False}}
     assert "Without installing anything" not in rerun_page([])
-    config = yaml.safe_load(text)
+    config = yaml.safe_load((CHECKOUT / "_config.yml").read_text())
     assert not any(config["html"][f"use_{which}_button"] for which in ("edit_page", "repository", "issues"))
     assert config["launch_buttons"] == {"thebe": False}
 

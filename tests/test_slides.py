@@ -156,13 +156,8 @@ def test_a_text_that_is_declared_whole_is_shown_whole():
     assert last == ("slide", "## Exercises" + rest)
 
 
-def test_an_exercise_within_a_text_begins_a_slide_and_its_hint_is_a_note():
+def test_the_hint_of_an_exercise_is_a_note():
     hint = "<details><summary>Hint</summary>\n\nAdd.\n\n</details>"
-    whole = f"**Lesson.** *Split.*\n\n**Exercise 1. One.** What is\n1 + 1?\n\n{hint}\n\n**Exercise 2. Two.** And 2 + 2?"
-    assert shown(text("# T", "slide"), text(whole, "subslide", whole=True))[2:] == [
-        ("subslide", "## T\n\n**Lesson.** *Split.*"),
-        ("subslide", "## T\n\n**Exercise 1. One.** What is\n1 + 1?"), ("notes", "Add."),
-        ("subslide", "## T\n\n**Exercise 2. Two.** And 2 + 2?")]
     alone = shown(text("# T", "slide"), text(f"## E\n\n**1. One.** Two?\n\n{hint}", "slide", whole=True))[2:]
     assert alone == [("slide", "## E\n\n**1. One.** Two?"), ("notes", "Add.")]
 

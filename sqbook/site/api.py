@@ -1,16 +1,18 @@
-"""The page of sqlib's public functions: what the book uses of it, by floor; Sphinx reads their docstrings.
+"""What the book uses of sqlib: the page of its functions, and the note under each figure and table, which leads there.
 
-Public is what a chapter, or Python on a page of prose, uses. The code is parsed for it, so the page cannot go stale.
+Public is what a chapter, or Python on a page of prose, uses. The code is parsed for it, so the page cannot go stale;
+Sphinx reads the docstrings.
 """
 
 import ast
 import inspect
 import re
+from contextlib import suppress
 from functools import cache
 from pkgutil import resolve_name
 
-from sqbook.site.notes import imported, parsed
 from sqbook.site.pages import render
+from sqlib.show.bundle import MIME
 
 FLOORS = {"sun": "waves, rays, holography, and the simulated twin", "data": "events, cubes, frames, statistics",
           "learn": "augmentations, losses, networks, training", "judge": "scores, intervals, claims, pitfalls",
@@ -19,25 +21,23 @@ WIDTH = 116  # characters of the longest line of a docstring
 ITEM = re.compile(r"(?!\s)((?:(?!\. )[^:;])+) : (.*)")  # "name : what it is"
 
 
-def entries(sources: list[list[str]]) -> dict[str, str]:
-    """The name of the entry of each function and class of sqlib that the book uses, by each name that it goes by.
+def used(cells: list[str]) -> list[set[str]]:
+    """The functions and classes of sqlib that each cell of a notebook names, by where they are defined.
 
-    sources : the Python of each chapter or page, in cells
-    It goes by what a chapter imports ("sqlib.data.load_frames", the shortest is its entry's) and by where it is defined
-    ("sqlib.data.build.load_frames").
+    They have their full names, `sqlib.judge.metrics.interval`; a cell that is no Python names none.
     """
-    known = {}
-    for cells in sources:
-        trees = [parsed(cell) for cell in cells]
-        modules = imported(trees)
-        for node in (one for tree in trees for one in tree if isinstance(one, ast.Name | ast.Attribute)):
-            root, dot, rest = ast.unparse(node).partition(".")
-            if root in modules and (own := defined(name := f"{modules[root]}{dot}{rest}")):
-                known.setdefault(own, {own}).add(name)
-        for name in modules.values():  # also what is imported and only handed on
-            if own := defined(name):
-                known.setdefault(own, {own}).add(name)
-    return {name: min(names, key=lambda one: (one.count("."), one)) for names in known.values() for name in names}
+    trees = []
+    for cell in cells:
+        trees.append([])
+        with suppress(SyntaxError):
+            trees[-1] += ast.walk(ast.parse(cell))
+    imported = {alias.asname or alias.name: f"{node.module}.{alias.name}" for tree in trees for node in tree
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlib")
+                for alias in node.names}
+    names = [{ast.unparse(node).partition(".") for node in tree if isinstance(node, ast.Name | ast.Attribute)}
+             for tree in trees]
+    return [{defined(f"{imported[root]}{dot}{rest}") for root, dot, rest in own if root in imported} - {""}
+            for own in names]
 
 
 def python_cells(notebook: dict) -> list[str]:
@@ -55,22 +55,52 @@ def defined(name: str) -> str:
     """Where the function or class of sqlib of this name is defined; "" for a name of anything else."""
     module, _, last = name.rpartition(".")
     try:
-        found = resolve_name(f"{module}:{last}")
+        found = inspect.unwrap(resolve_name(f"{module}:{last}"))  # also what is cached
     except (ImportError, AttributeError, ValueError):  # ValueError: of what a call gives
         return ""
     ours = (inspect.isfunction(found) or inspect.isclass(found)) and found.__module__.startswith("sqlib.")
     return f"{found.__module__}.{found.__qualname__}" if ours else ""
 
 
-def api_page(known: dict[str, str]) -> str:
-    """The page, Markdown, of what `entries` found."""
+def api_page(entries: set[str]) -> str:
+    """The page, Markdown, of functions and classes, by their names as `used` gives them."""
     floors = {floor: {} for floor in FLOORS}
-    for name in sorted(set(known.values())):
+    for name in sorted(entries):
         module, _, last = name.rpartition(".")
         found, floor = resolve_name(f"{module}:{last}"), module.split(".")[1]
-        kind = "function" if inspect.isfunction(found) else "exception" if issubclass(found, Exception) else "class"
+        kind = "function" if not inspect.isclass(found) else "exception" if issubclass(found, Exception) else "class"
         floors[floor if floor in FLOORS else ""].setdefault(module, {})[name] = kind
     return render("api.md", floors={floor: modules for floor, modules in floors.items() if modules}, words=FLOORS)
+
+
+def rerun_command(card: dict, usual: dict) -> str:
+    """The command that makes a run (its card) again; `usual`: values that its profile gives, which need not be said."""
+    own = {name: value for name, value in card["parameters"].items()
+           if name not in ("profile", "out") and usual.get(name) != value}
+    words = [f"-p {name}={'FOLDER' if name == 'root' else str(value).replace(' ', '')}" for name, value in own.items()]
+    return " ".join(["sq run", card["notebook"], "--profile", card["profile"], *words])
+
+
+def add_notes(cells: list[dict], card: dict, records: dict[str, dict], tables: set[str], usual: dict,
+              entries: set[str]) -> None:
+    """Give each figure and table in the outputs of executed `cells` its record as the run ended, and its `note`.
+
+    records : of the run, by name; tables : names that have a CSV; usual : see `rerun_command`; entries : names on the
+    page of functions. A note says either which functions the author declared, or which the cell uses without those
+    that publish, each with whether it has an entry.
+    """
+    stored = [cell for cell in cells if "injected-parameters" not in cell["metadata"].get("tags", [])]
+    code = ["".join(cell["source"]) if cell["cell_type"] == "code" else "" for cell in stored]
+    for number, (cell, names) in enumerate(zip(stored, used(code)), 1):
+        for output in cell.get("outputs", []):
+            content = output.get("data", {}).get(MIME)
+            if content and (record := records.get(content["record"]["name"])):
+                content["record"] |= record
+                if record["kind"] != "claim":
+                    own = sorted(name for name in names if not name.startswith("sqlib.show.publish."))
+                    made_by = {name: name in entries for name in record.get("made_by") or own}
+                    content["note"] = {"cell": number, "made_by": made_by, "command": rerun_command(card, usual),
+                                       "table": record["name"] in tables}
 
 
 def as_rst(lines: list[str]) -> list[str]:

@@ -6,26 +6,22 @@ import re
 import shutil
 import sys
 import sysconfig
-import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from multiprocessing import get_context
 from pathlib import Path
 
 from sqbook.parameters import read_notebook, resolve
-from sqbook.repository import configured
-from sqbook.site.api import api_page, entries, python_cells, python_of
-from sqbook.site.checks import check_links, check_offline, read_pages
-from sqbook.site.notes import add_notes
+from sqbook.site.api import add_notes, api_page, python_cells, python_of, used
+from sqbook.site.checks import check_links
 from sqbook.site.pages import chapters_page, costs, headlines_page, minutes, rerun_page, with_facts
 from sqlib.errors import SqError, in_words
 from sqlib.paths import alone, home, remove, replacing
 from sqlib.show.bundle import VIEWER
 from sqlib.show.provenance import read_card
-from sqlib.show.records import mark, read_records, write_json
+from sqlib.show.records import read_records
 
 VENDORED = Path(sysconfig.get_path("purelib"), "sphinx-mathjax-offline/static/mathjax")
 MATHJAX = ("tex-mml-chtml.js", "output/chtml/fonts", "input/tex/extensions", "ui", "a11y")  # what pages use of it
-FOLDED = {"parameters": "the parameters", "injected-parameters": "the values of this run"}  # by tag, in every chapter
 
 
 def chapters() -> list[str]:
@@ -42,7 +38,7 @@ def chapters() -> list[str]:
 def build_book(run_folders: dict[str, Path]) -> Path:
     """Build the book from the runs of its notebooks ({name: run folder}) and return home()/_build/html.
 
-    The site there is replaced only by a build without a warning or a broken link that fetches nothing from the network.
+    The site there is replaced only by a build without a warning or a broken link.
     Raises `SqError` with the build's complaints otherwise.
     """
     build = home() / "_build"
@@ -51,9 +47,7 @@ def build_book(run_folders: dict[str, Path]) -> Path:
         assemble(source, run_folders)
         _sphinx(source)
         made = source / "_build" / "html"
-        pages = read_pages(made)
-        check_offline(made, pages)
-        check_links(made, pages)
+        check_links(made)
         with replacing(build / "html") as aside:
             os.rename(made, aside)
     return build / "html"
@@ -67,10 +61,8 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
     shutil.copytree(home() / "book", source / "book", ignore=shutil.ignore_patterns("static", ".*"))
     shutil.copytree(home() / "book" / "static", source / "_static")
     shutil.copyfile(VIEWER, source / "_static" / VIEWER.name)
-    shutil.copyfile(home() / "_toc.yml", source / "_toc.yml")
-    with in_words(f"{home() / '_config.yml'} cannot be used", "take the project's own: git checkout _config.yml"):
-        config = configured((home() / "_config.yml").read_text(encoding="utf-8"))
-    (source / "_config.yml").write_text(config, encoding="utf-8")
+    for name in ("_toc.yml", "_config.yml"):
+        shutil.copyfile(home() / name, source / name)
     for name in MATHJAX:
         target = source / "_extra" / "mathjax" / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,41 +80,37 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
         python.append(python_of(text))
     (source / "notebooks").mkdir()
     python += [python_cells(read_notebook(folder / "executed.ipynb")) for folder in run_folders.values()]
-    known = entries(python)
-    (source / "book" / "api.md").write_text(api_page(known), encoding="utf-8")
+    entries = {name for cells in python for names in used(cells) for name in names}
+    (source / "book" / "api.md").write_text(api_page(entries), encoding="utf-8")
     for name, folder in run_folders.items():
-        _add_chapter(source, name, folder, known)
+        _add_chapter(source, name, folder, entries)
 
 
-def _add_chapter(source: Path, name: str, folder: Path, known: dict[str, str]) -> None:
-    """Put the run of a chapter into the book's source; `known`: the functions that have an entry, see `api.entries`.
+def _add_chapter(source: Path, name: str, folder: Path, entries: set[str]) -> None:
+    """Put the run of a chapter into the book's source; `entries`: names on the page of functions.
 
-    Its notebook with facts under its title and a note on each figure; beside it its pictures and records; its tables
-    and players' pictures as they are.
+    Its notebook with facts under its title and a note on each figure; its files for the extension; its tables and
+    players' pictures as they are.
     """
     card, notebook, records = read_card(folder), read_notebook(folder / "executed.ipynb"), read_records(folder)
     tables, players = sorted(folder.glob("tables/*.csv")), [*folder.glob("players/*.webp")]
     usual = resolve(name, card["profile"], {})[1]
-    add_notes(notebook["cells"], card, records, {path.stem for path in tables}, usual, known)
+    add_notes(notebook["cells"], card, records, {path.stem for path in tables}, usual, entries)
     first = notebook["cells"][0]
     first["source"] = with_facts("".join(first["source"]), **costs(folder))
     for cell in notebook["cells"]:
         tags = cell["metadata"].get("tags", [])
-        for tag in FOLDED.keys() & tags:
-            prompts = {f"code_prompt_{word.lower()}": f"{word} {FOLDED[tag]}" for word in ("Show", "Hide")}
+        if "parameters" in tags:
+            prompts = {f"code_prompt_{word}": f"{word.title()} the parameters" for word in ("show", "hide")}
             cell["metadata"] |= {"tags": [*tags, "hide-input"], "mystnb": prompts}
-        if "injected-parameters" in tags:
-            cell["source"] = "# The values of this run\n" + "".join(cell["source"]).split("\n", 1)[-1]
-    extra, beside = source / "_extra", source / "_published" / name
+        elif "injected-parameters" in tags:
+            tags.append("remove-cell")  # the run card on the page lists the values of this run
+    shutil.copytree(folder, source / "_published" / name, ignore=shutil.ignore_patterns("*.ipynb"))
     stills = [folder / "figures" / f"{path.stem}.png" for path in players]
-    for target, paths in {extra / "records" / name: tables, beside / "figures": folder.glob("figures/*.png"),
-                          extra / "players" / name: [*folder.glob("figures/*.webp"), *players, *stills]}.items():
-        target.mkdir(parents=True)
+    for kind, paths in {"records": tables, "players": [*folder.glob("figures/*.webp"), *players, *stills]}.items():
+        (source / "_extra" / kind / name).mkdir(parents=True)
         for path in paths:
-            shutil.copyfile(path, target / path.name)
-    for record in records.values():
-        words = mark(record["source"], record["seed"], record.get("own", ""))
-        write_json(beside / "records" / f"{record['name']}.json", {**record, "mark": words})
+            shutil.copy(path, source / "_extra" / kind / name)
     (source / "notebooks" / f"{name}.ipynb").write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
 
 
@@ -144,16 +132,16 @@ def _sphinx(source: Path, builder: str = "html") -> None:
     On Linux it is forked: this process has imported sqlib, torch and all, to list its functions, and Sphinx need not.
     """
     command = ["build", str(source), "-W", "-n", "--keep-going", "--builder", builder]
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "log")
-        child = get_context("fork" if sys.platform == "linux" else "spawn").Process(
-            target=_jupyter_book, args=(command, source, log))
-        child.start()
-        try:
-            child.join()
-        finally:
-            child.kill()
-        said = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else "it did not start"
+    log = source / f"{builder}.log"
+    log.write_text("it did not start")
+    child = get_context("fork" if sys.platform == "linux" else "spawn").Process(
+        target=_jupyter_book, args=(command, log))
+    child.start()
+    try:
+        child.join()
+    finally:
+        child.kill()
+    said = log.read_text(encoding="utf-8", errors="replace")
     lines = re.sub(r"\x1b\[[0-9;]*m", "", said).splitlines()
     wrong = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|^\s*[\w.]*(Error|Exception)\b")
     bad = [line.strip() for line in lines if wrong.search(line)]
@@ -162,8 +150,8 @@ def _sphinx(source: Path, builder: str = "html") -> None:
         raise SqError("the book was not built:\n  " + "\n  ".join(shown).replace(f"{source}/", ""))
 
 
-def _jupyter_book(command: list[str], folder: Path, log: Path) -> None:
-    os.chdir(folder)
+def _jupyter_book(command: list[str], log: Path) -> None:
+    os.chdir(log.parent)
     os.environ["NO_COLOR"] = "1"
     from jupyter_book.cli.main import main
 

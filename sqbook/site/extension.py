@@ -4,24 +4,92 @@
 chapter's run.
 """
 
+import posixpath
 import textwrap
 from pathlib import Path
+from urllib.parse import quote
 
 from docutils import nodes
 from markupsafe import Markup
 from myst_nb.core.render import MimeRenderPlugin
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
+from sphinx.writers.html5 import HTML5Translator
 
-from sqbook.site import nodes as ours
 from sqbook.site.api import as_rst
-from sqbook.site.pages import render
+from sqbook.site.pages import render, repository
+from sqlib.show import bundle
 from sqlib.show.bundle import MIME
-from sqlib.show.records import read_json
+from sqlib.show.records import mark, read_json
 
 PUBLISHED = "_published"
 GENERATED = ("book/api", "book/rerun", "book/scorecard", "book/what_to_believe")  # by the build: no file to edit
 THEME = Path(__file__).parent / "theme"  # templates that take the place of the theme's
+BUTTONS = {
+    **dict.fromkeys(("use_repository_button", "use_edit_page_button", "use_issues_button"), True),
+    "launch_buttons": {"binderhub_url": "https://mybinder.org", "colab_url": "https://colab.research.google.com",
+                       "notebook_interface": "jupyterlab"},
+}
+
+
+class published_figure(nodes.figure):
+    """A figure or player; `label` ("Figure 1") is what a reference without words of its own says."""
+
+
+class published_table(nodes.General, nodes.Element):
+    """A table, which a template writes; `label` as for a figure."""
+
+
+class sized_image(nodes.image):
+    """An image of known size that loads when it comes into view."""
+
+
+def published(document: nodes.document, docname: str, folder: Path, content: dict) -> nodes.Element:
+    """Node of what a notebook published: `content` of its bundle (see `sqlib.show.bundle`), its files in `folder`.
+
+    Its id is the record's name, which is also a label that all of the book can refer to.
+    """
+    record, player = content["record"], content.get("player")
+    if record["kind"] == "claim":
+        shown = nodes.container(classes=["sq-claim"])
+    elif "table" in content:
+        html = bundle.render("table.html", record=record, table=content["table"])
+        shown = published_table("", nodes.raw("", html, format="html"), label=record["label"])
+    elif player:
+        place = "../" * docname.count("/") + f"players/{record['notebook']}/{record['name']}"
+        pictures = {"sheet": f"{place}.webp", "still": f"{place}.png"}
+        html = bundle.render(f"{player['kind']}.html", record=record, player=player, **pictures)
+        shown = figure(record, nodes.raw("", html, format="html"))
+    else:
+        shown = figure(record, image(record, folder))
+    shown["ids"], shown["names"] = [record["name"]], [nodes.fully_normalize_name(record["name"])]
+    document.note_explicit_target(shown, shown)
+    return shown
+
+
+def borrowed(docname: str, folder: Path, record: dict) -> nodes.Element:
+    """A chapter's figure on a page of prose: its picture, its caption, and where it comes from."""
+    link = addnodes.pending_xref("", nodes.inline("", "Where it comes from"), refdomain="std", reftype="ref",
+                                 refdoc=docname, reftarget=record["name"].lower(), refexplicit=True, refwarn=True)
+    return figure(record, image(record, folder), nodes.Text(" "), link, nodes.Text("."))
+
+
+def figure(record: dict, shown: nodes.Node, *more: nodes.Node) -> published_figure:
+    """A figure with its label, caption and mark, and what `more` there is to say."""
+    origin = mark(record["source"], record["seed"], record.get("own", ""))
+    words = [nodes.strong("", f"{record['label']}."), nodes.Text(f" {record['caption']} "),
+             nodes.inline("", origin, classes=["sq-mark", f"sq-{record['source'][0]}"]), *more]
+    return published_figure("", shown, nodes.caption("", "", *words), label=record["label"], classes=["sq-figure"])
+
+
+def image(record: dict, folder: Path) -> sized_image:
+    """The picture of a record whose files lie under `folder`, a folder of the source with the chapter's name."""
+    from PIL import Image
+
+    width, height = Image.open(folder / record["file"]).size
+    uri = "/" + posixpath.join(folder.parent.name, folder.name, record["file"])
+    return sized_image(uri=uri, alt=record["alt"], width=str(width), height=str(height),
+                       classes=["no-scaled-link"])  # else Sphinx links it to its file
 
 
 class Published(MimeRenderPlugin):
@@ -36,7 +104,7 @@ class Published(MimeRenderPlugin):
             return None
         env, content = renderer.renderer.sphinx_env, data.content
         folder = Path(env.srcdir) / PUBLISHED / content["record"]["notebook"]
-        made = [ours.published(renderer.renderer.document, env.docname, folder, content)]
+        made = [published(renderer.renderer.document, env.docname, folder, content)]
         if "note" in content:
             made.append(nodes.raw("", render("note.html", record=content["record"], **content["note"]), format="html"))
         return made
@@ -52,33 +120,47 @@ class Borrowed(SphinxDirective):
         chapter, name = self.arguments
         folder = Path(self.env.srcdir) / PUBLISHED / chapter
         path = folder / "records" / f"{name}.json"
-        return [ours.borrowed(self.env.docname, folder, read_json(path))] if path.is_file() else []
+        return [borrowed(self.env.docname, folder, read_json(path))] if path.is_file() else []
+
+
+def _visit_image(self, node) -> None:
+    source = posixpath.join(self.builder.imgpath, quote(self.builder.images[node["uri"]]))
+    size = {name: node[name] for name in ("width", "height")}
+    self.body.append(self.emptytag(node, "img", "\n", src=source, alt=node["alt"], loading="lazy", **size))
+
+
+def _visit_citation(self, node) -> None:
+    """As docutils does, without its roles: it calls a list what has no list items, and entries' role is deprecated."""
+    if not isinstance(node.previous_sibling(), nodes.citation):
+        self.body.append('<div class="citation-list">\n')
+    self.body.append(self.starttag(node, "div", classes=["citation"]))
+
+
+def _nothing(self, node) -> None:
+    pass
 
 
 def setup(app) -> dict:
     """Add what the book needs to Sphinx."""
-    ours.add_to(app)
-    for name in ("autodoc", "autosummary"):
-        app.setup_extension(f"sphinx.ext.{name}")
+    as_figure = (lambda self, node: self.visit_figure(node), lambda self, node: self.depart_figure(node))
+    app.add_enumerable_node(published_figure, "figure", lambda node: node["label"], html=as_figure)
+    app.add_enumerable_node(published_table, "table", lambda node: node["label"], html=(_nothing, _nothing))
+    app.add_node(sized_image, html=(_visit_image, _nothing))
+    app.add_node(nodes.citation, override=True, html=(_visit_citation, HTML5Translator.depart_citation))
+    app.add_directive("published", Borrowed)
     app.connect("autodoc-process-docstring", translate)
     app.connect("doctree-read", shorten)
-    app.add_directive("published", Borrowed)
     app.connect("config-inited", configure, priority=900)
     app.connect("html-page-context", complete, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def configure(app, config) -> None:
-    """Put our templates before the theme's; figures have the paper's labels, and no numbers of Sphinx's.
-
-    The page of sqlib's functions has its own list of them, and types that lead nowhere, as NumPy's.
-    """
+    """Put our templates before the theme's, and buttons that lead to the repository, where one is known."""
     config.templates_path.insert(0, str(THEME))
-    config.numfig = False
-    config.add_module_names = config.toc_object_entries = config.autosummary_generate = False
-    config.autodoc_preserve_defaults = True
-    config.html_use_index = False  # its long names do not fit a phone, and the page of functions has them all
-    config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, ("py:.*", ".*")]
+    config.numfig = False  # figures and tables have the paper's labels; an extension of jupyter-book sets it
+    if known := repository():
+        config.html_theme_options |= {**BUTTONS, **dict(zip(("repository_url", "repository_branch"), known))}
 
 
 def translate(app, what, name, found, options, lines) -> None:
@@ -101,7 +183,6 @@ def complete(app, pagename, templatename, context, doctree) -> None:
     maths = doctree and any(isinstance(node, nodes.math | nodes.math_block) for node in doctree.findall())
     for key in ("script_files", "css_files"):
         context[key] = [item for item in context.get(key, []) if not _unwanted(item, bool(maths))]
-    context.setdefault("default_mode", "auto")  # light or dark as the reader's machine; the theme complains without it
     if doctree and (paragraph := next(doctree.findall(nodes.paragraph), None)):
         words = textwrap.shorten(paragraph.astext(), 160, placeholder=" …")
         described = Markup('<meta name="description" content="{}">\n').format(words)

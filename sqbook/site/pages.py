@@ -1,12 +1,12 @@
 """Pages that the build makes: the headlines, what each chapter costs a class, and how to rerun it."""
 
+import os
 import re
 from functools import cache
 from pathlib import Path
 
 from sqbook.durations import latest_card
 from sqbook.parameters import described, needs, parameters, profile_values, read_notebook
-from sqbook.repository import repository
 from sqlib import profiles
 from sqlib.errors import SqError
 from sqlib.paths import home
@@ -15,6 +15,8 @@ from sqlib.show.records import MARKS, read_records
 
 WORDS_A_MINUTE = 180
 CLASS = "workshop"  # the profile that a class runs
+GITHUB = re.compile(r"https://github\.com/[A-Za-z0-9](?:-?[A-Za-z0-9])*/(?!\.+$)(?!.*\.git$)[\w.-]+", re.ASCII)
+BRANCH = re.compile(r"(?!.*\.\.)\w[\w.-]*(?:/\w[\w.-]*)*", re.ASCII)
 
 
 @cache
@@ -59,6 +61,11 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
+def published(run_folders: dict[str, Path]) -> dict[str, dict]:
+    """The records of a build ({chapter: run folder}) by name, which in a book each record has for itself."""
+    return {name: record for folder in run_folders.values() for name, record in read_records(folder).items()}
+
+
 def headlines(run_folders: dict[str, Path]) -> dict[str, dict]:
     """The numbers that the book is quoted for, as the runs of a build ({chapter: run folder}) declare them.
 
@@ -66,13 +73,12 @@ def headlines(run_folders: dict[str, Path]) -> dict[str, dict]:
     two records declare.
     """
     found = {}
-    for folder in run_folders.values():
-        for record in read_records(folder).values():
-            for name, said in record.get("headlines", {}).items():
-                if name in found:
-                    both = " and ".join(f"{one['notebook']}/{one['name']}" for one in (found[name]["record"], record))
-                    raise SqError(f"the headline {name!r} is declared by {both}: give one of them another name")
-                found[name] = dict(zip(("value", "low", "high", "what"), said)) | {"record": record}
+    for record in published(run_folders).values():
+        for name, said in record.get("headlines", {}).items():
+            if name in found:
+                both = " and ".join(f"{one['notebook']}/{one['name']}" for one in (found[name]["record"], record))
+                raise SqError(f"the headline {name!r} is declared by {both}: give one of them another name")
+            found[name] = dict(zip(("value", "low", "high", "what"), said)) | {"record": record}
     return found
 
 
@@ -88,6 +94,18 @@ def chapters_page(run_folders: dict[str, Path]) -> str:
     cards = {name: latest_card(name, CLASS) for name in rows}
     return render("chapters.md", chapters=rows, profile=CLASS, duration=duration,
                   others={name: card for name, card in cards.items() if card and rows[name]["profile"] != CLASS})
+
+
+def repository() -> tuple[str, str] | None:
+    """The address of the book's repository ($SQ_REPOSITORY) and the branch ($SQ_BRANCH, "main"); None without it.
+
+    Raises `SqError` for an address that is not https://github.com/OWNER/NAME, as Binder and Colab open no other.
+    """
+    url, branch = os.environ.get("SQ_REPOSITORY", ""), os.environ.get("SQ_BRANCH") or "main"
+    if url and not (GITHUB.fullmatch(url) and BRANCH.fullmatch(branch)):
+        raise SqError(f"SQ_REPOSITORY={url!r} is not https://github.com/OWNER/NAME, or SQ_BRANCH={branch!r} is not the "
+                      "name of a branch; unset them for a book without buttons to it")
+    return (url, branch) if url else None
 
 
 def rerun_page(chapters: list[str]) -> str:

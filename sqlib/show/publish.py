@@ -13,7 +13,7 @@ headlines : what the book is quoted for, {"f1_shuffled": (value, low, high, what
     there are not; each name once in a book
 source : "simulated", "observed", "published", "theory", "everyday" or several; default by the chapter's data set
 made_by : the functions (or their names) that made it, for the note below it; without it the note says what the cell
-    calls
+    uses
 
 `SqError` for words that are empty, a name that this run has published already, and numbers that JSON cannot hold.
 """
