@@ -13,7 +13,6 @@ from sqlib.errors import SqError
 from sqlib.judge import metrics, pitfalls
 from sqlib.learn.augment import erase, positional
 from sqlib.learn.samples import make_samples
-from sqlib.show import plots_pitfalls as plots
 
 
 def movies(rng, events=6, frames=20, size=16, bright=60):
@@ -169,10 +168,6 @@ def test_the_view_that_is_shown_has_lost_the_source_if_any_has_and_else_differs_
     assert kept and inside.sum() == 36 and not torch.equal(shown, frame[0])
     shown, _, kept = pitfalls.example(frame, marked, lambda part, g: part, 0, tries=2)
     assert kept and torch.equal(shown, frame[0])
-    inside = marked[0, 0] > 127
-    lost, there = plots.views({"a (paper)": (shown, inside & False, False), "b": (shown, inside, True)}).axes[:2]
-    assert (lost.get_title(), there.get_title()) == ("a: lost", "b")
-    assert not lost.patches and there.patches[0].get_bbox().extents.tolist() == [3.5, 3.5, 9.5, 9.5]
 
 
 def test_cubes_that_begin_at_random_times_keep_all_but_their_numbers(rng):
