@@ -1,7 +1,6 @@
 """Pages that the build makes: the headlines, what each chapter costs a class, and how to rerun it."""
 
 import re
-from functools import cache
 from pathlib import Path
 
 from sqbook.durations import latest_card
@@ -10,6 +9,7 @@ from sqbook.repository import repository
 from sqlib import profiles
 from sqlib.errors import SqError
 from sqlib.paths import home
+from sqlib.show.bundle import environment
 from sqlib.show.provenance import origin, read_card
 from sqlib.show.records import MARKS, read_records
 
@@ -17,20 +17,11 @@ WORDS_A_MINUTE = 180
 CLASS = "workshop"  # the profile that a class runs
 
 
-@cache
-def _environment():
-    from jinja2 import Environment, PackageLoader, select_autoescape
-
-    made = Environment(loader=PackageLoader("sqbook.site"), autoescape=select_autoescape(["html"]), trim_blocks=True,
-                       lstrip_blocks=True)
-    made.filters["word"] = lambda one: "–" if one is None else f"{one:.4g}" if isinstance(one, float) else str(one)
-    made.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
-    return made
-
-
 def render(template: str, **facts) -> str:
     """A template of `sqbook/site/templates`, filled; HTML (not Markdown) with every word escaped."""
-    return _environment().get_template(template).render(**facts)
+    made = environment("sqbook.site")
+    made.filters["word"] = lambda one: "–" if one is None else f"{one:.4g}" if isinstance(one, float) else str(one)
+    return made.get_template(template).render(**facts)
 
 
 def minutes(text: str) -> int:
