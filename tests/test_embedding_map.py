@@ -48,8 +48,6 @@ def test_classes_differ_in_marker_as_well_as_colour_and_keep_them_from_figure_to
     assert list(looks)[-1] != "TN"  # the common class is drawn first, under the others
     assert {marker for _, marker, _ in looks.values()} <= set(SHAPES)
     assert list(plots_embedding.classes(["MDI", "HMI"])) == ["HMI", "MDI"]
-    with pytest.raises(SqError, match="told apart"):
-        plots_embedding.classes([f"class {i}" for i in range(9)])
 
 
 def test_outcomes_name_what_became_of_each_frame():
@@ -67,16 +65,6 @@ def test_map_of_3000_speckled_frames_weighs_at_most_400_kilobytes_and_a_larger_o
     more = pd.concat([index, index[:1]])
     with pytest.raises(SqError, match="1 to 3000 frames"):
         embedding_map(np.zeros((count + 1, 2)), more, np.zeros((count + 1, 8, 8), np.uint8), ["TN"] * (count + 1))
-
-
-@pytest.mark.parametrize("broken", ["points", "index", "pixels", "status", "nan", "float"])
-def test_parts_that_do_not_fit_are_refused(small, broken):
-    points, index, pixels, status = small
-    parts = {"points": (points[:-1], index, pixels, status), "index": (points, index[:-1], pixels, status),
-             "pixels": (points, index, pixels[:-1], status), "status": (points, index, pixels, status[:-1]),
-             "nan": (points * np.nan, index, pixels, status), "float": (points, index, pixels / 2, status)}
-    with pytest.raises(SqError, match="a map shows"):
-        embedding_map(*parts[broken])
 
 
 def test_equal_points_and_a_single_one_are_drawn(small):

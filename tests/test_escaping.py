@@ -41,7 +41,7 @@ def published(evil, home, monkeypatch) -> str:
     publish.table(page, pd.DataFrame({evil: [evil], "b": [evil]}), "table1", label=evil, caption=evil)
     publish.figure(page, player(FRAMES, times=[evil] * 4, boxes={evil: [()] * 4}), "mov01", **words)
     index = pd.DataFrame({"event": [evil] * 4, "frame": range(4)})
-    chart = embedding_map(np.eye(4)[:, :2], index, FRAMES, [evil, "TN", "FP", "FN"], (evil, evil))
+    chart = embedding_map(np.eye(4)[:, :2], index, FRAMES, [evil, "TN", "FP", "FN"])
     publish.figure(page, chart, "fig02", **words)
     publish.figure(page, slider(levels(np.arange(4.0), [0, 1, 0, 1], [evil] * 4)), "fig03", **words)
     publish.close(page, evil)

@@ -1,8 +1,7 @@
-"""Methods compared on trial events, against slow loops; and the figures that show it."""
+"""Methods compared on trial events, against slow loops."""
 
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +10,6 @@ from sklearn.metrics import average_precision_score
 from sqlib.data.build import Listed, build_twin
 from sqlib.data.trial import CODE, SEED, trial_events
 from sqlib.judge import trials
-from sqlib.show import plots_how_many as plots
 from sqlib.sun.twin import TwinSettings, simulate
 
 
@@ -78,26 +76,3 @@ def test_the_cubes_of_trial_events_tell_their_sources(sq_home):
     assert found["instrument"].tolist() == [event.instrument for event, _ in truth]
     assert np.allclose(found["contrast"], [quake["strength"] / quake["level"] for _, quake in truth])
     assert list(zip(found["first"], found["last"])) == [tuple(quake["interval"]) for _, quake in truth]
-
-
-@pytest.fixture
-def curve():
-    rows = [(count, levels, value, value - 0.1, value + 0.1, value - 0.02, value + 0.03)
-            for levels, least in (("relative", 0.3), ("gray", 0.2))
-            for count, value in zip((43, 100, 200), (least, least + 0.1, least + 0.15))]
-    yield pd.DataFrame(rows, columns=["sources", "levels", "ap", "low", "high", "least", "most"])
-    plt.close("all")
-
-
-def test_the_curve_stands_on_a_logarithmic_axis_with_every_baseline_and_the_papers_number(curve):
-    fig = plots.against_number(curve, "ap", "AP", {"chance": 0.05, "box-car": 0.31, "ideal": 0.32}, 43)
-    [ax] = fig.axes
-    assert ax.get_xscale() == "log" and [tick.get_text() for tick in ax.get_xticklabels()] == ["43", "100", "200"]
-    drawn = [line.get_ydata().tolist() for line in ax.lines if len(line.get_xdata()) == 3]
-    assert drawn == [pytest.approx([0.3, 0.4, 0.45]), pytest.approx([0.2, 0.3, 0.35])]
-    heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
-    assert heights.keys() == {"chance 0.05", "box-car 0.31", "ideal 0.32", " the paper's 43"}
-    assert heights["ideal 0.32"] - heights["box-car 0.31"] > 0.05  # words of near lines do not cover each other
-    fig.canvas.draw()
-    ends = ax.transData.transform((200, 0))[0]
-    assert all(text.get_window_extent().x0 > ends for text in ax.texts if "paper" not in text.get_text())

@@ -113,12 +113,9 @@ def test_a_place_is_measured_in_one_go(rng):
     assert found.facts["anywhere in the frame"] > found.facts["noise once in this cube"]
 
 
-@pytest.mark.parametrize(("power", "words"), [
-    (np.ones((12, 9, 9)), "40 frames"), (np.ones((9, 9)), "40 frames"), (np.full((50, 9, 9), np.nan), "finite"),
-])
-def test_cubes_without_a_usable_average_are_refused(power, words):
-    with pytest.raises(SqError, match=words):
-        light.measure(power, 4, 4, (0, 1), (2,), 45, np.random.default_rng(0))
+def test_cubes_without_a_usable_average_are_refused():
+    with pytest.raises(SqError, match="40 frames"):
+        light.measure(np.ones((12, 9, 9)), 4, 4, (0, 1), (2,), 45, np.random.default_rng(0))
 
 
 def test_a_dark_place_and_frames_that_are_only_rim_are_refused(rng):

@@ -33,8 +33,9 @@ def test_the_frames_number_alone_scores_by_the_share_of_the_events_annotated_the
     index = pd.DataFrame({"event": list("aaaabbbbcccc"), "cycle": [23] * 8 + [24] * 4, "frame": [*range(4)] * 3,
                           "label": [0, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1]})
     assert observers.annotated_share(index).to_numpy().T.tolist() == [[0, 1, 0.5, 0], [0, 0, 0, 1]]
-    assert observers.frame_number(index, index, 0).tolist() == [0, 1, 0.5, 0] * 2 + [0, 0, 0, 1]
-    wide = observers.frame_number(index, index, 1.0)
+    smooth = observers.annotated_share(index, 4.0)
+    assert observers.frame_number(index, index).tolist() == [*smooth[23], *smooth[23], *smooth[24]]
+    wide = observers.annotated_share(index, 1.0)[23]
     by_hand = sum(c * math.exp(-((n - 2) ** 2) / 2) for n, c in enumerate([0, 1, 0.5, 0])) / math.sqrt(2 * math.pi)
     assert wide[2] == pytest.approx(by_hand, rel=0.01)
     assert (observers.frame_number(index[index["cycle"] == 23], index)[8:] == 0).all()
@@ -118,22 +119,22 @@ def test_the_ideal_observer_finds_what_is_bright_and_knows_more_if_it_is_told_wh
                          int(n in event.positives), boxes))
     index = make_index(pd.DataFrame(rows, columns=["event", "cycle", "frame", "time", "label", "boxes"]))
     frames = make_frameset(np.concatenate(pixels), index, "twin", "frame")
-    found = observers.ideal(frames, SMALL, progress=False)
+    found = observers.ideal(frames, SMALL)
     labels = index["label"].to_numpy()
     ap = {name: metrics.average_precision(labels, found[name]) for name in found}
     box_car = metrics.average_precision(labels, observers.box_car(frames))
     assert ap["told"] > ap["scanning"] > box_car
     shuffled = np.random.default_rng(1).permutation(len(labels))
     mixed = make_frameset(frames.pixels[shuffled], index.iloc[shuffled].reset_index(drop=True), "twin", "frame")
-    again = observers.ideal(mixed, SMALL, progress=False)
+    again = observers.ideal(mixed, SMALL)
     assert np.allclose(again.to_numpy(), found.to_numpy()[shuffled])
-    near = observers.ideal(frames, SMALL, 32, progress=False)
+    near = observers.ideal(frames, SMALL, 32)
     assert not np.allclose(near["scanning"], found["scanning"])
     kept = max(home().glob("data/answers/ideal_*/answer.npy"), key=lambda path: path.stat().st_mtime_ns)
-    assert observers.ideal(frames, SMALL, 32, progress=False).equals(near)
+    assert observers.ideal(frames, SMALL, 32).equals(near)
     kept.write_bytes(kept.read_bytes()[:50])
     with pytest.raises(SqError, match="is damaged"):
-        observers.ideal(frames, SMALL, 32, progress=False)
+        observers.ideal(frames, SMALL, 32)
     with pytest.raises(SqError, match="frames of 64 pixels, cubes of 256"):
         observers.ideal(frames, TwinSettings())
     with pytest.raises(SqError, match="frames are missing"):

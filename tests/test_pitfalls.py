@@ -13,7 +13,6 @@ from sqlib.errors import SqError
 from sqlib.judge import metrics, pitfalls
 from sqlib.learn.augment import draw_symmetry, erase, turn
 from sqlib.learn.samples import make_samples
-from sqlib.show import plots_pitfalls as plots
 
 
 def movies(rng, events=6, frames=20, size=16, bright=60):
@@ -107,8 +106,8 @@ def best_by_hand(decision, labels, events, test, levels):
 def test_optimism_is_what_a_slow_loop_over_all_splits_of_three_events_finds(rng):
     events, labels = np.repeat([5, 7, 9], 30), np.tile([0, 0, 1], 30)
     decision = rng.normal(size=90) + 0.5 * labels
-    found = pitfalls.optimism(decision, labels, events, 1, 60, np.random.default_rng(0), levels=9)
-    slow = {tuple(np.round(best_by_hand(decision, labels, events, [e], 9), 9)) for e in (5, 7, 9)}
+    found = pitfalls.optimism(decision, labels, events, 1, 60, np.random.default_rng(0))
+    slow = {tuple(np.round(best_by_hand(decision, labels, events, [e], pitfalls.LEVELS), 9)) for e in (5, 7, 9)}
     assert {tuple(row) for row in found[["honest", "tuned"]].round(9).to_numpy()} == slow
     assert (found["optimism"] >= 0).all() and np.allclose(found["optimism"], found["tuned"] - found["honest"])
 
@@ -173,17 +172,13 @@ def test_the_view_that_is_shown_has_lost_the_source_if_any_has_and_else_differs_
     assert kept and inside.sum() == 36 and not torch.equal(shown, frame[0])
     shown, _, kept = pitfalls.example(frame, marked, lambda part, g: part, 0, tries=2)
     assert kept and torch.equal(shown, frame[0])
-    inside = marked[0, 0] > 127
-    lost, there = plots.views({"a (paper)": (shown, inside & False, False), "b": (shown, inside, True)}).axes[:2]
-    assert (lost.get_title(), there.get_title()) == ("a: lost", "b")
-    assert not lost.patches and there.patches[0].get_bbox().extents.tolist() == [3.5, 3.5, 9.5, 9.5]
 
 
 def test_cubes_that_begin_at_random_times_keep_all_but_their_numbers(rng):
     index = movies(rng).index
-    found = pitfalls.restarted(index, rng, 100)
+    found = pitfalls.restarted(index, rng)
     by = (found["frame"] - index["frame"]).groupby(index["event"]).agg(["min", "max"])
-    assert (by["min"] == by["max"]).all() and by["min"].nunique() > 1 and by["min"].between(0, 100).all()
+    assert (by["min"] == by["max"]).all() and by["min"].nunique() > 1 and by["min"].between(0, 256).all()
     assert found.drop(columns="frame").equals(index.drop(columns="frame"))
 
 
@@ -202,8 +197,6 @@ def test_turned_copies_hand_out_the_answer_only_where_they_are_made_before_the_s
     assert twice.loc[twice["label"] == 1, "copied"].mean() == pytest.approx(0.8, abs=0.12)
 
 
-@pytest.mark.parametrize(("times", "labels", "told"), [(0, [0, 1] * 10, "eight"), (9, [0, 1] * 10, "eight"),
-                                                       (2, [0] * 20, "lack a class")])
-def test_what_cannot_be_multiplied_is_refused(rng, times, labels, told):
-    with pytest.raises(SqError, match=told):
-        pitfalls.upsampled(rng.normal(size=(20, 4, 4)), labels, times, True, rng)
+def test_pictures_of_one_class_are_refused(rng):
+    with pytest.raises(SqError, match="lack a class"):
+        pitfalls.upsampled(rng.normal(size=(20, 4, 4)), [0] * 20, 2, True, rng)

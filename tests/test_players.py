@@ -202,7 +202,7 @@ def test_playground_shows_the_picture_that_its_controls_name(browser, tried, gro
 
 def test_threshold_moves_by_keyboard_and_speaks(browser, curves, tmp_path):
     words = [sentence(row) for row in curves.itertuples()]
-    with opened(browser, page_with(tmp_path, html_of(slider(curves, 30), alt="Curves."))) as (page, complaints):
+    with opened(browser, page_with(tmp_path, html_of(slider(curves), alt="Curves."))) as (page, complaints):
         output, line = page.locator("output"), page.locator(".sq-now")
         assert output.text_content() == words[30]
         before = line.get_attribute("transform")
@@ -214,7 +214,7 @@ def test_threshold_moves_by_keyboard_and_speaks(browser, curves, tmp_path):
 
 
 def test_each_player_is_a_still_without_scripts(browser, film, chart, ground, curves, tmp_path):
-    html = film + chart["m"] + ground + html_of(slider(curves, 30), name="thr", alt="Curves.")
+    html = film + chart["m"] + ground + html_of(slider(curves), name="thr", alt="Curves.")
     with opened(browser, page_with(tmp_path, html), java_script_enabled=False) as (page, _):
         for alt in ("A <b>.", "A map.", "A playground.", "Curves."):
             assert page.get_by_role("img", name=alt, exact=True).is_visible(), alt
@@ -225,7 +225,7 @@ def test_each_player_is_a_still_without_scripts(browser, film, chart, ground, cu
 
 
 def test_all_players_on_one_page_work_apart_and_fit_a_phone_in_the_dark(browser, film, chart, ground, curves, tmp_path):
-    html = film + chart["m"] + chart["two"] + ground + html_of(slider(curves, 30), name="thr", alt="Curves.")
+    html = film + chart["m"] + chart["two"] + ground + html_of(slider(curves), name="thr", alt="Curves.")
     with opened(browser, page_with(tmp_path, html), **PHONE) as (page, complaints):
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert all(page.locator("[data-live]").nth(i).is_visible() for i in range(5))

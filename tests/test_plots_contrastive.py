@@ -68,13 +68,6 @@ def test_progress_has_a_panel_a_method_and_a_line_a_seed():
     assert len(fig.axes[1].lines) == 3  # no average precision was watched; the line at zero
 
 
-def test_bars_tell_the_two_splits_by_colour_and_carry_their_numbers():
-    [ax] = plots.leak({"network, by event": 0.5, "network, by sample": 0.9, "calendar, by sample": 0.95}).axes
-    one, other, third = (bar.get_facecolor() for bar in ax.patches)
-    assert one != other == third
-    assert [text.get_text() for text in ax.texts] == ["0.50", "0.90", "0.95"]
-
-
 def test_temperatures_stand_on_a_logarithmic_axis_with_the_papers_limit():
     table = pd.DataFrame({"τ": [0.02, 0.07, 0.1], "fall": [0.1, 0.5, 0.4], "ap": 0.3, "low": 0.2, "high": 0.4})
     left, right = plots.temperatures(table, 0.1).axes

@@ -120,7 +120,7 @@ def test_answers_that_came_with_the_book_are_those_that_are_given_here(tmp_path,
     event, cube = trial_events(1)[0], TwinSettings(seed=SEED)
     frames = whole_frames(event, cube, tmp_path)
     middle, count = middles(frames, 128), len(frames.index)
-    ours = observers.ideal(frames, cube, 128, progress=False).to_numpy()
+    ours = observers.ideal(frames, cube, 128).to_numpy()
     for theirs in came["ideal"]:  # for several numbers of events, which begin with the same ones
         assert np.abs(ours - theirs[:count])[ours > -99].max() < 0.1, FRESH
     ours = other_looks.margins(1, TwinSettings(128), progress=False).to_numpy()

@@ -43,7 +43,7 @@ publish.figure(page, fig, "fig01", label="Figure 1", caption="Speckle of <one> s
                headlines={"f1_shuffled": (noise.mean() / level, 0.5, 1.5, "mean <power> & interval")})
 rows = pd.DataFrame({"frame": [0, 1], "mean": noise.mean((1, 2))[:2]})
 publish.table(page, rows, "table1", label="Table 1", caption="Means of two frames.", formats={"mean": ".2f"})
-publish.figure(page, player(figures.colour(noise, vmin=0, vmax=5)), "mov01", label="Movie 1", caption="Noise.",
+publish.figure(page, player(figures.colour(noise, "gray", 0, 5)), "mov01", label="Movie 1", caption="Noise.",
                alt="Noise.")
 publish.claim(page, "claim-C1", {"above": bool(noise.mean() > 0.5)})
 publish.close(page, fingerprint="f" * 64)

@@ -2,7 +2,6 @@
 
 import os
 import re
-from functools import cache
 from pathlib import Path
 
 from sqbook.durations import latest_card
@@ -10,6 +9,7 @@ from sqbook.parameters import described, needs, parameters, profile_values, read
 from sqlib import profiles
 from sqlib.errors import SqError
 from sqlib.paths import home
+from sqlib.show.bundle import environment
 from sqlib.show.provenance import origin, read_card
 from sqlib.show.records import MARKS, read_records
 
@@ -19,20 +19,11 @@ GITHUB = re.compile(r"https://github\.com/[A-Za-z0-9](?:-?[A-Za-z0-9])*/(?!\.+$)
 BRANCH = re.compile(r"(?!.*\.\.)\w[\w.-]*(?:/\w[\w.-]*)*", re.ASCII)
 
 
-@cache
-def _environment():
-    from jinja2 import Environment, PackageLoader, select_autoescape
-
-    made = Environment(loader=PackageLoader("sqbook.site"), autoescape=select_autoescape(["html"]), trim_blocks=True,
-                       lstrip_blocks=True)
-    made.filters["word"] = lambda one: "–" if one is None else f"{one:.4g}" if isinstance(one, float) else str(one)
-    made.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
-    return made
-
-
 def render(template: str, **facts) -> str:
     """A template of `sqbook/site/templates`, filled; HTML (not Markdown) with every word escaped."""
-    return _environment().get_template(template).render(**facts)
+    made = environment("sqbook.site")
+    made.filters["word"] = lambda one: "–" if one is None else f"{one:.4g}" if isinstance(one, float) else str(one)
+    return made.get_template(template).render(**facts)
 
 
 def minutes(text: str) -> int:

@@ -12,7 +12,7 @@ import torch
 
 from sqlib.data.frames import FrameSet, make_frameset, make_index
 from sqlib.errors import SqError
-from sqlib.judge.metrics import interval, share
+from sqlib.judge import metrics
 from sqlib.learn import encoders, explain, locator
 from sqlib.learn.event_search import NEAR, scan
 from sqlib.learn.levels import FRAMES
@@ -98,8 +98,6 @@ def compare(hit: dict[str, np.ndarray], beside: str, events: np.ndarray, seed: i
     rows = []
     for name, own in hit.items():
         asked = ~np.isnan(own)
-        both = own[asked], hit[beside][asked], events[asked]
-        ends = interval(np.ones(asked.sum()), both[0], both[2], lambda _, values: values.mean(), seed, draws, both[1])
-        rows.append((name, int(asked.sum()), *share(both[0], both[2]), float((both[0] - both[1]).mean()), *ends))
-    columns = ["method", "sources", "share", "low", "high", "difference", "difference_low", "difference_high"]
-    return pd.DataFrame(rows, columns=columns)
+        rows.append({"method": name, "sources": int(asked.sum()),
+                     **metrics.beside(own[asked], hit[beside][asked], events[asked], seed, draws)})
+    return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Readings of embeddings (M, D): distances in time, moments, maps, and numbers per event for claims C1, C2, C16–C18.
+"""Readings of embeddings (M, D): distances in time, maps, and numbers per event for claims C1, C2, C16–C18.
 
 `index` has a row per embedding (event, frame, label), those of an event in the order of time, as samples have them.
 Tables are per frame, or per event, so that an interval can be had by resampling events. Embeddings that are not finite
@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.metrics import silhouette_samples
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from sqlib import answers, keys
@@ -41,14 +40,6 @@ def consecutive(embeddings, index: pd.DataFrame, metric: Literal["cosine", "eucl
     return index[["event", "frame"]].assign(step=step, distance=distance)
 
 
-def moments(embeddings, index: pd.DataFrame) -> pd.DataFrame:
-    """Mean, median, deviation of each embedding's D numbers (Fig. 7), and its distance from its event's mean."""
-    vectors = _checked(embeddings, index)
-    values = {"mean": vectors.mean(axis=1), "median": np.median(vectors, axis=1), "deviation": vectors.std(axis=1)}
-    middle = pd.DataFrame(vectors).groupby(index["event"].to_numpy()).transform("mean").to_numpy()
-    return index[["event", "frame"]].assign(**values, distance=np.linalg.norm(vectors - middle, axis=1))
-
-
 def edge_peaks(distances: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
     """Claim C16, per annotated event: where distances (of `consecutive`) at onset and end stand among all of its own.
 
@@ -76,12 +67,12 @@ def lower_edges(embeddings, index: pd.DataFrame) -> pd.DataFrame:
 
 
 def mean_shift(embeddings, index: pd.DataFrame, chosen) -> pd.DataFrame:
-    """Claim C17, per event: how far the chosen frames' means lie above the other frames', on average.
+    """Claim C17, per event: how far the chosen frames' means (of their D numbers) lie above the other frames'.
 
     chosen : bool (M,), such as the true positives. Returns event, chosen (count), shift in standard deviations over the
     event's other frames. Left out: events without chosen frames, without others, or whose others are all alike.
     """
-    values, rows = moments(embeddings, index)["mean"].to_numpy(), []
+    values, rows = _checked(embeddings, index).mean(axis=1), []
     for event, own in index.groupby("event").indices.items():
         here, others = own[chosen[own]], own[~chosen[own]]
         if len(here) and len(others) and np.ptp(values[others]) > 0:
@@ -92,7 +83,7 @@ def mean_shift(embeddings, index: pd.DataFrame, chosen) -> pd.DataFrame:
 def shift_ranks(embeddings, index: pd.DataFrame) -> pd.DataFrame:
     """Claim C17, second rule, per event: rank, 0…1 with chance at 0.5, of how far the annotated frames' mean lies
     from the others', by size, among all runs of as many frames. Left out: events half of which is annotated."""
-    values, rows = moments(embeddings, index)["mean"].to_numpy(), []
+    values, rows = _checked(embeddings, index).mean(axis=1), []
     for event, own in index.groupby("event").indices.items():
         inside, one = index["label"].to_numpy()[own] == 1, values[own]
         if 0 < (count := int(inside.sum())) < len(own) // 2:
@@ -102,16 +93,16 @@ def shift_ranks(embeddings, index: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["event", "rank"])
 
 
-def separability(embeddings, groups, events, seed: int, folds: int = 5, most: int = 2000) -> pd.DataFrame:
+def separability(embeddings, groups, events, seed: int) -> pd.DataFrame:
     """Claims C1 and C18, per frame: how a linear discriminant that never saw the frame's event tells two groups apart.
 
     groups : two values (M,), such as cycle or label; events : event of each embedding (M,)
-    Returns event, group (1: the larger value), score (above 0: taken for group 1) and silhouette (of `most` frames
-    drawn by `seed`, NaN elsewhere; −1…1, 0: mixed). `SqError` unless there are two groups of two events or more.
+    Returns event, group (1: the larger value) and score (above 0: taken for group 1). `SqError` unless there are two
+    groups of two events or more.
     """
     frame = pd.DataFrame({"event": np.asarray(events), "group": np.asarray(groups)})
     vectors, values = _checked(embeddings, frame), np.unique(frame["group"])
-    folds = min(folds, *frame.groupby("group")["event"].nunique())
+    folds = min(5, *frame.groupby("group")["event"].nunique())
     if len(values) != 2 or folds < 2:
         raise SqError(f"separability compares two groups of two events or more each, not {values.tolist()[:9]}")
     frame["group"] = (frame["group"] == values[1]).astype(int)
@@ -119,21 +110,18 @@ def separability(embeddings, groups, events, seed: int, folds: int = 5, most: in
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=[0.5, 0.5])
     cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     score = cross_val_predict(model, vectors, frame["group"], groups=frame["event"], cv=cv, method="decision_function")
-    drawn = np.random.default_rng(seed).permutation(len(frame))[:most]
-    silhouette = pd.Series(silhouette_samples(vectors[drawn], frame["group"].iloc[drawn]), drawn)
-    return frame.assign(score=score, silhouette=silhouette)
+    return frame.assign(score=score)
 
 
-def maps(embeddings, method: str = "umap", neighbours: int = 15, seed: int = 1265) -> np.ndarray:
-    """Embeddings on a plane (M, 2), by "pca" or by "umap" (McInnes et al. 2018) (Figs. 5, 8, 10, 19).
+def maps(embeddings, neighbours: int = 15, seed: int = 1265) -> np.ndarray:
+    """Embeddings on a plane (M, 2), by UMAP (McInnes et al. 2018) (Figs. 5, 8, 10, 19).
 
-    `neighbours` are at most M − 1. `SqError` for another method, fewer than 5 frames, and fewer than 2 neighbours.
+    `neighbours` are at most M − 1. `SqError` for fewer than 5 frames, and fewer than 2 neighbours.
     """
     vectors = _checked(embeddings)
-    if method not in ("umap", "pca") or len(vectors) < 5 or neighbours < 2:
-        raise SqError("a map is umap or pca of 5 frames and 2 neighbours or more: "
-                      f"{method!r}, {len(vectors)}, {neighbours}")
-    return reduced(method, 2, neighbours, seed, vectors)
+    if len(vectors) < 5 or neighbours < 2:
+        raise SqError(f"a map takes 5 frames and 2 neighbours or more, not {len(vectors)} and {neighbours}")
+    return reduced("umap", 2, neighbours, seed, vectors)
 
 
 def remoteness(frames, inside) -> np.ndarray:
@@ -144,11 +132,11 @@ def remoteness(frames, inside) -> np.ndarray:
 def ring(map2d, index: pd.DataFrame) -> pd.DataFrame:
     """Claim C2, per annotated event: does a map (M, 2) lay the event's frames in rings round those of the sunquake?
 
-    Returns event, rho (Spearman's, of distance from the middle of the annotated frames with `remoteness`), surround
-    (share of `SECTORS` directions from there that hold other frames; a thread has few), grows (share of the directions
-    in which three other frames or more are the farther in the map, the farther in time: 1 for rings, one half of those
-    that it fills for a map without order) and elsewhere: median rho with the annotation moved to other times, which a
-    map that only keeps the order of time has too (NaN: no room to move).
+    Returns event, rho (Spearman's, of distance from the middle of the annotated frames with `remoteness`), grows (share
+    of `SECTORS` directions from there in which three other frames or more are the farther in the map, the farther in
+    time: 1 for rings, one half of those that it fills for a map without order, few for a thread) and elsewhere: median
+    rho with the annotation moved to other times, which a map that only keeps the order of time has too (NaN: no room
+    to move).
     """
     points, inside, rows = _checked(map2d, index), index["label"].to_numpy() == 1, []
     for event, own in index.groupby("event").indices.items():
@@ -156,13 +144,13 @@ def ring(map2d, index: pd.DataFrame) -> pd.DataFrame:
         if 0 < len(at) < len(own):
             x, y = (where[~inside[own]] - np.median(where[at], axis=0)).T
             sector = np.floor((np.arctan2(y, x) / (2 * np.pi) + 0.5) * SECTORS) % SECTORS
-            far, away, filled = np.hypot(x, y), remoteness(frames, at)[~inside[own]], np.unique(sector)
-            each = [sector == one for one in filled]
+            far, away = np.hypot(x, y), remoteness(frames, at)[~inside[own]]
+            each = [sector == one for one in np.unique(sector)]
             grows = sum(one.sum() > 2 and _ranked_alike(far[one], away[one]) > 0 for one in each)
             moved = [at + by for by in range(-at[0], len(own) - at[-1]) if not inside[own][at + by].any()]
             others = np.median([_rho(where, frames, one) for one in moved]) if moved else np.nan
-            rows.append((event, _rho(where, frames, at), len(filled) / SECTORS, grows / SECTORS, others))
-    return pd.DataFrame(rows, columns=["event", "rho", "surround", "grows", "elsewhere"])
+            rows.append((event, _rho(where, frames, at), grows / SECTORS, others))
+    return pd.DataFrame(rows, columns=["event", "rho", "grows", "elsewhere"])
 
 
 def rings(run: Trained, samples: Samples, rows: np.ndarray, neighbours, seed: int) -> pd.DataFrame:
@@ -185,7 +173,7 @@ def rings(run: Trained, samples: Samples, rows: np.ndarray, neighbours, seed: in
 
 
 def _both(codes: np.ndarray, index: pd.DataFrame, neighbours, seed: int) -> tuple[float, ...]:
-    many, few = (ring(maps(codes, "umap", count, seed), index).iloc[0] for count in (max(neighbours), min(neighbours)))
+    many, few = (ring(maps(codes, count, seed), index).iloc[0] for count in (max(neighbours), min(neighbours)))
     return many["rho"], few["rho"], many["elsewhere"], many["grows"], few["grows"]
 
 

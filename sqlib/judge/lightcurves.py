@@ -117,12 +117,10 @@ def measure(power: np.ndarray, x: float, y: float, during: tuple[int, int], radi
     """The light curves of a place of power (T, H, W) and what they say (Section 4.3.3).
 
     during : positions in the cube of the candidate's first and last frame; cadence : s
-    `SqError` for too few frames to know what is usual, power that is not finite, and as above.
+    `SqError` for too few frames to know what is usual, and as above.
     """
-    if np.ndim(power) != 3 or len(power) < LEAST:
-        raise SqError(f"a light curve needs {LEAST} frames or more (T, H, W), not power of {np.shape(power)}")
-    if not np.isfinite(power).all():
-        raise SqError("a light curve needs finite power; fill the gaps first")
+    if len(power) < LEAST:
+        raise SqError(f"a light curve needs {LEAST} frames or more, not {len(power)}")
     curves, average = {}, {}
     areas = regions_of(power.mean(0, dtype=np.float64))
     for radius in radii:

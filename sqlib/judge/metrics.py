@@ -155,6 +155,17 @@ def named(found: tuple[float, float, float], name: str = "", value: str = "") ->
     return dict(zip((value or name, *(f"{name}_{end}".lstrip("_") for end in ("low", "high"))), map(float, found)))
 
 
+def beside(values, other, events, seed: int, draws: int = 500, hit=None) -> dict[str, float]:
+    """How often `values` (M,) hit, with its 95 % interval: `share`, low, high; and how far they lie from `other` (M,)
+    on the same samples, with its own: difference, difference_low, difference_high.
+
+    hit : (M,), 0…1 or bool, where it is not the values themselves; events : (M,), the event of each
+    """
+    ends = interval(np.ones(len(values)), values, events, lambda _, one: one.mean(), seed, draws, other)
+    hit = values if hit is None else hit
+    return named(share(hit, events), value="share") | named(((values - other).mean(), *ends), "difference")
+
+
 def share(values, events=None, samples=1) -> tuple[float, float, float]:
     """Mean of shares (V,), each of so many `samples` (V,), and Wilson's 95 % interval of it (low, high); NaN for none.
 

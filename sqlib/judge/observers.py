@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from scipy.fft import next_fast_len
+from scipy import signal
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from scipy.special import logsumexp
 
@@ -50,6 +50,7 @@ LEVEL = 2.5  # px, sigma of the local level
 LEVELS = np.geomspace(0.1, 2, 9)  # local level over the frame's mean, between the classes of places
 AWAY = np.array([8, 16, 24, 32, 48, 64])  # px from the middle of the frame, where regions are, likewise
 NEVER = -1e6  # log odds where no place can be
+BLOCK = 4  # px, of the box-car
 NEAR = 3.0  # px from the middle of an annotated box; who is told the place looks there
 CODE = keys.code_hash([__name__], ("sun", "data", "judge"))
 
@@ -67,20 +68,21 @@ def annotated_share(index: pd.DataFrame, smooth: float = 0.0, length: int = 0) -
     return pd.DataFrame(shares).rename_axis("frame")
 
 
-def frame_number(taught: pd.DataFrame, asked: pd.DataFrame, smooth: float = 4.0) -> np.ndarray:
+def frame_number(taught: pd.DataFrame, asked: pd.DataFrame) -> np.ndarray:
     """Score (M,) of the frames `asked` by their numbers alone: `annotated_share` of the events `taught`, both rows of
     an index (event, cycle, frame, label); 0 for a cycle that was not taught."""
-    shares = annotated_share(taught, smooth, int(asked["frame"].max()) + 1)
+    shares = annotated_share(taught, 4.0, int(asked["frame"].max()) + 1)
     shares = shares.reindex(columns=asked["cycle"].unique(), fill_value=0.0)
     return shares.to_numpy()[asked["frame"], shares.columns.get_indexer(asked["cycle"])]
 
 
-def box_car(frameset: FrameSet, width: int = 9, block: int = 4) -> np.ndarray:
-    """Score (N,) of the classical detector (`duration.classical`) on averages of blocks of `block` px a side."""
+def box_car(frameset: FrameSet) -> np.ndarray:
+    """Score (N,) of the classical detector (`duration.classical`), nine frames wide, on averages of blocks of `BLOCK`
+    px a side."""
     means = np.concatenate([
-        torch.nn.functional.avg_pool2d(torch.from_numpy(np.array(part, np.float32))[:, None], block)[:, 0].numpy()
+        torch.nn.functional.avg_pool2d(torch.from_numpy(np.array(part, np.float32))[:, None], BLOCK)[:, 0].numpy()
         for part in np.array_split(frameset.pixels, -(-len(frameset.pixels) // 64))])  # as many as a cache can hold
-    return duration.classical(means, frameset.index, width, duration.SMOOTH / block)
+    return duration.classical(means, frameset.index, 9, duration.SMOOTH / BLOCK)
 
 
 class Template(NamedTuple):
@@ -165,29 +167,7 @@ def weights(profile: torch.Tensor, noise: torch.Tensor, strength: float) -> tupl
 
 def correlate(volume: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
     """Sum over offsets from the middle of `kernel` (odd sides) of it times `volume` (T, H, W) there; 0 outside."""
-    shape = padded(volume.shape, kernel.shape)
-    return inner(torch.fft.rfftn(volume, shape) * torch.fft.rfftn(kernel.flip(0, 1, 2), shape), volume, kernel)
-
-
-def padded(volume: tuple[int, ...], kernel: tuple[int, ...]) -> list[int]:
-    """Sides that are quick to transform and keep a correlation of these two shapes from wrapping round."""
-    return [next_fast_len(n + k - 1, real=True) for n, k in zip(volume, kernel)]
-
-
-def inner(product: torch.Tensor, volume: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
-    """The part of a correlation, from its spectrum, that lies on `volume`."""
-    whole = torch.fft.irfftn(product, padded(volume.shape, kernel.shape))
-    return whole[tuple(slice(k // 2, k // 2 + n) for n, k in zip(volume.shape, kernel.shape))]
-
-
-@lru_cache(maxsize=1)
-def filters(instrument: str, settings: twin.TwinSettings, shape: tuple[int, ...]) -> list[tuple[torch.Tensor, float]]:
-    """The spectra of the `weights` of each strength, for volumes of a shape, and what is added."""
-    known, found = template(instrument, settings, shape[-1]), []
-    for strength in known.strengths:
-        weight, offset = weights(known.profile, known.noise, strength)
-        found.append((torch.fft.rfftn(weight.flip(0, 1, 2), padded(shape, weight.shape)), offset))
-    return found
+    return torch.from_numpy(signal.correlate(volume.numpy(), kernel.numpy(), "same", "fft"))
 
 
 def relative_power(frames: np.ndarray, step: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -212,10 +192,10 @@ def peaks_in(frames: np.ndarray, instrument: str, settings: twin.TwinSettings, p
     kind, relative = np.digitize(level.numpy(), LEVELS) * (len(AWAY) + 1) + away, relative - 1
     share = known.places.reshape(len(known.strengths), -1)
     share = share / np.maximum(np.bincount(kind.ravel(), minlength=share.shape[1]), 1)
-    spectrum = torch.fft.rfftn(relative, padded(relative.shape, known.profile.shape))
     found = torch.full((len(places), len(relative)), -torch.inf)
-    for own, (weight, offset) in zip(share, filters(instrument, settings, tuple(relative.shape))):
-        ratio = inner(spectrum * weight, relative, known.profile) + offset
+    for own, strength in zip(share, known.strengths):
+        weight, offset = weights(known.profile, known.noise, strength)
+        ratio = correlate(relative, weight) + offset
         for total, here in zip(found, places):
             prior = np.log(own[kind[here]] / share[:, kind[here]].sum())
             some = ratio[:, torch.from_numpy(here)] + torch.from_numpy(prior).float()
@@ -234,29 +214,26 @@ def annotated_given(peaks: np.ndarray, known: Template, frames: int) -> np.ndarr
     return yes - np.logaddexp(0, logsumexp(peaks, axis=1, b=near * (1 - inside)))
 
 
-def ideal(frameset: FrameSet, settings: twin.TwinSettings, crop: int = 0, progress: bool = True) -> pd.DataFrame:
+def ideal(frameset: FrameSet, settings: twin.TwinSettings, crop: int = 0) -> pd.DataFrame:
     """Scores of the ideal observer for each frame: `scanning` all places, and `told` the middle of the annotated box.
 
     settings : of the twin, whose cubes have the size of the frames
     crop : pixels a side of the middle of the frames that it sees, 0 for all; told a place outside, it says never
-    A second an event of 128 x 128 x 256, some seconds at 256 x 256; what it said is kept (`sqlib.answers`).
+    Two seconds an event of 128 x 128 x 256, more at 256 x 256; what it said is kept (`sqlib.answers`).
     Raises `SqError` for frames of another size, and for events whose frames are not all there.
     """
     size, side = frameset.pixels.shape[1], crop or frameset.pixels.shape[1]
     if size != settings.size:
         raise SqError(f"frames of {size} pixels, cubes of {settings.size}: the ideal observer needs frames as they are")
     key = answers.key_of("ideal", CODE, frameset, asdict(settings), side)
-    found = answers.kept(key, lambda: _asked(middles(frameset, side), settings, progress))
+    found = answers.kept(key, lambda: _asked(middles(frameset, side), settings))
     return pd.DataFrame(found, columns=["scanning", "told"])
 
 
-def _asked(seen: FrameSet, settings: twin.TwinSettings, progress: bool) -> np.ndarray:
-    from tqdm import tqdm
-
+def _asked(seen: FrameSet, settings: twin.TwinSettings) -> np.ndarray:
     index, side = seen.index, seen.pixels.shape[1]
     found = np.full((len(index), 2), np.nan)
-    events = sorted(events_of(index).values(), key=lambda event: event.instrument)  # whose filters are then kept
-    for event in tqdm(events, desc="ideal observer", unit="event", disable=not progress):
+    for event in events_of(index).values():
         rows = index[index["event"] == event.key].sort_values("frame")
         if np.any(np.diff(rows["frame"]) != 1):
             raise SqError(f"{event.key}: frames are missing, and the ideal observer needs all of an event")

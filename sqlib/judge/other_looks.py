@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter1d
 from sqlib import answers, keys
 from sqlib.data.trial import SEED, trial_events
 from sqlib.judge.duration import SMOOTH
-from sqlib.judge.metrics import interval, share
+from sqlib.judge.metrics import beside
 from sqlib.sun.holography import Holography, egression_power, make_kernel
 from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.twin import TwinSettings, dopplergrams
@@ -85,9 +85,6 @@ def margin(power: np.ndarray, cadence: float, sources) -> float:
 def compared(rows: pd.DataFrame, seed: int, draws: int = 500) -> pd.DataFrame:
     """A row per look: the share of events `found`, whose surest place is a sunquake, with Wilson's interval `low`,
     `high`, and the mean `difference` of the margin from the usual look's, with its 95 % interval over events."""
-    table, usual = [], rows[USUAL].to_numpy()
-    for name, own in rows.items():
-        ends = interval(np.ones(len(own)), own.to_numpy(), rows.index, lambda _, one: one.mean(), seed, draws, usual)
-        table.append((name, *share(own > 0), (own - usual).mean(), *ends))
-    return pd.DataFrame(table, columns=["look", "found", "low", "high", "difference", "difference_low",
-                                        "difference_high"])
+    values, usual = {name: own.to_numpy() for name, own in rows.items()}, rows[USUAL].to_numpy()
+    table = [{"look": name, **beside(own, usual, rows.index, seed, draws, own > 0)} for name, own in values.items()]
+    return pd.DataFrame(table).rename(columns={"share": "found"})

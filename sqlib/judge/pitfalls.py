@@ -12,6 +12,7 @@ from sqlib.errors import SqError
 from sqlib.judge import detection, metrics, sources
 from sqlib.learn.samples import Samples
 
+LEVELS = 100  # thresholds that are tried
 DOT = 3.0  # px, side of the dot that stands for the middle of a source
 Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
@@ -100,21 +101,19 @@ def beside(table: pd.DataFrame, boxes: pd.DataFrame, side: float, scale: float =
             "centre within 5 px": (found["pixels"] <= 5).mean()}
 
 
-def optimism(decision, labels, events, held: int, splits: int, rng: np.random.Generator,
-             levels: int = 100) -> pd.DataFrame:
+def optimism(decision, labels, events, held: int, splits: int, rng: np.random.Generator) -> pd.DataFrame:
     """Macro F1 on `held` test events drawn at random, with the best threshold for the others and for themselves.
 
     decision, labels (0 and 1), events : (M,). A row per split: honest (threshold of the training events), tuned (of the
-    test events themselves), optimism, their difference. `levels` quantiles of the decision are tried; a split without
+    test events themselves), optimism, their difference. `LEVELS` quantiles of the decision are tried; a split without
     both classes on both sides is left out. Raises `SqError` for too few events, and where no split is left.
     """
     decision, labels = np.asarray(decision, float), np.asarray(labels)
     names, which = np.unique(np.asarray(events), return_inverse=True)
-    if not 1 <= held < len(names) or splits < 1 or levels < 2:
-        raise SqError(f"{held} of {len(names)} events held out, {splits} splits, {levels} levels: "
-                      "keep an event, ask for more")
-    yes = decision[:, None] > np.quantile(decision, np.linspace(0, 1, levels + 2)[1:-1])
-    counts = np.zeros((2, len(names), levels + 1))  # yes at each level, and how many there are, by class and event
+    if not 1 <= held < len(names) or splits < 1:
+        raise SqError(f"{held} of {len(names)} events held out, {splits} splits: keep an event, ask for more")
+    yes = decision[:, None] > np.quantile(decision, np.linspace(0, 1, LEVELS + 2)[1:-1])
+    counts = np.zeros((2, len(names), LEVELS + 1))  # yes at each level, and how many there are, by class and event
     for label in (0, 1):
         np.add.at(counts[label], which[labels == label], np.c_[yes, np.ones(len(yes))][labels == label])
     tests = rng.permuted(np.tile(np.arange(len(names)) < held, (splits, 1)), axis=1)
@@ -124,7 +123,7 @@ def optimism(decision, labels, events, held: int, splits: int, rng: np.random.Ge
         raise SqError("no split has both classes on both sides: add events with annotated frames")
     kept = [(side[:, whole, :-1], side[:, whole, -1:]) for side in sides]
     every = [metrics.macro(*(x.ravel() for x in (tp, fp, p - tp, n - fp))) for (fp, tp), (n, p) in kept]
-    train, test = (scores["F1"].to_numpy().reshape(-1, levels) for scores in every)
+    train, test = (scores["F1"].to_numpy().reshape(-1, LEVELS) for scores in every)
     honest, tuned = test[np.arange(len(test)), train.argmax(1)], test.max(1)
     return pd.DataFrame({"honest": honest, "tuned": tuned, "optimism": tuned - honest})
 
@@ -187,27 +186,23 @@ def survives(frameset: FrameSet, positives, changes: dict[str, Change], views: i
     return pd.DataFrame(rows, columns=["augmentation", "views with a label", "source kept", "brightest", "told apart"])
 
 
-def restarted(index: pd.DataFrame, rng: np.random.Generator, most: int = 256) -> pd.DataFrame:
-    """An index as if each event's cube had begun at random, 0 to `most` frames earlier: only its numbers change."""
-    earlier = {event: int(rng.integers(most + 1)) for event in index["event"].unique()}
+def restarted(index: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """An index as if each event's cube had begun at random, 0 to 256 frames earlier: only its numbers change."""
+    earlier = {event: int(rng.integers(257)) for event in index["event"].unique()}
     return index.assign(frame=index["frame"] + index["event"].map(earlier))
 
 
-def upsampled(pictures: np.ndarray, labels, times: int, before: bool, rng: np.random.Generator,
-              share: float = 0.2) -> pd.DataFrame:
+def upsampled(pictures: np.ndarray, labels, times: int, before: bool, rng: np.random.Generator) -> pd.DataFrame:
     """Section 4.1's second bias: positives multiplied by turns, `before` the pictures are divided or only afterwards.
 
     pictures : (M, B, B), such as block averages, of frames too far apart to share speckle; `labels` (M,) of 0 and 1
     times : how often, in different ones of the eight symmetries (1 … 8), each positive is there
-    share : of the pictures that are drawn for the test
-    A row per test picture: label, decision, copied (whether training has the same frame in another turn). The decision
-    is that of who knows every training picture and all its turns: the greatest correlation with a positive less that
-    with a negative. To multiply after the division adds nothing to what it knows. Raises `SqError` where the training
-    pictures lack a class, and for `times` out of range.
+    A fifth of the pictures are drawn for the test. A row for each of them: label, decision, copied (whether training
+    has the same frame in another turn). The decision is that of who knows every training picture and all its turns: the
+    greatest correlation with a positive less that with a negative. To multiply after the division adds nothing to what
+    it knows. Raises `SqError` where the training pictures lack a class.
     """
     labels = np.asarray(labels)
-    if not 1 <= times <= 8:
-        raise SqError(f"times={times}: a square has eight symmetries, so a picture can be there 1 to 8 times")
     ways = [np.rot90(side, turn, (1, 2)) for side in (pictures, pictures[:, :, ::-1]) for turn in range(4)]
     flat = np.stack(ways, 1).reshape(len(pictures), 8, -1).astype(np.float32)
     flat -= flat.mean(2, keepdims=True)
@@ -215,7 +210,7 @@ def upsampled(pictures: np.ndarray, labels, times: int, before: bool, rng: np.ra
     count = np.where((labels == 1) & before, times, 1)
     which = np.repeat(np.arange(len(labels)), count)
     way = np.concatenate([rng.permutation(8)[:n] for n in count])
-    tests = rng.random(len(which)) < share
+    tests = rng.random(len(which)) < 0.2
     known, asked = which[~tests], which[tests]
     yes, no = (flat[known[labels[known] == kind], way[~tests][labels[known] == kind]] for kind in (1, 0))
     if not len(yes) or not len(no):

@@ -32,13 +32,13 @@ def score(answers: dict[bool, dict[str, Answer]], labels, events, seed: int, dra
     return pd.DataFrame(rows)
 
 
-def choose(codes, labels, events, seed: int, names, folds: int = 3) -> pd.Series:
+def choose(codes, labels, events, seed: int, names) -> pd.Series:
     """Macro F1 of each classifier, with SMOTE, in a cross-validation by event of training rows (N, D); greatest first.
 
     `labels`, `events`: (N,). Raises `SqError` where only one event has positives.
     """
     found = {name: np.empty(len(labels), np.int64) for name in names}
-    folds = min(folds, len(set(events[labels == 1])))
+    folds = min(3, len(set(events[labels == 1])))
     if folds < 2:
         raise SqError("positives of one training event cannot be cross-validated by event: add events")
     for fit, ask in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(codes, labels, events):

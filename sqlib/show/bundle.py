@@ -28,17 +28,19 @@ class Player:
 
 
 @cache
-def _environment():
-    from jinja2 import Environment, PackageLoader
+def environment(package: str):
+    """Jinja's environment of the templates of a package; in HTML (not Markdown) every word is escaped."""
+    from jinja2 import Environment, PackageLoader, select_autoescape
 
-    made = Environment(loader=PackageLoader("sqlib.show"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(loader=PackageLoader(package), autoescape=select_autoescape(["html"]), trim_blocks=True,
+                       lstrip_blocks=True)
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     return made
 
 
 def render(template: str, **facts) -> str:
     """HTML of a template of `sqlib/show/templates`; every word among `facts` is escaped."""
-    return _environment().get_template(template).render(**facts)
+    return environment("sqlib.show").get_template(template).render(**facts)
 
 
 def address(data: bytes, kind: str = "webp") -> str:

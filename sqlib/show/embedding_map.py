@@ -9,11 +9,12 @@ import pandas as pd
 
 from sqlib.errors import SqError
 from sqlib.show import sprites
-from sqlib.show.bundle import Player, render
+from sqlib.show.bundle import Player
 from sqlib.show.plots_embedding import PALE, classes, clusters, event_name
 
 MOST = 3000  # marks; more do not fit a page's weight with a picture each
 LIMIT = 400_000  # bytes of HTML, the sprite sheet included
+WORDS, MARK = 10_000, 45  # bytes of them that are left for words, and for each mark
 WIDTH, HEIGHT, MARGIN, RADIUS = 4800, 4000, 180, 34  # of the drawing; whole numbers keep the paths short
 SHAPES = {  # sub-paths from a mark's middle, for markers that matplotlib draws alike; a dot is a stroke with round ends
     "o": "h0",
@@ -25,19 +26,17 @@ SHAPES = {  # sub-paths from a mark's middle, for markers that matplotlib draws 
 }
 
 
-def embedding_map(points, index: pd.DataFrame, pixels, status, axes=("UMAP 1", "UMAP 2")) -> Player:
+def embedding_map(points, index: pd.DataFrame, pixels, status) -> Player:
     """A map of at most `MOST` frames, of at most `LIMIT` bytes as one HTML; its table has points and classes.
 
     points : (M, 2); index : a row per mark with event and frame; pixels : uint8 (M, h, w), each shown small and
-        stretched to its own contrast; status : class of each mark (M,), see `plots_embedding.classes` `SqError` where
-        these do not belong together, or the frames do not fit.
+        stretched to its own contrast; status : class of each mark (M,), see `plots_embedding.classes`
+    `SqError` for none and for more.
     """
     points, pixels, status = np.asarray(points, float), np.asarray(pixels), np.asarray(status).astype(str)
-    count, fits = len(points), {len(points)} == {len(index), len(pixels), len(status)}
-    fits = fits and points.shape == (count, 2) and np.isfinite(points).all()
-    if not fits or pixels.dtype != np.uint8 or pixels.ndim != 3 or not 0 < count <= MOST:
-        raise SqError(f"a map shows 1 to {MOST} frames (every n-th of more), at finite points (M, 2), uint8 (M, h, w): "
-                      f"not {points.shape}, {pixels.dtype} {pixels.shape}, {len(index)} rows, {len(status)} classes")
+    count = len(points)
+    if not 0 < count <= MOST:
+        raise SqError(f"a map shows 1 to {MOST} frames, not {count}: show every n-th of more")
     x, y = points.round(4).T
     table = index[["event", "frame"]].reset_index(drop=True).assign(x=x, y=y, **{"class": status})
     looks = classes(status)
@@ -54,13 +53,13 @@ def embedding_map(points, index: pd.DataFrame, pixels, status, axes=("UMAP 1", "
         shown.append({"words": words, "count": len(own), "look": look, "icon": _look(colour, marker, 40)[1],
                       "marks": "".join(f"M{x} {y}{shape}" for x, y in own)})
     known, of = np.unique(drawn["event"].to_numpy(str), return_inverse=True)
+    # three bytes of a sheet are four in HTML
+    sheet, cols, rows = sprites.thumbnails(pixels[order], (LIMIT - WORDS - MARK * count) * 3 // 4)
     facts = {"events": [event_name(key) for key in known], "of": of.tolist(), "frames": drawn["frame"].tolist(),
-             "first": count - shown[-1]["count"], "cols": 99, "rows": 99}
-    player = {"kind": "map", "across": WIDTH, "upward": HEIGHT, "axes": list(axes), "classes": shown, "facts": facts,
-              "width": 1, "height": 1}
-    room = LIMIT - len(render("map.html", player=player, record={"name": "", "alt": ""}).encode()) - 2000  # for words
-    sheet, facts["cols"], facts["rows"] = sprites.thumbnails(pixels[order], room * 3 // 4)
-    return Player(player, sheet, clusters(points, status, axes), table)
+             "first": count - shown[-1]["count"], "cols": cols, "rows": rows}
+    player = {"kind": "map", "across": WIDTH, "upward": HEIGHT, "classes": shown, "facts": facts, "width": 1,
+              "height": 1}
+    return Player(player, sheet, clusters(points, status), table)
 
 
 def _look(colour: str, marker: str, radius: int) -> tuple[dict[str, str], str]:

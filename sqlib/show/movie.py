@@ -25,18 +25,15 @@ def player(frames, *, fps: float = 8, times=None, still: int | None = None, boxe
         first
     region : gray levels, of 0…255, that become black and white at the switch "Active-region contrast"
 
-    `SqError` for another type or shape, under two frames, or what is not one per frame.
+    `SqError` for another type or shape, and for under two frames.
     """
     frames, boxes = np.asarray(frames), boxes or {}
-    if frames.dtype != np.uint8 or not (frames.ndim == 3 or (frames.ndim == 4 and frames.shape[3] == 3)):
-        raise SqError(f"a movie is uint8 (T, H, W) or (T, H, W, 3), not {frames.dtype} {frames.shape}")
+    if frames.dtype != np.uint8 or frames.ndim not in (3, 4) or len(frames) < 2:
+        raise SqError(f"a movie is uint8 (T, H, W) or (T, H, W, 3) of two frames or more, not {frames.dtype} "
+                      f"{frames.shape}")
     count, height, width = frames.shape[:3]
     words = [str(t) for t in times] if times is not None else [f"{i + 1} of {count}" for i in range(count)]
-    still, lengths = count // 2 if still is None else still, {len(words), *map(len, boxes.values())}
-    low, high = region or (0, 255)
-    if count < 2 or lengths != {count} or not 0 <= still < count or not fps > 0 or not 0 <= low < high <= 255:
-        raise SqError(f"a movie of {count} frames, {lengths} labels or boxes, still {still}, {fps} frames a second, "
-                      f"gray levels {low} to {high}")
+    still, (low, high) = count // 2 if still is None else still, region or (0, 255)
     sheet, cols, rows = sprites.sheet(frames, limit)
     contrast = 1 + 2 * low / (high - low)
     stretch = f"brightness({255 / (high - low) / contrast:.4f}) contrast({contrast:.4f})"

@@ -101,7 +101,7 @@ def sentence(row) -> str:
 
 def playground(pictures: np.ndarray, table: pd.DataFrame) -> Player:
     """Frames and what alterations made of them, of `attempts`, to choose from; as a still, the first frame's."""
-    sheet, cols, rows = sprites.sheet(pictures, 450_000, (sprites.LOSSLESS, 85, 70, 55, 40, 25, 10))
+    sheet, cols, rows = sprites.sheet(pictures, 450_000)
     frames, passes = table.drop_duplicates(["event", "frame"]), table["threshold"].unique()
     states = table[table["threshold"] == 0].groupby("then", sort=False)["draw"].nunique()
     facts = {"cols": cols, "rows": rows, "passes": len(passes), "states": states.tolist(),

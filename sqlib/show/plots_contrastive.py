@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from sqlib.learn.losses import fallen
-from sqlib.show.style import BLUE, GREEN, VERMILION, curves, grid, legend, picture, stretched, ticks
+from sqlib.show.style import BLUE, GREEN, VERMILION, curves, legend, picture, stretched, ticks
 
 SCORES = {"precision": "P", "recall": "R", "f1": "F1", "accuracy": "acc.", "average": "mean"}
-FORMATS = {name: ".2f" for one in SCORES.values() for name in (f"{one}, paper", f"{one}, here", one)} | {"AP": ".3f"}
+FORMATS = {name: ".2f" for one in SCORES.values() for name in (f"{one}, paper", f"{one}, here")} | {"AP": ".3f"}
 
 
 def contrast(views: np.ndarray, others: np.ndarray):
@@ -41,17 +41,6 @@ def contrast(views: np.ndarray, others: np.ndarray):
     return fig
 
 
-def leak(scores: dict[str, float]):
-    """Macro F1 with and without a leak: {words of the classifier and its split: macro F1}."""
-    fig, (ax,) = grid(1, 1, 3.4)
-    drawn = ax.barh(list(scores), list(scores.values()), 0.62,
-                    color=[VERMILION if "sample" in words else BLUE for words in scores])
-    ax.invert_yaxis()
-    ax.bar_label(drawn, fmt="{:.2f}", padding=3, fontsize=9)
-    ax.set(xlabel="macro F1 (orange: split by samples; blue: split by events)", xlim=(0, 1.08))
-    return fig
-
-
 def temperatures(table: pd.DataFrame, chance: float):
     """What short runs learn at several temperatures: the fall of the loss, and average precision with its interval
     (columns τ, rising, fall, ap, low, high); chance : share of positives."""
@@ -65,13 +54,12 @@ def temperatures(table: pd.DataFrame, chance: float):
     return legend(fig)
 
 
-def beside(ours: pd.DataFrame, printed: pd.DataFrame | None = None) -> pd.DataFrame:
+def beside(ours: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
     """The rows of `tables.score`, the paper's printed scores before ours, and average precision with its interval."""
-    keys, here = ["classifier", "smote"], "" if printed is None else ", here"
-    both = ours if printed is None else ours.merge(printed, "left", keys, suffixes=("", ", paper"))
+    both = ours.merge(printed, "left", ["classifier", "smote"], suffixes=("", ", paper"))
     columns = {"classifier": "classifier", "smote": "balancing"}
     for score, short in SCORES.items():
-        columns |= {f"{score}, paper": f"{short}, paper", score: short + here}
+        columns |= {f"{score}, paper": f"{short}, paper", score: f"{short}, here"}
     columns |= {"yes": "said yes", "ap": "AP", "95 %": "95 %"}
     both = both.assign(**{"95 %": [words(*pair) for pair in zip(both["ap_low"], both["ap_high"])]})
     return both[[name for name in columns if name in both]].rename(columns=columns)
@@ -82,7 +70,7 @@ def words(low, high) -> str | None:
     return None if pd.isna([low, high]).any() else f"{low:.2f} … {high:.2f}"
 
 
-def progress(histories: dict[str, list[pd.DataFrame]], columns: int = 3):
+def progress(histories: dict[str, list[pd.DataFrame]]):
     """Training of several methods, a small panel each with lines for each seed (`histories`: epoch, loss, chance,
     least, ap): the share of what the loss can fall that it has fallen, and the average precision on events kept aside,
     if watched."""
@@ -93,5 +81,4 @@ def progress(histories: dict[str, list[pd.DataFrame]], columns: int = 3):
         own = parts[fill(name, 24)] = {"share of the attainable fall of the loss": fall}
         if all("ap" in one for one in each):
             own["average precision on events kept aside"] = pd.concat([one["ap"] for one in each], axis=1)
-    columns = min(columns, len(parts))
-    return curves(parts, "epoch", " ", columns=columns, high=1.7, whole=True, share="xy", across={"": 0})
+    return curves(parts, "epoch", " ", columns=min(3, len(parts)), high=1.7, whole=True, share="xy", across={"": 0})

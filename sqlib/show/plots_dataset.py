@@ -68,19 +68,19 @@ def examples(frameset: FrameSet, negatives: list[int], positives: list[int]):
 def counts(facts: dict):
     """Positives and negatives per cycle, and annotated frames per event, of `info(frameset)`."""
     fig, (left, right) = style.grid(2, 2, 3.9, width_ratios=[1, 2.1])
-    for place, (cycle, own) in enumerate(facts["cycles"].items()):
-        for shift, kind, ink in ((-0.2, "negatives", "#bbbbbb"), (0.2, "positives", LOOKS[int(cycle)][0])):
-            drawn = left.bar(place + shift, own[kind], 0.38, color=ink, label="negative" if shift < 0 else "")
-            left.bar_label(drawn, fmt="{:,.0f}", fontsize=9, padding=2)
-    left.set_xticks(range(len(facts["cycles"])), [NAMES[int(cycle)].replace(" (", "\n(") for cycle in facts["cycles"]])
-    left.set(ylabel="frames", ymargin=0.1)
+    cycles = {NAMES[int(cycle)].replace(" (", "\n("): own for cycle, own in facts["cycles"].items()}
+    pd.DataFrame(cycles).T.rename(columns={"negatives": "negative", "positives": "positive"})[["negative", "positive"]]\
+        .plot.bar(ax=left, rot=0, width=0.8, color=["#bbbbbb", GREEN], legend=False, ylabel="frames")
+    for drawn in left.containers:
+        left.bar_label(drawn, fmt="{:,.0f}", fontsize=9, padding=2)
+    left.set_ymargin(0.1)
     left.yaxis.set_major_formatter("{x:,.0f}")
     events = pd.DataFrame([one for one in facts["per_event"] if one["labelled"]], columns=["cycle", "positives"])
     for cycle, own in events[events["positives"] > 0].groupby("cycle"):
         right.bar(own.index, own["positives"], 0.8, color=LOOKS[cycle][0], label=f"positive, {NAMES[cycle]}")
     right.set(xlabel="labelled event, in the order of time", ylabel="positive frames", xlim=(-1, max(3, len(events))),
               ylim=(0, 1.05 * max([*events["positives"], 1])))
-    return style.legend(fig, 3, handlelength=1)
+    return style.legend(fig, 2, handlelength=1)
 
 
 def gaps(found, delays: tuple[float, float]):
@@ -92,11 +92,7 @@ def gaps(found, delays: tuple[float, float]):
                        columns=1, high=2.7, share="x", marks={"": 0}, ncols=3, how={"marker": ""}, ylim=(0, None))
     for ax in fig.axes:
         style.shade(ax, [(-delays[1], -delays[0])])
-    top = fig.axes[0]
-    top.set_ylim(0, 1.3 * top.get_ylim()[1])
-    style.guide(top, "gap", x=0)
-    top.text(-sum(delays) / 2, 0.97, "travel time\nto the pupil", ha="center", va="top", fontsize=9,
-             transform=top.get_xaxis_transform())
+    style.guide(fig.axes[0], "gap", x=0)
     return fig
 
 

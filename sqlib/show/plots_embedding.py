@@ -1,5 +1,7 @@
 """Figures that read embeddings; each takes what `sqlib.judge.embeddings` computed and returns a matplotlib figure."""
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 
@@ -33,16 +35,11 @@ def outcomes(labels, predictions) -> np.ndarray:
 def classes(status) -> dict[str, tuple[str, str, str]]:
     """Colour, marker and words of each class in `status` (M,), in the order of drawing.
 
-    The keys of `CLASSES` look the same in every figure; others ("MDI", "HMI") take what is spare, in sorted order.
-    `SqError` where there are more of them than markers.
+    The keys of `CLASSES` look the same in every figure; others ("MDI", "HMI") take those of `SPARE` by turns.
     """
     present = set(map(str, np.unique(status)))
-    known = {name: look for name, look in CLASSES.items() if name in present}
-    others, taken = sorted(present - set(known)), [look[:2] for look in known.values()]
-    spare = [look for look in SPARE if look not in taken]
-    if len(others) > len(spare):
-        raise SqError(f"{len(others)} classes, {', '.join(others[:9])}, …: {len(spare)} can be told apart by marker")
-    return known | {name: (*look, name) for name, look in zip(others, spare)}
+    looks = CLASSES | {name: (*look, name) for name, look in zip(sorted(present - set(CLASSES)), cycle(SPARE))}
+    return {name: look for name, look in looks.items() if name in present}
 
 
 def event_name(key: str) -> str:
@@ -58,11 +55,11 @@ def _marks(ax, x, y, status, size: float) -> None:
         ax.scatter(x[own], y[own], c=ink, marker=marker, label=f"{words} ({own.sum():,})", **look)
 
 
-def clusters(points, status, axes: tuple[str, str] = ("UMAP 1", "UMAP 2")):
+def clusters(points, status):
     """A map of embeddings (M, 2), one mark a frame, colour and marker by its class (Figs. 5, 8 and 10)."""
     fig, (ax,) = grid(1, 1, 5.4)
     _marks(ax, *np.transpose(points), status, 30 if len(points) < 1500 else 22)
-    ax.set(xlabel=axes[0], ylabel=axes[1], xticks=[], yticks=[])  # distances count in a map, places do not
+    ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])  # distances count in a map, places do not
     ax.set_aspect("equal", adjustable="datalim")
     return legend(fig, reverse=True, markerscale=1.3)
 

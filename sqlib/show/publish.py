@@ -136,10 +136,9 @@ def table(page: Page, frame, name: str, *, formats=None, **about) -> None:
     _display(record, table={"columns": columns, "rows": body})
 
 
-def claim(page: Page, name: str, numbers, paper=None, *, label: str = "", source=None, headlines=None) -> None:
+def claim(page: Page, name: str, numbers, paper=None, *, source=None) -> None:
     """Record numbers that belong to no figure or table, such as `claim-C1`; they get a place in the book, unseen."""
-    _display(_record(page, "claim", name, label=label or name, numbers=numbers, paper=paper, source=source,
-                     headlines=headlines))
+    _display(_record(page, "claim", name, label=name, numbers=numbers, paper=paper, source=source))
 
 
 def verdict(page: Page, first, second=None, paper=None, *, source=None, **more) -> tuple:

@@ -11,6 +11,7 @@ from sqlib.data.frames import resize, to_bytes
 from sqlib.errors import SqError
 
 LOSSLESS = 100  # quality
+QUALITIES = (LOSSLESS, 85, 70, 55, 40, 25, 10)
 
 
 def _packed(frames: np.ndarray, quality: int) -> tuple[bytes, int, int]:
@@ -28,8 +29,8 @@ def _packed(frames: np.ndarray, quality: int) -> tuple[bytes, int, int]:
     return buffer.getvalue(), cols, rows
 
 
-def sheet(frames: np.ndarray, limit: int, qualities=(LOSSLESS, 85, 70, 55, 40)) -> tuple[bytes, int, int]:
-    """A sprite sheet of `frames` uint8 (T, H, W[, 3]) as WebP; its columns and rows: the first of `qualities` that
+def sheet(frames: np.ndarray, limit: int) -> tuple[bytes, int, int]:
+    """A sprite sheet of `frames` uint8 (T, H, W[, 3]) as WebP; its columns and rows: the first of `QUALITIES` that
     takes at most `limit` bytes; `SqError` where none does."""
     packed = {}
 
@@ -37,27 +38,21 @@ def sheet(frames: np.ndarray, limit: int, qualities=(LOSSLESS, 85, 70, 55, 40)) 
         packed[quality] = _packed(frames, quality)
         return len(packed[quality][0]) <= limit
 
-    found = bisect_left(qualities, True, key=fits)  # worse ones are smaller, and each takes a second to find out
-    if found < len(qualities):
-        return packed[qualities[found]]
-    raise SqError(f"{len(frames)} frames take {len(packed[qualities[-1]][0]) // 1000} kB at the lowest quality, "
+    found = bisect_left(QUALITIES, True, key=fits)  # worse ones are smaller, and each takes a second to find out
+    if found < len(QUALITIES):
+        return packed[QUALITIES[found]]
+    raise SqError(f"{len(frames)} frames take {len(packed[QUALITIES[-1]][0]) // 1000} kB at the lowest quality, "
                   f"over {limit // 1000} kB: show fewer or smaller frames")
 
 
 def thumbnails(pixels: np.ndarray, limit: int) -> tuple[bytes, int, int]:
-    """A sprite sheet of frames (N, h, w), as large and then as good as `limit` allows; `SqError` under 8 pixels a side.
+    """A sprite sheet of frames (N, h, w), as large as `limit` allows at four pixels of speckle a byte; see `sheet`.
 
     Each is stretched to its own contrast: black at its least pixel, white at its 99th percentile.
     """
-    side = min(64, *pixels.shape[1:])
-    while side >= 8:
-        small = []
-        for at in range(0, len(pixels), 64):  # never all of them as floats
-            frames = resize(pixels[at : at + 64], side)
-            low, high = frames.amin((1, 2), keepdim=True), frames.flatten(1).quantile(0.99, dim=1)[:, None, None]
-            small.append(to_bytes((frames - low) * (255 / (high - low).clamp(min=1))))
-        size = len(_packed(np.concatenate(small), 15)[0])
-        if size <= limit:
-            return sheet(np.concatenate(small), limit, (80, 60, 40, 25, 15))
-        side = min(side - 1, int(side * math.sqrt(limit / size)))
-    raise SqError(f"{len(pixels)} frames do not fit {limit // 1000} kB: show every n-th frame")
+    side, small = min(64, *pixels.shape[1:], int(math.sqrt(4 * limit / len(pixels)))), []
+    for at in range(0, len(pixels), 64):  # never all of them as floats
+        frames = resize(pixels[at : at + 64], side)
+        low, high = frames.amin((1, 2), keepdim=True), frames.flatten(1).quantile(0.99, dim=1)[:, None, None]
+        small.append(to_bytes((frames - low) * (255 / (high - low).clamp(min=1))))
+    return sheet(np.concatenate(small), limit)

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sqlib.errors import SqError
-
 STYLE = Path(__file__).with_name("sqlib.mplstyle")
 # colours that the colour-blind tell apart (Okabe and Ito 2008), grays, and the shade of annotated spans
 BLUE, VERMILION, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -66,19 +64,12 @@ def stretched(frame: np.ndarray, top: float | None = None, share: float = 0.995,
     return np.floor(levels * np.minimum(np.asarray(frame, float) / top, 1)) / levels
 
 
-def colour(values, cmap: str = "gray", vmin: float | None = None, vmax: float | None = None) -> np.ndarray:
-    """Map `values` (..., H, W) through a colour map to uint8 (..., H, W, 3), for `movie.player` and `picture`.
-
-    `vmin` and `vmax` default to the extremes of `values`; `SqError` where they are not finite, or do not rise.
-    """
+def colour(values, cmap: str, low: float, high: float) -> np.ndarray:
+    """Map `values` (..., H, W), from `low` to `high`, through a colour map to uint8 (..., H, W, 3), for `movie.player`
+    and `picture`."""
     import matplotlib
 
-    values = np.asarray(values, dtype=np.float32)
-    low = float(values.min()) if vmin is None else vmin
-    high = float(values.max()) if vmax is None else vmax
-    if not np.isfinite([low, high]).all() or high <= low:
-        raise SqError(f"colour needs finite values and vmin < vmax, not {low} and {high}")
-    return matplotlib.colormaps[cmap]((values - low) / (high - low), bytes=True)[..., :3]
+    return matplotlib.colormaps[cmap]((np.asarray(values, np.float32) - low) / (high - low), bytes=True)[..., :3]
 
 
 def draw_boxes(ax, boxes, colour: str = AMBER, width: float = 1.5, room: float = 0, **look) -> None:

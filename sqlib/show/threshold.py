@@ -11,21 +11,19 @@ WIDE, HIGH, LEFT, LOW = 640, 240, 44, 34  # px of the drawing, and of its margin
 LOOKS = (("precision", BLUE, "", "-"), ("recall", VERMILION, "7 4", "--"), ("events found", "currentColor", "2 4", ":"))
 
 
-def levels(scores, labels, events, count: int = 61) -> pd.DataFrame:
-    """What each of `count` thresholds gives, from one that lets all frames pass to one that lets a single one pass.
+def levels(scores, labels, events) -> pd.DataFrame:
+    """What each of 61 thresholds gives, from one that lets all frames pass to one that lets a single one pass.
 
     scores : (M,), greater for a sunquake; labels : (M,) 1 or 0; events : (M,) the event of each frame
     A row each: threshold, share (of frames that pass), precision, recall, found (events with a positive frame that
-    passes), events (with any), false (frames that pass and are none). `SqError` without a positive frame, or for
-    lengths that differ.
+    passes), events (with any), false (frames that pass and are none). `SqError` without a positive frame.
     """
     scores, labels, events = (np.asarray(column) for column in (scores, labels, events))
-    if not len(scores) == len(labels) == len(events) or not np.isin(labels, (0, 1)).all() or not (labels == 1).any():
-        raise SqError("a threshold needs scores, labels of 0 and 1 with a positive among them, and events, "
-                      "of equal lengths")
-    ranks = np.maximum(np.round(np.geomspace(1, 1 / len(scores), count) * len(scores)), 1).astype(int)
+    if not (labels == 1).any():
+        raise SqError("a threshold needs a positive among the frames: use more events")
+    ranks = np.maximum(np.round(np.geomspace(1, 1 / len(scores), 61) * len(scores)), 1).astype(int)
     thresholds, true = np.sort(scores)[::-1][ranks - 1], labels == 1
-    passed = scores >= thresholds[:, None]  # (count, M)
+    passed = scores >= thresholds[:, None]  # (61, M)
     right, yes = (passed & true).sum(1), passed.sum(1)
     return pd.DataFrame({
         "threshold": thresholds, "share": passed.mean(1), "precision": right / yes, "recall": right / true.sum(),
@@ -39,8 +37,8 @@ def sentence(row) -> str:
             f"{row.found} of {row.events} events found, {row.false} false frames")
 
 
-def slider(table: pd.DataFrame, first: int | None = None) -> Player:
-    """A slider over the rows of `levels`, which begins at row `first` (default the middle one)."""
+def slider(table: pd.DataFrame) -> Player:
+    """A slider over the rows of `levels`, which begins at the middle one."""
     drawn = table.assign(**{"events found": table["found"] / table["events"]})
     x = LEFT + (WIDE - LEFT - 10) * np.linspace(0, 1, len(table))
     shares = np.array([0, 0.5, 1])
@@ -49,7 +47,7 @@ def slider(table: pd.DataFrame, first: int | None = None) -> Player:
               "points": " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y[words]))} for words, ink, dash, _ in LOOKS]
     shown = {"kind": "threshold", "width": WIDE, "height": HIGH, "left": LEFT, "bottom": HIGH - LOW, "curves": lines,
              "ticks": [(f"{share:.0%}", place) for share, place in zip(shares, ticks.tolist())],
-             "still": len(table) // 2 if first is None else first,
+             "still": len(table) // 2,
              "facts": {"words": [sentence(row) for row in table.itertuples()], "places": x.round(1).tolist()}}
     looks = [("black" if ink == "currentColor" else ink, style, "") for _, ink, _, style in LOOKS]
     still = curves({"": {words: (table["share"], drawn[words]) for words, *_ in LOOKS}}, "share of frames that pass",
