@@ -68,7 +68,7 @@ def info_(as_json, **given) -> None:
     from sqlib.data.build import info
 
     frames, report = read_frames(**given)
-    show(info(frames) | ({"report": vars(report)} if report else {}), as_json, *_described(frames, report))
+    show(info(frames) | ({"report": report} if report else {}), as_json, *_described(frames, report))
 
 
 @group.command()
@@ -191,7 +191,7 @@ def _described(frames, report) -> list[str]:
 
     from sqlib.data.build import info
 
-    content, found = info(frames), vars(report) if report else {}
+    content, found = info(frames), report or {}
     counts = [f"{name:<14}{value}" for name, value in content.items() if not isinstance(value, dict | list)]
     cycles = pd.DataFrame([{"cycle": cycle, **counts} for cycle, counts in content["cycles"].items()])
     events = pd.DataFrame(content["per_event"]).drop(columns="event", errors="ignore")
