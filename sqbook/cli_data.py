@@ -143,8 +143,7 @@ def ingest(when, region, stonyhurst, carrington, settings, as_json, **where) -> 
     if gaps := made.get("gaps"):
         print(f"{sum(last - first + 1 for first, last in gaps)} frames have no usable record and are interpolated, "
               f"the first is number {gaps[0][0]}", file=sys.stderr)
-    show(made, as_json, path, frames,
-         f"notebooks read it as: --data sunquakenet --root {frames.parent}")
+    show(made, as_json, path, frames, f"notebooks read it as: --data sunquakenet --root {frames.parent}")
 
 
 def read_frames(data, root, profile: str, settings, build: dict | None = None):

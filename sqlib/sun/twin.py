@@ -157,7 +157,7 @@ def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
 
 
 def first_frame(event, frames: int) -> int:
-    """Number of the first of so many frames: they are a window of 256, round the annotated intervals."""
+    """Number of the first of so many frames: a window of a cube's 256, round the annotated intervals if it has some."""
     spans = event.intervals
     middle = sum(spans[0][:1] + spans[-1][1:]) // 2 if spans else 128
     return int(np.clip(middle - frames // 2, 0, 256 - frames))
