@@ -68,7 +68,7 @@ def info_(as_json, **given) -> None:
     from sqlib.data.build import info
 
     frames, report = read_frames(**given)
-    show(info(frames) | ({"report": vars(report)} if report else {}), as_json, *_described(frames, report))
+    show(info(frames) | ({"report": report} if report else {}), as_json, *_described(frames, report))
 
 
 @group.command()
@@ -115,11 +115,10 @@ def template(folder) -> None:
 @click.option("--carrington", type=float, nargs=2, metavar="LON LAT", help="Or its place, in degrees.")
 @click.option("--folder", type=Path, help="Full-disk Dopplergrams that you have (default: fetch them from JSOC).")
 @click.option("--email", help="Address registered with JSOC (default: $JSOC_EMAIL).")
-@click.option("--magnetogram", is_flag=True, help="Fetch the event's magnetogram, too.")
 @SETTINGS
 @WORKERS
 @JSON
-def ingest(when, region, stonyhurst, carrington, magnetogram, settings, as_json, email, **where) -> None:
+def ingest(when, region, stonyhurst, carrington, settings, as_json, **where) -> None:
     """Make frames of a real observation of HMI or MDI.
 
     WHEN is an event of Table 1 ("30 December 2011"), or a time, UTC (2014-03-29T17:48).
@@ -137,18 +136,14 @@ def ingest(when, region, stonyhurst, carrington, magnetogram, settings, as_json,
     else:
         frame = "carrington" if carrington else "stonyhurst"
         target = observation.target_at(event.time, *(carrington or stonyhurst), frame)
-    path, frames, report = observed_frames(event, target, chosen, email=email, progress=True, **where)
+    path, frames, report = observed_frames(event, target, chosen, progress=True, **where)
     made = {"cube": str(path), "frames": str(frames), "root": str(frames.parent), **report}
-    if magnetogram:
-        written = path.parents[1] / "magnetograms" / path.name
-        made["magnetogram"] = str(observation.save_magnetogram(event, target, written, chosen, email=email))
     for name, why in list(made.get("aside", {}).items())[:1]:
         print(f"{len(made['aside'])} files are left aside, the first, {name}: {why}", file=sys.stderr)
     if gaps := made.get("gaps"):
         print(f"{sum(last - first + 1 for first, last in gaps)} frames have no usable record and are interpolated, "
               f"the first is number {gaps[0][0]}", file=sys.stderr)
-    show(made, as_json, *filter(None, [made.get("magnetogram")]), path, frames,
-         f"notebooks read it as: --data sunquakenet --root {frames.parent}")
+    show(made, as_json, path, frames, f"notebooks read it as: --data sunquakenet --root {frames.parent}")
 
 
 def read_frames(data, root, profile: str, settings, build: dict | None = None):
@@ -191,7 +186,7 @@ def _described(frames, report) -> list[str]:
 
     from sqlib.data.build import info
 
-    content, found = info(frames), vars(report) if report else {}
+    content, found = info(frames), report or {}
     counts = [f"{name:<14}{value}" for name, value in content.items() if not isinstance(value, dict | list)]
     cycles = pd.DataFrame([{"cycle": cycle, **counts} for cycle, counts in content["cycles"].items()])
     events = pd.DataFrame(content["per_event"]).drop(columns="event", errors="ignore")

@@ -109,7 +109,7 @@ def test_other_settings_are_another_twin():
 @pytest.mark.parametrize(("file", "old", "new", "cubes", "frames"), [
     ("sun/waves.py", "import math", "import math  # faster waves", False, False),
     ("sun/twin.py", '"""Size of the twin', '"""How large the twin is', False, False),
-    ("data/cubes.py", '"""Read a FITS cube.', '"""A cube.', False, False),
+    ("data/cubes.py", '"""Read a cube that', '"""A cube that', False, False),
     ("data/statistics.py", "LOCAL = 10", "LOCAL = 11", False, False),
     ("data/frames.py", "BATCH = 64", "BATCH = 32", False, True),
     ("sun/twin.py", "PATCH = 40", "PATCH = 42", True, False),

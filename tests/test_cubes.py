@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sqlib.data.cubes import HEADER, read_cube, write_cube
+from sqlib import __version__
+from sqlib.data.cubes import read_cube, write_cube
 from sqlib.errors import SqError
 
-REQUIRED = tuple(key for key, field in HEADER.items() if field.is_required())
+KEYS = ("EVENT", "INSTRUME", "DATE-OBS", "FRAME0", "CADENCE", "PIXSCALE", "BANDLO", "BANDHI", "PUPILIN", "PUPILOUT",
+        "SOURCE", "VERSION")
 
 
 @pytest.fixture
@@ -38,10 +40,10 @@ def test_a_cube_comes_back_within_half_a_step(cube, path):
 
 def test_the_header_says_all_with_units(path):
     header = fits.getheader(path)
-    assert {key: header[key] for key in (*REQUIRED, "FRAME0", "BUNIT")} == {
+    assert {key: header[key] for key in (*KEYS, "BUNIT")} == {
         "EVENT": "2001_04_06_19_13_00", "INSTRUME": "MDI", "DATE-OBS": "2001-04-06T18:52:00.000", "CADENCE": 60.0,
         "PIXSCALE": 1.45, "BANDLO": 5.0, "BANDHI": 7.0, "PUPILIN": 15.0, "PUPILOUT": 45.0, "SOURCE": "simulated",
-        "FRAME0": 10, "BUNIT": "1",
+        "FRAME0": 10, "VERSION": __version__, "BUNIT": "1",
     }
     units = {"CADENCE": "[s]", "PIXSCALE": "[Mm]", "BANDLO": "[mHz]", "BANDHI": "[mHz]", "PUPILIN": "[Mm]"}
     assert all(header.comments[key].startswith(unit) for key, unit in units.items())
@@ -67,22 +69,17 @@ def test_every_bitpix_is_read(path, kind):
     assert np.array_equal(read_cube(path).power, stored.astype(np.float32))
 
 
-@pytest.mark.parametrize("missing", [["CADENCE"], ["EVENT", "PIXSCALE"], list(REQUIRED)])
-def test_missing_keys_are_named_with_the_file_and_the_cure(path, missing):
-    for key in missing:
-        fits.delval(path, key)
-    with pytest.raises(SqError, match="setval") as told:
+@pytest.mark.parametrize("key", KEYS)
+def test_a_cube_that_lacks_a_key_is_not_read(path, key):
+    fits.delval(path, key)
+    with pytest.raises(SqError, match=rf"cube\.fits is no cube that sq wrote .*{key}.*; make it again"):
         read_cube(path)
-    assert all(key in str(told.value) for key in missing) and str(path) in str(told.value)
 
 
-@pytest.mark.parametrize(("key", "value"), [
-    ("CADENCE", 0), ("CADENCE", "fast"), ("CADENCE", True), ("PIXSCALE", -1.0), ("DATE-OBS", "06/04/01"),
-    ("SOURCE", "dream"), ("FRAME0", -3),
-])
-def test_impossible_values_are_refused(path, key, value):
+@pytest.mark.parametrize(("key", "value"), [("CADENCE", "fast"), ("DATE-OBS", "06/04/01"), ("FRAME0", "first")])
+def test_values_of_another_kind_are_refused(path, key, value):
     fits.setval(path, key, value=value)
-    with pytest.raises(SqError, match=f"cube.fits, header, {key}: "):
+    with pytest.raises(SqError, match=r"cube\.fits is no cube that sq wrote .*; make it again"):
         read_cube(path)
 
 

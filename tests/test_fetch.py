@@ -114,9 +114,6 @@ def test_where_all_that_came_was_broken_the_words_do_not_say_that_jsoc_has_none(
     with pytest.raises(SqError, match=r"arrived broken.*asks for it again"):
         ingest.fetch_records(HMI, NOON, 2, "me@there", Jsoc(cut=range(-5, 40)))
     assert len(ingest.fetch_records(HMI, NOON, 2, "me@there", Jsoc())) == 2
-    with pytest.raises(SqError, match=r"hmi\.M_45s.*arrived broken"):
-        ingest.fetch_records(HMI, NOON, 1, "me@there", Jsoc(cut=range(-5, 40)), "magnetogram")
-    assert ingest.fetch_records(HMI, NOON, 1, "me@there", Jsoc(), "magnetogram")
 
 
 def test_a_fetch_that_was_cut_off_goes_on(sq_home):

@@ -1,7 +1,6 @@
 """FITS files from the wild, kind by kind: read where nothing needed is lost, named where it is, never changed."""
 
 import gzip
-import shutil
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -201,17 +200,3 @@ def test_fill_values_are_no_velocities(tmp_path, stored, value, cards, packed):
     unit.header.update(cards)
     fits.HDUList([fits.PrimaryHDU(), unit]).writeto(path, overwrite=True)
     assert np.isnan(seen(path)).all()
-    if "BLANK" not in cards:  # which astropy turns into NaN itself
-        assert track.fill_of(path, HMI).startswith("2 of 4096 pixels hold no measurement, the first is ")
-        assert track.fill_of(path, HMI).endswith("in row 31, column 30")
-
-
-def test_a_magnetogram_without_its_pixels_is_refused(tmp_path):
-    from sqlib.data.catalogue import make_event
-
-    path = write_record(tmp_path / "a.fits", NOON, BUNIT="Gauss")
-    shutil.copy(path, tmp_path / "b.fits")
-    with fits.open(path, mode="update") as units:
-        units[1].data[20:40, 20:40] = -9999
-    with pytest.raises(SqError, match=r"a\.fits shows no field .*400 of 4096 pixels .*-9999 in row 20, column 20"):
-        ingest.save_magnetogram(make_event(NOON), Target(NOON, 0, 0), tmp_path / "m.fits", record=path)

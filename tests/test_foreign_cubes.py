@@ -146,7 +146,7 @@ def test_import_tells_what_is_in_no_frame_in_words_in_json_and_where_frames_are_
     assert [line.removeprefix("left out: ") for line in text.splitlines()[1:-1]] == told
     assert found.isascii() and json.loads("{" + found) == {"frames": str(folder / "frames"), "left_out": told}
     frames, report = load_sunquakenet(folder / "frames", progress=False)
-    assert len(frames.index) == 6 and report.cubes_left_out == tuple(told)
+    assert len(frames.index) == 6 and report["cubes_left_out"] == tuple(told)
     assert f"kinds of input in no frame: 3, the first {told[0]}" in left_out(report)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import paint
 import pytest
 import torch
-from astropy.io import fits
 from paint import NOON, write_record
 
 import sqlib.sun.twin as twin
@@ -162,24 +161,6 @@ def test_the_command_makes_a_cube_and_frames_that_the_notebooks_read(painted, sq
     assert (told["cube"], told["gaps"], told["aside"]) == (path, [[3, 4]], {})
     assert told["records"] == {"given": len(list(folder.iterdir())), "used": 40, "frames": 42}
     assert (home() / "data/observed/cubes" / f"{event.key}.fits").stat().st_mtime_ns == made
-
-
-def test_a_magnetogram_lies_on_the_cubes_own_pixels(tmp_path, sq_home):
-    event = make_event(NOON)
-    record = write_record(tmp_path / "m.fits", NOON + timedelta(seconds=20), BUNIT="Gauss", CONTENT="MAGNETOGRAM")
-    asked = []
-
-    def download(series, start, end, email, folder):
-        asked.append((series, end - start))
-        (folder / record.name).write_bytes(record.read_bytes())
-
-    [found] = ingest.fetch_records(HMI, NOON, 1, "me@there", download, "magnetogram")
-    assert asked == [("hmi.M_45s", timedelta(seconds=45))]
-    settings = ingest.IngestSettings(size=32)
-    path = ingest.save_magnetogram(event, target_at(NOON, 30.0, 10.0), tmp_path / "patch.fits", settings, record=found)
-    with fits.open(path) as units:
-        assert units[0].data.shape == (32, 32) and units[0].header["BUNIT"] == "G"
-        assert units[0].header["CRVAL1"] == pytest.approx(30.0, abs=0.01)
 
 
 # --- what cannot be right is refused, before it costs anything

@@ -126,7 +126,7 @@ def test_frames_have_the_cubes_own_times_labels_and_boxes(folder):
     assert one["boxes"].iloc[3] == ((16.0, 8.0, 32.0, 24.0),) and one["boxes"].iloc[9] == ()
     event = events_of(frames.index)["2014_06_01_12_00_00"]
     assert (event.cadence, event.intervals, event.labelled) == (30.0, ((2, 4), (9, 10)), True)
-    assert not report.boxes_outside
+    assert not report["boxes_outside"]
 
 
 def test_a_second_import_replaces_the_first_and_spares_what_it_did_not_make(folder):

@@ -103,27 +103,26 @@ BINNED = "mdi.fd_M_96m_lev182.20101015_191200_TAI.data.header", "mdi.fd_Ic.20101
 
 
 @pytest.mark.parametrize(
-    ("name", "archive", "kind", "changes", "time", "words"),
+    ("name", "archive", "changes", "time", "words"),
     [
-        ("hmi_bharp_vlos_mag.header", HMI, "doppler", {}, "2014-06-09T23:47:32", "a record every 720 s"),
-        ("hmi_bharp_vlos_mag.header", MDI, "doppler", {}, "2014-06-09T23:47:32", "a record of HMI_SIDE1, not of MDI"),
-        ("resampled_hmi.fits", HMI, "doppler", {"BUNIT": "m/s"}, "2014-03-01T00:00:50", None),
-        ("hmi_sharp_magnetogram.header", HMI, "magnetogram", {}, "2024-06-27T23:59:31", "no full disk"),
-        ("hmi_cea_sharp_magnetogram.header", HMI, "magnetogram", {}, "2024-06-27T23:59:31", "CRLN-CEA.*no view of"),
-        ("mdi_synoptic.header", MDI, "magnetogram", {}, "2010-07-27T00:08:31", "CRLN-CEA.*no view of the full disk"),
-        (BINNED[0], MDI, "magnetogram", {}, "2010-10-15T19:14:56", None),
-        (BINNED[0], MDI, "doppler", {}, "2010-10-15T19:14:56", "a record every 5760 s"),
-        (BINNED[1], MDI, "doppler", {"BUNIT": "m/s"}, "2010-10-15T23:00:26", None),
+        ("hmi_bharp_vlos_mag.header", HMI, {}, "2014-06-09T23:47:32", "a record every 720 s"),
+        ("hmi_bharp_vlos_mag.header", MDI, {}, "2014-06-09T23:47:32", "a record of HMI_SIDE1, not of MDI"),
+        ("resampled_hmi.fits", HMI, {"BUNIT": "m/s"}, "2014-03-01T00:00:50", None),
+        ("hmi_sharp_magnetogram.header", HMI, {}, "2024-06-27T23:59:31", "no full disk"),
+        ("hmi_cea_sharp_magnetogram.header", HMI, {}, "2024-06-27T23:59:31", "CRLN-CEA.*no view of"),
+        ("mdi_synoptic.header", MDI, {}, "2010-07-27T00:08:31", "CRLN-CEA.*no view of the full disk"),
+        (BINNED[0], MDI, {}, "2010-10-15T19:14:56", "a record every 5760 s"),
+        (BINNED[1], MDI, {"BUNIT": "m/s"}, "2010-10-15T23:00:26", None),
     ],
 )
-def test_genuine_headers_pass_or_are_refused_for_what_they_are(name, archive, kind, changes, time, words):
+def test_genuine_headers_pass_or_are_refused_for_what_they_are(name, archive, changes, time, words):
     """As sunpy ships them: records of JSOC, some binned."""
     path = Path(get_test_filepath(name))
     read = fits.Header.fromfile if path.suffix == ".fits" else fits.Header.fromtextfile
     header = dict(read(path)) | changes
     assert records.observed_at(header, path).isoformat(timespec="seconds") == time
     with pytest.raises(SqError, match=words) if words else nullcontext():
-        records.check_header(header, path, archive, kind)
+        records.check_header(header, path, archive)
 
 
 def test_files_that_are_no_records_are_refused(tmp_path):

@@ -48,7 +48,7 @@ def test_folders_give_labels_and_names_give_event_frame_and_time(net):
     assert set(frames.index["event"]) == {"2001_04_06_19_13_00"} and set(frames.index["cycle"]) == {23}
     assert frames.index["time"][1] == pd.Timestamp("2001-04-06 19:13")
     assert (frames.source, frames.scaling, frames.pixels.shape) == ("sunquakenet", "published", (2, 32, 32))
-    assert not any((report.label_disagreements, report.strange_files, report.duplicates, report.unknown_events))
+    assert not any(report[kind] for kind in ("label_disagreements", "strange_files", "duplicates", "unknown_events"))
 
 
 def test_any_depth_suffix_and_gray_or_rgb_are_read_and_what_is_hidden_is_not(net):
@@ -63,21 +63,21 @@ def test_any_depth_suffix_and_gray_or_rgb_are_read_and_what_is_hidden_is_not(net
 
 def test_events_without_annotation_have_no_label(net):
     frames, report = load_sunquakenet(net("C24_TEST_pos/poz/img_poz_2011_12_30_03_03_00_15.png"))
-    assert frames.index["label"].tolist() == [-1] and not report.label_disagreements
+    assert frames.index["label"].tolist() == [-1] and not report["label_disagreements"]
 
 
 def test_upsampled_copies_are_counted_and_left_out(net):
     root = net(POSITIVE, *(POSITIVE.replace(".png", f"_T{i}.png") for i in range(5)))
     table(root, ROW)
     frames, report = load_sunquakenet(root)
-    assert len(frames.index) == 1 and report.upsampled == 5 and len(frames.index["boxes"][0]) == 1
+    assert len(frames.index) == 1 and report["upsampled"] == 5 and len(frames.index["boxes"][0]) == 1
     assert np.array_equal(frames.pixels[0], np.asarray(Image.open(root / POSITIVE)))
 
 
 def test_labels_that_table_1_contradicts_are_listed_and_kept(net):
     wrong = "C23_pos/neg/img_poz_2001_04_06_19_13_00_30.png"
     frames, report = load_sunquakenet(net(POSITIVE, wrong))
-    assert report.label_disagreements == ((wrong, 0, 1),)
+    assert report["label_disagreements"] == ((wrong, 0, 1),)
     assert frames.index["label"].tolist() == [1, 0]
 
 
@@ -86,9 +86,9 @@ def test_what_is_odd_is_reported(net):
     outside = "img_poz_2001_04_06_19_13_00_9.png"
     unknown, impossible = (f"C24_pos/neg/img_poz_{day}_01_01_00_7.png" for day in ("2010_06_07", "2010_13_41"))
     frames, report = load_sunquakenet(net(POSITIVE, copy, strange, outside, unknown, impossible))
-    assert report.duplicates == (POSITIVE,) and len(frames.index) == 2  # .jpg comes before .png
-    assert set(report.strange_files) == {strange, outside, impossible}
-    assert report.unknown_events == ("2010_06_07_01_01_00",)
+    assert report["duplicates"] == (POSITIVE,) and len(frames.index) == 2  # .jpg comes before .png
+    assert set(report["strange_files"]) == {strange, outside, impossible}
+    assert report["unknown_events"] == ("2010_06_07_01_01_00",)
     assert frames.index.loc[frames.index["event"] == "2010_06_07_01_01_00", "label"].tolist() == [0]
 
 
@@ -98,7 +98,7 @@ def test_regions_become_boxes_of_their_frames(net):
     assert read_regions(root / "data_c23.csv")["boxes"].iloc[0] == ((8.0, 9.0, 12.0, 20.5),)
     frames, report = load_sunquakenet(root)
     assert frames.index["boxes"].tolist() == [(), ((8.0, 9.0, 12.0, 20.5),)]
-    assert report.tables == ("data_c23.csv",) and not report.region_disagreements and not report.boxes_outside
+    assert report["tables"] == ("data_c23.csv",) and not report["region_disagreements"] and not report["boxes_outside"]
     assert load_sunquakenet(root, size=16)[0].index["boxes"][1] == ((4.0, 4.5, 6.0, 10.25),)
     assert load_sunquakenet(root, size=16)[0].pixels.shape == (2, 16, 16)
 
@@ -106,7 +106,7 @@ def test_regions_become_boxes_of_their_frames(net):
 def test_a_table_of_no_regions_gives_no_boxes(net):
     table(net(POSITIVE), "")
     frames, report = load_sunquakenet(table(net(POSITIVE), ROW, "data_c24.csv").parent)
-    assert report.tables == ("data_c23.csv", "data_c24.csv") and len(frames.index["boxes"][0]) == 1
+    assert report["tables"] == ("data_c23.csv", "data_c24.csv") and len(frames.index["boxes"][0]) == 1
     table(net(POSITIVE), "", "data_c24.csv")
     assert load_sunquakenet(net(POSITIVE))[0].index["boxes"].tolist() == [()]
 
@@ -117,15 +117,15 @@ def test_boxes_outside_the_frame_are_clipped_or_dropped_and_reported(net):
     frames, report = load_sunquakenet(root)
     assert frames.index["boxes"][0] == ((0.0, 9.0, 12.0, 20.0),)
     clipped, dropped = ((-4.0, 9.0, 12.0, 20.0), "clipped"), ((40.0, 1.0, 50.0, 8.0), "dropped")
-    assert report.boxes_outside == (("2001_04_06_19_13_00", *clipped), ("2001_04_06_19_13_00", *dropped))
+    assert report["boxes_outside"] == (("2001_04_06_19_13_00", *clipped), ("2001_04_06_19_13_00", *dropped))
 
 
 def test_intervals_and_events_that_table_1_does_not_list_are_reported(net):
     root = net(POSITIVE)
     table(root, ROW.replace("21,36", "20,36") + ROW.replace("2001", "2002"))
     report = load_sunquakenet(root)[1]
-    assert report.region_disagreements == (("2001_04_06_19_13_00", (20, 36)),)
-    assert report.unknown_events == ("2002_04_06_19_13_00",)
+    assert report["region_disagreements"] == (("2001_04_06_19_13_00", (20, 36)),)
+    assert report["unknown_events"] == ("2002_04_06_19_13_00",)
 
 
 @pytest.mark.parametrize(("old", "new", "told"), [
@@ -223,8 +223,8 @@ def test_what_is_exported_loads_back(twin, tmp_path):
     assert np.array_equal(back.pixels, twin.pixels) and back.source == "twin"
     columns = ["event", "cycle", "frame", "label", "boxes"]
     pd.testing.assert_frame_equal(back.index[columns], twin.index[columns])
-    odd = (report.label_disagreements, report.region_disagreements, report.boxes_outside, report.strange_files)
-    assert not any(odd)
+    odd = ("label_disagreements", "region_disagreements", "boxes_outside", "strange_files")
+    assert not any(report[kind] for kind in odd)
     assert read_regions(root / "data_c24.csv")["boxes"].iloc[0] == ((3.0, 4.0, 9.25, 8.0),)
 
 
@@ -259,9 +259,9 @@ def test_an_export_to_a_full_disk_leaves_nothing(twin, tmp_path, monkeypatch):
 def test_the_real_sample_loads_as_its_readme_says(real):
     frames, report = load_sunquakenet(real)
     assert frames.pixels.shape == (280, 256, 256)
-    odd = (report.label_disagreements, report.region_disagreements, report.unknown_events, report.strange_files)
-    assert not any(odd)
-    assert [event for event, _, _ in report.boxes_outside] == ["2000_11_24_04_54_00", "2002_07_15_19_52_00"]
+    odd = ("label_disagreements", "region_disagreements", "unknown_events", "strange_files")
+    assert not any(report[kind] for kind in odd)
+    assert [event for event, _, _ in report["boxes_outside"]] == ["2000_11_24_04_54_00", "2002_07_15_19_52_00"]
     facts = info(frames)
     assert (facts["positives"], facts["negatives"], facts["unlabelled"]) == (115, 157, 8)
     assert facts["cycles"]["23"]["positives"] == 115 and facts["source"] == "sunquakenet"

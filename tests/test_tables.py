@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from pydantic import Field, create_model
 
-from sqlib.data.tables import Above0, Count, Number, Row, Text, Time, empty, intervals, read_table, spelt
+from sqlib.data.tables import Count, Number, Row, Text, Time, empty, intervals, read_table, spelt
 from sqlib.errors import SqError
 
 SIDES = ("x0", "y0", "x1", "y1")
@@ -17,7 +17,7 @@ class Words(Row):
     when: Time
     first: Count
     last: Count
-    pixel: Annotated[Above0, Field(le=696)]
+    pixel: Annotated[Number, Field(gt=0, le=696)]
     known: Literal["yes", "no"]
 
 

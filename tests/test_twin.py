@@ -7,9 +7,7 @@ import pytest
 import torch
 
 import sqlib.sun.twin as twin
-from sqlib.data import catalogue, find_event, frames_from_cube, measurements
-from sqlib.data.build import make_cube
-from sqlib.data.cubes import read_cube
+from sqlib.data import catalogue, find_event, measurements
 from sqlib.data.statistics import (
     View,
     as_published,
@@ -24,7 +22,7 @@ from sqlib.data.statistics import (
 from sqlib.errors import SqError
 from sqlib.learn import practice
 from sqlib.sun.scene import draw_scene
-from sqlib.sun.twin import TwinSettings, dopplergrams, place_in_time, simulate
+from sqlib.sun.twin import TwinSettings, dopplergrams, first_frame, simulate
 
 SMALL = TwinSettings(size=128, frames=48)
 LABELLED = [event for event in catalogue() if event.labelled]
@@ -82,30 +80,12 @@ def test_the_same_seed_and_event_make_the_same_cube_whatever_was_made_before():
     assert not np.array_equal(first.power, other.power)
 
 
-def test_cubes_that_begin_at_random_times_have_their_intervals_at_any_frame():
-    settings, at = replace(SMALL, random_start=True), []
+def test_few_frames_are_a_window_round_the_annotated_intervals():
     for event in LABELLED:
-        placed, first = place_in_time(event, settings)
-        (start, _), (_, end) = placed.intervals[0], placed.intervals[-1]
-        assert first == 0 and start >= 0 and end < settings.frames
-        assert [b - a for a, b in placed.intervals] == [b - a for a, b in event.intervals]
-        at.append(start / (settings.frames - (end - start)))
-    assert min(at) < 0.1 and max(at) > 0.9 and abs(np.mean(at) - 0.5) < 0.12  # uniform: 0.5 ± 0.04
-    assert place_in_time(LABELLED[0], SMALL)[0] is LABELLED[0]
-
-
-def test_a_cube_that_begins_at_a_random_time_shows_the_same_sunquake_and_is_labelled_by_its_own_frames(tmp_path):
-    event, settings = find_event("2012-07-04 09:47"), replace(SMALL, random_start=True)
-    make_cube(event, settings, tmp_path / "cube.fits")
-    cube = read_cube(tmp_path / "cube.fits")
-    (first, last), _ = cube.boxes[0]
-    shift = first - event.intervals[0][0]
-    assert shift != 0 and cube.truth["quakes"][0]["y"] == simulate(event, SMALL).truth["quakes"][0]["y"]
-    index = frames_from_cube(cube, 64).index
-    assert list(index["frame"]) == list(range(48))
-    assert list(index["frame"][index["label"] == 1]) == list(range(first, last + 1))
-    told = index.set_index("frame")["time"][first]
-    assert abs((told - event.time).total_seconds()) < 1  # the same moment of the Sun
+        first = first_frame(event, 48)
+        (start, _), (_, end) = event.intervals[0], event.intervals[-1]
+        assert 0 <= first <= start and end < first + 48 <= 256
+    assert first_frame(LABELLED[0], 256) == 0
 
 
 def test_an_event_without_annotation_has_no_source():
@@ -150,7 +130,7 @@ def test_near_the_limb_speckle_is_longer_east_west():
     assert ratio[0.0] == pytest.approx(1, abs=0.15) and ratio[65.0] > 1.3
 
 
-@pytest.mark.parametrize("bad", [{"random_start": 1}, {"size": 8}, {"size": 128.0}, {"frames": 300}, {"seed": "x"}])
+@pytest.mark.parametrize("bad", [{"limb": 1}, {"size": 8}, {"size": 128.0}, {"frames": 300}, {"seed": "x"}])
 def test_bad_settings_are_refused_by_name(bad):
     with pytest.raises(SqError, match=next(iter(bad))):
         simulate(LABELLED[0], replace(SMALL, **bad))

@@ -7,4 +7,4 @@ from sqlib.data.cubes import Cube, read_cube, write_cube
 from sqlib.data.export import export_frames
 from sqlib.data.frames import FrameSet, events_of, frames_from_cube
 from sqlib.data.splits import paper_split
-from sqlib.data.sunquakenet import Report, fetch, load_sunquakenet
+from sqlib.data.sunquakenet import fetch, load_sunquakenet

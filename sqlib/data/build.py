@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import sys
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +17,7 @@ from sqlib.data.frames import FrameSet, check_frames, events_of, frames_from_cub
 from sqlib.errors import SqError
 from sqlib.keys import code_hash, derived, key, with_code
 from sqlib.paths import alone, check_room, clean, home, replacing
-from sqlib.sun.twin import EDITION, TwinSettings, check_settings
+from sqlib.sun.twin import EDITION, TwinSettings, check_settings, facts_of
 from sqlib.sun.twin import simulate as simulate_twin
 from sqlib.workers import check_workers, each, workers_for
 
@@ -58,7 +57,7 @@ def twin_folder(settings=None, simulate=None, code: str = "") -> Path:
     if isinstance(settings, TwinSettings):
         check_settings(settings)
     made_by = simulate and f"{simulate.__module__}.{simulate.__qualname__}"
-    return home() / "data" / "twin" / with_code(key(asdict(settings), EDITION, made_by), PHYSICS, code)
+    return home() / "data" / "twin" / with_code(key(facts_of(settings), EDITION, made_by), PHYSICS, code)
 
 
 def cube_path(folder: Path, event: Event) -> Path:
@@ -69,8 +68,7 @@ def cube_path(folder: Path, event: Event) -> Path:
 def make_cube(event: Event, settings, path: Path, simulate=None) -> None:
     """Simulate one event and write its cube."""
     twin = (simulate or simulate_twin)(event, settings)
-    start = event.start - timedelta(seconds=twin.truth.get("shift", 0) * event.cadence)
-    facts = (event.key, event.instrument, event.cadence, event.pixel, start)
+    facts = (event.key, event.instrument, event.cadence, event.pixel, event.start)
     write_cube(Cube(twin.power, *facts, first_frame=twin.first_frame, boxes=twin.boxes, truth=twin.truth), path)
 
 

@@ -7,6 +7,7 @@ are taken to show north up and west right, as those that `sq data ingest` makes 
 
 import warnings
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -196,22 +197,15 @@ def read_maps(folder: Path, aside: dict[Path, str] | None = None) -> list:
                       "simulate them")
     for file in files:
         one = _read_map(file, aside)
-        twin = next((path for path, other in found.items() if _same(one, other)), None)
-        if twin is None:
-            found[file] = one
-        else:
-            aside[file] = f"the same image as {twin.name}"
-    return sorted(found.values(), key=taken)
+        same = taken(one), channel_of(one), sha256(one.data.tobytes()).digest()
+        if (first := found.setdefault(same, (file, one))[0]) != file:
+            aside[file] = f"the same image as {first.name}"
+    return sorted((one for _, one in found.values()), key=taken)
 
 
 def taken(one) -> datetime:
     """When a map was taken, UTC; in a leap second, which `datetime` does not have, the second after."""
     return one.date.utc.to_datetime(leap_second_strict="silent")
-
-
-def _same(one, other) -> bool:
-    return (taken(one) == taken(other) and channel_of(one) == channel_of(other)
-            and np.array_equal(one.data, other.data, equal_nan=True))
 
 
 def _read_map(file: Path, aside: dict[Path, str]):

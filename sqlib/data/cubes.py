@@ -6,37 +6,14 @@ import warnings
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from pydantic import Field
 
 from sqlib import __version__
-from sqlib.data.tables import Above0, Count, From0, Row, Text, Time, row_of
 from sqlib.errors import SqError, in_words
 from sqlib.paths import replacing
 
 LARGEST = 2**28  # values of a cube: 256 frames of 1024×1024, the widest that `sq data ingest` makes; 1 GiB as float32
-
-
-class Header(Row):
-    """What the header of a cube says beside the numbers themselves, in this order."""
-
-    event: Text = Field(alias="EVENT", description="key of the event")
-    instrument: Text = Field(alias="INSTRUME", description="instrument of the Dopplergrams")
-    start: Time = Field(alias="DATE-OBS", description="UTC, start of frame number 0")
-    first_frame: Count = Field(0, alias="FRAME0", description="number of the first frame kept here")
-    cadence: Above0 = Field(alias="CADENCE", description="[s] time between frames")
-    pixel: Above0 = Field(alias="PIXSCALE", description="[Mm] side of a pixel")
-    band_low: From0 = Field(alias="BANDLO", description="[mHz] lower end of the band")
-    band_high: Above0 = Field(alias="BANDHI", description="[mHz] upper end of the band")
-    pupil_inner: From0 = Field(alias="PUPILIN", description="[Mm] inner radius of the pupil")
-    pupil_outer: Above0 = Field(alias="PUPILOUT", description="[Mm] outer radius of the pupil")
-    source: Literal["simulated", "observed"] = Field(alias="SOURCE", description="simulated or observed")
-    version: Text = Field("unknown", alias="VERSION", description="sqlib that made this cube")
-
-
-HEADER = {one.alias: one for one in Header.model_fields.values()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,17 +88,24 @@ def write_cube(cube: Cube, path: Path) -> None:
     stored = np.empty(cube.power.shape, ">i2")
     for i, frame in enumerate(cube.power):  # by frame, so that no second cube of floats is needed
         stored[i] = np.rint((frame.astype(np.float64) - low) / step - 32768)
-    facts = [
-        cube.event, cube.instrument, cube.start.isoformat(timespec="milliseconds"), cube.first_frame,
-        cube.cadence, cube.pixel, *cube.band, *cube.pupil, cube.source, cube.version,
-    ]
     image = fits.PrimaryHDU(stored)
     image.header.extend(
         [
             ("BSCALE", step, "step of the stored integers"),
             ("BZERO", low + 32768 * step, "value of a stored zero"),
             ("BUNIT", "1", "egression power over its quiet-Sun mean"),
-            *((key, value, HEADER[key].description) for key, value in zip(HEADER, facts, strict=True)),
+            ("EVENT", cube.event, "key of the event"),
+            ("INSTRUME", cube.instrument, "instrument of the Dopplergrams"),
+            ("DATE-OBS", cube.start.isoformat(timespec="milliseconds"), "UTC, start of frame number 0"),
+            ("FRAME0", cube.first_frame, "number of the first frame kept here"),
+            ("CADENCE", cube.cadence, "[s] time between frames"),
+            ("PIXSCALE", cube.pixel, "[Mm] side of a pixel"),
+            ("BANDLO", cube.band[0], "[mHz] lower end of the band"),
+            ("BANDHI", cube.band[1], "[mHz] upper end of the band"),
+            ("PUPILIN", cube.pupil[0], "[Mm] inner radius of the pupil"),
+            ("PUPILOUT", cube.pupil[1], "[Mm] outer radius of the pupil"),
+            ("SOURCE", cube.source, "simulated or observed"),
+            ("VERSION", cube.version, "sqlib that made this cube"),
         ],
         strip=False,  # or astropy drops BSCALE and BZERO
     )
@@ -183,12 +167,12 @@ def _from_fits(path: Path) -> tuple[np.ndarray, dict, tuple, dict]:
 
 
 def read_cube(path: Path) -> Cube:
-    """Read a FITS cube. Raises `SqError` as `read_power` does, and for missing or impossible header keys."""
+    """Read a cube that `write_cube` wrote. Raises `SqError` as `read_power` does, and for another header."""
     power, header, boxes, truth = read_power(path)
-    if missing := [key for key, field in HEADER.items() if field.is_required() and key not in header]:
-        raise SqError(f"{path}: the header lacks {', '.join(missing)}; add each with astropy.io.fits.setval(file, key, "
-                      "value=…) (units: s, Mm, mHz; DATE-OBS is the start of frame 0)")
-    own = row_of(Header, {key: str(header[key]) for key in HEADER if key in header}, f"{path}, header,")
-    band, pupil = (own.band_low, own.band_high), (own.pupil_inner, own.pupil_outer)
-    facts = (own.event, own.instrument, own.cadence, own.pixel, own.start, band, pupil, own.source, own.first_frame)
-    return Cube(power, *facts, boxes, own.version, truth)
+    with in_words(f"{path} is no cube that sq wrote", "make it again"):
+        event, instrument, source, version = (str(header[key]) for key in ("EVENT", "INSTRUME", "SOURCE", "VERSION"))
+        cadence, pixel, *ends = (float(header[key]) for key in (
+            "CADENCE", "PIXSCALE", "BANDLO", "BANDHI", "PUPILIN", "PUPILOUT"))
+        start, first = datetime.fromisoformat(header["DATE-OBS"]), int(header["FRAME0"])
+    facts = (event, instrument, cadence, pixel, start, tuple(ends[:2]), tuple(ends[2:]), source, first)
+    return Cube(power, *facts, boxes, version, truth)

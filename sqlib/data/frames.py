@@ -146,8 +146,8 @@ def frames_from_cube(cube: Cube, size: int = 224, scaling: str = "cube") -> Fram
 
     `scaling="cube"` takes minimum and maximum over the cube, as Section 2.3 says; `scaling="frame"` over each frame, as
     the published frames show. Blank frames (all values equal) are dropped. Labels follow Table 1, and the cube's own
-    intervals where Table 1 does not list its event or where a twin began at a random time. Raises `SqError` for a cube
-    that is constant, not finite or not (T, H, W), an unknown scaling, and a size that is none.
+    intervals where Table 1 does not list its event. Raises `SqError` for a cube that is constant, not finite or not
+    (T, H, W), an unknown scaling, and a size that is none.
     """
     check_frames(size, scaling)
     check_power(cube.power, f"cube {cube.event}")
@@ -169,8 +169,7 @@ def frames_from_cube(cube: Cube, size: int = 224, scaling: str = "cube") -> Fram
 
 def _index(cube: Cube, numbers: list[int], size: int) -> pd.DataFrame:
     event = {event.key: event for event in catalogue()}.get(cube.event)
-    shifted = not event or "shift" in cube.truth  # a twin that begins at a random time has its own numbers
-    intervals = [interval for interval, _ in cube.boxes] if shifted else event.intervals
+    intervals = event.intervals if event else [interval for interval, _ in cube.boxes]
     height, width = cube.power.shape[1:]
     scale = np.array([size / width, size / height] * 2)
     rows = []

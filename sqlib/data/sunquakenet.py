@@ -8,7 +8,6 @@ right and y down.
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -47,45 +46,32 @@ REGION = create_model("Region", __base__=Row, Time=Day, FS=Count, FE=Count, box_
                       **dict.fromkeys(sum(CORNERS, ()), Side))
 
 
-def _told(words: str):
-    return field(metadata={"words": words})
+LEFT_OUT = {
+    "strange_files": "files not named as frames",  # in poz/ or neg/, or so named elsewhere
+    "duplicates": "frames that are there already",  # in another file, which is read
+    "older_versions": "older versions",  # kagglehub's, beside a newer, complete one
+    "tables_left_out": "tables not read",  # that might be region tables, and why
+    "regions_left_out": "rows of region tables told before",  # place, and where
+    "swapped_dates": "rows of region tables of a known event only with day and month swapped",  # place, written, meant
+    "box_counts": "rows of region tables with other boxes than they say",  # place, box_cnt, boxes by corners (used)
+    "strays": "strays of a system, an editor or a browser",  # such as ._x or Thumbs.db
+    "turned": "pictures turned as EXIF says",
+    "coloured": "pictures in colour, read by their luminance",
+    "cubes_left_out": "kinds of input in no frame",  # when `own_cubes` made the frames
+}
+"""What of a report `left_out` tells, and in which words."""
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was odd in SunquakeNet. Files are named relative to its root; none of this stops the reading.
+def left_out(report: dict) -> list[str]:
+    """What was brought and is not used, or not as it is: a line for each kind, how many and the first.
 
-    Of the fields with words, `left_out` says how many there are.
+    report : of `load_sunquakenet`
     """
-
-    upsampled: int  # upsampled copies seen, and left out
-    label_disagreements: tuple[tuple[str, int, int], ...]  # file, label by folder (kept), label by Table 1
-    region_disagreements: tuple[tuple[str, tuple[int, int]], ...]  # event, interval that Table 1 does not list
-    boxes_outside: tuple[tuple[str, tuple, str], ...]  # event, box, "clipped" or "dropped"
-    unknown_events: tuple[str, ...]  # events that Table 1 does not list; their frames are kept, label by folder
-    tables: tuple[str, ...]  # region tables read
-    strange_files: tuple[str, ...] = _told("files not named as frames")  # in poz/ or neg/, or so named elsewhere
-    duplicates: tuple[str, ...] = _told("frames that are there already")  # in another file, which is read
-    older_versions: tuple[str, ...] = _told("older versions")  # kagglehub's, beside a newer, complete one
-    tables_left_out: tuple[tuple[str, str], ...] = _told("tables not read")  # that might be region tables, and why
-    regions_left_out: tuple[tuple[str, str], ...] = _told("rows of region tables told before")  # place, and where
-    swapped_dates: tuple[tuple[str, str, str], ...] = _told(  # place, event as written, event meant
-        "rows of region tables of a known event only with day and month swapped")
-    box_counts: tuple[tuple[str, str, int], ...] = _told(  # place, box_cnt, boxes by their corners (used)
-        "rows of region tables with other boxes than they say")
-    strays: tuple[str, ...] = _told("strays of a system, an editor or a browser")  # such as ._x or Thumbs.db
-    turned: tuple[str, ...] = _told("pictures turned as EXIF says")
-    coloured: tuple[str, ...] = _told("pictures in colour, read by their luminance")
-    cubes_left_out: tuple[str, ...] = _told("kinds of input in no frame")  # when `own_cubes` made the frames
-
-
-def left_out(report: Report) -> list[str]:
-    """What was brought and is not used, or not as it is: a line for each kind, how many and the first."""
     lines = []
-    for one in fields(Report):
-        if one.metadata and (those := getattr(report, one.name)):
+    for kind, words in LEFT_OUT.items():
+        if those := report[kind]:
             first = those[0] if isinstance(those[0], str) else ": ".join(map(str, those[0]))
-            lines.append(f"{one.metadata['words']}: {len(those)}, the first {first}")
+            lines.append(f"{words}: {len(those)}, the first {first}")
     return lines
 
 
@@ -123,15 +109,11 @@ def _name(path: Path, root: Path) -> str:
 
 
 def _tables(files: list[Path], root: Path) -> tuple[list[Path], list[tuple[str, str]]]:
-    """Region tables to read, those with the plainest names and places first, and what might be one, with the reason."""
-    found, others = {}, []
+    """Region tables, those with the plainest places and names first, and what might be one, with the reason."""
     maybe = [path for path in files if re.search(r"data_c[0-9]", path.name, re.IGNORECASE)]
-    for path in sorted(maybe, key=lambda path: (len(path.parts), len(path.name), path)):
-        named = re.match(r"(data_c[0-9]+).*\.csv$", path.name, re.IGNORECASE)
-        first = found.setdefault((path.parent, named[1].lower()), path) if named else None
-        if first != path:
-            others.append((_name(path, root), f"a copy of {first.name}" if named else "not named data_cNN.csv"))
-    return list(found.values()), others
+    maybe.sort(key=lambda path: (len(path.parts), len(path.name), path))
+    found = [path for path in maybe if re.match(r"data_c[0-9].*\.csv$", path.name, re.IGNORECASE)]
+    return found, [(_name(path, root), "not named data_cNN.csv") for path in maybe if path not in found]
 
 
 def read_regions(path: Path) -> pd.DataFrame:
@@ -158,15 +140,16 @@ def _regions(tables: list[Path], root: Path) -> tuple[pd.DataFrame, list[tuple[s
     return rows[why == ""], [(at, told) for at, told in zip(place, why) if told]
 
 
-def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True) -> tuple[FrameSet, Report]:
+def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True) -> tuple[FrameSet, dict]:
     """Frames of a SunquakeNet folder, by time and frame number, and a report of what was odd in it.
 
     The folders `poz` and `neg`, at any depth, give the label; events that Table 1 leaves without annotation get -1, as
     do events unknown to it in a set called TEST. Upsampled copies are counted and left out. Boxes come from the
-    `data_cNN.csv` under `root`, one of a name a folder, and are clipped to the frame. Of kagglehub's versions the
-    newest is read. `size` resizes the frames (None keeps them as they are).
+    `data_cNN.csv` under `root`, those of an event from the plainest table that has it, and are clipped to the frame. Of
+    kagglehub's versions the newest is read. `size` resizes the frames (None keeps them as they are).
     The source is "sunquakenet", but "twin" for a folder that holds an export of the twin (its README.txt says so), and
     that of the cubes, with their own starts and cadences, for a folder that `own_cubes` made.
+    Nothing in the report stops the reading; files are named relative to `root`.
 
     Raises `SqError` for a folder that is absent or holds no frame, unreadable or huge pictures, several sizes (region
     tables fit only one), links that lead out of the folder, and malformed region tables.
@@ -211,13 +194,16 @@ def load_sunquakenet(root: Path, size: int | None = None, progress: bool = True)
     swapped = [(row.Index, row.event, meant) for row in regions.itertuples() if row.event not in known
                and (meant := re.sub(r"_(..)_(..)_", r"_\2_\1_", row.event, count=1)) in known]
     counts = [(row.Index, row.box_cnt, len(row.boxes)) for row in regions.itertuples()]
-    return make_frameset(pixels, index, source, "frame" if own else "published"), Report(
-        upsampled=len(placed) - len(originals),
+    return make_frameset(pixels, index, source, "frame" if own else "published"), dict(
+        upsampled=len(placed) - len(originals),  # copies seen, and left out
+        # file, label by folder (kept), label by Table 1
         label_disagreements=tuple(contradicted[["name", "label", "table"]].itertuples(index=False, name=None)),
+        # event, interval that Table 1 does not list
         region_disagreements=tuple((key, span) for key, span in annotated if span not in events[key].intervals),
-        boxes_outside=tuple(outside),
+        boxes_outside=tuple(outside),  # event, box, "clipped" or "dropped"
+        # that Table 1 does not list; their frames are kept, label by folder
         unknown_events=tuple(sorted({*regions["event"], *frames["key"]} - set(events))),
-        tables=tuple(_name(path, root) for path in tables),
+        tables=tuple(_name(path, root) for path in tables),  # region tables read
         strange_files=tuple(named["name"].drop(placed.index)),
         duplicates=tuple(originals["name"][again]),
         older_versions=tuple(older),

@@ -27,7 +27,7 @@ THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")  # or three decimals
 
 
 class Row(BaseModel):
-    """What a row of a table, or a header, may hold, made from words by `row_of`; what else stands there is left out."""
+    """What a row of a table may hold, made from words; what else stands there is left out."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -56,7 +56,7 @@ def _time(word: str) -> datetime:
 
 def _number(word, info: ValidationInfo):
     """A number with a point; the context says how values are parted, and whether the table has decimal commas."""
-    separator, commas = info.context or (",", False)
+    separator, commas = info.context
     if not isinstance(word, str):
         return word
     if "_" in word:
@@ -71,23 +71,9 @@ Text = Annotated[str, Field(min_length=1, max_length=4096)]  # no path is longer
 Time = Annotated[datetime, BeforeValidator(_time)]  # UTC, without a zone
 Number = Annotated[float, number]
 Count = Annotated[int, Field(ge=0, lt=2**31), number]
-Above0 = Annotated[float, Field(gt=0), number]
 From0 = Annotated[float, Field(ge=0), number]
 empty = BeforeValidator(lambda word: None if word == "" else word)  # what may be, for Annotated[… | None, empty]
 spelt = BeforeValidator(lambda word: {"true": "yes", "false": "no"}.get(word.lower(), word.lower()))  # yes, No, TRUE
-
-
-def row_of(model: type[Row], words: dict[str, str], where: str, context: tuple[str, bool] | None = None) -> Row:
-    """The row that `words` make; `SqError` for the first that is not as expected, with its place.
-
-    `context`: separator of the table, and whether it has decimal commas.
-    """
-    try:
-        return model.model_validate(words, context=context)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name, told = first["loc"][0], first["msg"].removeprefix("Value error, ")
-        raise SqError(f"{where} {name}: {str(words.get(name))[:80]!r}: {told[0].lower()}{told[1:]}") from None
 
 
 def _text(path: Path, more: bool) -> str:
@@ -149,8 +135,8 @@ def read_table(path: Path, model: type[Row], more: bool = False) -> pd.DataFrame
 
     Values are parted by , ; tab or |, in UTF-8, UTF-16 or UTF-32. Left out are rows that are empty, remarks (#) or a
     repeated head, columns without a name and a value, and `more` columns, where they are allowed: then odd letters are,
-    too. Raises `SqError` for another encoding, for missing and unknown columns, for a quote that is not closed, and as
-    `row_of` does.
+    too. Raises `SqError` for another encoding, for missing and unknown columns, for a quote that is not closed, and
+    for a value that is not as expected, with its place.
     """
     columns, text = list(model.model_fields), _text(path, more)
     known = {_plain(name): name for name in columns}
@@ -175,7 +161,13 @@ def read_table(path: Path, model: type[Row], more: bool = False) -> pd.DataFrame
             raise SqError(f"{where}: {len(words)} values for {len(head)} columns")
         place, named = f"{where}, column", {name: word for name, word in zip(head, words) if name in columns}
         lacking = {name: "" for name in head if name in columns}  # where a row of a wide table ends early
-        found[place] = dict(row_of(model, lacking | named, place, (separator, commas)))
+        try:
+            found[place] = dict(model.model_validate(lacking | named, context=(separator, commas)))
+        except ValidationError as error:
+            first = error.errors()[0]
+            name, told = first["loc"][0], first["msg"].removeprefix("Value error, ")
+            value = str((lacking | named).get(name))[:80]
+            raise SqError(f"{place} {name}: {value!r}: {told[0].lower()}{told[1:]}") from None
     return pd.DataFrame.from_dict(found, orient="index", columns=columns)
 
 

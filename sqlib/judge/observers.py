@@ -19,7 +19,7 @@ against none near it in time. It is ideal within these laws: how the grains of a
 """
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -225,7 +225,7 @@ def ideal(frameset: FrameSet, settings: twin.TwinSettings, crop: int = 0) -> pd.
     size, side = frameset.pixels.shape[1], crop or frameset.pixels.shape[1]
     if size != settings.size:
         raise SqError(f"frames of {size} pixels, cubes of {settings.size}: the ideal observer needs frames as they are")
-    key = answers.key_of("ideal", CODE, frameset, asdict(settings), side)
+    key = answers.key_of("ideal", CODE, frameset, twin.facts_of(settings), side)
     found = answers.kept(key, lambda: _asked(middles(frameset, side), settings))
     return pd.DataFrame(found, columns=["scanning", "told"])
 

@@ -5,7 +5,7 @@ What searches is the classical box-car, which was taught by nothing: a locator w
 cadence cannot be tried: from 72 s on, waves of the band would be taken for others.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from sqlib.judge.duration import SMOOTH
 from sqlib.judge.metrics import beside
 from sqlib.sun.holography import Holography, egression_power, make_kernel
 from sqlib.sun.rays import polytrope_rays
-from sqlib.sun.twin import TwinSettings, dopplergrams
+from sqlib.sun.twin import TwinSettings, dopplergrams, facts_of
 from sqlib.sun.waves import Polytrope
 
 USUAL = "as published"
@@ -34,7 +34,7 @@ def margins(number: int, settings: TwinSettings, seed: int = SEED, progress: boo
     value at a source over its greatest elsewhere in the cube. Above 0 the surest place is the sunquake. Kept
     (`sqlib.answers`)."""
     names = pd.Index([event.key for event in trial_events(number, seed)], name="event")
-    key = keys.with_code(f"looks_{keys.key(asdict(replace(settings, seed=seed)), number)}", CODE)
+    key = keys.with_code(f"looks_{keys.key(facts_of(replace(settings, seed=seed)), number)}", CODE)
     return pd.DataFrame(answers.kept(key, lambda: _looked(number, settings, seed, progress)), names, list(LOOKS))
 
 

@@ -5,7 +5,7 @@ polytrope (`waves`); an instrument looks at it (blur, noise, gaps, foreshortenin
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -35,7 +35,6 @@ class TwinSettings:
     frames: int = 256
     seed: int = 1265
     limb: bool = True  # foreshortening away from disk centre
-    random_start: bool = False  # cubes begin at a random time before the sunquake, not 1 to 1.5 hours as published
 
 
 @dataclass(frozen=True)
@@ -71,15 +70,19 @@ class Model(NamedTuple):
     band: slice  # the bins of `omega` that the kernel looks at
 
 
+def facts_of(settings) -> dict:
+    """Settings of a twin (a dataclass) as keys hash them."""
+    return asdict(settings) | {"random_start": False}  # once a setting: what comes with the book is kept under it
+
+
 def check_settings(settings: TwinSettings) -> None:
     """Raise `SqError` for sizes that hold no region or no interval, and for a seed out of range."""
     for name, low, high in (("size", 64, 1024), ("frames", 40, 256), ("seed", 0, 2**63 - 1)):
         value = getattr(settings, name)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise SqError(f"twin: {name} must be a whole number from {low} to {high}, not {value!r}")
-    for name in ("limb", "random_start"):
-        if not isinstance(value := getattr(settings, name), bool):
-            raise SqError(f"twin: {name} must be true or false, not {value!r}")
+    if not isinstance(settings.limb, bool):
+        raise SqError(f"twin: limb must be true or false, not {settings.limb!r}")
 
 
 @lru_cache(maxsize=2)
@@ -153,18 +156,11 @@ def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
     return source * math.sqrt(quake.strength * parts.quiet / float(seen.max()))
 
 
-def place_in_time(event, settings: TwinSettings) -> tuple[object, int]:
-    """The event with its intervals in the numbers of the cube's frames, and the number of the cube's first frame."""
-    frames, spans = settings.frames, event.intervals
-    if not settings.random_start:
-        middle = sum(spans[0][:1] + spans[-1][1:]) // 2 if spans else 128
-        return event, int(np.clip(middle - frames // 2, 0, 256 - frames))  # a window of 256 frames
-    if not spans:
-        return event, 0
-    length = max(last for _, last in spans) - spans[0][0] + 1
-    at = int(generator_of(settings.seed, f"{event.key} start").integers(max(1, frames - length + 1)))
-    shift = at - spans[0][0]
-    return replace(event, intervals=tuple((first + shift, last + shift) for first, last in spans)), 0
+def first_frame(event, frames: int) -> int:
+    """Number of the first of so many frames: a window of a cube's 256, round the annotated intervals if it has some."""
+    spans = event.intervals
+    middle = sum(spans[0][:1] + spans[-1][1:]) // 2 if spans else 128
+    return int(np.clip(middle - frames // 2, 0, 256 - frames))
 
 
 class Observation(NamedTuple):
@@ -182,7 +178,7 @@ def dopplergrams(event, settings: TwinSettings, draw=None, device: str = "cpu") 
     if event.instrument not in INSTRUMENTS:
         raise SqError(f"twin: {event.key}: no instrument {event.instrument!r}; there are {', '.join(INSTRUMENTS)}")
     instrument = INSTRUMENTS[event.instrument]
-    event, first = place_in_time(event, settings)
+    first = first_frame(event, settings.frames)
     parts = model(settings.size, settings.frames, event.cadence, event.pixel, instrument.blur, device)
     bins, box, _ = parts.green.shape
     rim = (box - settings.size) // 2
@@ -225,6 +221,4 @@ def simulate(event, settings: TwinSettings, draw=None, device: str = "cpu") -> T
     told = ("interval", "level", "strength", "y", "x", "time")
     quakes = [{name: getattr(quake, name) for name in told} for quake in scene.quakes]
     truth = {name: getattr(scene, name) for name in ("shape", "depth", "longitude", "gaps")} | {"quakes": quakes}
-    if settings.random_start and boxes:
-        truth["shift"] = boxes[0][0][0] - event.intervals[0][0]  # of the frames' numbers against the event's own
     return TwinCube(power, first, boxes, truth)

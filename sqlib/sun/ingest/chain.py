@@ -15,17 +15,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from astropy.coordinates import angular_separation
-from astropy.io import fits
 from sunpy.coordinates import sun
 
 from sqlib.errors import SqError
-from sqlib.fits_files import read_header
-from sqlib.paths import replacing
 from sqlib.sun.holography import Holography, check_gaps, egression_power, fill_gaps, make_kernel
 from sqlib.sun.ingest.fetch import fetch_records, slots, whole_records
-from sqlib.sun.ingest.records import archive_of, observed_at, opened
+from sqlib.sun.ingest.records import archive_of, opened
 from sqlib.sun.ingest.target import Target, carrington, follow
-from sqlib.sun.ingest.track import LIMB, Patch, check_patch, fill_of, make_jobs, patch_header, project, project_all
+from sqlib.sun.ingest.track import LIMB, Patch, check_patch, make_jobs, project_all
 from sqlib.sun.rays import Rays, solar_rays
 
 BLIND = 1 / 3  # share of the patch that may lie too near to the limb
@@ -150,9 +147,7 @@ def dopplergrams(event, target: Target, records: dict[Path, datetime], settings:
     stack[list(used)] = project_all(jobs, patch, archive, **how)
     stack[np.nanmax(stack, (1, 2), initial=-np.inf) == np.nanmin(stack, (1, 2), initial=np.inf)] = np.nan  # no picture
     bad = [path for at, path in used.items() if np.isnan(stack[at]).all()]
-    why = "lacks pixels on the patch"
-    if bad:
-        why += f": {found}" if (found := fill_of(bad[0], archive)) else ", or shows the same value in all"
+    why = "lacks pixels on the patch, or shows the same value in all"
     aside |= {path.name: why for path in bad}
     missing = np.isnan(stack).all((1, 2))
     blind = np.isnan(stack[~missing]).any(0) | missing.all()
@@ -223,30 +218,3 @@ def observe(event, target: Target, settings: IngestSettings | None = None, *, fo
         "aside": {path.name: why for path, why in aside.items()} | dict(movie.aside),
     }
     return Observed(power / quiet, truth, movie.start)
-
-
-def save_magnetogram(event, target: Target, path: Path, settings: IngestSettings | None = None, *,
-                     record: Path | None = None, email: str | None = None) -> Path:
-    """Write the magnetogram nearest to the event on the cube's own pixels: float32 (size, size) in Gauss, as FITS.
-
-    As in the cube, row 0 is the northernmost; the WCS says so.
-    record : a full-disk magnetogram that you have; without it, it is fetched from JSOC. Errors as for `observe`.
-    """
-    settings, archive = settings or IngestSettings(), archive_of(event)
-    if record is None:
-        found = fetch_records(archive, event.time, 1, email, kind="magnetogram")
-        record = min(found, key=lambda path: abs(found[path] - event.time))
-    patch = Patch(settings.size, event.pixel, settings.method, settings.rotation)
-    with opened(record) as image:
-        time = observed_at(read_header(image.header), record)
-    [job] = make_jobs({record: time}, target, patch)
-    field = project(job, patch, archive, "magnetogram")
-    if np.isnan(field).all():
-        why = fill_of(record, archive, "magnetogram")
-        raise SqError(f"{record} shows no field on the patch: it is too near to the limb, or pixels are missing"
-                      f"{f' ({why})' if why else ''}; choose another record")
-    header = fits.Header(patch_header(patch, job[1]))
-    header.update(BUNIT="G", RECORD=record.name[:60], CDELT2=-header["CDELT2"])
-    with replacing(path) as new:
-        fits.PrimaryHDU(field[::-1], header).writeto(new)
-    return path

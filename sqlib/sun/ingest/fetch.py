@@ -80,13 +80,11 @@ def from_jsoc(series: str, start: datetime, end: datetime, email: str, folder: P
 
 
 def fetch_records(archive: Archive, start: datetime, frames: int, email: str | None = None,
-                  download: Callable = from_jsoc, kind: str = "doppler",
-                  aside: dict[Path, str] | None = None) -> dict[Path, datetime]:
+                  download: Callable = from_jsoc, aside: dict[Path, str] | None = None) -> dict[Path, datetime]:
     """The records of `frames` frames from `start` (UTC), from the cache or from JSOC.
 
     Parameters
     ----------
-    kind : "doppler" or "magnetogram"
     email : address registered with JSOC; default $JSOC_EMAIL; asked for only where something must be fetched
     download : what fetches a series' records between two times into a folder, as `from_jsoc` does
     aside : takes the files of the cache that cannot be used, each with the reason
@@ -95,7 +93,7 @@ def fetch_records(archive: Archive, start: datetime, frames: int, email: str | N
     observed, and where nothing that came can be used.
     """
     aside = {} if aside is None else aside
-    series, step = getattr(archive, kind), archive.cadence if kind == "doppler" else archive.spacing
+    series, step = archive.doppler, archive.cadence
     folder, half = home() / "data" / "observed" / series, timedelta(seconds=step / 2)
     times = [start + timedelta(seconds=i * step) for i in range(frames)]
     note, sound = folder / "absent.json", np.zeros(frames, dtype=bool)  # asked for, and nothing that came was broken

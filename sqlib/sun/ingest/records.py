@@ -13,8 +13,7 @@ from sunpy.time import parse_time
 from sqlib.errors import SqError, in_words
 from sqlib.fits_files import OBSERVERS, TURNS, lacking, opened_image, readable, unseen
 
-UNITS = {"doppler": "m/s", "magnetogram": "G"}
-SPELLINGS = {"m/sec": "m/s", "meters/second": "m/s", "gauss": "G"}  # of headers, for astropy
+SPELLINGS = {"m/sec": "m/s", "meters/second": "m/s"}  # of headers, for astropy
 MDI_OBSERVER = ("OBS_L0", "OBS_B0", "OBS_DIST")
 AGAIN = "fetch it again, or take it out of the folder"
 
@@ -25,17 +24,14 @@ class Archive:
 
     instrument: str
     doppler: str  # series of Dopplergrams
-    magnetogram: str  # series of magnetograms
-    cadence: float  # s, of the Dopplergrams
-    spacing: float  # s, of the magnetograms
+    cadence: float  # s
     first: datetime  # day with full disks
     last: datetime
 
 
 ARCHIVES = {
-    "HMI": Archive("HMI", "hmi.v_45s", "hmi.M_45s", 45.0, 45.0, datetime(2010, 5, 1), datetime.max),
-    "MDI": Archive("MDI", "mdi.fd_V", "mdi.fd_M_96m_lev182", 60.0, 5760.0, datetime(1996, 5, 19),
-                   datetime(2011, 4, 12)),
+    "HMI": Archive("HMI", "hmi.v_45s", 45.0, datetime(2010, 5, 1), datetime.max),
+    "MDI": Archive("MDI", "mdi.fd_V", 60.0, datetime(1996, 5, 19), datetime(2011, 4, 12)),
 }
 
 
@@ -87,18 +83,18 @@ def _at(header: dict, text) -> datetime:
     return utc(str(text), scale if scale in ("tai", "tt", "tdb") else "utc")
 
 
-def check_header(header: dict, path: Path, archive: Archive, kind: str = "doppler") -> float:
-    """Factor from the record's unit to m/s (`kind` "doppler") or Gauss ("magnetogram").
+def check_header(header: dict, path: Path, archive: Archive) -> float:
+    """Factor from the record's unit to m/s.
 
-    Raises `SqError` for a record that is not a full-disk image of this instrument in known coordinates and units.
+    Raises `SqError` for a record that is not a full-disk Dopplergram of this instrument in known coordinates and units.
     """
-    if fault := next(_faults(header, observed_at(header, path), archive, kind), None):
+    if fault := next(_faults(header, observed_at(header, path), archive), None):
         raise SqError(f"{path}: {fault}; {AGAIN}")
-    return _factor(header, "BUNIT", UNITS[kind])
+    return _factor(header, "BUNIT", "m/s")
 
 
-def _faults(header: dict, time: datetime, archive: Archive, kind: str) -> Iterator[str]:
-    """What no full-disk image of this instrument, taken at this time, says of itself; each holds if none before did."""
+def _faults(header: dict, time: datetime, archive: Archive) -> Iterator[str]:
+    """What no full-disk Dopplergram of this instrument, taken then, says of itself; each holds if none before did."""
     name = str(header.get("INSTRUME") or header.get("CAMERA") or "no instrument")
     if not name.startswith(archive.instrument):
         yield f"it is a record of {name}, not of {archive.instrument}"
@@ -106,7 +102,7 @@ def _faults(header: dict, time: datetime, archive: Archive, kind: str) -> Iterat
         yield f"the header lacks {keys}: where on the Sun are its pixels?"
     if not (str(header["CTYPE1"]).startswith("HPLN") and str(header["CTYPE2"]).startswith("HPLT")):
         yield f"CTYPE {header['CTYPE1']}, {header['CTYPE2']} is no view of the full disk (HPLN, HPLT)"
-    yield from _foreign(header, {"CUNIT1": "arcsec", "CUNIT2": "arcsec"}, kind)
+    yield from _foreign(header, {"CUNIT1": "arcsec", "CUNIT2": "arcsec"})
     for axis in "12":
         step = abs(header[f"CDELT{axis}"]) * _factor(header, f"CUNIT{axis}", "arcsec")
         disk = 1900 / step / int(header.get(f"ZNAXIS{axis}") or header[f"NAXIS{axis}"])
@@ -120,22 +116,21 @@ def _faults(header: dict, time: datetime, archive: Archive, kind: str) -> Iterat
     if set(TURNS[0]) & set(known) and abs((turn - known.get("CROTA2", turn) + 180) % 360 - 180) > 1:
         yield (f"its header contradicts itself: the camera was turned by {known['CROTA2']:g}° (CROTA2) and by "
                f"{turn:.4g}° (PCi_j)")
-    if kind == "doppler" and abs(known.get("CADENCE", archive.cadence) - archive.cadence) > 0.5:
+    if abs(known.get("CADENCE", archive.cadence) - archive.cadence) > 0.5:
         yield (f"it belongs to a series with a record every {known['CADENCE']:g} s; {archive.doppler} comes every "
                f"{archive.cadence:g} s")
-    spacing = archive.cadence if kind == "doppler" else archive.spacing
-    for key, most in (("T_REC", 2 * spacing), ("DATE-OBS", max(600, 2 * spacing))):
+    for key, most in (("T_REC", 2 * archive.cadence), ("DATE-OBS", 600)):
         with suppress(KeyError, ValueError):  # not given, or not a time: T_REC of a synoptic map counts rotations
             if _told(header[key]) and abs((_at(header, header[key]) - time).total_seconds()) > most:
                 yield (f"its header contradicts itself: {key} is {header[key]}, and the observation was at "
                        f"{time:%Y-%m-%d %H:%M:%S} UTC (T_OBS)")
-    yield from _foreign(header, {"BUNIT": UNITS[kind]}, kind)
+    yield from _foreign(header, {"BUNIT": "m/s"})
 
 
-def _foreign(header: dict, units: dict[str, str], kind: str) -> Iterator[str]:
+def _foreign(header: dict, units: dict[str, str]) -> Iterator[str]:
     for key, wanted in units.items():
         if math.isnan(_factor(header, key, wanted)):
-            yield f"the unit {key} is {str(header.get(key, '')).strip()!r}; a {kind} record has {wanted}"
+            yield f"the unit {key} is {str(header.get(key, '')).strip()!r}; a doppler record has {wanted}"
 
 
 def _factor(header: dict, key: str, wanted: str) -> float:

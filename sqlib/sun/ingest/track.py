@@ -29,7 +29,7 @@ from sqlib.sun.scene import SOLAR_RADIUS
 from sqlib.workers import check_workers, each
 
 LIMB = 80.0  # degrees from disk centre; beyond, a pixel is seen under less than a fifth of its width
-MOST = 9000.0  # m/s or Gauss; no pixel of the Sun's surface has more, but fill values have (-9999, 1e20)
+MOST = 9000.0  # m/s; no pixel of the Sun's surface has more, but fill values have (-9999, 1e20)
 METHODS = {
     "adaptive": partial(reproject_adaptive, kernel="hann", center_jacobian=False),  # averages over what a pixel covers
     "interp": reproject_interp,  # reads the nearest four (faster, noisier)
@@ -64,8 +64,8 @@ def patch_header(patch: Patch, middle: Target) -> dict:
     return make_fitswcs_header((patch.size, patch.size), here, scale=scale, projection_code="ARC")
 
 
-def project(job: tuple[Path, Target], patch: Patch, archive: Archive, kind: str = "doppler") -> np.ndarray:
-    """One record on the patch: (size, size) float32 in m/s (or Gauss), NaN where the limb is nearer than `LIMB` allows.
+def project(job: tuple[Path, Target], patch: Patch, archive: Archive) -> np.ndarray:
+    """One record on the patch: (size, size) float32 in m/s, NaN where the limb is nearer than `LIMB` allows.
 
     job : the file, and the place in the patch's middle at the time of the record, as `make_jobs` has them
     All NaN where the record lacks pixels inside the visible part: such a frame counts as missing. Only the part of the
@@ -76,7 +76,7 @@ def project(job: tuple[Path, Target], patch: Patch, archive: Archive, kind: str 
     path, middle = job
     with opened(path) as image:
         header = read_header(image.header)
-        factor = check_header(header, path, archive, kind)
+        factor = check_header(header, path, archive)
         given = {key: value for key, value in readable(header).items() if key != "BUNIT"}
         disk = sunpy.map.Map(np.zeros((2, 2), np.float32), given | {"NAXIS1": 2, "NAXIS2": 2})
         source, world = disk.wcs, WCS(patch_header(patch, middle))
@@ -84,7 +84,7 @@ def project(job: tuple[Path, Target], patch: Patch, archive: Archive, kind: str 
         observer = disk.observer_coordinate
         seen = angular_separation(*place, observer.lon.rad, observer.lat.rad) < math.radians(LIMB)
         rows, columns = _window(disk, world, patch, image.shape)
-        if kind == "doppler" and archive.instrument == "HMI":
+        if archive.instrument == "HMI":
             _check_rotation(image, disk.wcs, factor, path)
         most = MOST / factor
         pixels, _ = without_fill(image.section[rows, columns], readable(header), -most, most)
@@ -94,14 +94,6 @@ def project(job: tuple[Path, Target], patch: Patch, archive: Archive, kind: str 
     if not np.isfinite(found[seen]).all():
         seen[:] = False
     return np.where(seen, found * factor, np.nan).astype(np.float32)
-
-
-def fill_of(path: Path, archive: Archive, kind: str = "doppler") -> str:
-    """How many pixels of a record hold fill values, and where the first is, in words; "" for none."""
-    with opened(path) as image:
-        header = read_header(image.header)
-        most = MOST / check_header(header, path, archive, kind)
-        return without_fill(image.data, readable(header), -most, most)[1]
 
 
 def _check_rotation(image, wcs: WCS, factor: float, path: Path) -> None:
