@@ -15,7 +15,7 @@ from sqlib.errors import SqError
 from sqlib.learn import locator, practice
 from sqlib.learn import locator_training as training
 from sqlib.learn.locator import find_sources
-from sqlib.learn.locator_windows import draw_look, seen_sources, windows
+from sqlib.learn.locator_windows import draw_frames, seen_sources, window
 
 SMALL = training.Teaching(epochs=4, steps=1, batch=2, crop=48, pool=2, renew=2, cubes=2, seed=3, size=64, frames=60)
 
@@ -98,7 +98,7 @@ def test_a_window_wants_its_source_where_it_is_seen_however_it_is_stretched_and_
     cube = torch.from_numpy(frames), np.array([[10, 24, 70, 40]], np.float32), torch.ones(128, 128)
     shown = 0
     for _ in range(30):
-        (seen,), (wanted,) = windows([cube], rng, 96, 0.5, 0.2, 0.2)
+        seen, wanted = window(*cube, rng, 96, 0.5, 0.2, 0.2)
         assert seen.shape == (locator.CHANNELS, 96, 96) and float(wanted.sum()) == pytest.approx(1)
         bright = np.array(divmod(int(seen[locator.BINS].argmax()), 96))  # in the mean over the window
         if wanted[-1] == 0:  # a window that passes over the source may miss it in time
@@ -177,18 +177,18 @@ def test_the_locators_that_come_with_the_package_are_taught_in_two_steps_and_in_
 
 def test_a_place_is_shown_at_all_times_where_windows_are_drawn_elsewhere(rng):
     source = np.array([[100, 112, 60.0, 50.0]])
-    looks = {share: [draw_look(256, 128, source, rng, 96, 0.5, 0, 0, share) for _ in range(300)] for share in (0, 1)}
-    begin = {share: np.array([look.first for look in own]) for share, own in looks.items()}
+    spans = {share: [draw_frames(256, 128, source, rng, share)[:2] for _ in range(300)] for share in (0, 1)}
+    begin = {share: np.array([first for first, _ in own]) for share, own in spans.items()}
     assert np.abs(begin[0] - 100).max() < 30 and begin[1].min() < 30 and begin[1].max() > 220
-    assert all(0 <= look.first <= look.last < 256 for own in looks.values() for look in own)
-    with_source = np.mean([bool(look.places) for look in looks[1]])
-    assert 0 < with_source < 0.2 < np.mean([bool(look.places) for look in looks[0]])
+    assert all(0 <= first <= last < 256 for own in spans.values() for first, last in own)
+    with_source = {share: np.mean([bool(seen_sources(source, *span)) for span in own]) for share, own in spans.items()}
+    assert 0 < with_source[1] < 0.2 < with_source[0]
 
 
 def test_what_a_run_shows_is_power_over_its_mean_its_surroundings_and_its_usual_level(cubes, rng):
     frames = torch.from_numpy(cubes[0].frames[:11].copy())
     power, usual = locator.power_of(frames), torch.from_numpy(rng.uniform(0.5, 2, (128, 128))).float()
-    maps = locator.power_maps(power[None], [11], usual[None])[0]
+    maps = locator.power_maps(power, usual)
     assert maps.shape == (locator.MAPS, 128, 128)
     part = maps[: locator.BINS].mean((1, 2))
     assert torch.allclose(part, torch.ones(locator.BINS), atol=1e-4)  # each frame's mean is 1
@@ -199,8 +199,8 @@ def test_what_a_run_shows_is_power_over_its_mean_its_surroundings_and_its_usual_
         exact = gaussian_filter(mean.numpy(), sigma)
         inner = slice(int(2 * sigma), -int(2 * sigma))
         assert np.median(np.abs(mean.numpy() / exact - ratio.numpy())[inner, inner]) < 0.05
-    alone = locator.power_maps(power[None], [11])
-    assert torch.equal(alone[0, -1], torch.ones(128, 128))  # where nothing else is known
+    alone = locator.power_maps(power)
+    assert torch.equal(alone[-1], torch.ones(128, 128))  # where nothing else is known
 
 
 @pytest.mark.parametrize(("first", "last", "seen"), [

@@ -103,32 +103,28 @@ def _shares(length: int) -> torch.Tensor:
     return torch.cat([parts, torch.full((1, length), 1 / length)])
 
 
-def power_maps(power: torch.Tensor, lengths: Sequence[int], usual: torch.Tensor | None = None) -> torch.Tensor:
-    """What runs of frames show, as ratios of power: float32 (B, `MAPS`, H, W).
+def power_maps(power: torch.Tensor, usual: torch.Tensor | None = None) -> torch.Tensor:
+    """What a run of frames shows, as ratios of power: float32 (`MAPS`, H, W).
 
-    Power (B, L, H, W) of `power_of`, averaged in `BINS` parts of the run; its mean and half its maximum over the run;
-    the mean over its surroundings of each width in `AROUND`, for a source in a deep shadow outshines these and not the
-    quiet Sun's speckle; and the mean over `usual` (B or 1, H, W), that of all the event's frames, where it is given
-    (else 1). A run has the first `lengths` (B) of its L frames; the others are 0.
+    Power (L, H, W) of `power_of`, averaged in `BINS` parts of the run; its mean and half its maximum over the run; the
+    mean over its surroundings of each width in `AROUND`, for a source in a deep shadow outshines these and not the
+    quiet Sun's speckle; and the mean over `usual` (H, W), that of all the event's frames, where it is given (else 1).
     """
-    shares = torch.stack([F.pad(_shares(length), (0, power.shape[1] - length)) for length in lengths])
-    parts = (shares.to(power.device) @ power.flatten(2)).unflatten(2, power.shape[2:])
-    mean = parts[:, -1]
+    parts = (_shares(len(power)).to(power.device)[None] @ power[None].flatten(2))[0].unflatten(1, power.shape[1:])
+    mean = parts[-1:]
     around = [mean / surroundings(mean, sigma, 1).clamp_min(0.02) for sigma in AROUND]
     usually = torch.ones_like(mean) if usual is None else mean / usual.clamp_min(0.02)
-    return torch.cat([parts, torch.stack([power.amax(1) / 2, *around, usually], 1)], 1)
+    return torch.cat([parts, power.amax(0, keepdim=True) / 2, *around, usually])
 
 
-def as_seen(maps: torch.Tensor, lengths: Sequence[int], remote: torch.Tensor) -> torch.Tensor:
-    """`power_maps` (B, `MAPS`, H, W) of runs of `lengths` frames as the network sees them: float32 (B, `CHANNELS`, H,
-    W).
+def as_seen(maps: torch.Tensor, length: int, remote: torch.Tensor) -> torch.Tensor:
+    """`power_maps` (`MAPS`, H, W) of a run of `length` frames as the network sees them: float32 (`CHANNELS`, H, W).
 
     As logarithms, in which speckle has the same strength everywhere; with the run's length; and the distance `remote`
-    (B or 1, H, W; px) from the frame's middle, for the frames are cut out round an active region.
+    (H, W; px) from the frame's middle, for the frames are cut out round an active region.
     """
-    long = torch.tensor([math.log(length) / 3 for length in lengths]).to(maps.device)
-    both = torch.stack(torch.broadcast_tensors(long[:, None, None], remote / 100, maps[:, 0])[:2], 1)
-    return torch.cat([(maps + 0.1).log(), both], 1)
+    long = torch.full_like(remote, math.log(length) / 3)
+    return torch.cat([(maps + 0.1).log(), torch.stack([long, remote / 100])])
 
 
 def load(path: Path, device: str = "cpu", widths: tuple[int, ...] = WIDTHS, hidden: tuple[str, ...] = ()) -> Locator:
@@ -201,9 +197,8 @@ def ask(net: Locator, power: torch.Tensor, windows: Sequence[tuple[int, int]], v
 def shown(power: torch.Tensor, windows: Sequence[tuple[int, int]], usual: torch.Tensor | None = None) -> torch.Tensor:
     """`as_seen` (M, `CHANNELS`, H, W) of windows (first, end) of a run's power (L, H, W)."""
     y, x = (torch.arange(n, device=power.device) - (n - 1) / 2 for n in power.shape[1:])
-    remote, usual = torch.hypot(y[:, None], x)[None], None if usual is None else usual[None]
-    return torch.cat([as_seen(power_maps(power[None, a:b], [b - a], usual), [b - a], remote)
-                      for a, b in windows])  # one by one, which a processor's cache can hold
+    remote = torch.hypot(y[:, None], x)
+    return torch.stack([as_seen(power_maps(power[a:b], usual), b - a, remote) for a, b in windows])
 
 
 def probabilities(place: torch.Tensor, none: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

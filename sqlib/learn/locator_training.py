@@ -22,7 +22,7 @@ from sqlib import keys
 from sqlib.errors import in_words
 from sqlib.learn import trained
 from sqlib.learn.locator import WIDTHS, Locator, load, power_of
-from sqlib.learn.locator_windows import windows
+from sqlib.learn.locator_windows import window
 from sqlib.learn.practice import Practice, draw_scene, practise
 from sqlib.learn.settings import Count, Loop, Share, checked
 from sqlib.learn.train import Task, device_of, precision_of
@@ -130,9 +130,9 @@ def batches(teaching: Teaching, first: int, device: torch.device, workers: int =
         none = np.array([not len(sources) for _, sources, _ in held])
         weight = np.where(none, teaching.quiet / max(none.sum(), 1), (1 - teaching.quiet) / max((~none).sum(), 1))
         chosen = rng.choice(teaching.pool, size=teaching.cubes, p=weight / weight.sum())
-        shown = [held[chosen[place % len(chosen)]] for place in range(teaching.batch)]
-        yield windows(shown, rng, teaching.crop, teaching.usual, teaching.stretch, teaching.contrast,
-                      teaching.elsewhere)
+        how = teaching.crop, teaching.usual, teaching.stretch, teaching.contrast, teaching.elsewhere
+        cut = [window(*held[chosen[place % len(chosen)]], rng, *how) for place in range(teaching.batch)]
+        yield tuple(map(torch.stack, zip(*cut)))
 
 
 def run_key(teaching: Teaching, device: str = "auto", **further) -> str:
