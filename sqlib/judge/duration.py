@@ -14,6 +14,8 @@ from sqlib.learn.sequences import sliding_window
 
 BAND = 2e-3  # Hz, width of the band 5–7 mHz (Eq. 1)
 RULE = 480.0  # s, the least duration of a sunquake (Section 2.1)
+LENGTH = 8  # frames in a row that make a candidate: the paper's shortest (15–22), and its rule for gaps
+NEAR = 4.0  # px within which places in them are one spot: a source's core and the halo about it
 
 
 def correlation(seconds):
