@@ -103,12 +103,10 @@ def _quake(interval, levels, rim, size, population, rng: np.random.Generator):
     return quake._replace(time=quake.time + float(rng.normal(0, 1.2)), grains=grains)
 
 
-def practise(number: int, seed: int, size: int = 256, frames: int = 256, device: str = "cpu",
-             draw: Callable = draw_scene) -> Practice:
-    """The practice cube `number` of a seed, its scene from `draw`: the same whenever it is made on this kind of device,
-    see `simulate`."""
+def practise(number: int, seed: int, size: int = 256, frames: int = 256, draw: Callable = draw_scene) -> Practice:
+    """The practice cube `number` of a seed, its scene from `draw`: the same whenever it is made."""
     rng = generator_of(seed, f"practice {number}, frames")
-    cube = simulate(draw_event(number, rng, frames), TwinSettings(size, frames, seed), draw, device)
+    cube = simulate(draw_event(number, rng, frames), TwinSettings(size, frames, seed), draw)
     if rng.random() < 0.85:
         pixels = as_published(cube.power, int(rng.integers(75, 96)))
     else:
