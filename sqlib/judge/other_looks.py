@@ -6,6 +6,7 @@ cadence cannot be tried: from 72 s on, waves of the band would be taken for othe
 """
 
 from dataclasses import asdict, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter1d
 from sqlib import answers, keys
 from sqlib.data.trial import SEED, trial_events
 from sqlib.judge.duration import SMOOTH
-from sqlib.judge.metrics import interval, share
+from sqlib.judge.metrics import middle, share
 from sqlib.sun.holography import Holography, egression_power, make_kernel
 from sqlib.sun.rays import polytrope_rays
 from sqlib.sun.twin import TwinSettings, dopplergrams
@@ -41,20 +42,19 @@ def margins(number: int, settings: TwinSettings, seed: int = SEED, progress: boo
 def _looked(number: int, settings: TwinSettings, seed: int, progress: bool) -> np.ndarray:
     from tqdm import tqdm
 
-    events = trial_events(number, seed)
-    found, kernels, rays = {}, {}, polytrope_rays(Polytrope().index)
+    events, found, rays = trial_events(number, seed), {}, polytrope_rays(Polytrope().index)
+
+    @lru_cache(maxsize=len(LOOKS))  # those of one instrument: some hundred MB each
+    def kernel(shape: tuple, cadence: float, pixel: float, name: str):
+        return make_kernel(shape, Holography(cadence, pixel, **LOOKS[name]), rays, edges="drop")
+
     order = sorted(events, key=lambda event: event.instrument)  # whose kernels are then kept
     for event in tqdm(order, desc="other looks", unit="event", disable=not progress):
         seen = dopplergrams(event, replace(settings, seed=seed))
-        if event.instrument not in kernels:
-            kernels = {event.instrument: {}}
         row = []
-        for name, changed in LOOKS.items():
-            own = kernels[event.instrument]
-            if name not in own:
-                look = Holography(event.cadence, event.pixel, **changed)
-                own[name] = make_kernel(tuple(seen.doppler.shape), look, rays, edges="drop")
-            power = egression_power(seen.doppler, own[name])[: settings.frames].numpy()
+        for name in LOOKS:
+            own = kernel(tuple(seen.doppler.shape), event.cadence, event.pixel, name)
+            power = egression_power(seen.doppler, own)[: settings.frames].numpy()
             cut = (power.shape[1] - settings.size) // 2
             power = power[:, cut : cut + settings.size, cut : cut + settings.size]
             sources = [(*(frame - seen.first_frame for frame in quake.interval), quake.y, quake.x)
@@ -87,7 +87,6 @@ def compared(rows: pd.DataFrame, seed: int, draws: int = 500) -> pd.DataFrame:
     `high`, and the mean `difference` of the margin from the usual look's, with its 95 % interval over events."""
     table, usual = [], rows[USUAL].to_numpy()
     for name, own in rows.items():
-        ends = interval(np.ones(len(own)), own.to_numpy(), rows.index, lambda _, one: one.mean(), seed, draws, usual)
-        table.append((name, *share(own > 0), (own - usual).mean(), *ends))
+        table.append((name, *share(own > 0), *middle(own - usual, None, seed, draws)))
     return pd.DataFrame(table, columns=["look", "found", "low", "high", "difference", "difference_low",
                                         "difference_high"])
