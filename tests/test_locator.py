@@ -70,11 +70,11 @@ def test_frames_of_any_size_are_answered_cell_by_cell(cubes):
 
 def test_the_box_holds_the_greatest_probability_that_a_box_of_its_size_can_hold(rng):
     chances = torch.from_numpy(rng.dirichlet(np.full(400, 0.05)).reshape(20, 20)).float()
-    box = locator.brightest_box(chances, (40, 40), side=10)
-    best = max(float(chances[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3].sum()) for y in range(20) for x in range(20))
+    box = locator.brightest_box(chances, (40, 40))  # of 9 × 9 cells: 8 × 8 have no middle
+    best = max(float(chances[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5].sum()) for y in range(20) for x in range(20))
     assert box["score"] == pytest.approx(best, abs=1e-5)
     for low, middle, high in (("x0", "x", "x1"), ("y0", "y", "y1")):
-        assert box[low] == max(box[middle] - 5, 0) and box[high] == min(box[middle] + 5, 40)
+        assert box[low] == max(box[middle] - 8, 0) and box[high] == min(box[middle] + 8, 40)
 
 
 def test_every_frame_of_a_long_run_is_seen_through_a_window():

@@ -82,11 +82,6 @@ def classical(pixels, index: pd.DataFrame, width: int, smooth: float = SMOOTH) -
     return greatest
 
 
-def smoothed(decision, index: pd.DataFrame, width: int) -> np.ndarray:
-    """Median (M,) of decision values (M,) over `width` frames about each, of its event. `SqError` for even `width`."""
-    return np.median(sliding_window(np.asarray(decision)[:, None], index, width), axis=1)
-
-
 def unbroken(numbers: np.ndarray) -> list[np.ndarray]:
     """Rising whole `numbers` (K,) in runs without a gap; none for none."""
     return np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1) if len(numbers) else []

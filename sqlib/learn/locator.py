@@ -34,6 +34,7 @@ INPUTS = {"parts": slice(0, BINS), "surroundings": slice(BINS + 2, BINS + 2 + le
 WIDTHS = (32, 48, 72, 96)
 STEP = 2  # pixels of a frame to a cell of the map of probabilities
 SIDE = 16  # pixels; a box that an annotator drew on frames of HMI has about this side (chapter 01)
+CELLS = 2 * round((SIDE / STEP - 1) / 2) + 1  # of a box, an odd number
 LONGEST = 24  # frames; a longer run is looked at through windows
 WINDOW, STRIDE = 16, 8
 BATCH = 8  # windows at a time
@@ -184,9 +185,9 @@ def logits(net: Locator, seen: torch.Tensor, views: int = 8) -> tuple[torch.Tens
 
 
 def ask(net: Locator, power: torch.Tensor, windows: Sequence[tuple[int, int]], views: int = 8,
-        usual: torch.Tensor | None = None, precision: str = "fp32") -> tuple[torch.Tensor, torch.Tensor]:
+        precision: str = "fp32") -> tuple[torch.Tensor, torch.Tensor]:
     """`logits` of windows (first, end) of a run's power (L, H, W), some at a time: (M, H / 2, W / 2) and (M,)."""
-    found = []
+    found, usual = [], power.mean(0) if len(power) >= KNOWN else None
     for place in range(0, len(windows), BATCH):
         seen = shown(power, windows[place : place + BATCH], usual)
         with autocast(power.device, precision):
@@ -207,17 +208,16 @@ def probabilities(place: torch.Tensor, none: torch.Tensor) -> tuple[torch.Tensor
     return chances[:, :-1].reshape(place.shape), chances[:, -1]
 
 
-def brightest_box(chances: torch.Tensor, shape: tuple[int, int], side: float = SIDE) -> dict[str, float]:
-    """The box of that side (pixels) that most probably holds the source: x0, y0, x1, y1, its middle x, y, and score.
+def brightest_box(chances: torch.Tensor, shape: tuple[int, int]) -> dict[str, float]:
+    """The box of `SIDE` px that most probably holds the source: x0, y0, x1, y1, its middle x, y, and score.
 
     `chances`: (H / 2, W / 2) of `probabilities`; `shape`: (H, W) of the frames.
     """
-    cells = max(1, 2 * round((side / STEP - 1) / 2) + 1)
-    inside = F.avg_pool2d(chances[None, None], cells, 1, cells // 2, divisor_override=1)[0, 0]
+    inside = F.avg_pool2d(chances[None, None], CELLS, 1, CELLS // 2, divisor_override=1)[0, 0]
     y, x = divmod(int(inside.argmax()), inside.shape[1])
     score, (x, y) = float(inside[y, x]), (STEP * (x + 0.5), STEP * (y + 0.5))
-    x0, y0 = max(x - side / 2, 0.0), max(y - side / 2, 0.0)
-    x1, y1 = min(x + side / 2, float(shape[1])), min(y + side / 2, float(shape[0]))
+    x0, y0 = max(x - SIDE / 2, 0.0), max(y - SIDE / 2, 0.0)
+    x1, y1 = min(x + SIDE / 2, float(shape[1])), min(y + SIDE / 2, float(shape[0]))
     return {"x0": x0, "y0": y0, "x1": x1, "y1": y1, "x": x, "y": y, "score": min(score, 1.0)}
 
 
@@ -254,8 +254,7 @@ def find_sources(frames: np.ndarray, *, runs=None, device: str = "cpu", net: Loc
     starts = np.flatnonzero(np.r_[True, runs[1:] != runs[:-1]])
     for number, (first, end) in enumerate(zip(starts, np.r_[starts[1:], len(frames)])):
         windows, power = windows_of(int(end - first)), power_of(torch.tensor(frames[first:end]).to(device))
-        views, usual = 8 if len(windows) == 1 else 1, power.mean(0) if end - first >= KNOWN else None
-        chances, none = probabilities(*ask(net, power, windows, views, usual))
+        chances, none = probabilities(*ask(net, power, windows, views=8 if len(windows) == 1 else 1))
         found = [brightest_box(one, frames.shape[1:]) | {"none": float(never)}
                  for one, never in zip(chances.cpu(), none)]
         middles = np.array([(a + b - 1) / 2 for a, b in windows])
@@ -284,8 +283,8 @@ def checked_frames(frames: np.ndarray) -> np.ndarray:
     return frames
 
 
-def windows_of(frames: int, length: int = WINDOW, stride: int = STRIDE, whole: int = LONGEST) -> list[tuple[int, int]]:
-    """The windows (first, end) of `length` frames through which a run is looked at: one if it has `whole` at most."""
+def windows_of(frames: int, whole: int = LONGEST) -> list[tuple[int, int]]:
+    """The windows (first, end) of `WINDOW` frames through which a run is looked at: one if it has `whole` at most."""
     if frames <= whole:
         return [(0, frames)]
-    return [(a, a + length) for a in [*range(0, frames - length, stride), frames - length]]
+    return [(a, a + WINDOW) for a in [*range(0, frames - WINDOW, STRIDE), frames - WINDOW]]
