@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=256)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 8, 16])
-    parser.add_argument("--backbone", choices=("resnet6", "resnet18", "resnet50"), default="resnet6")
+    parser.add_argument("--backbone", choices=("resnet6", "resnet50"), default="resnet6")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()

@@ -83,8 +83,8 @@ class Contrastive(Typed):
 class Detection(Typed):
     """The detector of boxes, chapter 06."""
 
-    backbone: str = Field("resnet6", description="resnet6 (light), resnet18 or resnet50 (paper)")
-    weights: str = Field("none", description="weights to begin with: none, imagenet, coco, or auto: coco if to be had")
+    backbone: str = Field("resnet6", description="resnet6 (light) or resnet50 (paper)")
+    weights: str = Field("none", description="weights to begin with: none, imagenet or coco (paper), both of resnet50")
     width: int = Field(16, description="channels of resnet6's first layer")
     enlarge: float = Field(1.0, description="how much larger than stored a frame is seen; 3.125 in the paper")
     anchors: list[float] = Field([6.0, 10.0, 16.0, 26.0], description="sides of the anchors, pixels of the frame")

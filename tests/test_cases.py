@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from sqlib.data.frames import make_frameset, make_index
 from sqlib.errors import SqError
 from sqlib.judge import cases
 from sqlib.learn.lowpass import solarized_low_pass
@@ -26,6 +27,11 @@ def brightest(frames, runs):
     own = [place(frames[runs == run].mean(0)) | {"run": run} for run in np.unique(runs)]
     each = [place(one) | {"run": run} for one, run in zip(frames, runs)]
     return SimpleNamespace(frames=pd.DataFrame(each), runs=pd.DataFrame(own))
+
+
+@pytest.fixture
+def by_brightest(monkeypatch):
+    monkeypatch.setattr(cases.locator, "find_sources", brightest)
 
 
 def table(event, frames, labels=None, boxes=()):
@@ -113,25 +119,26 @@ def test_the_spot_of_the_low_pass_is_where_the_filtered_frame_is_turned_round():
     assert (faint["x"], faint["y"]) == (pytest.approx(40.5, abs=1), pytest.approx(90.5, abs=1))
 
 
-def test_the_detector_is_told_which_frames_belong_together(rng):
-    frames = np.zeros((6, 64, 64), np.uint8)
-    spots = rng.integers(5, 59, (6, 2))
-    frames[np.arange(6), spots[:, 0], spots[:, 1]] = 250
-    index = pd.concat([table(ONE, [7, 8, 20]), table(OTHER, [21, 22, 23])], ignore_index=True)
-    seen = []
+def test_the_detector_is_told_which_frames_belong_together_and_asked_once(rng, sq_home, monkeypatch):
+    frames = np.zeros((7, 64, 64), np.uint8)
+    spots = rng.integers(5, 59, (7, 2))
+    frames[np.arange(7), spots[:, 0], spots[:, 1]] = 250
+    index = pd.concat([table(ONE, [7, 8, 20]), table(OTHER, [21, 22, 23, 24])], ignore_index=True)
+    index = make_index(index.assign(cycle=24, time=pd.Timestamp("2012-05-08")))
+    seen, rows = [], np.arange(6)
 
     def watching(pixels, runs):
         seen.extend(runs)
         return brightest(pixels, runs)
 
-    found = cases.look(frames, index, watching)
-    assert found[["x", "y"]].to_numpy() == pytest.approx(spots[:, ::-1] + 0.5)
+    monkeypatch.setattr(cases.locator, "find_sources", watching)
+    for _ in range(2):
+        found = cases.look(make_frameset(frames, index, "twin", "cube"), rows)
+        assert found[["x", "y"]].to_numpy() == pytest.approx(spots[rows, ::-1] + 0.5)
     assert seen == [0, 0, 1, 2, 2, 2]  # 7, 8; then 20, twelve frames later; then the other event
-    with pytest.raises(SqError, match="one place a frame"):
-        cases.look(frames, index, lambda pixels, runs: brightest(pixels[1:], runs[1:]))
 
 
-def test_the_whole_way_counts_when_where_and_what_is_false():
+def test_the_whole_way_counts_when_where_and_what_is_false(by_brightest):
     frames = np.arange(50)
     labels = np.where((frames >= 20) & (frames <= 29), 1, 0)
     box = (10.0, 10.0, 20.0, 20.0)
@@ -141,22 +148,22 @@ def test_the_whole_way_counts_when_where_and_what_is_false():
     pixels[50:, 40, 40] = 200
     said = np.zeros(100, bool)
     said[[*range(22, 32), *range(40, 49), *range(50 + 18, 50 + 27)]] = True
-    found = cases.way(index, said, pixels, brightest).set_index("event")
+    found = cases.way(index, said, pixels).set_index("event")
     assert found.loc[ONE].tolist()[:-1] == [2, True, True, 1]
     assert found.loc[OTHER].tolist()[:-1] == [1, True, False, 0]
-    silent = cases.way(index, np.zeros(100, bool), pixels, brightest).set_index("event")
+    silent = cases.way(index, np.zeros(100, bool), pixels).set_index("event")
     assert silent.loc[ONE].tolist() == [0, False, False, 0, 0]
-    assert cases.told(index, pixels, brightest).to_numpy().tolist() == [
+    assert cases.told(index, pixels).to_numpy().tolist() == [
         [ONE, 20, 29, 15.5, 15.5, True], [OTHER, 20, 29, 40.5, 40.5, False]]
 
 
-def test_who_always_says_yes_finds_every_event_by_chance():
+def test_who_always_says_yes_finds_every_event_by_chance(by_brightest):
     frames = np.arange(40)
     index = table(ONE, frames, np.where((frames >= 10) & (frames < 20), 1, 0), ((1, 1, 5, 5),))
     pixels = np.zeros((40, 8, 8), np.uint8)
 
     def chance(*span):
-        return cases.way(index, (frames >= span[0]) & (frames < span[1]), pixels, brightest)["chance"][0]
+        return cases.way(index, (frames >= span[0]) & (frames < span[1]), pixels)["chance"][0]
 
     assert chance(0, 40) == 1
     assert chance(30, 38) == pytest.approx(17 / 40)  # moved to 40 starts, eight meet the ten frames at 17 of them

@@ -191,17 +191,16 @@ def test_the_authors_settings_make_torchvisions_network_with_two_classes():
     assert net.transform(frames)[0].tensors.shape[-2:] == (800, 800)
 
 
-def test_weights_that_cannot_be_had_are_named_and_auto_does_without(tmp_path, monkeypatch):
+def test_weights_that_cannot_be_had_are_named_with_what_does_without(monkeypatch):
     def offline(*_, **__):
         raise OSError("no network")
 
     monkeypatch.setattr("torch.hub.load_state_dict_from_url", offline)
     for module in ("torchvision._internally_replaced_utils", "torchvision.models._api"):
         monkeypatch.setattr(f"{module}.load_state_dict_from_url", offline)
-    with pytest.raises(SqError, match="weights='none'"):
-        rcnn.make_detector(Detector())
-    assert rcnn.weights_at_hand("resnet50", "auto") == "none"
-    assert rcnn.weights_at_hand("resnet50", "coco") == "coco"
+    for weights in ("coco", "imagenet"):
+        with pytest.raises(SqError, match=r"weights='none' .*-p weights=none"):
+            rcnn.make_detector(Detector(weights=weights))
 
 
 def test_a_damaged_file_of_weights_learned_elsewhere_is_named_with_the_cure(monkeypatch):
@@ -209,8 +208,7 @@ def test_a_damaged_file_of_weights_learned_elsewhere_is_named_with_the_cure(monk
         raise RuntimeError("PytorchStreamReader failed reading zip archive: failed finding central directory\nmore")
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", cut_off)
-    for call in (lambda: rcnn.make_detector(Detector()), lambda: rcnn.weights_at_hand("resnet50", "auto"),
-                 lambda: trunk(Model("resnet18", weights="imagenet"), 3)):
+    for call in (lambda: rcnn.make_detector(Detector()), lambda: trunk(Model("resnet18", weights="imagenet"), 3)):
         with pytest.raises(SqError, match=r"damaged, or arrived so .*central directory.; delete them"):
             call()
 

@@ -57,12 +57,6 @@ def test_a_run_of_eight_frames_is_kept_and_one_of_eleven_meets_the_rule_of_eight
     assert found["rule"].tolist() == [False, True] and found["hit"].tolist() == [True, False]
 
 
-def test_a_median_forgets_one_wrong_frame_and_asks_no_other_event():
-    index = pd.concat([index_of([0] * 5), index_of([0] * 5, MDI)], ignore_index=True)
-    decision = np.array([0, 0, 9, 0, 0, 5, 5, 5, 5, 5.0])
-    assert duration.smoothed(decision, index, 3).tolist() == [0] * 5 + [5] * 5
-
-
 def test_courses_follow_the_brightest_pixel_of_the_box_and_a_speckle_elsewhere(rng):
     count, lag = 40, np.arange(-20, 20) * 45.0
     pixels = rng.integers(10, 20, (count, 64, 64)).astype(np.uint8)

@@ -94,10 +94,6 @@ def test_a_map_without_evidence_points_nowhere_and_a_plateau_to_its_middle():
     flat = np.zeros((1, 6, 6))
     flat[0, 2:4, 0:2] = 5
     assert explain.peaks(flat).tolist() == [[1.0, 3.0]]
-    with pytest.raises(SqError, match="leave it out"):
-        explain.inside_of_boxes(empty, ~inside)
-    with pytest.raises(SqError, match="one size"):
-        explain.inside_of_boxes(empty, inside[:, :4])
 
 
 def test_who_looks_everywhere_alike_has_an_excess_of_one_and_the_luck_of_chance(rng):

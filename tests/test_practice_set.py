@@ -1,4 +1,4 @@
-"""Practice sets: made once and in pieces, a larger one from a smaller one, cut to as many sources as are asked for."""
+"""Practice frames: made once and in pieces, more from fewer, with exactly as many sources as are asked for."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,9 @@ import pytest
 from sqlib.errors import SqError
 from sqlib.learn import practice_set as sets
 from sqlib.learn.practice import practise
-from sqlib.learn.practice_set import practice_set, take
+from sqlib.learn.practice_set import practice_frames
 
-SMALL = {"seed": 3, "size": 64, "frames": 60, "progress": False, "workers": 0}
+SMALL = {"seed": 3, "size": 64, "frames": 60, "progress": False}
 
 
 @pytest.fixture
@@ -20,42 +20,57 @@ def made(sq_home, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def nine(tmp_path_factory):
+def eighteen(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SQ_HOME", str(tmp_path_factory.mktemp("nine")))
-        yield practice_set(9, **SMALL)
+        patch.setenv("SQ_HOME", str(tmp_path_factory.mktemp("eighteen")))
+        yield practice_frames(18, **SMALL)
 
 
-def test_a_set_holds_the_practice_cubes_of_its_seed(nine):
-    assert nine.pixels.shape == (9, 60, 64, 64) and nine.pixels.dtype == np.uint8 and not nine.pixels.flags.writeable
-    for number in (0, 7, 8):
+def cubes_of(frames):
+    """The index of each event, by the number of its practice cube."""
+    return {int(event.removeprefix("practice ")): own for event, own in frames.index.groupby("event", sort=False)}
+
+
+def test_frames_are_those_of_the_practice_cubes_with_labels_and_boxes_at_their_sources(eighteen):
+    assert eighteen.pixels.dtype == np.uint8 and not eighteen.pixels.flags.writeable
+    cubes, boxes_in_all = cubes_of(eighteen), 0
+    assert list(cubes) == list(range(9)) and len(eighteen.index) == 9 * 60
+    for number, index in cubes.items():
         frames, sources = practise(number, 3, 64, 60)
-        assert np.array_equal(nine.pixels[number], frames)
-        own = nine.sources[nine.sources["cube"] == number]
-        assert np.allclose(own[["first", "last", "y", "x"]], sources, atol=1e-3)
-    assert 7 not in set(nine.sources["cube"]) and len(nine.left_out) == 0  # one in eight is quiet
+        assert np.array_equal(eighteen.pixels[index.index], frames)
+        middles = [(np.array(own).reshape(-1, 2, 2).mean(1) - 0.5).tolist() for own in index["boxes"]]
+        for first, last, y, x in sources:
+            told = index["label"].to_numpy()[int(first) : int(last) + 1]
+            assert np.all(told == 1) or (number == 8 and np.all(told != 0))  # it holds more than asked
+            for own in middles[int(first) : int(last) + 1]:
+                assert np.all(told == -1) or any(np.allclose(place, (x, y), atol=2e-3) for place in own)
+        boxes_in_all += len({box for own in index["boxes"] for box in own})
+    assert boxes_in_all == 18 and not cubes[7]["label"].any()  # one in eight is quiet
 
 
-def test_the_instrument_is_that_of_the_cube(nine, monkeypatch):
+def test_the_instrument_is_that_of_the_cube(eighteen, monkeypatch):
     from sqlib.learn import practice
 
     def told(event, *_):
         raise SqError(event.instrument)
 
     monkeypatch.setattr(practice, "simulate", told)
-    assert set(nine.instruments) == {"MDI", "HMI"}
-    for number, instrument in enumerate(nine.instruments):
-        with pytest.raises(SqError, match=instrument):
+    said = {}
+    for number, index in cubes_of(eighteen).items():
+        cycle, seconds = index["cycle"].iloc[0], index["time"].diff().iloc[1].total_seconds()
+        said[number] = {(23, 60.0): "MDI", (24, 45.0): "HMI"}[cycle, seconds]
+        with pytest.raises(SqError, match=said[number]):
             practise(number, 3, 64, 60)
+    assert set(said.values()) == {"MDI", "HMI"}
 
 
-def test_a_larger_set_goes_on_from_a_smaller_one_and_nothing_is_made_twice(made):
-    two, four = practice_set(2, **SMALL), practice_set(4, **SMALL)
-    assert made == [0, 1, 2, 3]
-    assert np.array_equal(four.pixels[:2], two.pixels)
-    again = practice_set(2, **SMALL)
-    assert made == [0, 1, 2, 3] and again.origin == two.origin
-    assert np.array_equal(again.pixels, two.pixels) and again.sources.equals(two.sources)
+def test_more_sources_go_on_from_fewer_and_nothing_is_made_twice(made):
+    two, four = practice_frames(3, **SMALL), practice_frames(8, **SMALL)
+    assert made == list(range(len(made))) and len(made) >= len(cubes_of(four)) > len(cubes_of(two))
+    assert np.array_equal(four.pixels[: len(two.pixels)], two.pixels)
+    before, again = len(made), practice_frames(3, **SMALL)
+    assert len(made) == before and again.origin == two.origin
+    assert np.array_equal(again.pixels, two.pixels) and again.index.equals(two.index)
 
 
 def test_what_was_cut_off_or_failed_is_made_by_the_next_call(made, monkeypatch, sq_home):
@@ -66,46 +81,44 @@ def test_what_was_cut_off_or_failed_is_made_by_the_next_call(made, monkeypatch, 
             return practise(number, *how)
 
         patch.setattr(sets, "practise", fails)
-        with pytest.raises(SqError, match=r"1 of 3 practice cubes failed .1.*no waves"):
-            practice_set(3, **SMALL)
-    whole = practice_set(3, **SMALL)
+        with pytest.raises(SqError, match=r"1 of [23] practice cubes failed .1.*no waves"):
+            practice_frames(5, **SMALL)
+    whole = practice_frames(5, **SMALL)
     assert made == [1]
-    assert np.array_equal(whole.pixels[1], practise(1, 3, 64, 60).frames)
+    assert np.array_equal(whole.pixels[60:120], practise(1, 3, 64, 60).frames)
     folder = next((sq_home / "data" / "practice").iterdir())
-    (folder / "cube-00002.json").write_text("[")
+    (folder / "cube-00001.json").write_text("[")
     with pytest.raises(SqError, match="delete it"):
-        practice_set(3, **SMALL)
+        practice_frames(5, **SMALL)
 
 
-def test_a_part_holds_exactly_the_sources_asked_for_and_knows_of_the_others(nine):
-    per_cube = np.bincount(nine.sources["cube"], minlength=9)
-    wanted = int(per_cube[:2].sum()) + 1
-    part = take(nine, wanted)
-    assert len(part.sources) == wanted and len(part.pixels) == len(part.instruments) == 3
-    assert len(part.left_out) == per_cube[2] - 1 and set(part.left_out["cube"]) == {2}
-    assert take(part, per_cube[0].item()).origin == take(nine, per_cube[0].item()).origin != part.origin
-    assert len(take(part, wanted - 1).left_out) == 0  # that needs two cubes, all of whose sources are taken
+def test_there_are_exactly_the_sources_asked_for_and_frames_of_the_others_teach_nothing(eighteen, made):
+    sources = {number: practise(number, 3, 64, 60).sources for number in range(3)}
+    wanted = len(sources[0]) + 1
+    part = practice_frames(wanted, **SMALL)
+    assert list(cubes_of(part)) == [0, 1] and len(sources[1]) > 1
+    last = cubes_of(part)[1]
+    assert len({box for own in last["boxes"] for box in own}) == 1
+    for first, end, *_ in sources[1][1:]:
+        assert np.all(last["label"].to_numpy()[int(first) : int(end) + 1] == -1)
+    whole = practice_frames(len(sources[0]), **SMALL)
+    assert list(cubes_of(whole)) == [0] and not (whole.index["label"] == -1).any()
 
 
 def test_the_origin_holds_settings_and_physics(made, monkeypatch):
-    origins = [practice_set(**{"cubes": 1, **SMALL, **change}).origin
-               for change in ({}, {"cubes": 2}, {"seed": 4}, {"frames": 61}, {"size": 66})]
+    origins = [practice_frames(**{"sources": 1, **SMALL, **change}).origin
+               for change in ({}, {"sources": 2}, {"seed": 4}, {"frames": 61}, {"size": 66})]
     monkeypatch.setattr(sets, "PHYSICS", "other")
-    origins.append(practice_set(1, **SMALL).origin)
+    origins.append(practice_frames(1, **SMALL).origin)
     assert len(set(origins)) == len(origins)
 
 
 @pytest.mark.parametrize(("bad", "told"), [
-    ({"cubes": 0}, "cubes"), ({"cubes": 2.0}, "cubes"), ({"cubes": 10_001}, "cubes"), ({"seed": -1}, "seed"),
-    ({"size": 8}, "size"), ({"frames": 1}, "frames"), ({"workers": -2}, "workers"),
+    *(({"sources": number}, "practice sources: a whole number") for number in (0, -1, 1.5, 2.0, True, 10**9)),
+    ({"seed": -1}, "seed"), ({"size": 8}, "size"), ({"frames": 1}, "frames"),
 ])
-def test_numbers_out_of_range_are_refused(sq_home, bad, told):
+def test_numbers_out_of_range_are_refused_before_anything_is_drawn(sq_home, monkeypatch, bad, told):
+    monkeypatch.setattr(sets, "draw_event", None)
     with pytest.raises(SqError, match=told):
-        practice_set(**{"cubes": 1, **SMALL, **bad})
+        practice_frames(**{"sources": 1, **SMALL, **bad})
     assert not sq_home.exists()
-
-
-@pytest.mark.parametrize("sources", [0, -1, 1.5, True, 10_000])
-def test_more_sources_than_there_are_cannot_be_taken(nine, sources):
-    with pytest.raises(SqError, match="sources cannot be taken"):
-        take(nine, sources)

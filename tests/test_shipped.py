@@ -20,7 +20,7 @@ from sqlib.data.cubes import read_cube
 from sqlib.data.frames import frames_from_cube, middles
 from sqlib.data.splits import paper_split
 from sqlib.data.trial import SEED, trial_events
-from sqlib.judge import embeddings, observers, other_looks, places
+from sqlib.judge import cases, embeddings, observers, other_looks
 from sqlib.learn import chapters, encoders, event_search, practice_set, recipes, trained
 from sqlib.learn.locator import WEIGHTS
 from sqlib.learn.samples import sparse
@@ -146,7 +146,7 @@ def test_places_and_rings_that_came_with_the_book_are_those_that_are_given_here(
     studied = {event.key for event in paper_split(catalogue())[1]}
     event = next(event for event in catalogue() if event.key in studied or not event.labelled)
     frames = whole_frames(event, TwinSettings(), tmp_path)
-    ours = places.by_locator(frames, np.arange(1, len(frames.index) - 1)).to_numpy()  # that have two neighbours
+    ours = cases.look(frames, np.arange(1, len(frames.index) - 1)).to_numpy()  # that have two neighbours
     assert (np.abs(ours - came["places"][0][: len(ours)])[:, :2].max(1) < 2).mean() > 0.98, FRESH
     event = min(trial_events(100), key=lambda event: event.key)
     frames = whole_frames(event, TwinSettings(seed=SEED), tmp_path, 64)

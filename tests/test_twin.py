@@ -53,14 +53,6 @@ def test_a_sunquake_comes_out_in_its_place_at_its_time_and_with_its_strength(sil
     assert (first, last) == event.intervals[0] and box[0] <= x <= box[2] and box[1] <= y <= box[3]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
-def test_a_gpu_makes_the_same_sunquake(silent):
-    event = find_event("2012-07-04 09:47")
-    here, there = simulate(event, SMALL), simulate(event, SMALL, device="cuda")
-    assert here.truth == there.truth and here.boxes == there.boxes
-    assert np.abs(here.power - there.power).max() < 1e-3 * here.power.max()
-
-
 def test_the_double_event_shakes_twice(silent):
     event = find_event("2014-02-02")
     cube = simulate(event, replace(SMALL, limb=False))

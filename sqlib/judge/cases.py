@@ -1,12 +1,11 @@
 """Case studies: when a sunquake is seen, where it is seen, and whether the two agree (Section 4.3).
 
-The contrastive models say when: frames that their classifier takes for a sunquake, eight in a row or more. A detector
-says where: a place (px) per frame, which must stay. `index` has a row per frame (event, frame, label, boxes), those of
-an event in the order of time, as frame sets and samples have them; `pixels` are its frames, uint8 (M, H, W); `find` is
-`sqlib.learn.locator.find_sources`, or another with its answer, which is told what frames belong together.
+The contrastive models say when: frames that their classifier takes for a sunquake, eight in a row or more. A detector,
+the locator that comes with sqlib, says where: a place (px) per frame, which must stay. `index` has a row per frame
+(event, frame, label, boxes), those of an event in the order of time, as frame sets and samples have them; `pixels` are
+its frames, uint8 (M, H, W).
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,20 +14,22 @@ import torch
 from scipy.ndimage import center_of_mass, label
 from scipy.stats import rankdata
 
+from sqlib import answers, keys
+from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError
 from sqlib.judge import claims, duration
+from sqlib.judge.duration import LENGTH, NEAR
 from sqlib.judge.metrics import middle, named, share
 from sqlib.judge.sources import inside_of
-from sqlib.learn import explain
+from sqlib.learn import explain, locator
 from sqlib.learn.boxes import clean
 from sqlib.learn.lowpass import low_pass, to_counts
 from sqlib.learn.samples import Samples
 
-LENGTH = 8  # frames in a row that make a candidate: the paper's shortest (15–22), and its rule for gaps
-NEAR = 4.0  # px within which places are one spot: a source's core and the halo about it
 GAP = 4  # frames that may be missing in a run: speckle is still much the same after them
 TOLERANCE = 2.0  # px beyond a box that still count as inside
 PLACE = ["x", "y", "score", "x0", "y0", "x1", "y1"]
+CODE = keys.code_hash([__name__], ("sun", "data", "learn", "judge"))
 
 
 class Attention(NamedTuple):
@@ -57,19 +58,23 @@ def rank(values: np.ndarray) -> np.ndarray:
     return (rankdata(values) - 0.5) / len(values)
 
 
-def look(pixels, index: pd.DataFrame, find: Callable) -> pd.DataFrame:
-    """The detector's place in each frame (M rows): the columns `PLACE`; `SqError` where it does not answer for each."""
-    event, frame = index["event"].to_numpy(), index["frame"].to_numpy()
-    apart = (event[1:] != event[:-1]) | (np.diff(frame) > GAP)
-    found = find(np.ascontiguousarray(pixels), runs=np.cumsum(np.r_[False, apart])).frames
-    if len(found) != len(index):
-        raise SqError(f"the detector answered for {len(found)} of {len(index)} frames; it must say one place a frame")
-    return found[PLACE].astype(float).reset_index(drop=True)
+def look(frameset: FrameSet, rows: np.ndarray) -> pd.DataFrame:
+    """The detector's place in each of the frames `rows` (M positions) of a frame set: the columns `PLACE`; some hundred
+    frames a second. Kept (`sqlib.answers`). `SqError` as `find_sources` raises."""
+    def ask() -> np.ndarray:
+        index = frameset.index.iloc[rows]
+        event, frame = index["event"].to_numpy(), index["frame"].to_numpy()
+        apart = (event[1:] != event[:-1]) | (np.diff(frame) > GAP)
+        runs = np.cumsum(np.r_[False, apart])
+        return locator.find_sources(frameset.pixels[rows], runs=runs).frames[PLACE].to_numpy(float)
+
+    key = answers.key_of("places", CODE, frameset, answers.hash_of(locator.WEIGHTS), rows=rows)
+    return pd.DataFrame(answers.kept(key, ask), columns=PLACE)
 
 
-def one_place(pixels, find: Callable) -> pd.Series:
+def one_place(pixels) -> pd.Series:
     """The detector's one place for consecutive frames, uint8 (L, H, W), in the order of time: `PLACE`."""
-    found = find(np.ascontiguousarray(pixels), runs=np.zeros(len(pixels), int)).runs
+    found = locator.find_sources(pixels, runs=np.zeros(len(pixels), int)).runs
     return found.loc[found["score"].idxmax(), PLACE].astype(float)
 
 
@@ -166,18 +171,18 @@ def unshared(hits: pd.DataFrame, seed: int, draws: int) -> claims.Verdict:
                         second=True)
 
 
-def told(index: pd.DataFrame, pixels, find: Callable) -> pd.DataFrame:
+def told(index: pd.DataFrame, pixels) -> pd.DataFrame:
     """Where the detector sees a source if the annotated interval is told, a row an annotated event: event, first, last
     (annotated frames), x, y (its one place over them), right (whether that is inside a box)."""
     rows = []
     for event, own in index[index["label"] == 1].groupby("event", sort=False):
-        x, y = one_place(pixels[index.index.get_indexer(own.index)], find)[["x", "y"]]
+        x, y = one_place(pixels[index.index.get_indexer(own.index)])[["x", "y"]]
         right = inside([x], [y], [set().union(*own["boxes"])])[0]
         rows.append((event, own["frame"].min(), own["frame"].max(), x, y, bool(right)))
     return pd.DataFrame(rows, columns=["event", "first", "last", "x", "y", "right"])
 
 
-def way(index: pd.DataFrame, said, pixels, find: Callable, length: int = LENGTH) -> pd.DataFrame:
+def way(index: pd.DataFrame, said, pixels, length: int = LENGTH) -> pd.DataFrame:
     """The paper's way on events whose truth is known, a row an event: does it find them, when and where?
 
     said : bool (M,), the classifier's answer. Columns: event, runs (of `length` frames or more), when (a run touches
@@ -191,10 +196,10 @@ def way(index: pd.DataFrame, said, pixels, find: Callable, length: int = LENGTH)
         if marked.any():
             runs = found[found["event"] == event]
             spans = [own["frame"].between(run.first, run.last).to_numpy() for run in runs.itertuples()]
-            answers = [one_place(pixels[index.index.get_indexer(own.index[span])], find)
-                            for span, hit in zip(spans, runs["hit"]) if hit]
+            seen = [one_place(pixels[index.index.get_indexer(own.index[span])])
+                    for span, hit in zip(spans, runs["hit"]) if hit]
             boxes = set().union(*own["boxes"][marked])
-            where = any(inside([place["x"]], [place["y"]], [boxes])[0] for place in answers)
+            where = any(inside([place["x"]], [place["y"]], [boxes])[0] for place in seen)
             kept = np.any([np.zeros(len(own), bool), *spans], axis=0)
             chance = np.mean([(np.roll(kept, by) & marked).any() for by in range(len(own))])
             rows.append((event, len(runs), bool(runs["hit"].any()), where, int((~runs["hit"]).sum()), chance))

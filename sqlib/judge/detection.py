@@ -156,12 +156,12 @@ def brightest(pixels: np.ndarray, side: float = 12.0) -> pd.DataFrame:
                          "score": flat.max(1)})
 
 
-def stands_out(pixels: np.ndarray, side: float = 12.0, sigma: float = 2.0, surroundings: float = LOCAL) -> pd.DataFrame:
-    """The same about the greatest ratio of a frame blurred by `sigma` px to the frame blurred by `surroundings` px."""
+def stands_out(pixels: np.ndarray, side: float = 12.0, sigma: float = 2.0) -> pd.DataFrame:
+    """The same about the greatest ratio of a frame blurred by `sigma` px to the frame blurred by `LOCAL` px."""
     ratio = np.empty(np.shape(pixels), np.float32)
     for frame, own in zip(pixels, ratio):  # a frame at a time: floats of all would not fit
         frame = np.asarray(frame, np.float32)
-        wide = gaussian_filter(frame, surroundings, mode="reflect") + 0.05 * frame.mean()
+        wide = gaussian_filter(frame, LOCAL, mode="reflect") + 0.05 * frame.mean()
         own[:] = gaussian_filter(frame, sigma, mode="reflect") / np.maximum(wide, 1e-6)
     return brightest(ratio, side)
 

@@ -14,6 +14,8 @@ from sqlib.learn.sequences import sliding_window
 
 BAND = 2e-3  # Hz, width of the band 5–7 mHz (Eq. 1)
 RULE = 480.0  # s, the least duration of a sunquake (Section 2.1)
+LENGTH = 8  # frames in a row that make a candidate: the paper's shortest (15–22), and its rule for gaps
+NEAR = 4.0  # px within which places in them are one spot: a source's core and the halo about it
 
 
 def correlation(seconds):
@@ -78,11 +80,6 @@ def classical(pixels, index: pd.DataFrame, width: int, smooth: float = SMOOTH) -
         mean = csr_array((np.full(windows.size, 1 / width, np.float32), windows, starts))
         greatest[places] = (mean @ ratio.reshape(len(places), -1)).max(1)
     return greatest
-
-
-def smoothed(decision, index: pd.DataFrame, width: int) -> np.ndarray:
-    """Median (M,) of decision values (M,) over `width` frames about each, of its event. `SqError` for even `width`."""
-    return np.median(sliding_window(np.asarray(decision)[:, None], index, width), axis=1)
 
 
 def unbroken(numbers: np.ndarray) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ cadence cannot be tried: from 72 s on, waves of the band would be taken for othe
 """
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -41,20 +42,19 @@ def margins(number: int, settings: TwinSettings, seed: int = SEED, progress: boo
 def _looked(number: int, settings: TwinSettings, seed: int, progress: bool) -> np.ndarray:
     from tqdm import tqdm
 
-    events = trial_events(number, seed)
-    found, kernels, rays = {}, {}, polytrope_rays(Polytrope().index)
+    events, found, rays = trial_events(number, seed), {}, polytrope_rays(Polytrope().index)
+
+    @lru_cache(maxsize=len(LOOKS))  # those of one instrument: some hundred MB each
+    def kernel(shape: tuple, cadence: float, pixel: float, name: str):
+        return make_kernel(shape, Holography(cadence, pixel, **LOOKS[name]), rays, edges="drop")
+
     order = sorted(events, key=lambda event: event.instrument)  # whose kernels are then kept
     for event in tqdm(order, desc="other looks", unit="event", disable=not progress):
         seen = dopplergrams(event, replace(settings, seed=seed))
-        if event.instrument not in kernels:
-            kernels = {event.instrument: {}}
         row = []
-        for name, changed in LOOKS.items():
-            own = kernels[event.instrument]
-            if name not in own:
-                look = Holography(event.cadence, event.pixel, **changed)
-                own[name] = make_kernel(tuple(seen.doppler.shape), look, rays, edges="drop")
-            power = egression_power(seen.doppler, own[name])[: settings.frames].numpy()
+        for name in LOOKS:
+            own = kernel(tuple(seen.doppler.shape), event.cadence, event.pixel, name)
+            power = egression_power(seen.doppler, own)[: settings.frames].numpy()
             cut = (power.shape[1] - settings.size) // 2
             power = power[:, cut : cut + settings.size, cut : cut + settings.size]
             sources = [(*(frame - seen.first_frame for frame in quake.interval), quake.y, quake.x)

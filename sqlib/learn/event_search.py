@@ -22,10 +22,9 @@ from sqlib.data.frames import FrameSet
 from sqlib.data.trial import trial_events
 from sqlib.errors import SqError, in_words
 from sqlib.learn.locator import (
-    KNOWN,
+    CELLS,
     SIDE,
     STEP,
-    STRIDE,
     WINDOW,
     Locator,
     ask,
@@ -100,17 +99,17 @@ class Calibration:
 
 
 @torch.no_grad()
-def scan(frames: np.ndarray, net: Locator, device: str = "cpu", length: int = WINDOW, stride: int = STRIDE) -> Scan:
+def scan(frames: np.ndarray, net: Locator, device: str = "cpu") -> Scan:
     """Pass the locator over a cube, uint8 (T, H, W), in one view, in bf16 where the hardware multiplies in it; a cube
     shorter than a window is one window."""
-    power, windows = power_of(torch.tensor(frames).to(device)), windows_of(len(frames), length, stride, length)
-    place, none = ask(net, power, windows, 1, power.mean(0) if len(power) >= KNOWN else None, "auto")
+    windows = windows_of(len(frames), WINDOW)
+    place, none = ask(net, power_of(torch.tensor(frames).to(device)), windows, 1, "auto")
     place = place - none[:, None, None]
-    top, cells = place.amax((1, 2), keepdim=True), 2 * round((SIDE / STEP - 1) / 2) + 1
-    inside = F.avg_pool2d((place - top).exp()[:, None], cells, 1, cells // 2, divisor_override=1)[:, 0]
+    top = place.amax((1, 2), keepdim=True)
+    inside = F.avg_pool2d((place - top).exp()[:, None], CELLS, 1, CELLS // 2, divisor_override=1)[:, 0]
     box = inside.clamp_min(1e-30).log() + top
     starts = np.array([first for first, _ in windows])
-    return Scan(box.cpu().numpy(), starts, min(length, len(frames)))
+    return Scan(box.cpu().numpy(), starts, min(WINDOW, len(frames)))
 
 
 def candidates(seen: Scan) -> pd.DataFrame:
@@ -138,16 +137,16 @@ def of_frames(seen: Scan, frames: int) -> np.ndarray:
     return np.interp(np.arange(frames), seen.middles, seen.surest)
 
 
-def score_frames(frameset: FrameSet, weights: Path = WEIGHTS, device: str = "cpu", progress: bool = True) -> np.ndarray:
+def score_frames(frameset: FrameSet, weights: Path = WEIGHTS, progress: bool = True) -> np.ndarray:
     """`of_frames` (N,) of a frame set, each event being a cube of its own, by the locator of these weights; about a
     second an event of 128 x 128. Kept (`sqlib.answers`). Raises `SqError` as `find_sources` does."""
     from tqdm import tqdm
 
     def ask() -> np.ndarray:
-        net, found = shipped(weights, device), np.empty(len(frameset.index), np.float32)
+        net, found = shipped(weights), np.empty(len(frameset.index), np.float32)
         events = frameset.index.sort_values(["event", "frame"]).groupby("event").groups.values()
         for rows in tqdm(events, desc="locator", unit="event", disable=not progress):
-            found[rows] = of_frames(scan(checked_frames(frameset.pixels[rows]), net, device), len(rows))
+            found[rows] = of_frames(scan(checked_frames(frameset.pixels[rows]), net), len(rows))
         return found
 
     return answers.kept(answers.key_of("scores", CODE, frameset, answers.hash_of(weights)), ask)

@@ -121,19 +121,14 @@ def peaks(maps: np.ndarray) -> np.ndarray:
 
 
 def inside_of_boxes(maps: np.ndarray, masks: np.ndarray, tolerance: float = 2.0) -> pd.DataFrame:
-    """Does the evidence lie in the box? A row per map (R, H, W) with its annotated pixels, bool (R, H, W).
+    """Does the evidence lie in the box? A row per map (R, H, W) with its annotated pixels, bool (R, H, W): one or more.
 
     share : of the map's positive part that is inside (NaN: no evidence for anything); area : share of pixels inside;
     excess : their ratio, 1 for who looks everywhere alike; points : whether the peak is at most `tolerance` px from an
     inside pixel's middle (the pointing game; chance is the share of pixels for which that holds, `luck`)
-    Raises `SqError` for other shapes, and a frame without an annotated pixel.
     """
     from scipy.ndimage import distance_transform_edt
 
-    if maps.shape != masks.shape:
-        raise SqError(f"maps of shape {maps.shape} and boxes of shape {masks.shape}: one each, of one size")
-    if not masks.any((1, 2)).all():
-        raise SqError("a frame without an annotated pixel has nothing to be compared with: leave it out")
     rows = []
     for one, own, (x, y) in zip(np.maximum(maps, 0), masks, peaks(maps)):
         total, near = float(one.sum()), distance_transform_edt(~own) <= tolerance

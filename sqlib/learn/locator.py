@@ -34,6 +34,7 @@ INPUTS = {"parts": slice(0, BINS), "surroundings": slice(BINS + 2, BINS + 2 + le
 WIDTHS = (32, 48, 72, 96)
 STEP = 2  # pixels of a frame to a cell of the map of probabilities
 SIDE = 16  # pixels; a box that an annotator drew on frames of HMI has about this side (chapter 01)
+CELLS = 2 * round((SIDE / STEP - 1) / 2) + 1  # of a box, an odd number
 LONGEST = 24  # frames; a longer run is looked at through windows
 WINDOW, STRIDE = 16, 8
 BATCH = 8  # windows at a time
@@ -103,32 +104,28 @@ def _shares(length: int) -> torch.Tensor:
     return torch.cat([parts, torch.full((1, length), 1 / length)])
 
 
-def power_maps(power: torch.Tensor, lengths: Sequence[int], usual: torch.Tensor | None = None) -> torch.Tensor:
-    """What runs of frames show, as ratios of power: float32 (B, `MAPS`, H, W).
+def power_maps(power: torch.Tensor, usual: torch.Tensor | None = None) -> torch.Tensor:
+    """What a run of frames shows, as ratios of power: float32 (`MAPS`, H, W).
 
-    Power (B, L, H, W) of `power_of`, averaged in `BINS` parts of the run; its mean and half its maximum over the run;
-    the mean over its surroundings of each width in `AROUND`, for a source in a deep shadow outshines these and not the
-    quiet Sun's speckle; and the mean over `usual` (B or 1, H, W), that of all the event's frames, where it is given
-    (else 1). A run has the first `lengths` (B) of its L frames; the others are 0.
+    Power (L, H, W) of `power_of`, averaged in `BINS` parts of the run; its mean and half its maximum over the run; the
+    mean over its surroundings of each width in `AROUND`, for a source in a deep shadow outshines these and not the
+    quiet Sun's speckle; and the mean over `usual` (H, W), that of all the event's frames, where it is given (else 1).
     """
-    shares = torch.stack([F.pad(_shares(length), (0, power.shape[1] - length)) for length in lengths])
-    parts = (shares.to(power.device) @ power.flatten(2)).unflatten(2, power.shape[2:])
-    mean = parts[:, -1]
+    parts = (_shares(len(power)).to(power.device)[None] @ power[None].flatten(2))[0].unflatten(1, power.shape[1:])
+    mean = parts[-1:]
     around = [mean / surroundings(mean, sigma, 1).clamp_min(0.02) for sigma in AROUND]
     usually = torch.ones_like(mean) if usual is None else mean / usual.clamp_min(0.02)
-    return torch.cat([parts, torch.stack([power.amax(1) / 2, *around, usually], 1)], 1)
+    return torch.cat([parts, power.amax(0, keepdim=True) / 2, *around, usually])
 
 
-def as_seen(maps: torch.Tensor, lengths: Sequence[int], remote: torch.Tensor) -> torch.Tensor:
-    """`power_maps` (B, `MAPS`, H, W) of runs of `lengths` frames as the network sees them: float32 (B, `CHANNELS`, H,
-    W).
+def as_seen(maps: torch.Tensor, length: int, remote: torch.Tensor) -> torch.Tensor:
+    """`power_maps` (`MAPS`, H, W) of a run of `length` frames as the network sees them: float32 (`CHANNELS`, H, W).
 
     As logarithms, in which speckle has the same strength everywhere; with the run's length; and the distance `remote`
-    (B or 1, H, W; px) from the frame's middle, for the frames are cut out round an active region.
+    (H, W; px) from the frame's middle, for the frames are cut out round an active region.
     """
-    long = torch.tensor([math.log(length) / 3 for length in lengths]).to(maps.device)
-    both = torch.stack(torch.broadcast_tensors(long[:, None, None], remote / 100, maps[:, 0])[:2], 1)
-    return torch.cat([(maps + 0.1).log(), both], 1)
+    long = torch.full_like(remote, math.log(length) / 3)
+    return torch.cat([(maps + 0.1).log(), torch.stack([long, remote / 100])])
 
 
 def load(path: Path, device: str = "cpu", widths: tuple[int, ...] = WIDTHS, hidden: tuple[str, ...] = ()) -> Locator:
@@ -188,9 +185,9 @@ def logits(net: Locator, seen: torch.Tensor, views: int = 8) -> tuple[torch.Tens
 
 
 def ask(net: Locator, power: torch.Tensor, windows: Sequence[tuple[int, int]], views: int = 8,
-        usual: torch.Tensor | None = None, precision: str = "fp32") -> tuple[torch.Tensor, torch.Tensor]:
+        precision: str = "fp32") -> tuple[torch.Tensor, torch.Tensor]:
     """`logits` of windows (first, end) of a run's power (L, H, W), some at a time: (M, H / 2, W / 2) and (M,)."""
-    found = []
+    found, usual = [], power.mean(0) if len(power) >= KNOWN else None
     for place in range(0, len(windows), BATCH):
         seen = shown(power, windows[place : place + BATCH], usual)
         with autocast(power.device, precision):
@@ -201,9 +198,8 @@ def ask(net: Locator, power: torch.Tensor, windows: Sequence[tuple[int, int]], v
 def shown(power: torch.Tensor, windows: Sequence[tuple[int, int]], usual: torch.Tensor | None = None) -> torch.Tensor:
     """`as_seen` (M, `CHANNELS`, H, W) of windows (first, end) of a run's power (L, H, W)."""
     y, x = (torch.arange(n, device=power.device) - (n - 1) / 2 for n in power.shape[1:])
-    remote, usual = torch.hypot(y[:, None], x)[None], None if usual is None else usual[None]
-    return torch.cat([as_seen(power_maps(power[None, a:b], [b - a], usual), [b - a], remote)
-                      for a, b in windows])  # one by one, which a processor's cache can hold
+    remote = torch.hypot(y[:, None], x)
+    return torch.stack([as_seen(power_maps(power[a:b], usual), b - a, remote) for a, b in windows])
 
 
 def probabilities(place: torch.Tensor, none: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -212,17 +208,16 @@ def probabilities(place: torch.Tensor, none: torch.Tensor) -> tuple[torch.Tensor
     return chances[:, :-1].reshape(place.shape), chances[:, -1]
 
 
-def brightest_box(chances: torch.Tensor, shape: tuple[int, int], side: float = SIDE) -> dict[str, float]:
-    """The box of that side (pixels) that most probably holds the source: x0, y0, x1, y1, its middle x, y, and score.
+def brightest_box(chances: torch.Tensor, shape: tuple[int, int]) -> dict[str, float]:
+    """The box of `SIDE` px that most probably holds the source: x0, y0, x1, y1, its middle x, y, and score.
 
     `chances`: (H / 2, W / 2) of `probabilities`; `shape`: (H, W) of the frames.
     """
-    cells = max(1, 2 * round((side / STEP - 1) / 2) + 1)
-    inside = F.avg_pool2d(chances[None, None], cells, 1, cells // 2, divisor_override=1)[0, 0]
+    inside = F.avg_pool2d(chances[None, None], CELLS, 1, CELLS // 2, divisor_override=1)[0, 0]
     y, x = divmod(int(inside.argmax()), inside.shape[1])
     score, (x, y) = float(inside[y, x]), (STEP * (x + 0.5), STEP * (y + 0.5))
-    x0, y0 = max(x - side / 2, 0.0), max(y - side / 2, 0.0)
-    x1, y1 = min(x + side / 2, float(shape[1])), min(y + side / 2, float(shape[0]))
+    x0, y0 = max(x - SIDE / 2, 0.0), max(y - SIDE / 2, 0.0)
+    x1, y1 = min(x + SIDE / 2, float(shape[1])), min(y + SIDE / 2, float(shape[0]))
     return {"x0": x0, "y0": y0, "x1": x1, "y1": y1, "x": x, "y": y, "score": min(score, 1.0)}
 
 
@@ -259,8 +254,7 @@ def find_sources(frames: np.ndarray, *, runs=None, device: str = "cpu", net: Loc
     starts = np.flatnonzero(np.r_[True, runs[1:] != runs[:-1]])
     for number, (first, end) in enumerate(zip(starts, np.r_[starts[1:], len(frames)])):
         windows, power = windows_of(int(end - first)), power_of(torch.tensor(frames[first:end]).to(device))
-        views, usual = 8 if len(windows) == 1 else 1, power.mean(0) if end - first >= KNOWN else None
-        chances, none = probabilities(*ask(net, power, windows, views, usual))
+        chances, none = probabilities(*ask(net, power, windows, views=8 if len(windows) == 1 else 1))
         found = [brightest_box(one, frames.shape[1:]) | {"none": float(never)}
                  for one, never in zip(chances.cpu(), none)]
         middles = np.array([(a + b - 1) / 2 for a, b in windows])
@@ -289,8 +283,8 @@ def checked_frames(frames: np.ndarray) -> np.ndarray:
     return frames
 
 
-def windows_of(frames: int, length: int = WINDOW, stride: int = STRIDE, whole: int = LONGEST) -> list[tuple[int, int]]:
-    """The windows (first, end) of `length` frames through which a run is looked at: one if it has `whole` at most."""
+def windows_of(frames: int, whole: int = LONGEST) -> list[tuple[int, int]]:
+    """The windows (first, end) of `WINDOW` frames through which a run is looked at: one if it has `whole` at most."""
     if frames <= whole:
         return [(0, frames)]
-    return [(a, a + length) for a in [*range(0, frames - length, stride), frames - length]]
+    return [(a, a + WINDOW) for a in [*range(0, frames - WINDOW, STRIDE), frames - WINDOW]]

@@ -1,7 +1,5 @@
 """How the locator is trained: on windows cut from practice cubes, which are made while it learns and then forgotten."""
 
-import hashlib
-import json
 import math
 import os
 import time
@@ -10,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -18,17 +15,16 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from sqlib import keys
-from sqlib.errors import in_words
+from sqlib import answers, keys
 from sqlib.learn import trained
 from sqlib.learn.locator import WIDTHS, Locator, load, power_of
-from sqlib.learn.locator_windows import windows
+from sqlib.learn.locator_windows import window
 from sqlib.learn.practice import Practice, draw_scene, practise
 from sqlib.learn.settings import Count, Loop, Share, checked
 from sqlib.learn.train import Task, device_of, precision_of
 from sqlib.learn.trained import Trained
 
-MOST = 12  # processes; each holds the physics of both instruments, some GB of memory or of the card's
+MOST = 12  # processes; each holds the physics of both instruments, some GB of memory
 SCENES = {
     # sources as deep in shadows, and as far from the darkest place, as those of published events (`data.statistics`)
     "measured": partial(draw_scene, level=(0.32, 0.2), beside=(0.25, 0.3, 0.25, 0.2), apart=(20, 65)),
@@ -95,10 +91,10 @@ def study(steps: int, seeds: list[int], frames: int) -> dict[str, Teaching]:
 
 
 class Cubes(Dataset):
-    """Practice cubes from the number `first` on, for a loader whose processes make them; simulated on `device`."""
+    """Practice cubes from the number `first` on, for a loader whose processes make them."""
 
-    def __init__(self, teaching: Teaching, first: int, device: str = "cpu"):
-        self.teaching, self.first, self.device = teaching, first, device
+    def __init__(self, teaching: Teaching, first: int):
+        self.teaching, self.first = teaching, first
 
     def __len__(self) -> int:
         steps = self.teaching.epochs * self.teaching.steps
@@ -106,19 +102,19 @@ class Cubes(Dataset):
 
     def __getitem__(self, place: int) -> Practice:
         torch.set_num_threads(1)
-        return practise(self.first + place, self.teaching.seed, self.teaching.size, self.teaching.frames, self.device,
+        return practise(self.first + place, self.teaching.seed, self.teaching.size, self.teaching.frames,
                         SCENES[self.teaching.scenes])
 
 
-def batches(teaching: Teaching, first: int, device: torch.device, workers: int = 0) -> Iterator[tuple]:
+def batches(teaching: Teaching, first: int, device: torch.device) -> Iterator[tuple]:
     """Batches of the steps from `first` on: pictures (B, C, S, S) of windows, and wanted probabilities (B, cells + 1).
 
     The frames lie on the device, as uint8, and what is cut from them is the same for the same step and settings.
     """
     start, loaded, held = first // teaching.renew, 0, deque(maxlen=teaching.pool)
-    # cubes come as arrays, through a pipe: tensors would need shared memory, of which a container has little; workers
-    # make them on the processor, for on a GPU they would wait for each other and the training for them
-    cubes = Cubes(teaching, start, "cpu" if workers else device.type)
+    cubes = Cubes(teaching, start)
+    workers = min(max((os.cpu_count() or 1) - 1, 1), MOST, len(cubes) // 16)  # 0: a few cubes are made by this process
+    # they come as arrays, through a pipe: tensors would need shared memory, of which a container has little
     coming = iter(DataLoader(cubes, batch_size=None, num_workers=workers, collate_fn=tuple))
     for step in range(first, teaching.epochs * teaching.steps):
         while start + loaded < step // teaching.renew + teaching.pool:
@@ -130,9 +126,9 @@ def batches(teaching: Teaching, first: int, device: torch.device, workers: int =
         none = np.array([not len(sources) for _, sources, _ in held])
         weight = np.where(none, teaching.quiet / max(none.sum(), 1), (1 - teaching.quiet) / max((~none).sum(), 1))
         chosen = rng.choice(teaching.pool, size=teaching.cubes, p=weight / weight.sum())
-        shown = [held[chosen[place % len(chosen)]] for place in range(teaching.batch)]
-        yield windows(shown, rng, teaching.crop, teaching.usual, teaching.stretch, teaching.contrast,
-                      teaching.elsewhere)
+        how = teaching.crop, teaching.usual, teaching.stretch, teaching.contrast, teaching.elsewhere
+        cut = [window(*held[chosen[place % len(chosen)]], rng, *how) for place in range(teaching.batch)]
+        yield tuple(map(torch.stack, zip(*cut)))
 
 
 def run_key(teaching: Teaching, device: str = "auto", **further) -> str:
@@ -141,26 +137,17 @@ def run_key(teaching: Teaching, device: str = "auto", **further) -> str:
     return keys.with_code(keys.key("locator", *facts), CODE)
 
 
-def train(teaching: Teaching = SHIPPED, *, start: Path | None = None, workers: int | None = None,
-          device: str = "auto", **how) -> Trained:
+def train(teaching: Teaching = SHIPPED, *, start: Trained | None = None, device: str = "auto", **how) -> Trained:
     """The locator of these settings: found where it was trained before, gone on with where it was cut off.
 
-    start : weights to go on from, with their run card beside them; None begins with random ones
-    workers : processes that make practice cubes (0: this one; None: one fewer than there are cores, up to `MOST`, and
-        none for a few cubes)
+    start : the locator whose weights it goes on from; None begins with random ones
     `find_sources` and `find_events` use those that come with sqlib; others are loaded by `network`. Raises `SqError`
     for damaged weights, and as `trained.obtain` does, which takes the rest.
     """
-    where, before, further = device_of(device), None, {}
-    if start is not None:
-        beside = start.with_suffix(".json") if start.with_suffix(".json").is_file() else start.with_name("card.json")
-        with in_words(f"{start} has no run card beside it", f"it is {beside.name}, or of the same name as the weights"):
-            before = json.loads(beside.read_text(encoding="utf-8"))
-            further = {"start": hashlib.sha256(start.read_bytes()).hexdigest()}
-    cubes = len(Cubes(teaching, 0))
-    workers = min(max((os.cpu_count() or 1) - 1, 1), MOST, cubes // 16) if workers is None else workers
-    facts = {"source": "simulated", "code": CODE[:12], "before": before, "cubes": cubes}
-    return trained.obtain(run_key(teaching, device, **further), lambda _: task(teaching, where, workers, start),
+    further = {} if start is None else {"start": answers.hash_of(start.weights)}
+    facts = {"source": "simulated", "code": CODE[:12], "before": start and start.card,
+             "cubes": len(Cubes(teaching, 0))}
+    return trained.obtain(run_key(teaching, device, **further), lambda _: task(teaching, device_of(device), start),
                           teaching, facts, **how)
 
 
@@ -169,7 +156,7 @@ def train_as_shipped(seconds: float = math.inf) -> tuple[Trained, Trained]:
     many seconds by raising `trained.Unfinished`; the same call goes on. Raises `SqError` as `train` does."""
     begun = time.monotonic()
     first = train(SHIPPED, seconds=seconds)
-    return first, train(FURTHER, start=first.weights, seconds=seconds - (time.monotonic() - begun))
+    return first, train(FURTHER, start=first, seconds=seconds - (time.monotonic() - begun))
 
 
 def network(run: Trained, device: str = "cpu") -> Locator:
@@ -177,16 +164,16 @@ def network(run: Trained, device: str = "cpu") -> Locator:
     return load(run.weights, device, run.settings.widths, run.settings.hidden)
 
 
-def task(teaching: Teaching, device: torch.device, workers: int, start: Path | None = None) -> Task:
-    """Training on windows of practice cubes; `start`: weights to begin with."""
+def task(teaching: Teaching, device: torch.device, start: Trained | None = None) -> Task:
+    """Training on windows of practice cubes; `start`: the locator to begin with."""
     with torch.random.fork_rng():
         torch.manual_seed(teaching.seed)
         new = teaching.widths, teaching.hidden
-        net, stream = Locator(*new) if start is None else load(start, "cpu", *new), []
+        net, stream = Locator(*new) if start is None else load(start.weights, "cpu", *new), []
 
     def epoch(number: int, _) -> Iterator[tuple]:
         if not stream:  # one for all epochs: the cubes go on from one to the next
-            stream.append(batches(teaching, number * teaching.steps, device, workers))
+            stream.append(batches(teaching, number * teaching.steps, device))
         return islice(stream[0], teaching.steps)
 
     def losses(net: nn.Module, batch: tuple, _) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:

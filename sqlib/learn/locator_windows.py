@@ -1,12 +1,10 @@
-"""Windows cut from practice cubes, as the locator is taught with: drawn one by one, computed as a batch."""
+"""Windows cut from practice cubes, as the locator is taught with: drawn and computed one by one."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from scipy.special import softmax
-from torch import nn
 from torch.nn import functional as F
 
 from sqlib.learn.locator import STEP, as_seen, power_maps, power_of
@@ -14,82 +12,51 @@ from sqlib.learn.locator import STEP, as_seen, power_maps, power_of
 SPREAD = 2.4  # pixels; the place that is asked for is a Gaussian of this width round the source
 
 
-class Look(NamedTuple):
-    """How one window of a cube is shown: frames `first` to `last`, with `lines` drawn (see `with_lines`), as gray
-    levels times `dim`, power to the power of `exponent`, beside the `usual` one or not; stretched to `sides`, cropped
-    at `corner` (top, left), turned by quarters and mirrored. `places` (y, x): of the sources that it shows, in pixels
-    of the stretched frame."""
+def window(frames: torch.Tensor, sources: np.ndarray, own: torch.Tensor, rng: np.random.Generator, crop: int,
+           usual: float, stretch: float, contrast: float, elsewhere: float = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """A window of a cube, cropped to `crop` px and turned at random: what the locator sees (`CHANNELS`, crop, crop) and
+    the wanted probabilities (cells + 1,) of `target`, on the device of the frames.
 
-    first: int
-    last: int
-    lines: list[tuple[int, ...]]
-    dim: float
-    exponent: float
-    usual: bool
-    sides: list[int]
-    corner: tuple[int, int]
-    turn: int
-    mirror: bool
-    places: list[tuple[float, float]]
-
-
-def windows(cubes: list[tuple], rng: np.random.Generator, crop: int, usual: float, stretch: float, contrast: float,
-            elsewhere: float = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """A window of each cube: what the locator sees (B, C, crop, crop) and the wanted probabilities (B, cells + 1) of
-    `target`, on the device of the frames, which is never waited for.
-
-    A cube is its frames, its sources (see `practice.Practice`) and its usual power (S, S), the mean over the cube.
-    The rest is as in `draw_look`.
-    """
-    looks = [draw_look(len(frames), frames.shape[1], sources, rng, crop, usual, stretch, contrast, elsewhere)
-             for frames, sources, _ in cubes]
-    some = len(looks) if cubes[0][0].device.type == "cuda" else 1  # what a processor's cache can hold
-    seen = [_seen(looks[place : place + some], cubes[place : place + some], crop)
-            for place in range(0, len(looks), some)]
-    wanted = np.stack([_wanted(look, crop) for look in looks]).astype(np.float32)
-    return torch.cat(seen), torch.from_numpy(wanted).to(seen[0].device)
-
-
-def _seen(looks: list[Look], cubes: list[tuple], crop: int) -> torch.Tensor:
-    """What the locator sees of windows (B, C, crop, crop)."""
-    lengths, runs, usually, grids = [look.last - look.first + 1 for look in looks], [], [], []
-    for look, (frames, _, own) in zip(looks, cubes):
-        run = with_lines(frames[look.first : look.last + 1], look.lines).float()
-        run = run if look.dim == 1 else (run * look.dim).round()
-        changed = look.exponent != 1
-        runs.append(run**look.exponent if changed else run)
-        usually.append(own**look.exponent if changed else own)
-        y, x = ((2 * (np.arange(crop) + 0.5 + start) / side - 1) for start, side in zip(look.corner, look.sides))
-        grids.append(_turned(np.stack(np.broadcast_arrays(x, y[:, None]), -1), look))
-    maps = power_maps(power_of(nn.utils.rnn.pad_sequence(runs, batch_first=True)), lengths, torch.stack(usually))
-    known = torch.tensor([look.usual for look in looks]).to(maps.device)[:, None, None]
-    maps[:, -1] = torch.where(known, maps[:, -1], 1.0)
-    grid = torch.from_numpy(np.stack(grids).astype(np.float32)).to(maps.device)
-    half = torch.tensor([look.sides[::-1] for look in looks]).to(maps.device)[:, None, None] / 2
-    maps = F.grid_sample(maps, grid, padding_mode="border", align_corners=False)
-    return as_seen(maps, lengths, (grid * half).norm(dim=-1))
-
-
-def _wanted(look: Look, crop: int) -> np.ndarray:
-    """Probabilities (cells + 1,) that the locator is to answer with."""
-    top, left = look.corner
-    *places, none = target([(y - top, x - left) for y, x in look.places], crop)
-    return np.append(_turned(np.reshape(places, (crop // STEP, -1)), look), none)
-
-
-def _turned(picture: np.ndarray, look: Look) -> np.ndarray:
-    turned = np.rot90(picture, look.turn)
-    return np.ascontiguousarray(turned[:, ::-1] if look.mirror else turned)
-
-
-def draw_look(count: int, size: int, sources: np.ndarray, rng: np.random.Generator, crop: int, usual: float,
-              stretch: float, contrast: float, elsewhere: float = 0) -> Look:
-    """A window of a cube of `count` frames of `size` px: about an annotated interval, a part of one, or a longer one;
-    cropped to `crop` px and turned at random.
-
+    frames : uint8 (T, S, S); sources : as `practice.Practice` has them; own : the cube's usual power (S, S), its mean
     usual : share of windows that are shown beside the cube's other frames
     stretch, contrast : how much at most the logarithms of the width, the height and the exponent of power are changed
         in half of the windows, for the Sun's speckle is not quite the twin's
+    elsewhere : as for `draw_frames`
+    """
+    size = frames.shape[1]
+    first, last, middle = draw_frames(len(frames), size, sources, rng, elsewhere)
+    run = frames[first : last + 1]
+    run = (with_lines(run, draw_lines(size, rng)) if rng.random() < 0.5 else run).float()
+    if rng.random() < 0.3:  # cubes scaled as a whole leave most frames darker, and with fewer steps of gray
+        run = (run * rng.uniform(0.35, 1)).round()
+    if rng.random() < 0.5:
+        exponent = math.exp(rng.uniform(-contrast, contrast))
+        run, own = run**exponent, own**exponent
+    maps = power_maps(power_of(run), own if rng.random() < usual else None)
+    sides, places = [size, size], seen_sources(sources, first, last)
+    if rng.random() < 0.5:
+        sides = [max(round(size * math.exp(by)), crop) for by in rng.uniform(-stretch, stretch, 2)]
+        middle, *places = (tuple((q + 0.5) * side / size - 0.5 for q, side in zip(place, sides))
+                           for place in (middle, *places))
+    top, left = (int(np.clip(q - rng.uniform(0.1, 0.9) * crop, 0, side - crop)) for q, side in zip(middle, sides))
+    y, x = (2 * (np.arange(crop) + 0.5 + start) / side - 1 for start, side in zip((top, left), sides))
+    grid = np.stack(np.broadcast_arrays(x, y[:, None]), -1).astype(np.float32)  # -1…1 over the stretched frame
+    grid = torch.from_numpy(grid).to(maps.device)
+    maps = F.grid_sample(maps[None], grid[None], padding_mode="border", align_corners=False)[0]
+    seen = as_seen(maps, last - first + 1, (grid * torch.tensor(sides[::-1], device=maps.device) / 2).norm(dim=-1))
+    wanted = target([(y - top, x - left) for y, x in places], crop).astype(np.float32)
+    wanted = torch.from_numpy(wanted).to(seen.device)
+    turn, mirror = int(rng.integers(4)), rng.random() < 0.5
+    seen, cells = (torch.rot90(one, turn, (-2, -1)) for one in (seen, wanted[:-1].view(crop // STEP, -1)))
+    seen, cells = (one.flip(-1) if mirror else one for one in (seen, cells))
+    return seen, torch.cat([cells.flatten(), wanted[-1:]])
+
+
+def draw_frames(count: int, size: int, sources: np.ndarray, rng: np.random.Generator,
+                elsewhere: float = 0) -> tuple[int, int, tuple[float, float]]:
+    """Of a cube of `count` frames of `size` px the first and the last frame, both inclusive, and the place (y, x; px)
+    that a window is about: an annotated interval, a part of one, or a longer one.
+
     elsewhere : share of windows that show the place at any other time of the cube, most of them without its source
     """
     if len(sources):
@@ -103,19 +70,7 @@ def draw_look(count: int, size: int, sources: np.ndarray, rng: np.random.Generat
         a = int(rng.integers(0, count - b))
         b += a
     a = int(np.clip(a, 0, count - 1))
-    b = int(np.clip(b, a, count - 1))
-    lines = draw_lines(size, rng) if rng.random() < 0.5 else []
-    # cubes scaled as a whole leave most frames darker, and with fewer steps of gray
-    dim = rng.uniform(0.35, 1) if rng.random() < 0.3 else 1
-    exponent = math.exp(rng.uniform(-contrast, contrast)) if rng.random() < 0.5 else 1
-    beside = rng.random() < usual
-    sides, places = [size, size], seen_sources(sources, a, b)
-    if rng.random() < 0.5:
-        sides = [max(round(size * math.exp(by)), crop) for by in rng.uniform(-stretch, stretch, 2)]
-        (y, x), *places = (tuple((q + 0.5) * side / size - 0.5 for q, side in zip(place, sides))
-                           for place in ((y, x), *places))
-    corner = tuple(int(np.clip(q - rng.uniform(0.1, 0.9) * crop, 0, side - crop)) for q, side in zip((y, x), sides))
-    return Look(a, b, lines, dim, exponent, beside, sides, corner, int(rng.integers(4)), rng.random() < 0.5, places)
+    return a, int(np.clip(b, a, count - 1)), (y, x)
 
 
 def seen_sources(sources: np.ndarray, first: int, last: int) -> list[tuple[float, float]]:

@@ -71,7 +71,7 @@ def fetching(what: str, backbone: str) -> Iterator[None]:
         yield
     except OSError as error:  # URLError is one
         raise SqError(f"{where} are not in {torch.hub.get_dir()} and cannot be fetched ({error}); "
-                      "connect once, or use weights='none'") from error
+                      "connect once, or use weights='none' (for a run: -p weights=none)") from error
     except (RuntimeError, EOFError, UnpicklingError) as error:
         told = (str(error).splitlines() or [type(error).__name__])[0]
         raise SqError(f"{where} in {torch.hub.get_dir()} are damaged, or arrived so ({told}); "

@@ -7,13 +7,14 @@ strength is relative to the level around it, as it is in the twin. No real frame
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from sqlib.data.catalogue import INSTRUMENTS
+from sqlib.data.catalogue import INSTRUMENTS, Event
 from sqlib.data.statistics import as_published
 from sqlib.sun.scene import (
     POPULATIONS,
@@ -31,17 +32,6 @@ DURATIONS = {"MDI": (13.7, 3.3), "HMI": (15.0, 3.4)}  # annotated frames, mean a
 QUIET = 8  # every so-many-th cube has no source
 
 
-@dataclass(frozen=True)
-class Event:
-    """A simulated event that Table 1 does not list: `cadence` in s, `pixel` in Mm, `intervals` first and last frame."""
-
-    key: str
-    instrument: str
-    cadence: float
-    pixel: float
-    intervals: tuple[tuple[int, int], ...]
-
-
 class Practice(NamedTuple):
     """Frames of one practice cube, uint8 (T, S, S), scaled to their own maximum and most of them through JPEG as the
     published ones are, and its sources (Q, 4): first and last frame, y and x in pixels."""
@@ -51,7 +41,8 @@ class Practice(NamedTuple):
 
 
 def draw_event(number: int, rng: np.random.Generator, frames: int = 256) -> Event:
-    """An event of MDI or HMI with one annotated interval after the other in its `frames`, or with none."""
+    """An event of MDI or HMI that Table 1 does not list, with one annotated interval after the other in its `frames`,
+    or with none; its frame 0 is at its made-up time."""
     instrument = str(rng.choice(["MDI", "HMI"], p=[0.35, 0.65]))
     intervals, at = [], int(rng.integers(2, 10))
     while number % QUIET != QUIET - 1:
@@ -60,7 +51,8 @@ def draw_event(number: int, rng: np.random.Generator, frames: int = 256) -> Even
             break
         intervals.append((at, at + length - 1))
         at += length + int(rng.integers(9, 14))
-    return Event(f"practice {number}", instrument, *INSTRUMENTS[instrument], tuple(intervals))
+    return Event(f"practice {number}", datetime(2000, 1, 1), 23 if instrument == "MDI" else 24, instrument,
+                 *INSTRUMENTS[instrument], bool(intervals), tuple(intervals))
 
 
 def draw_scene(event: Event, size: int, rim: int, first: int, frames: int, seed: int, limb: bool = True,
@@ -111,12 +103,10 @@ def _quake(interval, levels, rim, size, population, rng: np.random.Generator):
     return quake._replace(time=quake.time + float(rng.normal(0, 1.2)), grains=grains)
 
 
-def practise(number: int, seed: int, size: int = 256, frames: int = 256, device: str = "cpu",
-             draw: Callable = draw_scene) -> Practice:
-    """The practice cube `number` of a seed, its scene from `draw`: the same whenever it is made on this kind of device,
-    see `simulate`."""
+def practise(number: int, seed: int, size: int = 256, frames: int = 256, draw: Callable = draw_scene) -> Practice:
+    """The practice cube `number` of a seed, its scene from `draw`: the same whenever it is made."""
     rng = generator_of(seed, f"practice {number}, frames")
-    cube = simulate(draw_event(number, rng, frames), TwinSettings(size, frames, seed), draw, device)
+    cube = simulate(draw_event(number, rng, frames), TwinSettings(size, frames, seed), draw)
     if rng.random() < 0.85:
         pixels = as_published(cube.power, int(rng.integers(75, 96)))
     else:

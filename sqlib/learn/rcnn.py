@@ -20,13 +20,13 @@ class Detector:
     """Settings of a detector, most of which `profiles.Detection` describes; the defaults are the authors', but for
     anchors that fit sunquakes.
 
-    `weights`: imagenet (of the backbone), coco (of the whole resnet50 detector). `enlarge`: torchvision scales 256
+    `weights`, of resnet50: imagenet (of the backbone), coco (of the whole detector). `enlarge`: torchvision scales 256
     pixels to 800. `anchors`: shared out over the levels of the pyramid, each square also as high and as wide as 2:1.
     `gray`: see `seen`. `step`: epochs after which the rate falls to a tenth. `train_on`: the first 80 % of the events
     of cycle 23 (the paper), or of both cycles. `data`: the chapter's "own" frames, or the "twin" beside real ones.
     """
 
-    backbone: Literal["resnet6", "resnet18", "resnet50"] = "resnet50"
+    backbone: Literal["resnet6", "resnet50"] = "resnet50"
     weights: Literal["none", "imagenet", "coco"] = "coco"
     width: Count = 16
     enlarge: Positive = 3.125
@@ -56,8 +56,7 @@ class Detector:
 
     @model_validator(mode="after")
     def _trainable(self):
-        of_weights = {"imagenet": ("resnet18", "resnet50"), "coco": ("resnet50",)}
-        if self.backbone not in of_weights.get(self.weights, (self.backbone,)):
+        if self.weights != "none" and self.backbone != "resnet50":
             raise SqError(f"there are no {self.weights} weights for {self.backbone}: "
                           "weights='none', or another backbone")
         coco = self.weights == "coco"
@@ -67,33 +66,13 @@ class Detector:
         return self
 
 
-def weights_at_hand(backbone: str, wanted: str) -> str:
-    """`wanted`; "auto" is coco for resnet50 where torch's cache holds them or the network gives them, else none."""
-    if wanted != "auto":
-        return wanted
-    if backbone != "resnet50":
-        return "none"
-    with fetching("COCO", backbone):
-        try:
-            _coco().get_state_dict()
-        except OSError:  # URLError is one
-            return "none"
-    return "coco"
-
-
-def _coco():
-    from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
-
-    return FasterRCNN_ResNet50_FPN_Weights.COCO_V1
-
-
 def make_detector(settings: Detector, learned: bool = True) -> nn.Module:
     """torchvision Faster R-CNN of these settings for frames of any size, one class beside the background.
 
     learned : False leaves out the weights learned elsewhere, for those of a run will be loaded
     Raises `SqError` where weights are asked for and cannot be had.
     """
-    from torchvision.models.detection import FasterRCNN
+    from torchvision.models.detection import FasterRCNN, FasterRCNN_ResNet50_FPN_Weights
     from torchvision.models.detection.anchor_utils import AnchorGenerator
     from torchvision.models.detection.backbone_utils import BackboneWithFPN, resnet_fpn_backbone
     from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
@@ -130,7 +109,7 @@ def make_detector(settings: Detector, learned: bool = True) -> nn.Module:
     if coco:
         if learned:
             with fetching("COCO", settings.backbone):
-                net.load_state_dict(_coco().get_state_dict())
+                net.load_state_dict(FasterRCNN_ResNet50_FPN_Weights.COCO_V1.get_state_dict())
         for part in net.modules():
             if isinstance(part, FrozenBatchNorm2d):
                 part.eps = 0.0  # as these weights were made

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlib.data.frames import FrameSet
 from sqlib.errors import SqError, in_words
-from sqlib.learn import rcnn
 from sqlib.learn.rcnn import Detector
 from sqlib.learn.settings import Loop, Model, Settings, Views
 from sqlib.profiles import Detection, Learning
@@ -237,8 +236,7 @@ def detectors(given: Mapping[str, Any], *, epochs_all: int, data: str, frameset:
               **_) -> dict[str, Detector]:
     """Section 3.4: "as in the paper" learns from cycle 23, "both cycles" from both where both have boxes in `frameset`
     (or it is not given), and beside real frames "twin alone" from simulated frames of both."""
-    own = {name: given[name] for name in (*Detection.model_fields, "seed", "epochs")}
-    first = Detector(**own | {"weights": rcnn.weights_at_hand(own["backbone"], own["weights"])})
+    first = Detector(**{name: given[name] for name in (*Detection.model_fields, "seed", "epochs")})
     both, cycles = replace(first, epochs=epochs_all, train_on="all"), 2
     if frameset is not None:
         index = frameset.index

@@ -7,8 +7,7 @@ import torch
 from matplotlib.patches import FancyBboxPatch
 
 from sqlib.data.catalogue import INSTRUMENTS
-from sqlib.judge.cases import LENGTH, NEAR
-from sqlib.judge.duration import correlation
+from sqlib.judge.duration import LENGTH, NEAR, correlation
 from sqlib.learn.settings import Settings
 from sqlib.show import style
 from sqlib.show.style import BLUE, DARK, GRAY, GREEN, LEVELS, VERMILION

@@ -86,8 +86,8 @@ def check_settings(settings: TwinSettings) -> None:
 
 
 @lru_cache(maxsize=2)
-def model(size: int, frames: int, cadence: float, pixel: float, blur: float, device: str = "cpu") -> Model:
-    """Green's function and kernel for cubes of one size and instrument, on a device; kept, as many events share them.
+def model(size: int, frames: int, cadence: float, pixel: float, blur: float) -> Model:
+    """Green's function and kernel for cubes of one size and instrument; kept, as many events share them.
 
     `size` and `blur` (sigma) are in pixels, `cadence` in s, `pixel` in Mm.
     """
@@ -98,14 +98,14 @@ def model(size: int, frames: int, cadence: float, pixel: float, blur: float, dev
     box = next_fast_len(seen + 16)
     box += box % 2
     rim, total = (box - seen) // 2, max(frames, 96) + math.ceil(float(rays.group(look.pupil[1])) / cadence)
-    kernel = make_kernel((total, seen, seen), look, rays, edges="drop", device=device)
+    kernel = make_kernel((total, seen, seen), look, rays, edges="drop")
     bins = bins_of(total, cadence, SPECTRUM)
-    omega = 2 * math.pi * torch.from_numpy(bins).to(device) / (total * cadence)
+    omega = 2 * math.pi * torch.from_numpy(bins) / (total * cadence)
     # unit sources in every pixel and bin give the quiet Sun's motion
-    green = skip_sum((total, box, box), cadence, pixel, SPECTRUM, SKIPS, sun).to(device)
-    green *= blurring(box, blur, 0.0).to(device)
+    green = skip_sum((total, box, box), cadence, pixel, SPECTRUM, SKIPS, sun)
+    green *= blurring(box, blur, 0.0)
     green *= WAVE_RMS / float(green.abs().square().mean((1, 2)).sum() / 2) ** 0.5
-    impulse = torch.zeros((len(bins), box, box), dtype=torch.complex64, device=device)
+    impulse = torch.zeros((len(bins), box, box), dtype=torch.complex64)
     impulse[:, box // 2, box // 2] = 1
     moved = move(impulse, green, total, cadence, SPECTRUM)[:, rim : rim + seen, rim : rim + seen]
     spread, _ = focus_spectrum(moved, kernel)
@@ -132,21 +132,20 @@ def blurring(n: int, blur: float, longitude: float) -> torch.Tensor:
 
 def clump(quake: Quake, parts: Model, cadence: float) -> torch.Tensor:
     """Spectra (B, PATCH, PATCH) of a sunquake's grains; they peak in the middle at time 0 with strength times quiet."""
-    device = parts.omega.device
-    y, x = torch.meshgrid(*[torch.arange(PATCH, dtype=torch.float32, device=device) - PATCH // 2] * 2, indexing="ij")
-    (fwhm, angle), grains = quake.stretch, torch.from_numpy(quake.grains).to(device, torch.float32)
+    y, x = torch.meshgrid(*[torch.arange(PATCH, dtype=torch.float32) - PATCH // 2] * 2, indexing="ij")
+    (fwhm, angle), grains = quake.stretch, torch.from_numpy(quake.grains).float()
     v = y - (quake.y - round(quake.y) + grains[:, 0])[:, None, None]
     u = x - (quake.x - round(quake.x) + grains[:, 1])[:, None, None]
     along, across = u * math.cos(angle) + v * math.sin(angle), v * math.cos(angle) - u * math.sin(angle)
     point = 1 / 2.355  # sigma of a grain one pixel wide (FWHM); the core is longer
-    long = torch.tensor([fwhm / 2.355, *[point] * (len(grains) - 1)], device=device)[:, None, None]
+    long = torch.tensor([fwhm / 2.355, *[point] * (len(grains) - 1)])[:, None, None]
     place = torch.exp(-0.5 * (along / long) ** 2 - 0.5 * (across / point) ** 2)
     place *= (grains[:, 3] / place.sum((1, 2)))[:, None, None]
     turn = torch.exp(-1j * parts.omega[:, None] * grains[:, 2]).to(torch.complex64)
     source = torch.einsum("bg,gyx->byx", turn, place.to(torch.complex64))
     spread = torch.fft.fft2(torch.fft.ifftshift(parts.spread, (1, 2)))
     focus = torch.fft.ifft2(torch.fft.fft2(source[parts.band]) * spread)
-    when = torch.arange(-10, 11, device=device) * cadence
+    when = torch.arange(-10, 11) * cadence
     turn = torch.exp(1j * when[:, None] * parts.omega[parts.band]).to(torch.complex64)
     seen = torch.einsum("tb,byx->tyx", turn, focus).abs().square()
     # the grains interfere, so the peak lies where it will: it is moved to the quake's own place and time
@@ -172,37 +171,37 @@ class Observation(NamedTuple):
     first_frame: int
 
 
-def dopplergrams(event, settings: TwinSettings, draw=None, device: str = "cpu") -> Observation:
+def dopplergrams(event, settings: TwinSettings, draw=None) -> Observation:
     """Simulate the Dopplergrams of one event; arguments and errors as for `simulate`."""
     check_settings(settings)
     if event.instrument not in INSTRUMENTS:
         raise SqError(f"twin: {event.key}: no instrument {event.instrument!r}; there are {', '.join(INSTRUMENTS)}")
     instrument = INSTRUMENTS[event.instrument]
     first = first_frame(event, settings.frames)
-    parts = model(settings.size, settings.frames, event.cadence, event.pixel, instrument.blur, device)
+    parts = model(settings.size, settings.frames, event.cadence, event.pixel, instrument.blur)
     bins, box, _ = parts.green.shape
     rim = (box - settings.size) // 2
     scene = (draw or draw_scene)(event, settings.size, rim, first, settings.frames, settings.seed, settings.limb)
     seed = int(generator_of(settings.seed, f"{event.key} waves").integers(2**62))
-    generator = torch.Generator(device).manual_seed(seed)
-    source = torch.view_as_complex(torch.randn((bins, box, box, 2), generator=generator, device=device))
-    source *= torch.from_numpy(np.sqrt(scene.emission / 2)).to(device, torch.float32)
+    generator = torch.Generator().manual_seed(seed)
+    source = torch.view_as_complex(torch.randn((bins, box, box, 2), generator=generator))
+    source *= torch.from_numpy(np.sqrt(scene.emission / 2)).float()
     for quake in scene.quakes:
         delay = torch.exp(-1j * parts.omega * (quake.time - first) * event.cadence).to(torch.complex64)
         top, left = (round(place) + rim - PATCH // 2 for place in (quake.y, quake.x))
         source[:, top : top + PATCH, left : left + PATCH] += delay[:, None, None] * clump(quake, parts, event.cadence)
-    stretched = (blurring(box, instrument.blur, scene.longitude) / blurring(box, instrument.blur, 0.0)).to(device)
+    stretched = blurring(box, instrument.blur, scene.longitude) / blurring(box, instrument.blur, 0.0)
     moved = move(source, parts.green * stretched, parts.frames, event.cadence, SPECTRUM)
     seen = slice(parts.rim, box - parts.rim)
     moved = moved[:, seen, seen]
-    moved *= torch.from_numpy(scene.gain[seen, seen].copy()).to(device, torch.float32)
+    moved *= torch.from_numpy(scene.gain[seen, seen].copy()).float()
     moved += torch.empty_like(moved).normal_(0, instrument.noise, generator=generator)
     for start, length in scene.gaps:
         moved[start - first : start - first + length] = torch.nan
     return Observation(moved, parts, scene, first)
 
 
-def simulate(event, settings: TwinSettings, draw=None, device: str = "cpu") -> TwinCube:
+def simulate(event, settings: TwinSettings, draw=None) -> TwinCube:
     """Simulate one event, from sources to egression power.
 
     Parameters
@@ -210,13 +209,12 @@ def simulate(event, settings: TwinSettings, draw=None, device: str = "cpu") -> T
     event : anything with key, instrument ("MDI" or "HMI"), cadence (s), pixel (Mm), intervals ((first, last), …)
     settings : size and seed of the twin
     draw : what draws the event's `Scene`, with the arguments of `draw_scene` (None: `draw_scene` itself)
-    device : where to compute. A GPU draws other random numbers, so its cube is of the same scene with other noise
 
     The cube has power in units of the quiet Sun's mean, and is the same for the same arguments. Raises `SqError` for
     settings out of range or an unknown instrument.
     """
-    doppler, parts, scene, first = dopplergrams(event, settings, draw, device)
-    power = egression_power(doppler, parts.kernel)[: settings.frames].div_(parts.quiet).cpu().numpy()
+    doppler, parts, scene, first = dopplergrams(event, settings, draw)
+    power = egression_power(doppler, parts.kernel)[: settings.frames].div_(parts.quiet).numpy()
     boxes = tuple((quake.interval, (quake.box,)) for quake in scene.quakes)
     told = ("interval", "level", "strength", "y", "x", "time")
     quakes = [{name: getattr(quake, name) for name in told} for quake in scene.quakes]
