@@ -23,6 +23,7 @@ def render(template: str, **facts) -> str:
     """A template of `sqbook/site/templates`, filled; HTML (not Markdown) with every word escaped."""
     made = environment("sqbook.site")
     made.filters["word"] = lambda one: "–" if one is None else f"{one:.4g}" if isinstance(one, float) else str(one)
+    made.policies["json.dumps_kwargs"] = {"ensure_ascii": False}  # lists to be read: with a space after each comma
     return made.get_template(template).render(**facts)
 
 
