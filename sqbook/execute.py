@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from sqbook import durations
-from sqbook.kernels import kernel_manager
 from sqbook.parameters import needs, read_notebook, resolve, to_inject
 from sqbook.run_keys import run_key
 from sqbook.site.pages import headlines
@@ -87,6 +86,9 @@ def publish(folders: dict[str, Path], profile: str) -> Path:
 def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -> None:
     import papermill
     from nbclient.exceptions import DeadKernelError
+    from traitlets.config import Config
+
+    from sqbook.kernels import use_forked
 
     notebook = read_notebook(path)  # complains of what is no notebook
     forget_peak()
@@ -97,12 +99,11 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
 
         with suppress(*[SqError] * asked.may_lack):  # then its page says so, and goes on without
             networks = train_chapter(path.stem, values, progress=progress)
+    use_forked()
     say(f"{path.stem}: executing", False)  # else papermill's bar says it
     started, failed = time.monotonic(), ""
     with replacing(folder) as aside:
         aside.mkdir()
-        scratch = aside.with_name("kernel")
-        scratch.mkdir()
         executed = aside / "executed.ipynb"
         injected = to_inject(path, {**values, "out": str(aside)})
         # cells differ so much that their number says nothing of the time
@@ -111,13 +112,12 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
         try:
             papermill.execute_notebook(notebook, str(executed), injected, kernel_name="python3", cwd=str(home()),
                                        progress_bar=bar, shutdown_kernel="immediate",  # it takes 2 s else
-                                       kernel_manager_class=kernel_manager(scratch, learns=asked.twin or asked.trains))
+                                       config=Config(KernelManager={"transport_encryption": "auto"}))
         except papermill.PapermillExecutionError as error:
             last = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
             failed = f"cell {error.cell_index + 1} (In [{error.exec_count}]): {last}"
         except DeadKernelError:
-            words = (scratch / "log").read_text(errors="replace").split("\n")
-            failed = f"a cell: the kernel died: {next(filter(None, words[::-1]), 'killed, perhaps for want of memory')}"
+            failed = "a cell: the kernel died; if it said nothing above, it was killed, perhaps for want of memory"
         if failed:
             kept = folder.with_name("failed.ipynb")
             with suppress(FileNotFoundError):
