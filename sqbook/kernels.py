@@ -6,7 +6,7 @@ Importing torch and what builds on it takes longer than many a chapter; the fork
 import os
 import sys
 from importlib.metadata import EntryPoint
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, set_start_method
 from tempfile import gettempdir
 from threading import Thread
 
@@ -49,6 +49,7 @@ def run(arguments: list[str], environment: dict[str, str]) -> None:
 
     os.setsid()  # Ctrl-C is for who asked
     os.dup2(2, 1)
+    set_start_method(None, force=True)  # as in any process: the notebook starts and locks its own by the default
     os.environ.clear()
     os.environ.update(environment)
     sys.path.append("")  # the folder that it runs in comes last: it shadows nothing
