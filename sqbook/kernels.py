@@ -25,6 +25,7 @@ class Forked(LocalProvisioner):
     """Starts kernels for jupyter_client, which else starts them by `subprocess.Popen`."""
 
     async def launch_kernel(self, cmd, **options):
+        """Start one in the current folder, with the arguments of `cmd` and the `env` given; `SqError`: it cannot."""
         job = CONTEXT.Process(target=run, args=(cmd[cmd.index("-f") :], options["env"]), daemon=False)
         with in_words("no kernel can be started", "run it again"):
             self.process = job._Popen(job)  # not `job.start()`: one of Dask's workers may not
