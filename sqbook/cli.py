@@ -147,12 +147,12 @@ def sweep_(notebook, workers, scheduler, as_json, **given) -> None:
 
     Such as -p rate=.02,.05 -p seed=1..5: every combination is a run.
     """
-    from sqbook import parameters, sweep
+    from sqbook import compare, parameters
 
     path = parameters.notebook_path(notebook)
-    points = sweep.grid(parameters.settable(path), given["settings"], path.name)
+    points = compare.grid(parameters.settable(path), given["settings"], path.name)
     [(_, fixed)] = _jobs([notebook], **given | {"settings": []})
-    table, folder = sweep.sweep(notebook, points, given["profile"], fixed=fixed, scheduler=scheduler,
+    table, folder = compare.sweep(notebook, points, given["profile"], fixed=fixed, scheduler=scheduler,
                                 workers=1 if workers is None else workers)
     rows = table.to_dict(orient="records")
     lines = [(*(f"{name}={row[name]}" for name in points[0]), row["run"] or f"failed: {row['error']}") for row in rows]
@@ -232,7 +232,7 @@ def _execute(notebooks, workers: int | None, force: bool, **given) -> list:
     """The run folders of notebooks."""
     from sqbook import execute
 
-    return execute.run_chapters(_jobs(notebooks, **given), given["profile"], workers, force)
+    return execute.all_done(execute.run_all(_jobs(notebooks, **given), given["profile"], workers, force=force))
 
 
 if __name__ == "__main__":

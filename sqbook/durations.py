@@ -30,19 +30,27 @@ def expected(path: Path, values: dict[str, Any]) -> float | None:
 
     Of the time in which that run's networks were trained it has the share of those that are not there yet.
     """
-    if (latest := latest_card(path.stem, values["profile"])) is None:
-        return None
-    return latest["seconds_in_all"] + latest.get("seconds_trained", 0) * _untrained(path, values)
-
-
-def _untrained(path: Path, values: dict[str, Any]) -> float:
-    if needs(path).trains:
+    latest, share = latest_card(path.stem, values["profile"]), 0.0
+    if latest is not None and needs(path).trains:
         from sqlib.learn import chapters
 
         with suppress(SqError):  # the run will say it
             planned, lacking = chapters.networks(path.stem, values)
-            return len(lacking) / max(planned, 1)
-    return 0.0
+            share = len(lacking) / max(planned, 1)
+    return latest and latest["seconds_in_all"] + share * latest.get("seconds_trained", 0)
+
+
+def in_turn(expected: dict[int, float | None], workers: int) -> list[int]:
+    """The order in which jobs are taken up, by what each is expected to take, in seconds.
+
+    Several workers begin with the quickest, which soon show how fast they are; then comes what takes longest, so that
+    nobody is left alone with a long one at the end.
+    """
+    order = list(expected)
+    if workers > 1:
+        order.sort(key=lambda job: expected[job] or 0)
+        order[workers:] = order[:workers - 1 : -1]
+    return order
 
 
 def seconds_left(seconds: list[float | None], ended: dict[int, float], workers: int) -> float | None:

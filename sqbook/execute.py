@@ -1,22 +1,22 @@
 """Runs of notebooks by papermill: executed aside, kept under a key of what went in, found again; several at once."""
 
+import ast
+import hashlib
 import json
+import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import fields
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from sqbook import durations
-from sqbook.kernels import kernel_manager
-from sqbook.parameters import needs, read_notebook, resolve, to_inject
-from sqbook.run_keys import run_key
+from sqbook.parameters import cells_of, needs, read_notebook, resolve, to_inject
 from sqbook.site.pages import headlines
-from sqlib import answers
+from sqlib import answers, keys
 from sqlib.errors import SqError, in_words
 from sqlib.paths import alone, home, remove, replacing
 from sqlib.show.provenance import forget_peak, make_card, peak_memory, read_card
@@ -24,6 +24,12 @@ from sqlib.show.records import read_json, read_records, write_json
 from sqlib.workers import dask_client, each, say
 
 EACH = 6e9  # bytes of memory that a chapter at the laptop profile and its kernel may take together
+FILES = (
+    ("data/", "data/**/*.csv"), ("data/own_cubes", "data/*.md"), ("judge/", "judge/**/*.csv"),
+    ("learn/locator", "learn/locator.*"), ("learn/event_search", "learn/event_search.*"),
+    ("show/", "show/*.mplstyle"), ("show/publish.py", "show/templates/*"), ("show/publish.py", "show/players/*"),
+)
+"""Files of sqlib that decide what a chapter shows just as code does, each with the modules that read it."""
 
 
 def run_notebook(notebook: str | Path, params: dict[str, Any] | None = None, profile: str = "laptop", *,
@@ -51,6 +57,42 @@ def _planned(notebook, params, profile) -> tuple[Path, dict[str, Any], Path]:
         with in_words(f"{name}={value!r} holds bytes that are not UTF-8", "rename the folder"):
             json.dumps(value, ensure_ascii=False).encode()  # notebooks and cards are written so
     return path, values, home() / "runs" / path.stem / run_key(path, values)
+
+
+def run_key(path: Path, values: dict[str, Any]) -> str:
+    """Key of a run, over the code of its cells and of all of sqlib that they import, its values, the lock and the data.
+
+    Comments, prose, docstrings and modules that the chapter does not use are no part of it. Of real data it has names,
+    sizes and times of change, so that no file is read; `SqError` where their folder is none.
+    """
+    code = [cell["source"] for cell in cells_of(path) if cell["cell_type"] == "code"]
+    settings = {name: value for name, value in values.items() if name != "out"}
+    lock, root = keys.PACKAGE.parent / "requirements.lock", Path(values["root"])
+    locked = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
+    stamp = ""
+    if values["root"]:
+        if not root.is_dir():
+            raise SqError(f"there is no data folder {root}: root names a folder in SunquakeNet's layout")
+        files = [(file, file.stat()) for file in sorted(root.rglob("*")) if file.is_file()]
+        lines = [f"{file.relative_to(root)} {status.st_size} {status.st_mtime_ns}" for file, status in files]
+        stamp = hashlib.sha256(os.fsencode("\n".join(lines))).hexdigest()
+    return keys.key(path.stem, [_bare(cell) or cell for cell in code], settings, library_hash(code), locked, stamp)
+
+
+def library_hash(code: list[str], package: Path = keys.PACKAGE) -> str:
+    """Hash of what `code`, a notebook's cells, imports from sqlib, directly or not, and of files that this reads."""
+    modules = {name for cell in code if _bare(cell) for name in keys.imports(_bare(cell))}
+    used = [path.relative_to(package).as_posix() for path in keys.closure(modules, package=package)]
+    files = {pattern for reader, pattern in FILES if any(name.startswith(reader) for name in used)}
+    return keys.code_hash(modules, files=sorted(files), package=package)
+
+
+@cache
+def _bare(cell: str) -> str:
+    """The code of a cell without comments and layout; "" where it is not plain Python, such as `%pip list`."""
+    with suppress(SyntaxError):
+        return ast.unparse(ast.parse(cell))
+    return ""
 
 
 def runs() -> list[dict]:
@@ -87,6 +129,9 @@ def publish(folders: dict[str, Path], profile: str) -> Path:
 def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -> None:
     import papermill
     from nbclient.exceptions import DeadKernelError
+    from traitlets.config import Config
+
+    from sqbook.kernels import use_forked
 
     notebook = read_notebook(path)  # complains of what is no notebook
     forget_peak()
@@ -97,12 +142,11 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
 
         with suppress(*[SqError] * asked.may_lack):  # then its page says so, and goes on without
             networks = train_chapter(path.stem, values, progress=progress)
+    use_forked()
     say(f"{path.stem}: executing", False)  # else papermill's bar says it
     started, failed = time.monotonic(), ""
     with replacing(folder) as aside:
         aside.mkdir()
-        scratch = aside.with_name("kernel")
-        scratch.mkdir()
         executed = aside / "executed.ipynb"
         injected = to_inject(path, {**values, "out": str(aside)})
         # cells differ so much that their number says nothing of the time
@@ -111,13 +155,12 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
         try:
             papermill.execute_notebook(notebook, str(executed), injected, kernel_name="python3", cwd=str(home()),
                                        progress_bar=bar, shutdown_kernel="immediate",  # it takes 2 s else
-                                       kernel_manager_class=kernel_manager(scratch, learns=asked.twin or asked.trains))
+                                       config=Config(KernelManager={"transport_encryption": "auto"}))
         except papermill.PapermillExecutionError as error:
             last = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
             failed = f"cell {error.cell_index + 1} (In [{error.exec_count}]): {last}"
         except DeadKernelError:
-            words = (scratch / "log").read_text(errors="replace").split("\n")
-            failed = f"a cell: the kernel died: {next(filter(None, words[::-1]), 'killed, perhaps for want of memory')}"
+            failed = "a cell: the kernel died; if it said nothing above, it was killed, perhaps for want of memory"
         if failed:
             kept = folder.with_name("failed.ipynb")
             with suppress(FileNotFoundError):
@@ -178,70 +221,55 @@ def _refresh(path: Path, executed: Path) -> None:
         write_json(executed, {**kept, "cells": cells})
 
 
-@contextmanager
-def run_each(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, *, workers: int = 1,
-             scheduler: str | None = None, force: bool = False, progress: bool = True) -> Iterator[Iterator]:
-    """Simulate what notebooks read; within, execute them with their parameters: an iterator over the place of each in
-    `jobs` with its folder, or the error.
+def run_all(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, workers: int | None = 1, *,
+            scheduler: str | None = None, force: bool = False) -> list[Path | Exception]:
+    """Execute notebooks with their parameters, with a bar over all; the folder of each, or the error that it raised.
 
-    workers : processes on this machine, each with one thread, or `scheduler`: address of a Dask scheduler whose workers
-        see the same folders; then they come as they are done, else in their order, with progress bars of their own
-    A run that fails does not stop the others. Raises `SqError` for no workers.
-    """
-    count = min(workers, len(jobs))
-    here = scheduler is None and count <= 1
-    with nullcontext() if here else dask_client(count, scheduler, "--workers 1 does without") as client:
-        address = None if here else client.scheduler.address
-        for notebook, values in jobs:  # here its progress is seen, and all workers make cubes
-            with suppress(SqError):  # the run will say it
-                path, own, folder = _planned(notebook, values, profile)
-                if force or not (folder / "card.json").is_file():
-                    build_data(path, own, progress, address)
-        run = partial(run_notebook, profile=profile, force=force, progress=progress and address is None)
-        yield each(run, jobs, 1, address)
-
-
-def run_chapters(jobs: list[tuple[str, dict[str, Any]]], profile: str, workers: int | None,
-                 force: bool = False) -> list[Path]:
-    """`run_each` with a bar over all; the folders in the order of `jobs`. `SqError` names all that failed.
-
-    workers : None: one a core, as far as memory reaches, and a single one on a GPU, which they would share
-    What is there already needs no worker. Several begin with the quickest chapters, which soon show how fast they are;
-    then comes what takes longest, so that nobody is left alone with a long one at the end.
+    workers : processes on this machine, each with one thread; None: one a core, as far as memory reaches, and a single
+        one on a GPU, which they would share. Or `scheduler`: address of a Dask scheduler whose workers see the same
+        folders
+    What is there already needs no worker, and a run that fails does not stop the others. Raises `SqError` for a wrong
+    parameter and for no workers, before anything runs.
     """
     from tqdm import tqdm
 
-    found: dict[int, Path | Exception] = {}
-    expected: dict[int, float | None] = {}
-    for place, (notebook, values) in enumerate(jobs):
-        path, own, folder = _planned(notebook, values, profile)
-        if (folder / "card.json").is_file() and not force:
-            found[place] = run_notebook(notebook, values, profile)
-        else:
-            expected[place] = durations.expected(path, own)
-    workers = min(_default_workers() if workers is None else workers, max(len(expected), 1))
-    order = list(expected)
-    if workers > 1:
-        order.sort(key=lambda place: expected[place] or 0)
-        order[workers:] = order[:workers - 1 : -1]
+    planned = [_planned(notebook, values, profile) for notebook, values in jobs]
+    expected = {place: durations.expected(path, own) for place, (path, own, folder) in enumerate(planned)
+                if force or not (folder / "card.json").is_file()}
+    workers = max(1, min(_default_workers() if workers is None else workers, len(expected)))
+    order = durations.in_turn(expected, workers)
     seconds, ended = [expected[place] for place in order], {}
-    with (run_each([jobs[place] for place in order], profile, workers=workers, force=force) as made,
-          tqdm(total=len(jobs), initial=len(found), desc="chapters", unit="chapter", disable=workers == 1) as bar):
+    there = [place for place in range(len(jobs)) if place not in expected]
+    run = partial(run_notebook, profile=profile, force=force)
+    found = {there[turn]: result for turn, result in each(run, [jobs[place] for place in there], 1)}
+    here = scheduler is None and workers == 1
+    with nullcontext() if here else dask_client(workers, scheduler, "--workers 1 does without") as client:
+        address = None if here else client.scheduler.address
+        for place in order:  # here its progress is seen, and all workers make cubes
+            with suppress(SqError):  # the run will say it
+                build_data(*planned[place][:2], True, address)
         started = time.monotonic()
-        for turn, result in made:
-            found[order[turn]], ended[turn] = result, time.monotonic() - started
-            left = durations.seconds_left(seconds, ended, workers)
-            words = f", about {tqdm.format_interval(left)} left" if left else ""
-            if len(order) > 1:
-                how = "failed" if isinstance(result, Exception) else "done"
-                tqdm.write(f"{jobs[order[turn]][0]}: {how}{words}", file=sys.stderr)
-            bar.update()
-    failures = [result for _, result in sorted(found.items()) if isinstance(result, Exception)]
+        with tqdm(total=len(jobs), initial=len(found), desc="runs", unit="run", disable=address is None) as bar:
+            run, todo = partial(run, progress=address is None), [jobs[place] for place in order]
+            for turn, result in each(run, todo, 1, address):
+                found[order[turn]], ended[turn] = result, time.monotonic() - started
+                left = None if scheduler else durations.seconds_left(seconds, ended, workers)
+                words = f", about {tqdm.format_interval(left)} left" if left else ""
+                if len(order) > 1:
+                    how = "failed" if isinstance(result, Exception) else "done"
+                    tqdm.write(f"{jobs[order[turn]][0]}: {how}{words}", file=sys.stderr)
+                bar.update()
+    return [found[place] for place in range(len(jobs))]
+
+
+def all_done(made: list[Path | Exception]) -> list[Path]:
+    """What `run_all` returned, if all are folders; else `SqError` names all that failed."""
+    failures = [result for result in made if isinstance(result, Exception)]
     if failures and not isinstance(failures[0], SqError):
         raise failures[0]
     if failures:
-        raise SqError("\n  ".join(str(error) for error in failures))
-    return [found[place] for place in range(len(jobs))]
+        raise SqError("\n  ".join(map(str, failures)))
+    return made
 
 
 def _default_workers() -> int:

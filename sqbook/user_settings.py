@@ -5,7 +5,6 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import MutableMapping
 from pathlib import Path
 
 import sqlib
@@ -17,8 +16,28 @@ CHECKOUT = Path(sqlib.__file__).resolve().parents[1]
 
 
 def use_defaults() -> None:
-    """Start this process from defaults: its environment (see `detach`), warnings, and what it writes."""
-    detach(os.environ)
+    """Start this process, and all that it starts, from defaults: environment, warnings, and what it writes.
+
+    What users set for Jupyter, IPython, matplotlib and Python at large goes. Where they have no home that can be
+    written to, which some packages insist on, one in home()/runs takes its place.
+    """
+    kept = home() / "runs"
+    unusable = {name for name, place in os.environ.items() if XDG.fullmatch(name) and not _writable(place)}
+    for name in [name for name in os.environ if FOREIGN.fullmatch(name) or name in unusable]:
+        del os.environ[name]
+    os.environ |= {
+        "JUPYTER_DATA_DIR": os.path.join(sys.prefix, "share", "jupyter"),  # no kernels and templates of theirs
+        "IPYTHONDIR": str(kept / ".ipython"),
+        "MATPLOTLIBRC": str(CHECKOUT / "sqlib" / "show" / "sqlib.mplstyle"),
+        "MPLCONFIGDIR": str(kept / ".matplotlib"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the debugger, which kernels import, says how to debug
+        "PYTHONSAFEPATH": "1",  # no modules of the folder that it is called in
+        "SQ_HOME": str(home()),  # absolute: kernels run elsewhere
+    }
+    if "PYTHONPATH" in os.environ:
+        os.environ["PYTHONPATH"] = str(CHECKOUT)
+    if not _writable(os.environ.get("HOME") or os.path.expanduser("~")):
+        os.environ["HOME"] = str(kept / ".home")
     if sys.warnoptions:  # -W and $PYTHONWARNINGS, which may make an error of any warning
         sys.warnoptions.clear()
         warnings.resetwarnings()
@@ -27,23 +46,6 @@ def use_defaults() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is escaped
             stream.reconfigure(errors="backslashreplace")
-
-
-def detach(environment: MutableMapping[str, str]) -> None:
-    """Take out of an environment what users set for Jupyter, IPython, matplotlib and Python at large.
-
-    Where they have no home that can be written to, which some packages insist on, one in home()/runs takes its place.
-    """
-    unusable = {name for name, place in environment.items() if XDG.fullmatch(name) and not _writable(place)}
-    for name in [name for name in environment if FOREIGN.fullmatch(name) or name in unusable]:
-        del environment[name]
-    # no templates of nbconvert's and no matplotlibrc of theirs
-    environment |= {"JUPYTER_DATA_DIR": os.path.join(sys.prefix, "share", "jupyter"),
-                    "MATPLOTLIBRC": str(CHECKOUT / "sqlib" / "show" / "sqlib.mplstyle")}
-    if "PYTHONPATH" in environment:
-        environment["PYTHONPATH"] = str(CHECKOUT)
-    if not _writable(environment.get("HOME") or os.path.expanduser("~")):
-        environment["HOME"] = str(home() / "runs" / ".home")
 
 
 def _writable(folder: str) -> bool:

@@ -17,11 +17,13 @@ if os.environ.get("PYTEST_XDIST_WORKER"):  # each worker has a core of its own: 
     atexit.register(os._exit, 0)  # registered first, run last: a process with torch needs seconds to take itself apart
 
 from sqbook.pdf import find_chromium
+from sqbook.user_settings import use_defaults
 from sqlib.data.cubes import Cube
 from sqlib.errors import SqError
 from sqlib.memory import keep_freed
 
 keep_freed()  # as `sq` and notebooks do
+use_defaults()
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 REAL = CHECKOUT.parent / "shared" / "real"

@@ -50,6 +50,8 @@ def test_params_lists_what_can_be_set_to_people_and_programs(home, capsys):
 def test_run_prints_the_folder_or_json_alone_and_runs_lists_it(home, tmp_path, capfd, monkeypatch):
     assert main(["runs"]) == 0
     assert f"no runs yet in {home}:" in capfd.readouterr().out
+    assert main(["runs", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out) == []
     (tmp_path / "frames").mkdir()
     monkeypatch.chdir(tmp_path)
     write_notebook(home / "notebooks/02_quick.ipynb", "1 + 1")
@@ -128,20 +130,3 @@ def test_data_build_hands_over_settings_workers_and_scheduler(home, monkeypatch,
     assert (settings.size, settings.seed) == (32, 9)
     assert more == {"workers": 2, "scheduler": "tcp://x:1", "progress": True}
     assert capsys.readouterr().out.startswith("folder\n")
-
-
-def test_data_and_root_reach_the_notebook(home, tmp_path, capfd, monkeypatch):
-    (tmp_path / "frames").mkdir()
-    monkeypatch.chdir(tmp_path)
-    write_notebook(home / "notebooks/02_quick.ipynb", "1 + 1")
-    command = ["run", "02_quick", "--profile", "smoke", "--data", "sunquakenet", "--root", "frames", "--json"]
-    assert main(command) == 0
-    values = json.loads(capfd.readouterr().out)[0]["parameters"]
-    assert (values["data"], values["root"]) == ("sunquakenet", str(tmp_path / "frames"))
-
-
-def test_runs_says_so_when_there_are_none(home, capsys):
-    assert main(["runs"]) == 0
-    assert f"no runs yet in {home}:" in capsys.readouterr().out
-    assert main(["runs", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == []

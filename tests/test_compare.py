@@ -7,10 +7,10 @@ import pytest
 from browser import chromium, opened
 from tinybook import make_home, write_notebook
 
-from sqbook import execute, sweep
+from sqbook import execute
 from sqbook import parameters as params
 from sqbook.cli import main
-from sqbook.compare import compare, find_run, leaves, write_page
+from sqbook.compare import compare, find_run, grid, leaves, sweep, write_page
 from sqbook.execute import publish, run_notebook
 from sqlib.errors import SqError
 
@@ -75,7 +75,7 @@ def test_page_shows_both_figures_and_fits_a_phone(pair):
     (["bins=[1,2],[3]"], [{"bins": [1, 2]}, {"bins": [3]}]),
 ])
 def test_grid_is_every_combination_of_lists_ranges_and_lists_of_lists(pair, texts, points):
-    assert sweep.grid(params.settable(params.notebook_path("01_second")), texts, "01_second") == points
+    assert grid(params.settable(params.notebook_path("01_second")), texts, "01_second") == points
 
 
 @pytest.mark.parametrize(("texts", "words"), [
@@ -85,7 +85,7 @@ def test_grid_is_every_combination_of_lists_ranges_and_lists_of_lists(pair, text
 ])
 def test_a_grid_that_is_none_is_refused(pair, texts, words):
     with pytest.raises(SqError, match=words):
-        sweep.grid(params.settable(params.notebook_path("01_second")), texts, "01_second")
+        grid(params.settable(params.notebook_path("01_second")), texts, "01_second")
 
 
 def test_sweep_on_a_given_scheduler_isolates_what_fails_sums_up_the_rest_and_goes_on(pair, monkeypatch):
@@ -97,15 +97,15 @@ def test_sweep_on_a_given_scheduler_isolates_what_fails_sums_up_the_rest_and_goe
     write_notebook(home / "notebooks/03_swept.ipynb", code)
     points = [{"seed": seed} for seed in (1, 2, 3)]
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
-        table, folder = sweep.sweep("03_swept", points, "smoke", scheduler=cluster.scheduler_address, progress=False)
+        table, folder = sweep("03_swept", points, "smoke", scheduler=cluster.scheduler_address)
         assert len(cluster.scheduler.workers) == 1
     assert list(table.columns) == ["seed", "run", "error", "claim-C1.twice"]  # `fixed` is the same in all runs
     assert table["seed"].tolist() == [1, 2, 3] and table["claim-C1.twice"].dropna().tolist() == [2, 6]
     assert [bool(run) for run in table["run"]] == [True, False, True] and "an unlucky seed" in table["error"][1]
     assert pd.read_csv(folder / "summary.csv")["seed"].tolist() == [1, 2, 3]
-    assert (folder / "summary.png").stat().st_size > 1000
+    assert [path.name for path in folder.iterdir()] == ["summary.csv"]
     monkeypatch.setattr(execute, "_execute", lambda *_: pytest.fail("a finished run was executed again"))
-    again, same = sweep.sweep("03_swept", points[::2], "smoke", workers=1, progress=False)
+    again, same = sweep("03_swept", points[::2], "smoke")
     assert again["run"].tolist() == table["run"].tolist()[::2] and same != folder
 
 

@@ -9,7 +9,7 @@ from standin import Settings, simulate
 from tinybook import write_notebook
 
 from sqbook import durations, parameters
-from sqbook.execute import run_chapters
+from sqbook.execute import run_all
 from sqlib.data.build import load_frames
 from sqlib.learn import chapters
 from sqlib.show.provenance import make_card
@@ -46,6 +46,11 @@ def test_what_is_said_to_be_left_is_true_within_a_factor_of_1_5(workers, factor,
             ended = {turn: end for turn, end in ends.items() if end <= now}
             said, left = durations.seconds_left(list(CHAPTERS), ended, workers), max(ends.values()) - now
             assert left / 1.5 - 0.05 * now < said < 1.5 * left + 0.05 * now, (ended, said, left)
+
+
+@pytest.mark.parametrize(("workers", "order"), [(1, [0, 1, 2, 3]), (2, [2, 1, 0, 3])])
+def test_several_workers_begin_with_what_is_quick_and_then_with_what_takes_longest(workers, order):
+    assert durations.in_turn({0: 50.0, 1: 20.0, 2: 10.0, 3: 30.0}, workers) == order
 
 
 def test_nothing_is_said_while_a_job_that_nobody_has_run_is_to_come():
@@ -94,7 +99,7 @@ def test_the_lines_say_what_is_left(home, capsys):
     for name, seconds in {"00_first": 1000, "01_second": 3e6}.items():
         write_notebook(home / f"notebooks/{name}.ipynb", "import sys; print(7)")
         card(home / f"results/laptop/{name}", name, seconds)
-    run_chapters([("00_first", {}), ("01_second", {})], "laptop", workers=1)
+    run_all([("00_first", {}), ("01_second", {})], "laptop")
     first, second = re.findall(r"^(\w+): done(?:, about ([\d:]+) left)?$", capsys.readouterr().err, re.MULTILINE)
     assert first[0] == "00_first" and second == ("01_second", "")
     assert sum(int(part) * 60**place for place, part in enumerate(reversed(first[1].split(":")))) > 1000

@@ -10,9 +10,8 @@ from shutil import copytree, ignore_patterns
 import pytest
 from tinybook import CHECKOUT, CODE, NEEDS, PARAMETERS, write_notebook
 
-from sqbook.execute import run_notebook, runs
+from sqbook.execute import FILES, library_hash, run_key, run_notebook, runs
 from sqbook.parameters import cells_of
-from sqbook.run_keys import FILES, library_hash, run_key
 from sqlib import keys
 from sqlib.errors import SqError
 from sqlib.show.records import read_records
@@ -184,19 +183,3 @@ def test_what_a_notebook_needs_is_prepared_beforehand_as_its_metadata_say(home, 
     write_notebook(path, QUICK, needs={**NEEDS, "trains": True})
     with pytest.raises(SqError, match="cannot teach"):
         run_notebook("02_quick", {"seed": 6}, "smoke", progress=False)
-
-
-def test_same_run_is_found_again_and_forced_when_asked(home):
-    write_notebook(home / "notebooks/02_quick.ipynb", QUICK)
-    folder = run_notebook("02_quick", {}, "smoke", progress=False)
-    card = (folder / "card.json").stat().st_ino
-    assert run_notebook("02_quick", {}, "smoke", progress=False) == folder
-    assert (folder / "card.json").stat().st_ino == card
-    assert run_notebook("02_quick", {}, "smoke", force=True, progress=False) == folder
-    assert (folder / "card.json").stat().st_ino != card
-
-
-def test_kernel_that_dies_is_reported_in_words(home):
-    write_notebook(home / "notebooks/02_dies.ipynb", "import os\nos._exit(9)")
-    with pytest.raises(SqError, match=r"02_dies\.ipynb failed .* the kernel died"):
-        run_notebook("02_dies", {}, "smoke", progress=False)

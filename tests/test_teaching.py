@@ -12,11 +12,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tinybook import CHECKOUT
 
 from sqbook.cli import sq
+from sqbook.compare import grid
 from sqbook.parameters import settable
 from sqbook.scorecard import conclusions_page
 from sqbook.site.pages import chapters_page
 from sqbook.student import exercises, tagged
-from sqbook.sweep import grid
 from sqlib import profiles
 from sqlib.show.provenance import make_card
 from sqlib.show.records import write_json

@@ -13,7 +13,7 @@ from entries import a_run
 from tinybook import CHECKOUT, write_notebook
 
 import sqlib
-from sqbook.user_settings import detach
+from sqbook.user_settings import use_defaults
 from sqlib.show import provenance, style
 
 SEEN = """\
@@ -89,14 +89,15 @@ def test_kernel_has_none_of_the_users_startup_kernelspecs_modules_backend_and_wa
     assert {path.name for path in folder.parent.iterdir()} == {".held", folder.name}
 
 
-def test_home_that_cannot_be_written_to_is_replaced_and_one_that_can_is_kept(sq_home, tmp_path):
+def test_home_that_cannot_be_written_to_is_replaced_and_one_that_can_is_kept(tmp_path, monkeypatch):
     for place in ({"HOME": "/dev/null/x"}, {"HOME": "/dev/null/x", "XDG_CONFIG_HOME": "/dev/null/y"}):
-        detach(place)
-        assert place["HOME"] == str(sq_home / "runs/.home") and "XDG_CONFIG_HOME" not in place
-    kept = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "PATH": "x", "SQ_HOME": "y"}
-    before = dict(kept)
-    detach(kept)
-    assert before.items() <= kept.items()
+        monkeypatch.setattr(os, "environ", {**place, "SQ_HOME": str(tmp_path / "home")})
+        use_defaults()
+        assert os.environ["HOME"] == str(tmp_path / "home/runs/.home") and "XDG_CONFIG_HOME" not in os.environ
+    kept = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "PATH": "x", "SQ_HOME": "/y"}
+    monkeypatch.setattr(os, "environ", dict(kept))
+    use_defaults()
+    assert kept.items() <= os.environ.items()
 
 
 def test_slides_have_the_books_template_whatever_the_user_has(sq_home, wild):
