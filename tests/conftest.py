@@ -47,6 +47,7 @@ def browser():
 def sq_home(tmp_path, monkeypatch):
     """An empty SQ_HOME."""
     monkeypatch.setenv("SQ_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("IPYTHONDIR", "")  # what a command sets here is gone with its folder
     return tmp_path / "home"
 
 

@@ -41,9 +41,6 @@ def test_focal_without_focus_is_cross_entropy(z):
     assert torch.allclose(focal(z, LABELS, gamma=0, weights=weights), F.cross_entropy(z, LABELS, weights))
 
 
-@pytest.mark.parametrize(
-    ("counts", "beta", "word"), [((5, 0), 0.9, "without samples"), ((5, 5), 1, "beta"), ((5,), -0.1, "beta")]
-)
-def test_class_weights_that_do_not_exist_are_refused(counts, beta, word):
-    with pytest.raises(SqError, match=word):
-        class_weights(counts, beta)
+def test_a_class_without_samples_has_no_weight():
+    with pytest.raises(SqError, match="without samples"):
+        class_weights((5, 0), 0.9)

@@ -164,8 +164,8 @@ def test_concentric_rings_are_found_and_a_thread_or_a_shuffle_is_not(rng):
 def test_rings_are_means_over_maps_of_each_event_with_the_most_and_the_fewest_neighbours(rng, sq_home, monkeypatch):
     index = pd.concat([make_index(1, 40), make_index(1, 8, range(2, 4)).assign(event="short"),
                        make_index(1, 40, ()).assign(event="quiet")], ignore_index=True)
-    vectors = rng.normal(size=(len(index), 6))
-    monkeypatch.setattr(read.encoders, "embed", lambda run, samples, rows: vectors[rows])
+    vectors = rng.normal(size=(len(index), 6)).astype(np.float32)
+    monkeypatch.setattr(read.encoders, "encodings", lambda run, samples, rows: vectors[rows])
     monkeypatch.setattr(read, "DRAWN", 2)
     samples = SimpleNamespace(index=index, pixels=np.zeros((1, 8, 8)), origin="made")
     run, rows = SimpleNamespace(key="network"), np.arange(3, len(index))

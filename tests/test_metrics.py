@@ -157,7 +157,6 @@ def test_the_table_of_classifiers_has_a_row_for_each_with_and_without_smote(rng)
     table = score(answers, truth, events, 0, draws=50)
     assert table.equals(score(answers, truth, events, 0, draws=50, always_no=True).iloc[:-1].astype(table.dtypes))
     assert list(zip(table["classifier"], table["smote"])) == [(name, on) for name in names for on in ("None", "SMOTE")]
-    assert table["positives"].tolist() == [20, 36] * 2 and table["negatives"].tolist() == [180, 48] * 2
     assert ((table["ap_low"] <= table["ap"]) & (table["ap"] <= table["ap_high"])).all()
     assert (table["ap_low"] < table["ap_high"]).all()
     always = score(answers, truth, events, 0, draws=50, always_no=True).iloc[-1]

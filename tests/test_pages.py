@@ -35,15 +35,6 @@ CUT = """() => {  // what of the slide that is shown lies outside of the screen,
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_long_cells_fold(name):
-    content = json.loads((CHECKOUT / "notebooks" / f"{name}.ipynb").read_text())
-    cells = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
-    shown = [cell for cell in cells
-             if not {"hide-input", "hide-cell", "parameters"} & set(cell["metadata"].get("tags", []))]
-    assert [cell["id"] for cell in shown if "".join(cell["source"]).count("\n") >= 30] == []
-
-
-@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_executed_notebook_holds_no_error_no_warning_and_records(smoke_book, name):
     folder = run_of(smoke_book, name)
     executed = json.loads((folder / "executed.ipynb").read_text())
@@ -62,34 +53,25 @@ def test_executed_notebook_holds_no_error_no_warning_and_records(smoke_book, nam
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_pictures_have_words_and_a_mark_and_stay_small(smoke_book, name):
+def test_what_is_shown_has_words_and_a_mark_stays_small_and_says_how_it_was_made(smoke_book, name):
+    """That links arrive, `check_links` sees."""
     folder = run_of(smoke_book, name)
     page = BeautifulSoup((smoke_book / "_build/html/notebooks" / f"{name}.html").read_text(), "html.parser")
+    shown = set()
     for record in read_records(folder).values():
         (place,) = page.find_all(id=record["name"])
         if record["kind"] != "claim":
+            shown.add(record["name"])
             assert record["label"] in place.get_text() and place.select_one(f".sq-mark.sq-{record['source'][0]}")
         if record["kind"] == "figure":
             assert record["alt"].strip()
             assert (folder / record["file"]).stat().st_size <= 250_000
-
-
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_every_figure_and_table_says_how_it_was_made_and_gives_its_numbers(smoke_book, name):
-    page = BeautifulSoup((smoke_book / "_build/html/notebooks" / f"{name}.html").read_text(), "html.parser")
-    shown = {record["name"] for record in read_records(run_of(smoke_book, name)).values() if record["kind"] != "claim"}
     notes = page.select("details.sq-made")
     assert len(notes) == len(shown) > 2
     for note in notes:
         assert note.pre.get_text() == f"sq run {name} --profile smoke"
         assert {"Data", "Commit"} < {term.get_text() for term in note.select("dt")}
-    assert {Path(link["href"]).stem for link in page.select("details.sq-made a[download]")} == shown
-
-
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_notes_link_each_function_of_sqlib_to_its_entry(smoke_book, name):
-    """That the links arrive, `check_links` sees."""
-    page = BeautifulSoup((smoke_book / "_build/html/notebooks" / f"{name}.html").read_text(), "html.parser")
+    assert {Path(link["href"]).stem for link in page.select("details.sq-made a[download]")} == shown  # their numbers
     named = [code for code in page.select("details.sq-made dd code") if defined(code.get_text())]
     assert [code.get_text() for code in named if code.parent.name != "a"] == []
     assert all(code.parent["href"].startswith("../book/api.html#sqlib.") for code in named)
