@@ -153,7 +153,7 @@ def sweep_(notebook, workers, scheduler, as_json, **given) -> None:
     points = compare.grid(parameters.settable(path), given["settings"], path.name)
     [(_, fixed)] = _jobs([notebook], **given | {"settings": []})
     table, folder = compare.sweep(notebook, points, given["profile"], fixed=fixed, scheduler=scheduler,
-                                workers=1 if workers is None else workers)
+                                  workers=1 if workers is None else workers)
     rows = table.to_dict(orient="records")
     lines = [(*(f"{name}={row[name]}" for name in points[0]), row["run"] or f"failed: {row['error']}") for row in rows]
     show({"folder": str(folder), "runs": table}, as_json, *columns(lines), *map("summary: {}".format, folder.iterdir()))

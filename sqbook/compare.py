@@ -129,7 +129,8 @@ def sweep(notebook: str, points: list[dict[str, Any]], profile: str, *, fixed: d
     workers : processes on this machine; or `scheduler`, address of a Dask scheduler whose workers see the same folders
     A row has the point's parameters, `run` (key, "" where it failed), `error`, and every number of the records that is
     not the same in all runs. A point that fails does not stop the others; the same call goes on where a cut-off one
-    stopped, since finished runs are found again. Raises `SqError` for no workers.
+    stopped, since finished runs are found again. Raises `SqError` for a wrong parameter and for no workers, before
+    anything runs.
     """
     import pandas as pd
 

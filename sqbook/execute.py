@@ -234,21 +234,20 @@ def run_all(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, workers
     from tqdm import tqdm
 
     planned = [_planned(notebook, values, profile) for notebook, values in jobs]
-    expected = {place: durations.expected(path, own) for place, (path, own, folder) in enumerate(planned)
-                if force or not (folder / "card.json").is_file()}
-    workers = max(1, min(_default_workers() if workers is None else workers, len(expected)))
-    order = durations.in_turn(expected, workers)
-    seconds, ended = [expected[place] for place in order], {}
-    there = [place for place in range(len(jobs)) if place not in expected]
+    there = [place for place, (*_, folder) in enumerate(planned) if not force and (folder / "card.json").is_file()]
+    lacking = [place for place in range(len(jobs)) if place not in there]
+    workers = max(1, min(_default_workers() if workers is None else workers, len(lacking)))
     run = partial(run_notebook, profile=profile, force=force)
     found = {there[turn]: result for turn, result in each(run, [jobs[place] for place in there], 1)}
     here = scheduler is None and workers == 1
     with nullcontext() if here else dask_client(workers, scheduler, "--workers 1 does without") as client:
         address = None if here else client.scheduler.address
-        for place in order:  # here its progress is seen, and all workers make cubes
+        for place in lacking:  # here its progress is seen, and all workers make cubes
             with suppress(SqError):  # the run will say it
                 build_data(*planned[place][:2], True, address)
-        started = time.monotonic()
+        expected = {place: durations.expected(*planned[place][:2]) for place in lacking}
+        order = durations.in_turn(expected, workers)
+        seconds, ended, started = [expected[place] for place in order], {}, time.monotonic()
         with tqdm(total=len(jobs), initial=len(found), desc="runs", unit="run", disable=address is None) as bar:
             run, todo = partial(run, progress=address is None), [jobs[place] for place in order]
             for turn, result in each(run, todo, 1, address):

@@ -213,12 +213,15 @@ def test_images_are_read_whatever_their_names_and_each_once_and_what_is_left_asi
                        "._a.fits": b"\0\5\x16\7", ".DS_Store": b"\0", "d.fits.part": content[:999],
                        "notes.txt": b"mine"}.items():
         (maps / name).write_bytes(held)
+    with fits.open(maps / "b.fits (1)") as made:  # packed, its numbers come in another order of bytes
+        packed = fits.CompImageHDU(made[0].data, made[0].header, compression_type="GZIP_1", quantize_level=0)
+        packed.writeto(maps / "e.fits.fz")
     found = corona.read_maps(maps, aside := {})
     assert [corona.taken(one) for one in found] == [TIME + timedelta(minutes=m) for m in (4, 9)]
     assert {path.name: why[:14] for path, why in aside.items()} == {
-        "c (1).fits.gz": "the same image", "d.fits.part": "a stray, or a "}
+        "c (1).fits.gz": "the same image", "d.fits.part": "a stray, or a ", "e.fits.fz": "the same image"}
     _, _, why = corona.observed(maps, 304, where, TIME, TIME)
-    assert "2 files of" in why and "are left aside, or in part, the first, d.fits.part: a stray" in why
+    assert "3 files of" in why and "are left aside, or in part, the first, d.fits.part: a stray" in why
     assert (maps / "d.fits.part").read_bytes() == content[:999]
 
 

@@ -72,14 +72,14 @@ def test_every_bitpix_is_read(path, kind):
 @pytest.mark.parametrize("key", KEYS)
 def test_a_cube_that_lacks_a_key_is_not_read(path, key):
     fits.delval(path, key)
-    with pytest.raises(SqError, match=rf"cube\.fits is no cube that sq wrote .*{key}.*; make it again"):
+    with pytest.raises(SqError, match=rf"cube\.fits is no cube that sq wrote .*{key}.*; delete it, and"):
         read_cube(path)
 
 
 @pytest.mark.parametrize(("key", "value"), [("CADENCE", "fast"), ("DATE-OBS", "06/04/01"), ("FRAME0", "first")])
 def test_values_of_another_kind_are_refused(path, key, value):
     fits.setval(path, key, value=value)
-    with pytest.raises(SqError, match=r"cube\.fits is no cube that sq wrote .*; make it again"):
+    with pytest.raises(SqError, match=r"cube\.fits is no cube that sq wrote .*; delete it, and it is made again"):
         read_cube(path)
 
 

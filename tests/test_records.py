@@ -52,7 +52,7 @@ def test_the_map_is_azimuthal_equidistant_round_its_middle():
         ({"CTYPE1": "CRLN-CEA", "CTYPE2": "CRLT-CEA"}, "no view of the full disk"),
         ({"CUNIT1": "Mm"}, "CUNIT1 is 'Mm'"),
         ({"CDELT1": 0.6}, "no full disk"),
-        ({"BUNIT": "Gauss"}, "'Gauss'; a doppler record has m/s"),
+        ({"BUNIT": "Gauss"}, "'Gauss'; a Dopplergram has m/s"),
         ({"INSTRUME": "AIA_3"}, "a record of AIA_3"),
         ({"INSTRUME": None, "CAMERA": "MDI"}, "a record of MDI, not of HMI"),
         ({"CADENCE": 720.0}, "a record every 720 s"),

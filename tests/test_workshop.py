@@ -26,7 +26,7 @@ def keys_of(chapter: str, profile: str) -> dict[str, str]:
     settings = TwinSettings(**{one.name: values[one.name] for one in fields(TwinSettings) if one.name in values})
     made = [build.twin_folder(settings).name, f"-{build.RECIPE}"]
     origin = keys.derived(made, "", values["resolution"], values["scaling"])  # as `load_frames` has it
-    plan = recipes.plan(chapter, values | {"weights": "none"}, BOTH)
+    plan = recipes.plan(chapter, values, BOTH)
     return {name: chapters.trainer_of(one).run_key(one, origin) for name, one in plan.items()}
 
 
@@ -86,7 +86,7 @@ def test_what_the_workshop_shares_with_the_book_is_the_same_and_single_chapters_
 def test_what_these_networks_answered_about_the_trial_events_came_with_them(chapter):
     """Else each is asked about them, which takes some ten seconds a network."""
     _, values = resolve(chapter, "workshop", {})
-    frames, plan = trial(values["trial"]), recipes.plan(chapter, values | {"weights": "none"}, BOTH)
+    frames, plan = trial(values["trial"]), recipes.plan(chapter, values, BOTH)
     for name, key in keys_of(chapter, "workshop").items():
         assert came("margin", key, plan[name], frames, chapters.EVERY).is_file(), name
 

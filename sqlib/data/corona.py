@@ -197,7 +197,7 @@ def read_maps(folder: Path, aside: dict[Path, str] | None = None) -> list:
                       "simulate them")
     for file in files:
         one = _read_map(file, aside)
-        same = taken(one), channel_of(one), sha256(one.data.tobytes()).digest()
+        same = taken(one), channel_of(one), sha256(np.asarray(one.data, np.float64).tobytes()).digest()
         if (first := found.setdefault(same, (file, one))[0]) != file:
             aside[file] = f"the same image as {first.name}"
     return sorted((one for _, one in found.values()), key=taken)

@@ -169,7 +169,7 @@ def _from_fits(path: Path) -> tuple[np.ndarray, dict, tuple, dict]:
 def read_cube(path: Path) -> Cube:
     """Read a cube that `write_cube` wrote. Raises `SqError` as `read_power` does, and for another header."""
     power, header, boxes, truth = read_power(path)
-    with in_words(f"{path} is no cube that sq wrote", "make it again"):
+    with in_words(f"{path} is no cube that sq wrote", "delete it, and it is made again"):
         event, instrument, source, version = (str(header[key]) for key in ("EVENT", "INSTRUME", "SOURCE", "VERSION"))
         cadence, pixel, *ends = (float(header[key]) for key in (
             "CADENCE", "PIXSCALE", "BANDLO", "BANDHI", "PUPILIN", "PUPILOUT"))

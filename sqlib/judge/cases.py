@@ -27,6 +27,7 @@ from sqlib.learn.lowpass import low_pass, to_counts
 from sqlib.learn.samples import Samples
 
 GAP = 4  # frames that may be missing in a run: speckle is still much the same after them
+SOLARIZED = 50  # gray level from which on the paper's low-pass inverts
 TOLERANCE = 2.0  # px beyond a box that still count as inside
 PLACE = ["x", "y", "score", "x0", "y0", "x1", "y1"]
 CODE = keys.code_hash([__name__], ("sun", "data", "learn", "judge"))
@@ -121,18 +122,18 @@ def grown(boxes) -> list[tuple[float, ...]]:
     return [(x0 - TOLERANCE, y0 - TOLERANCE, x1 + TOLERANCE, y1 + TOLERANCE) for x0, y0, x1, y1 in boxes]
 
 
-def low_pass_spots(pixels, threshold: int = 50) -> pd.DataFrame:
+def low_pass_spots(pixels) -> pd.DataFrame:
     """What the Solarized Low-Pass shows (Figs. 12, 14; M rows): its brightest spot's x, y, level, area (px²); spots.
 
-    Solarizing inverts gray levels from `threshold` up; that is what makes a spot stand out. The brightest is the
+    Solarizing inverts gray levels from `SOLARIZED` up; that is what makes a spot stand out. The brightest is the
     connected patch of such pixels that holds the greatest low-passed level; its centre is weighted by level. A frame
     that does not reach the threshold has no spot (spots 0), and its brightest pixel is given. `spots` counts the
-    patches. Raises `SqError` as `low_pass` does.
+    patches.
     """
     rows = []
     for some in torch.as_tensor(np.ascontiguousarray(pixels)).split(64) if len(pixels) else ():
-        for counts in to_counts(low_pass(some, threshold), "symmetric").numpy():
-            patches, count = label(counts >= threshold)
+        for counts in to_counts(low_pass(some, SOLARIZED), "symmetric").numpy():
+            patches, count = label(counts >= SOLARIZED)
             y, x = np.unravel_index(counts.argmax(), counts.shape)
             own = (patches == patches[y, x]) & (count > 0)
             centre = center_of_mass(counts, own) if count else (y, x)
@@ -182,15 +183,15 @@ def told(index: pd.DataFrame, pixels) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["event", "first", "last", "x", "y", "right"])
 
 
-def way(index: pd.DataFrame, said, pixels, length: int = LENGTH) -> pd.DataFrame:
+def way(index: pd.DataFrame, said, pixels) -> pd.DataFrame:
     """The paper's way on events whose truth is known, a row an event: does it find them, when and where?
 
-    said : bool (M,), the classifier's answer. Columns: event, runs (of `length` frames or more), when (a run touches
+    said : bool (M,), the classifier's answer. Columns: event, runs (of `LENGTH` frames or more), when (a run touches
     the annotation), where (the one place over it is inside the box), false (runs that touch none), chance (when, if the
     answers are moved in time: share of all moves; what passes the end comes in again at the beginning. A classifier
     that says yes to everything finds every event: this is what its finds are worth).
     """
-    found, rows = duration.runs(index, said, least=length), []
+    found, rows = duration.runs(index, said, least=LENGTH), []
     for event, own in index.groupby("event", sort=False):
         marked = (own["label"] == 1).to_numpy()
         if marked.any():

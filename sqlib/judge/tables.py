@@ -15,8 +15,8 @@ def score(answers: dict[bool, dict[str, Answer]], labels, events, seed: int, dra
 
     `labels` (T,) of 0 and 1, `events` (T,) the event of each row. Columns: classifier, smote; macro precision, recall,
     f1, accuracy and their average; ap with its 95 % interval ap_low, ap_high over events; auc; yes, how often it said
-    so. With `always_no` a last row for a no to every test row, whose ap is
-    the prevalence. Raises `SqError` as `scores` does.
+    so. With `always_no` a last row for a no to every test row, whose ap is the prevalence. Raises `SqError` as `scores`
+    does.
     """
     rows = []
     for name in dict.fromkeys(name for own in answers.values() for name in own):

@@ -107,7 +107,7 @@ def networks(chapter: str, values: dict[str, Any]) -> tuple[int, set[str]]:
     the frames are not simulated, for these are too many to be read for that. Raises `SqError` as `train_chapter` does.
     """
     frameset = frames_of(values) if values["data"] == "twin" else None
-    planned = recipes.plan(chapter, values | {"weights": "none"}, frameset)  # of which none need be fetched
+    planned = recipes.plan(chapter, values, frameset)
     if frameset is None:
         return len(planned), {repr(settings) for settings in planned.values()}
     keys = {trainer_of(settings).run_key(settings, frameset.origin) for settings in planned.values()}

@@ -67,7 +67,7 @@ def clusters(points, status):
 def along(index: pd.DataFrame, values: dict[str, np.ndarray], status, event: str):
     """Values per frame (M,) of one event against the frame number, a panel each, annotated intervals shaded.
 
-    values : {axis label: values}, such as distances of consecutive embeddings (Figs. 6, 9 and 11) or moments (Fig. 7)
+    values : {axis label: values}, such as distances of consecutive embeddings (Figs. 6, 9 and 11) or means (Fig. 7)
     event : key of the event; `SqError` where the index has no frame of it
     """
     columns = {"status": np.asarray(status)} | {words: np.asarray(one, float) for words, one in values.items()}

@@ -130,7 +130,7 @@ def _faults(header: dict, time: datetime, archive: Archive) -> Iterator[str]:
 def _foreign(header: dict, units: dict[str, str]) -> Iterator[str]:
     for key, wanted in units.items():
         if math.isnan(_factor(header, key, wanted)):
-            yield f"the unit {key} is {str(header.get(key, '')).strip()!r}; a doppler record has {wanted}"
+            yield f"the unit {key} is {str(header.get(key, '')).strip()!r}; a Dopplergram has {wanted}"
 
 
 def _factor(header: dict, key: str, wanted: str) -> float:
