@@ -155,12 +155,14 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, progress: bool) -
         try:
             papermill.execute_notebook(notebook, str(executed), injected, kernel_name="python3", cwd=str(home()),
                                        progress_bar=bar, shutdown_kernel="immediate",  # it takes 2 s else
-                                       config=Config(KernelManager={"transport_encryption": "auto"}))
+                                       config=Config(KernelManager={"transport_encryption": "auto",
+                                                                "connection_file": str(aside / "kernel.json")}))
         except papermill.PapermillExecutionError as error:
             last = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
             failed = f"cell {error.cell_index + 1} (In [{error.exec_count}]): {last}"
         except DeadKernelError:
-            failed = "a cell: the kernel died; if it said nothing above, it was killed, perhaps for want of memory"
+            failed = "a cell: the kernel died; if it said nothing here or where its worker runs, it was killed, " \
+                     "perhaps for want of memory"
         if failed:
             kept = folder.with_name("failed.ipynb")
             with suppress(FileNotFoundError):
@@ -223,7 +225,8 @@ def _refresh(path: Path, executed: Path) -> None:
 
 def run_all(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, workers: int | None = 1, *,
             scheduler: str | None = None, force: bool = False) -> list[Path | Exception]:
-    """Execute notebooks with their parameters, with a bar over all; the folder of each, or the error that it raised.
+    """Execute notebooks with their parameters; the folder of each, or the error that it raised. Of several it says what
+    is done, and what is left; where workers do them, a bar is over all.
 
     workers : processes on this machine, each with one thread; None: one a core, as far as memory reaches, and a single
         one on a GPU, which they would share. Or `scheduler`: address of a Dask scheduler whose workers see the same
@@ -237,7 +240,7 @@ def run_all(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, workers
     there = [place for place, (*_, folder) in enumerate(planned) if not force and (folder / "card.json").is_file()]
     lacking = [place for place in range(len(jobs)) if place not in there]
     workers = max(1, min(_default_workers() if workers is None else workers, len(lacking)))
-    run = partial(run_notebook, profile=profile, force=force)
+    run, swept = partial(run_notebook, profile=profile, force=force), len({notebook for notebook, _ in jobs}) == 1
     found = {there[turn]: result for turn, result in each(run, [jobs[place] for place in there], 1)}
     here = scheduler is None and workers == 1
     with nullcontext() if here else dask_client(workers, scheduler, "--workers 1 does without") as client:
@@ -245,7 +248,7 @@ def run_all(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, workers
         for place in lacking:  # here its progress is seen, and all workers make cubes
             with suppress(SqError):  # the run will say it
                 build_data(*planned[place][:2], True, address)
-        expected = {place: durations.expected(*planned[place][:2]) for place in lacking}
+        expected = {place: None if scheduler else durations.expected(*planned[place][:2]) for place in lacking}
         order = durations.in_turn(expected, workers)
         seconds, ended, started = [expected[place] for place in order], {}, time.monotonic()
         with tqdm(total=len(jobs), initial=len(found), desc="runs", unit="run", disable=address is None) as bar:
@@ -256,7 +259,9 @@ def run_all(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, workers
                 words = f", about {tqdm.format_interval(left)} left" if left else ""
                 if len(order) > 1:
                     how = "failed" if isinstance(result, Exception) else "done"
-                    tqdm.write(f"{jobs[order[turn]][0]}: {how}{words}", file=sys.stderr)
+                    notebook, values = jobs[order[turn]]
+                    point = "".join(f" {name}={value}" for name, value in values.items() if swept)
+                    tqdm.write(f"{notebook}{point}: {how}{words}", file=sys.stderr)
                 bar.update()
     return [found[place] for place in range(len(jobs))]
 

@@ -87,10 +87,11 @@ def check_student(folder: Path, profile: str = "") -> int:
     """Return the number of student notebooks in `folder`; `SqError` names those that writing again would change."""
     texts = student_texts(profile)
     with in_words(f"{folder} cannot be read", f"sq student {folder} makes it"):
-        there = {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.match("[!.]*.ipynb")}
+        there = {path.name: path.read_bytes() for path in Path(folder).iterdir()
+                 if path.match("[!.]*.ipynb") and path.is_file()}
     wrong = {name: "is missing" for name in texts if name not in there}
     wrong |= {name: "differs" if name in texts else "has no solved notebook" for name, content in there.items()
-              if content != texts.get(name, "").encode()}
+              if name not in texts or content != texts[name].encode()}
     if wrong:
         lines = [f"\n  {name} {fault}" for name, fault in sorted(wrong.items())]
         raise SqError(f"the student notebooks in {folder} are not those of notebooks/:{''.join(lines)}")

@@ -13,7 +13,8 @@ MOST = 256  # processes; more are a slip of the pen, and would take the machine 
 SMALL = 100e6  # pixels of all cubes together, below which starting workers costs more time than they save
 SAID = "said"  # Dask's topic for words from workers
 # a worker that has torch takes seconds to take itself apart, and Dask kills it after four: it leaves when all is closed
-LEAVE = "import atexit, os; atexit.register(os._exit, 0)"
+LEAVE = ("import atexit, os; from multiprocessing.util import _exit_function; "
+         "atexit.register(lambda: (_exit_function(), os._exit(0)))")
 LOCAL = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0,
          "preload": [LEAVE]}
 

@@ -11,6 +11,7 @@ from tinybook import write_notebook
 
 from sqbook import kernels
 from sqbook.execute import run_notebook
+from sqlib.errors import SqError
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="each kernel starts by itself")
 WHERE = """\
@@ -60,6 +61,21 @@ def test_kernels_have_one_parent_and_their_own_session_environment_and_chance(ho
 def test_where_nothing_can_be_forked_a_kernel_starts_by_itself(home, ran, monkeypatch):
     monkeypatch.setattr(kernels, "CONTEXT", get_context("spawn"))
     assert ran(3)[:4] == [str(os.getpid()), "True", str(home), str(home)]
+
+
+def test_a_kernel_that_cannot_be_started_is_told_in_words(ran, monkeypatch):
+    def broken(*_):
+        raise EOFError("unexpected EOF")
+
+    monkeypatch.setattr(kernels.CONTEXT.Process, "_Popen", staticmethod(broken))
+    with pytest.raises(SqError, match=r"no kernel can be started .unexpected EOF.; run it again"):
+        ran(3)
+
+
+@linux
+def test_the_server_of_kernels_is_in_a_session_of_its_own(ran):
+    parent = int(ran(3)[0])
+    assert os.getsid(parent) == parent != os.getsid(0)
 
 
 @linux

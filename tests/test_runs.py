@@ -145,7 +145,7 @@ def test_interrupted_run_says_so_in_one_line_and_leaves_nothing(home):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
-    assert "Traceback" not in err
+    assert "Traceback" not in err and "Ctrl-C" not in err  # nor does the kernel say how to end it
     assert err.strip().splitlines()[-1].startswith("sq: interrupted")
     assert [path.name for path in (home / "runs/02_slow").iterdir()] == [".held"]
 

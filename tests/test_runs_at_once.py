@@ -48,8 +48,21 @@ def test_a_run_that_fails_costs_no_other(home, workers):
         all_done(found)
 
 
+def test_what_takes_longest_is_begun_early_by_several(home, monkeypatch):
+    """After the quickest, which soon show how fast they are."""
+    names = ["00_first", "01_second", "02_a", "03_b"]
+    for name in names[2:]:
+        write_notebook(home / f"notebooks/{name}.ipynb", QUICK)
+    monkeypatch.setattr(execute.durations, "expected", lambda path, values: 40.0 - names.index(path.stem))
+    begun = []
+    monkeypatch.setattr(execute, "each", lambda run, jobs, *_: begun.extend(jobs) or enumerate(jobs))
+    run_all([(name, {}) for name in names], "smoke", workers=2)
+    assert [name for name, _ in begun] == ["03_b", "02_a", "00_first", "01_second"]
+
+
 def test_a_scheduler_that_is_not_there_is_reported_before_any_data_are_made(home, monkeypatch):
     monkeypatch.setattr(execute, "build_data", None)
+    monkeypatch.setattr(execute.durations, "expected", None)
     with dask.config.set({"distributed.comm.timeouts.connect": "200ms"}), pytest.raises(
             SqError, match=r"no Dask workers .*--workers 1 does without"):
         run_all([("00_first", {})], "smoke", scheduler="tcp://127.0.0.1:9")

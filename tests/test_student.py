@@ -126,10 +126,12 @@ def test_command_writes_and_its_check_says_whether_writing_again_would_change_an
     changed = home / "notebooks" / "01_two.ipynb"
     changed.write_text(changed.read_text().replace("# A chapter", "# Another chapter"))
     (folder / "00_one.ipynb").unlink()
+    (folder / "Untitled.ipynb").touch()
     capsys.readouterr()
     assert main(["student", str(folder), "--check"]) == 2
     error = capsys.readouterr().err
     assert "01_two.ipynb differs" in error and "00_one.ipynb is missing" in error and "Traceback" not in error
+    assert "Untitled.ipynb has no solved notebook" in error
     list_chapters(home, "00_one")
     with pytest.raises(SqError, match=r"01_two\.ipynb has no solved notebook"):
         student.check_student(folder)
