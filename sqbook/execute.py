@@ -240,6 +240,9 @@ def run_all(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, workers
     there = [place for place, (*_, folder) in enumerate(planned) if not force and (folder / "card.json").is_file()]
     lacking = [place for place in range(len(jobs)) if place not in there]
     workers = max(1, min(_default_workers() if workers is None else workers, len(lacking)))
+    expected = {place: None if scheduler else durations.expected(*planned[place][:2]) for place in lacking}
+    order = durations.in_turn(expected, workers)
+    seconds, ended = [expected[place] for place in order], {}
     run, swept = partial(run_notebook, profile=profile, force=force), len({notebook for notebook, _ in jobs}) == 1
     found = {there[turn]: result for turn, result in each(run, [jobs[place] for place in there], 1)}
     here = scheduler is None and workers == 1
@@ -248,9 +251,7 @@ def run_all(jobs: list[tuple[str | Path, dict[str, Any]]], profile: str, workers
         for place in lacking:  # here its progress is seen, and all workers make cubes
             with suppress(SqError):  # the run will say it
                 build_data(*planned[place][:2], True, address)
-        expected = {place: None if scheduler else durations.expected(*planned[place][:2]) for place in lacking}
-        order = durations.in_turn(expected, workers)
-        seconds, ended, started = [expected[place] for place in order], {}, time.monotonic()
+        started = time.monotonic()
         with tqdm(total=len(jobs), initial=len(found), desc="runs", unit="run", disable=address is None) as bar:
             run, todo = partial(run, progress=address is None), [jobs[place] for place in order]
             for turn, result in each(run, todo, 1, address):
