@@ -139,10 +139,10 @@ def test_book_has_the_page_and_notes_that_lead_to_it(tiny_book):
     assert {"sqlib.show.publish.figure", "sqlib.show.movie.player", "sqlib.learn.locator.find_sources"} <= shown
     listed = {link["href"].removeprefix("#") for link in page.select("table.autosummary a")}
     assert listed == shown  # each floor begins with the list of its functions
-    stretched = page.find(id="sqlib.show.style.stretched")
-    assert "top: float | None = None, share: float = 0.995" in " ".join(stretched.get_text().split())
+    player = page.find(id="sqlib.show.movie.player")
+    assert "fps: float = 8, times=None, still: int | None = None" in " ".join(player.get_text().split())
     colour = page.find(id="sqlib.show.style.colour")
-    assert colour.find_next("dd").p.get_text().startswith("Map values (…, H, W) through a colour map to uint8")
+    assert colour.find_next("dd").p.get_text().startswith("Map values (…, H, W), from low to high, through a colour map")
     chapter = BeautifulSoup((site / "notebooks/00_first.html").read_text(), "html.parser")
     links = {link["href"] for link in chapter.select("details.sq-made a") if "api.html" in link["href"]}
     assert links == {f"../book/api.html#{name}" for name in ("sqlib.show.movie.player", "sqlib.show.style.colour")}
