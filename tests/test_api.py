@@ -142,7 +142,7 @@ def test_book_has_the_page_and_notes_that_lead_to_it(tiny_book):
     player = page.find(id="sqlib.show.movie.player")
     assert "fps: float = 8, times=None, still: int | None = None" in " ".join(player.get_text().split())
     colour = page.find(id="sqlib.show.style.colour")
-    assert colour.find_next("dd").p.get_text().startswith("Map values (…, H, W), from low to high, through a colour map")
+    assert colour.find_next("dd").p.get_text().startswith("Map values (…, H, W), from low to high, through a colour ")
     chapter = BeautifulSoup((site / "notebooks/00_first.html").read_text(), "html.parser")
     links = {link["href"] for link in chapter.select("details.sq-made a") if "api.html" in link["href"]}
     assert links == {f"../book/api.html#{name}" for name in ("sqlib.show.movie.player", "sqlib.show.style.colour")}
