@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqbook.parameters import read_notebook, resolve
 from sqbook.site.api import add_notes, api_page, python_cells, python_of, used
-from sqbook.site.checks import check_links
+from sqbook.site.checks import check_links, check_offline, read_pages
 from sqbook.site.pages import chapters_page, costs, headlines_page, minutes, rerun_page, with_facts
 from sqlib.errors import SqError, in_words
 from sqlib.paths import alone, home, remove, replacing
@@ -38,7 +38,7 @@ def chapters() -> list[str]:
 def build_book(run_folders: dict[str, Path]) -> Path:
     """Build the book from the runs of its notebooks ({name: run folder}) and return home()/_build/html.
 
-    The site there is replaced only by a build without a warning or a broken link.
+    The site there is replaced only by a build without a warning or a broken link that fetches nothing from the network.
     Raises `SqError` with the build's complaints otherwise.
     """
     build = home() / "_build"
@@ -47,7 +47,9 @@ def build_book(run_folders: dict[str, Path]) -> Path:
         assemble(source, run_folders)
         _sphinx(source)
         made = source / "_build" / "html"
-        check_links(made)
+        pages = read_pages(made)
+        check_offline(made, pages)
+        check_links(made, pages)
         with replacing(build / "html") as aside:
             os.rename(made, aside)
     return build / "html"
@@ -62,7 +64,8 @@ def assemble(source: Path, run_folders: dict[str, Path]) -> None:
     shutil.copytree(home() / "book" / "static", source / "_static")
     shutil.copyfile(VIEWER, source / "_static" / VIEWER.name)
     for name in ("_toc.yml", "_config.yml"):
-        shutil.copyfile(home() / name, source / name)
+        with in_words(f"{home() / name} cannot be used", f"take the project's own: git checkout {name}"):
+            shutil.copyfile(home() / name, source / name)
     for name in MATHJAX:
         target = source / "_extra" / "mathjax" / name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -111,6 +111,7 @@ def power_maps(power: torch.Tensor, usual: torch.Tensor | None = None) -> torch.
     mean over its surroundings of each width in `AROUND`, for a source in a deep shadow outshines these and not the
     quiet Sun's speckle; and the mean over `usual` (H, W), that of all the event's frames, where it is given (else 1).
     """
+    # a product of batches, of one here: its sums are rounded as those that the networks were taught with
     parts = (_shares(len(power)).to(power.device)[None] @ power[None].flatten(2))[0].unflatten(1, power.shape[1:])
     mean = parts[-1:]
     around = [mean / surroundings(mean, sigma, 1).clamp_min(0.02) for sigma in AROUND]
